@@ -1,0 +1,83 @@
+#include "fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+void fd_close(int *fd)
+{
+        int saved = errno;
+
+        if (*fd >= 0)
+                close(*fd);
+        *fd = -1;
+        errno = saved;
+}
+
+void fd_close_dir(DIR **dir)
+{
+        int saved = errno;
+
+        if (*dir)
+                closedir(*dir);
+        *dir = NULL;
+        errno = saved;
+}
+
+bool fd_is_open(int fd)
+{
+        return fcntl(fd, F_GETFD) >= 0;
+}
+
+int fd_set_cloexec(int fd, bool on, struct err *e)
+{
+        if (fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0) < 0)
+                return err_sys(e, "cannot set close-on-exec of descriptor %d", fd);
+        return 0;
+}
+
+int fd_fill_standard(struct err *e)
+{
+        for (int fd = 0; fd <= 2; fd++) {
+                if (fd_is_open(fd))
+                        continue;
+                /* open() takes the lowest free number, which is this one */
+                int got = open("/dev/null", O_RDWR);
+                if (got < 0)
+                        return err_sys(e, "cannot open '/dev/null'");
+                if (got != fd)
+                        return err_set(e, EBADF, "cannot fill descriptor %d: got %d", fd, got);
+        }
+        return 0;
+}
+
+static int close_range_sys(unsigned first, unsigned last, unsigned flags, struct err *e)
+{
+        if (first > last)
+                return 0;
+        if (syscall(SYS_close_range, first, last, flags) < 0)
+                return err_sys(e, "cannot close descriptors %u to %u", first, last);
+        return 0;
+}
+
+int fd_close_others(const int *keep, size_t n, struct err *e)
+{
+        unsigned first = 3;
+
+        for (size_t i = 0; i < n; i++) {
+                unsigned kept = (unsigned)keep[i];
+
+                if (close_range_sys(first, kept - 1, 0, e) < 0)
+                        return -e->code;
+                first = kept + 1;
+        }
+        return close_range_sys(first, UINT_MAX, 0, e);
+}
+
+int fd_cloexec_others(struct err *e)
+{
+        return close_range_sys(3, UINT_MAX, CLOSE_RANGE_CLOEXEC, e);
+}

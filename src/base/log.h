@@ -1,0 +1,25 @@
+#ifndef KELP_BASE_LOG_H
+#define KELP_BASE_LOG_H
+
+#include "err.h"
+
+/*
+ * What kelp says, on stderr, one write a line: "kelp: ...", and "hint: ..." where the user can act.
+ * Only src/cli, src/life and a helper's main.c call these; everything below returns a struct err.
+ * All text is escaped: names in it may come from images, archives and registries.
+ */
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+/* The name before the colon and the most that is printed; defaults "kelp" and NOTICE. */
+void log_setup(const char *name, enum log_level most);
+
+/* Prints the error, and its hint on the next line. */
+void log_err(const struct err *e);
+void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_hint(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_notice(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

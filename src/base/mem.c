@@ -1,0 +1,163 @@
+#include "mem.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_SIZE 4000
+
+struct arena_block {
+        struct arena_block *next;
+        size_t used;
+        size_t size;
+        max_align_t data[];
+};
+
+void mem_free_at(void *at)
+{
+        int saved = errno;
+        void *memory;
+
+        memcpy(&memory, at, sizeof(memory));
+        free(memory);
+        errno = saved;
+}
+
+void *mem_alloc(size_t size, struct err *e)
+{
+        void *memory = calloc(1, size ? size : 1);
+
+        if (!memory)
+                err_set(e, ENOMEM, "out of memory");
+        return memory;
+}
+
+/* Arrays double: 4, 8, 16, ...; a full one has a power of two of items. */
+static size_t capacity_after(size_t n)
+{
+        if (n == 0)
+                return 4;
+        if (n >= 4 && (n & (n - 1)) == 0)
+                return 2 * n;
+        return 0;
+}
+
+int mem_grow(void *items, size_t n, size_t size, size_t limit, const char *what, struct err *e)
+{
+        size_t capacity = capacity_after(n);
+        void *old;
+
+        if (n >= limit)
+                return err_set(e, E2BIG, "too many %s: the limit is %zu", what, limit);
+        if (capacity == 0)
+                return 0;
+        memcpy(&old, items, sizeof(old));
+        void *grown = reallocarray(old, capacity, size);
+        if (!grown)
+                return err_set(e, ENOMEM, "out of memory");
+        memcpy(items, &grown, sizeof(grown));
+        return 0;
+}
+
+static struct arena_block *block_new(size_t at_least, struct err *e)
+{
+        size_t size = at_least > BLOCK_SIZE ? at_least : BLOCK_SIZE;
+        struct arena_block *block = malloc(sizeof(*block) + size);
+
+        if (!block) {
+                err_set(e, ENOMEM, "out of memory");
+                return NULL;
+        }
+        block->used = 0;
+        block->size = size;
+        block->next = NULL;
+        return block;
+}
+
+void *arena_alloc(struct arena *a, size_t size, struct err *e)
+{
+        struct arena_block *block = a->block;
+
+        if (size > SIZE_MAX / 2) {
+                err_set(e, ENOMEM, "out of memory");
+                return NULL;
+        }
+        size = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
+        if (!block || block->size - block->used < size) {
+                block = block_new(size, e);
+                if (!block)
+                        return NULL;
+                block->next = a->block;
+                a->block = block;
+        }
+        void *memory = (char *)block->data + block->used;
+        block->used += size;
+        memset(memory, 0, size);
+        return memory;
+}
+
+char *arena_copy_n(struct arena *a, const char *text, size_t len, struct err *e)
+{
+        char *copy = arena_alloc(a, len + 1, e);
+
+        if (copy)
+                memcpy(copy, text, len);
+        return copy;
+}
+
+char *arena_copy(struct arena *a, const char *text, struct err *e)
+{
+        return arena_copy_n(a, text, strlen(text), e);
+}
+
+char *arena_print(struct arena *a, struct err *e, const char *fmt, ...)
+{
+        va_list ap;
+
+        va_start(ap, fmt);
+        int len = vsnprintf(NULL, 0, fmt, ap);
+        va_end(ap);
+        if (len < 0) {
+                err_set(e, EINVAL, "cannot format a text");
+                return NULL;
+        }
+        char *text = arena_alloc(a, (size_t)len + 1, e);
+        if (!text)
+                return NULL;
+        va_start(ap, fmt);
+        vsnprintf(text, (size_t)len + 1, fmt, ap);
+        va_end(ap);
+        return text;
+}
+
+int arena_grow(struct arena *a, void *items, size_t n, size_t size, size_t limit, const char *what,
+               struct err *e)
+{
+        size_t capacity = capacity_after(n);
+        void *old;
+
+        if (n >= limit)
+                return err_set(e, E2BIG, "too many %s: the limit is %zu", what, limit);
+        if (capacity == 0)
+                return 0;
+        memcpy(&old, items, sizeof(old));
+        void *grown = arena_alloc(a, capacity * size, e);
+        if (!grown)
+                return -e->code;
+        if (n > 0)
+                memcpy(grown, old, n * size);
+        memcpy(items, &grown, sizeof(grown));
+        return 0;
+}
+
+void arena_done(struct arena *a)
+{
+        while (a->block) {
+                struct arena_block *next = a->block->next;
+
+                free(a->block);
+                a->block = next;
+        }
+}

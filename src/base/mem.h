@@ -1,0 +1,43 @@
+#ifndef KELP_BASE_MEM_H
+#define KELP_BASE_MEM_H
+
+#include "err.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+
+/* Memory that lives for a scope, and memory that lives as long as what it belongs to. */
+
+void mem_free_at(void *at);
+
+#define autofree __attribute__((cleanup(mem_free_at)))
+
+/* Zeroed memory, or NULL with `e` set. */
+void *mem_alloc(size_t size, struct err *e);
+
+/*
+ * Room for one more item in a growing array of `n` items of `size` bytes at *items; more than
+ * `limit` items are refused with E2BIG ("too many WHAT").  *items may move.
+ */
+int mem_grow(void *items, size_t n, size_t size, size_t limit, const char *what, struct err *e);
+
+/*
+ * An arena: many small things that die together.  All its functions return NULL with `e` set
+ * when there is no memory.  A zeroed struct is an empty arena.
+ */
+struct arena {
+        struct arena_block *block;
+};
+
+void *arena_alloc(struct arena *a, size_t size, struct err *e);
+char *arena_copy(struct arena *a, const char *text, struct err *e);
+char *arena_copy_n(struct arena *a, const char *text, size_t len, struct err *e);
+char *arena_print(struct arena *a, struct err *e, const char *fmt, ...)
+        __attribute__((format(printf, 3, 4)));
+
+/* Like mem_grow(), from the arena: the old array stays behind in it. */
+int arena_grow(struct arena *a, void *items, size_t n, size_t size, size_t limit, const char *what,
+               struct err *e);
+void arena_done(struct arena *a);
+
+#endif

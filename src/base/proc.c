@@ -1,0 +1,215 @@
+#include "proc.h"
+
+#include "fd.h"
+#include "io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *const default_env[] = {
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        NULL,
+};
+
+int proc_pidfd(pid_t pid, struct err *e)
+{
+        int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+        if (fd < 0)
+                return err_sys(e, "cannot open a pidfd of process %d", (int)pid);
+        return fd;
+}
+
+void proc_reset_signals(void)
+{
+        struct sigaction sa = { .sa_handler = SIG_DFL };
+        sigset_t none;
+
+        for (int i = 1; i < _NSIG; i++) {
+                if (i != SIGKILL && i != SIGSTOP)
+                        sigaction(i, &sa, NULL);
+        }
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+int proc_die_with(int parent_pidfd, struct err *e)
+{
+        struct pollfd gone = { .fd = parent_pidfd, .events = POLLIN };
+
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+                return err_sys(e, "cannot ask to die with the launcher");
+        if (poll(&gone, 1, 0) != 0)
+                return err_set(e, ESRCH, "the launcher is gone");
+        return 0;
+}
+
+static int wait_pid(pid_t pid, int *ret_status)
+{
+        pid_t got;
+
+        do {
+                got = waitpid(pid, ret_status, 0);
+        } while (got < 0 && errno == EINTR);
+        return got < 0 ? -errno : 0;
+}
+
+void proc_kill_child(struct child *child)
+{
+        int saved = errno;
+        int status;
+
+        if (child->pid > 0) {
+                kill(child->pid, SIGKILL);
+                wait_pid(child->pid, &status);
+        }
+        child->pid = 0;
+        fd_close(&child->pidfd);
+        errno = saved;
+}
+
+/*
+ * Puts `fd` (or /dev/null for -1) on the standard stream `target`.  The source was moved above 2
+ * before, so an earlier stream cannot have overwritten it.
+ */
+static int place_standard(int fd, int target, int null_fd)
+{
+        int from = fd >= 0 ? fd : null_fd;
+
+        return dup2(from, target) < 0 ? -errno : 0;
+}
+
+static int high_copy(int fd)
+{
+        return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 10);
+}
+
+static int child_streams(const struct proc_spec *spec)
+{
+        int null_fd = high_copy(open("/dev/null", O_RDWR | O_CLOEXEC));
+        int in = high_copy(spec->stdin_fd);
+        int out = high_copy(spec->stdout_fd);
+        int err = high_copy(spec->stderr_fd);
+
+        if (null_fd < 0)
+                return -errno;
+        if (place_standard(in, STDIN_FILENO, null_fd) < 0 ||
+            place_standard(out, STDOUT_FILENO, null_fd) < 0)
+                return -errno;
+        if (err >= 0 && place_standard(err, STDERR_FILENO, null_fd) < 0)
+                return -errno;
+        return 0;
+}
+
+/* Runs in the child; everything that is not kept is close-on-exec.  Returns only on failure. */
+static void child_exec(const struct proc_spec *spec, int parent_pidfd, struct err *e)
+{
+        const char *const *env = spec->env ? spec->env : default_env;
+
+        proc_reset_signals();
+        if (spec->die_with_parent && proc_die_with(parent_pidfd, e) < 0)
+                return;
+        if (child_streams(spec) < 0) {
+                err_sys(e, "cannot set the standard streams of '%s'", spec->path);
+                return;
+        }
+        if (fd_cloexec_others(e) < 0)
+                return;
+        for (size_t i = 0; i < spec->n_keep; i++) {
+                if (fd_set_cloexec(spec->keep[i], false, e) < 0)
+                        return;
+        }
+        execve(spec->path, (char *const *)spec->argv, (char *const *)env);
+        err_sys(e, "cannot execute '%s'", spec->path);
+}
+
+int proc_start(const struct proc_spec *spec, struct child *ret_child, struct err *e)
+{
+        autofd self = proc_pidfd(getpid(), e);
+        int ends[2];
+
+        if (self < 0)
+                return -e->code;
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return err_sys(e, "cannot make a pipe");
+        autofd from_child = ends[0];
+        autofd to_parent = ends[1];
+
+        pid_t pid = fork();
+        if (pid < 0)
+                return err_sys(e, "cannot fork for '%s'", spec->path);
+        if (pid == 0) {
+                struct err failure = { 0 };
+                struct err unused = { 0 };
+
+                child_exec(spec, self, &failure);
+                io_write_all(to_parent, &failure, sizeof(failure), "pipe", &unused);
+                _exit(127);
+        }
+        autochild child = { .pid = pid, .pidfd = -1 };
+        fd_close(&to_parent);
+
+        /* nothing but the end of the pipe means that exec worked */
+        struct err failure = { 0 };
+        ssize_t n;
+        do {
+                n = read(from_child, &failure, sizeof(failure));
+        } while (n < 0 && errno == EINTR);
+        if (n != 0) {
+                if (n != (ssize_t)sizeof(failure))
+                        return err_set(e, EPROTO, "'%s' could not be started", spec->path);
+                *e = failure;
+                return -e->code;
+        }
+        child.pidfd = proc_pidfd(pid, e);
+        if (child.pidfd < 0)
+                return -e->code;
+        *ret_child = child;
+        child = (struct child)CHILD_NONE;
+        return 0;
+}
+
+int proc_wait(struct child *child, int *ret_status, struct err *e)
+{
+        int status = 0;
+        int r = wait_pid(child->pid, &status);
+
+        if (r < 0) {
+                errno = -r;
+                return err_sys(e, "cannot wait for process %d", (int)child->pid);
+        }
+        child->pid = 0;
+        fd_close(&child->pidfd);
+        *ret_status = status;
+        return 0;
+}
+
+int proc_run(const struct proc_spec *spec, struct err *e)
+{
+        autochild child = CHILD_NONE;
+        int status = 0;
+
+        if (proc_start(spec, &child, e) < 0 || proc_wait(&child, &status, e) < 0)
+                return -e->code;
+        if (WIFSIGNALED(status))
+                return err_set(e, EIO, "'%s' was killed by signal %d", spec->path,
+                               WTERMSIG(status));
+        if (WEXITSTATUS(status) != 0)
+                return err_set(e, EIO, "'%s' failed with status %d", spec->path,
+                               WEXITSTATUS(status));
+        return 0;
+}
+
+int proc_exit_code(int wait_status)
+{
+        if (WIFSIGNALED(wait_status))
+                return 128 + WTERMSIG(wait_status);
+        return WEXITSTATUS(wait_status);
+}

@@ -1,0 +1,67 @@
+#ifndef KELP_BASE_PROC_H
+#define KELP_BASE_PROC_H
+
+#include "err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/*
+ * Helper processes of the launcher: started with a fixed environment and nothing inherited but
+ * what is named here, waited for by pidfd, killed and reaped when their owner's scope ends.
+ */
+
+struct child {
+        pid_t pid; /* 0: none */
+        int pidfd; /* -1: none */
+};
+
+#define CHILD_NONE { .pid = 0, .pidfd = -1 }
+
+/* Kills and reaps the child if there is one; keeps errno. */
+void proc_kill_child(struct child *child);
+
+#define autochild __attribute__((cleanup(proc_kill_child))) struct child
+
+struct proc_spec {
+        const char *path;        /* the program, absolute: no PATH is searched */
+        const char *const *argv; /* NULL-terminated */
+        const char *const *env;  /* NULL-terminated, or NULL: PATH of the system and nothing else */
+        int stdin_fd;            /* borrowed; -1: /dev/null */
+        int stdout_fd;           /* borrowed; -1: /dev/null */
+        int stderr_fd;           /* borrowed; -1: inherited */
+        const int *keep;         /* other descriptors that it gets, under their own numbers */
+        size_t n_keep;
+        bool die_with_parent; /* SIGKILL when the calling process ends */
+};
+
+/*
+ * Starts a helper.  A program that cannot be executed is reported here, by its errno.
+ * The child has default signals, an empty mask, and only the descriptors of the spec.
+ */
+int proc_start(const struct proc_spec *spec, struct child *ret_child, struct err *e);
+
+/* Waits for the end of the child and reaps it; *ret_status as of waitpid(2). */
+int proc_wait(struct child *child, int *ret_status, struct err *e);
+
+/* proc_start() and proc_wait(); anything but "exited, 0" is an error that says which. */
+int proc_run(const struct proc_spec *spec, struct err *e);
+
+/* The exit status of a shell for a wait status: the code, or 128 + the signal. */
+int proc_exit_code(int wait_status);
+
+/* pidfd_open(2); errors as there. */
+int proc_pidfd(pid_t pid, struct err *e);
+
+/* Default dispositions for every signal and an empty mask. */
+void proc_reset_signals(void);
+
+/*
+ * Dies by SIGKILL when the parent ends.  `parent_pidfd` was opened by the parent itself: if it is
+ * readable the parent was gone before the request, and this process exits at once.  The request is
+ * forgotten by the kernel when credentials change: call it after that.
+ */
+int proc_die_with(int parent_pidfd, struct err *e);
+
+#endif
