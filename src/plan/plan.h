@@ -1,0 +1,197 @@
+#ifndef KELP_PLAN_PLAN_H
+#define KELP_PLAN_PLAN_H
+
+#include "err.h"
+#include "mem.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * What was asked, as plain data.  The policy fills it first, then the image, then the options;
+ * plan_check() judges the whole of it once, and from then on it is const.  What a run becomes
+ * (pids, descriptors, resolved paths) is never written here: that is struct run and struct tree.
+ *
+ * All memory of a plan belongs to its arena.  Paths are clean (path.h); host_path is a name on
+ * the host, box_path one inside the sandbox.  `origin` says where a line came from, for messages
+ * and for --dry-run: "option --writable", "sandbox.policy:12", "image busybox".
+ */
+
+#define PLAN_MAX_RULES   1000
+#define PLAN_MAX_ARGS    100000
+#define PLAN_MAX_ENV     10000
+#define PLAN_MAX_PORTS   200
+#define PLAN_MAX_HOSTS   1000
+#define PLAN_MAX_LAYERS  500
+#define PLAN_MAX_FDS     100
+#define PLAN_MAX_RLIMITS 16
+
+enum plan_root {
+        PLAN_ROOT_HOST,  /* a read-only view of this host */
+        PLAN_ROOT_IMAGE, /* an overlay of an image's layers, or of one plain directory */
+};
+
+enum plan_network {
+        PLAN_NETWORK_NONE, /* a netns with loopback */
+        PLAN_NETWORK_USER, /* slirp4netns */
+        PLAN_NETWORK_HOST, /* shared with the host */
+};
+
+enum plan_userns {
+        PLAN_USERNS_AUTO,   /* subids for an image where they work, else single */
+        PLAN_USERNS_SINGLE, /* one id */
+        PLAN_USERNS_SUBIDS, /* one id and every subordinate range, by newuidmap */
+};
+
+enum plan_rule_kind {
+        PLAN_RULE_READABLE,  /* host_path, read-only, at box_path */
+        PLAN_RULE_WRITABLE,  /* host_path, writable, at box_path */
+        PLAN_RULE_HIDDEN,    /* box_path is covered by something empty */
+        PLAN_RULE_PROTECTED, /* read-only and pinned; a relative box_path counts from each writable */
+        PLAN_RULE_TEMPORARY, /* an empty tmpfs at box_path */
+        PLAN_RULE_DEVICE,    /* the device node host_path at box_path */
+        PLAN_RULE_SOCKET,    /* the socket host_path at box_path, which is reachable */
+};
+
+struct plan_rule {
+        enum plan_rule_kind kind;
+        const char *host_path; /* NULL for hidden, protected and temporary */
+        const char *box_path;
+        uint64_t size; /* temporary: bytes; 0: the default */
+        unsigned mode; /* temporary: permission bits; 0: 1777 */
+        bool if_exists; /* an absent host_path (or box_path) is no error */
+        const char *origin;
+};
+
+struct plan_files {
+        struct plan_rule *rules; /* later ones win over earlier ones with the same box_path */
+        size_t n_rules;
+        const char *home;   /* the user's home on the host and in a host view */
+        bool is_read_only;  /* --read-only: the image's root cannot be written either */
+};
+
+struct plan_image {
+        const char *name;       /* as it was asked for; NULL without an image */
+        const char *id;         /* "sha256:..." or NULL for a plain directory */
+        const char *directory;  /* a plain directory as the one layer, or NULL */
+        const char *layers_dir; /* the directory that holds the layers by diff-id */
+        const char **layers;    /* diff-ids in hex, lowest first */
+        size_t n_layers;
+};
+
+/* --user: numbers, or names that the root's own passwd and group explain. */
+struct plan_user {
+        const char *name;  /* NULL: uid is given */
+        const char *group; /* NULL: gid is given, or taken from passwd when has_gid is false */
+        uid_t uid;
+        gid_t gid;
+        bool has_gid;
+};
+
+struct plan_ids {
+        enum plan_userns mode;
+        uid_t outer_uid; /* the user's own, on the host */
+        gid_t outer_gid;
+        uid_t base_uid; /* what the user's own ids become inside: themselves, or 0 for an image */
+        gid_t base_gid;
+        struct plan_user user; /* whom the payload runs as */
+        const char *user_name; /* the user's name on the host, for a synthesized passwd */
+};
+
+struct plan_port {
+        const char *host_address; /* "127.0.0.1" unless given */
+        uint16_t host_port;
+        uint16_t box_port;
+        bool is_udp;
+};
+
+struct plan_host_name {
+        const char *name;
+        const char *address; /* IPv4 or IPv6 text */
+};
+
+struct plan_net {
+        enum plan_network mode;
+        struct plan_port *ports;
+        size_t n_ports;
+        const char **dns; /* addresses as text; none: what the mode brings */
+        size_t n_dns;
+        struct plan_host_name *hosts;
+        size_t n_hosts;
+        const char *host_name; /* of the sandbox */
+};
+
+struct plan_rlimit {
+        int resource; /* RLIMIT_* */
+        uint64_t soft;
+        uint64_t hard;
+};
+
+struct plan_limits {
+        struct plan_rlimit rlimits[PLAN_MAX_RLIMITS];
+        size_t n_rlimits;
+        uint64_t shm_size;   /* bytes */
+        uint64_t tmp_size;   /* bytes; 0: the kernel's default */
+        uint64_t timeout_ns; /* 0: none */
+};
+
+struct plan_confine {
+        uint64_t keep_caps;        /* bit n: capability n stays, inside the sandbox's own namespace */
+        const char *filter;        /* name of the built-in seccomp filter */
+        bool may_nest_userns;      /* --allow-userns */
+};
+
+struct plan_exec {
+        const char **argv; /* NULL-terminated; argv[0] is looked up in the payload's PATH */
+        size_t n_args;
+        const char **env; /* "NAME=VALUE", NULL-terminated, no name twice */
+        size_t n_env;
+        const char *workdir; /* box_path */
+        int stop_signal;     /* the image's; SIGTERM otherwise */
+        bool force_tty;      /* -t: a terminal even when there is none outside */
+};
+
+struct plan_report {
+        int status_fd; /* -1: none */
+        int *keep_fds; /* ascending, each >= 3 */
+        size_t n_keep_fds;
+        bool is_dry_run;
+};
+
+struct plan {
+        struct arena arena;
+        const char *name;        /* --name, or NULL */
+        const char *policy_name; /* "sandbox", "container", or a file */
+        enum plan_root root;
+        struct plan_image image;
+        struct plan_files files;
+        struct plan_ids ids;
+        struct plan_net net;
+        struct plan_limits limits;
+        struct plan_confine confine;
+        struct plan_exec exec;
+        struct plan_report report;
+};
+
+void plan_done(struct plan *p);
+
+/* Problems are collected and reported together; more than these are counted, not kept. */
+#define PLAN_MAX_PROBLEMS 20
+
+struct plan_problems {
+        struct err items[PLAN_MAX_PROBLEMS];
+        size_t n;
+        size_t n_dropped;
+};
+
+void plan_add_problem(struct plan_problems *problems, const struct err *e);
+
+/*
+ * Judges the whole plan: contradictions, bad names, what cannot work together.  Looks at nothing
+ * outside it.  Returns 0 when there is no problem, else -EINVAL with all of them in `problems`.
+ */
+int plan_check(const struct plan *p, struct plan_problems *problems);
+
+#endif

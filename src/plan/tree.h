@@ -1,0 +1,78 @@
+#ifndef KELP_PLAN_TREE_H
+#define KELP_PLAN_TREE_H
+
+#include "err.h"
+#include "mem.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The root of a sandbox as a list of entries, in the order in which they are made: a parent stands
+ * before what lies in it.  The launcher makes the list from the plan and from what it finds on the
+ * host, every source judged once by descriptor; pid 1 carries it out; --dry-run prints it; the
+ * audit before exec compares the mount table with it.
+ */
+
+#define TREE_MAX_ENTRIES 4000
+
+enum tree_kind {
+        TREE_DIR,     /* a directory in the root's own tmpfs */
+        TREE_SYMLINK, /* a symlink to `source`, in the root's own tmpfs */
+        TREE_FILE,    /* a file with the content `source`, on a tmpfs of ours, mounted if need be */
+        TREE_BIND,    /* host path `source` */
+        TREE_PIN,     /* box_path mounted on itself, so that it cannot be renamed away */
+        TREE_EMPTY,   /* box_path covered by an empty directory or an empty file, mode 0 */
+        TREE_TMPFS,
+        TREE_PROC,
+        TREE_SYSFS,
+        TREE_DEVPTS,
+        TREE_MQUEUE,
+        TREE_OVERLAY, /* the root of an image */
+};
+
+enum tree_flags {
+        TREE_READ_ONLY = 1 << 0,
+        TREE_NO_SUID = 1 << 1,
+        TREE_NO_DEV = 1 << 2,
+        TREE_NO_EXEC = 1 << 3,
+        TREE_RECURSIVE = 1 << 4,   /* with all mounts below the source */
+        TREE_IF_EXISTS = 1 << 5,   /* an absent box_path is no error: there is nothing to cover */
+        TREE_IN_OWN_TMPFS = 1 << 6, /* the mount point may be made: it lies in a tmpfs of ours */
+        TREE_IS_DIRECTORY = 1 << 7, /* what is mounted is a directory */
+        TREE_IS_SPECIAL = 1 << 8,   /* a device, socket or fifo that was asked for */
+        TREE_NO_FOLLOW = 1 << 9,    /* box_path itself, also if it is a symlink */
+};
+
+struct tree_entry {
+        enum tree_kind kind;
+        unsigned flags;
+        unsigned mode;        /* dir, file, tmpfs */
+        const char *box_path; /* clean */
+        const char *source;
+        uint64_t size;        /* tmpfs: bytes, 0: the kernel's default */
+        int fd;               /* bind: the judged source, kept open so its inode stays; -1: none */
+        uint64_t dev;         /* bind: st_dev and st_ino of the judged source */
+        uint64_t ino;
+        const char *origin;
+};
+
+struct tree {
+        struct arena arena;
+        struct tree_entry *entries;
+        size_t n_entries;
+        const char **watched; /* protected host paths that did not exist, for the exit report */
+        size_t n_watched;
+};
+
+void tree_done(struct tree *t);
+
+/* The next entry, zeroed but for fd = -1; NULL with `e` set when the list is full. */
+struct tree_entry *tree_add(struct tree *t, enum tree_kind kind, const char *box_path,
+                            const char *origin, struct err *e);
+
+/* "bind", "tmpfs", ... */
+const char *tree_kind_name(enum tree_kind kind);
+
+#endif
