@@ -1,0 +1,25 @@
+#ifndef KELP_LIFE_RUN_SANDBOX_H
+#define KELP_LIFE_RUN_SANDBOX_H
+
+#include "plan.h"
+
+/* Exit statuses of kelp itself, as docker and podman use them. */
+enum {
+        EXIT_TIMEOUT = 124,
+        EXIT_FAILED = 125,        /* kelp failed; the payload never ran */
+        EXIT_NOT_EXECUTABLE = 126,
+        EXIT_NOT_FOUND = 127,
+};
+
+struct run_result {
+        int exit_code; /* what kelp exits with */
+};
+
+/*
+ * Runs the plan: prepares, launches, supervises, cleans up.  Returns 0 when the payload ran;
+ * otherwise a negative errno, with e->step set and ret->exit_code 125, 126 or 127.  Writes the
+ * events of the status stream, if the plan has one.
+ */
+int run_sandbox(const struct plan *p, struct run_result *ret, struct err *e);
+
+#endif

@@ -1,0 +1,15 @@
+#include "run.h"
+
+#include "fd.h"
+
+void run_done(struct run *r)
+{
+        proc_kill_child(&r->init);
+        fd_close(&r->slirp_exit);
+        proc_kill_child(&r->slirp);
+        fd_close(&r->sock);
+        fd_close(&r->pty_master);
+        fd_close(&r->netns);
+        fd_close(&r->userns);
+        fd_close(&r->api_dir);
+}

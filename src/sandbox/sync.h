@@ -1,0 +1,75 @@
+#ifndef KELP_SANDBOX_SYNC_H
+#define KELP_SANDBOX_SYNC_H
+
+#include "err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * What the processes of a launch say to each other, over one SEQPACKET socketpair.  The launcher
+ * has one end; the stage and then pid 1 have the other.  The payload has none.
+ *
+ *      launcher                         stage                       pid 1
+ *         |  clone3(NEWUSER) ------------>|
+ *         |  writes the maps              |
+ *         |-- MAPPED -------------------->|
+ *         |                               |  unshare, clone(PARENT) --->|
+ *         |<- CLONED pid [netns, userns] -|  exits                      |
+ *         |  starts slirp4netns                                         |
+ *         |<- API_DIR [dirfd]  (only with published ports) -------------|
+ *         |                                          builds, confines   |
+ *         |<- READY [pty master] ---------------------------------------|
+ *         |-- GO  (network is up) ------------------------------------->|  forks the payload
+ *         |<- STARTED --------------------------------------------------|
+ *         |-- SIGNAL n, RESUME ------------------------------------ ... |
+ *         |<- STOPPED n, CONTINUED -------------------------------- ... |
+ *         |<- EXITED wait-status ---------------------------------------|  exits
+ *
+ * FAILED may come from either child in the place of any message.  The end of the stream before GO
+ * is failure on both sides; so is a message that is not the one awaited.
+ */
+
+enum sync_type {
+        SYNC_MAPPED = 1,
+        SYNC_CLONED,
+        SYNC_API_DIR,
+        SYNC_READY,
+        SYNC_GO,
+        SYNC_STARTED,
+        SYNC_SIGNAL,
+        SYNC_RESUME,
+        SYNC_STOPPED,
+        SYNC_CONTINUED,
+        SYNC_EXITED,
+        SYNC_FAILED,
+};
+
+struct sync_msg {
+        uint32_t type;
+        int32_t value; /* a pid, a signal or a wait status */
+        struct err err; /* of FAILED */
+};
+
+/* Sends one message with `n_fds` descriptors, which stay the caller's. */
+int sync_send(int sock, enum sync_type type, int value, const int *fds, size_t n_fds,
+              struct err *e);
+
+/* Sends FAILED with `why`; says nothing of its own failure: there is nobody left to tell. */
+void sync_send_failed(int sock, const struct err *why);
+
+/*
+ * Waits for the message `type`.  FAILED gives the sender's own error in `e`; the end of the stream
+ * and any other message are errors that name `peer`.  *ret_value and fds may be NULL/0; exactly
+ * `n_fds` descriptors must come along and belong to the caller.
+ */
+int sync_await(int sock, enum sync_type type, int *ret_value, int *fds, size_t n_fds,
+               const char *peer, struct err *e);
+
+/*
+ * Takes one message of any type into *ret, without descriptors: for the supervising loops.
+ * Returns 1, or 0 at the end of the stream.
+ */
+int sync_receive(int sock, struct sync_msg *ret, struct err *e);
+
+#endif
