@@ -1,0 +1,112 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # $build, $logs and $verbose are tests/run's
+# The jobs of a test run.  A job is one bats file or the unit suite; it leaves TAP in $logs/NAME.tap.
+
+# Prints the names of all jobs, the slow ones first.
+job_list() {
+    local file
+
+    for file in fault escape e2e lint; do
+        find "tests/$file" -name '*.bats' 2>/dev/null | sort
+    done | sed 's:^tests/::; s:\.bats$::'
+    echo unit
+}
+
+# meson's own report as TAP: one line a test program.
+unit_tap() {
+    local log=$build/meson-logs/testlog.json
+
+    rm -f "$log"
+    meson test -C "$build" --no-rebuild --suite unit --print-errorlogs >"$logs/unit.out" 2>&1
+    if [ ! -s "$log" ]; then
+        echo "1..1"
+        echo "not ok 1 meson test --suite unit"
+        sed 's/^/# /' "$logs/unit.out"
+        return
+    fi
+    jq -r '[.name, .result] | @tsv' "$log" | awk -F'\t' '
+        $2 == "OK" || $2 == "EXPECTEDFAIL" { print "ok " NR " " $1; next }
+        $2 == "SKIP" { print "ok " NR " " $1 " # skip meson: skipped"; next }
+        { print "not ok " NR " " $1 " (" $2 ")" }
+        END { print "1.." NR }'
+    grep -q '^Fail: *0$' "$logs/unit.out" || sed 's/^/# /' "$logs/unit.out"
+}
+
+job_run() {
+    local name=$1 out=$logs/${1//\//-}.tap
+
+    if [ "$name" = unit ]; then
+        unit_tap >"$out" 2>&1
+    else
+        timeout -k 10 1200 bats --formatter tap "tests/$name.bats" >"$out" 2>&1 8>&- </dev/null ||
+            echo "# bats ended with status $?" >>"$out"
+    fi
+}
+
+# Reads one TAP file; prints "PASSED FAILED SKIPPED".  A planned test without a result has failed;
+# so has a file without a plan.  In CI a skip is a failure unless its reason says what the machine lacks.
+tap_count() {
+    awk -v ci="$1" '
+        /^1\.\.[0-9]+/ { planned = substr($1, 4) + 0; has_plan = 1; next }
+        /^not ok / { seen++; failed++; next }
+        /^ok .* # skip/ {
+            seen++
+            if (ci == "true" && $0 !~ /# skip \(?the machine lacks /) failed++; else skipped++
+            next
+        }
+        /^ok / { seen++; passed++ }
+        END {
+            if (!has_plan) failed++
+            else if (seen < planned) failed += planned - seen
+            print passed + 0, failed + 0, skipped + 0
+        }' "$2"
+}
+
+# One line for a finished job, and what went wrong in it.
+job_report() {
+    local name=$1 out=$logs/${1//\//-}.tap passed failed skipped seconds=$2
+
+    read -r passed failed skipped < <(tap_count "${CI:-}" "$out")
+    echo "$passed $failed $skipped" >"$logs/${name//\//-}.count"
+    if [ "$failed" = 0 ]; then
+        printf 'ok      %-24s %4d passed' "$name" "$passed"
+        [ "$skipped" = 0 ] || printf ', %d skipped' "$skipped"
+        printf ' (%d s)\n' "$seconds"
+    else
+        printf 'FAILED  %-24s %4d passed, %d failed, %d skipped (%d s)\n' \
+            "$name" "$passed" "$failed" "$skipped" "$seconds"
+    fi
+    if [ "$verbose" = 1 ]; then
+        cat "$out"
+    elif [ "$failed" != 0 ]; then
+        awk '/^ok /{ on = 0 } /^not ok /{ on = 1 } on || /^# bats ended/' "$out" | head -n 200
+        grep -q '^1\.\.' "$out" || head -n 40 "$out"
+    fi
+    grep '^ok .* # skip' "$out" || true
+}
+
+# Runs all jobs named on stdin, $1 at a time.
+jobs_run() {
+    local width=$1 name
+
+    while read -r name; do
+        while [ "$(jobs -rp | wc -l)" -ge "$width" ]; do
+            wait -n
+        done
+        {
+            local start=$SECONDS
+            job_run "$name"
+            # one report at a time
+            exec 7>"$logs/report.lock"
+            flock 7
+            job_report "$name" $((SECONDS - start))
+        } &
+    done
+    wait
+}
+
+jobs_total() {
+    cat "$logs"/*.count 2>/dev/null | awk '
+        { passed += $1; failed += $2; skipped += $3 }
+        END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped }'
+}

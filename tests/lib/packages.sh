@@ -1,0 +1,85 @@
+# shellcheck shell=bash
+# What the tests need: "COMMAND-OR-FILE PACKAGE", one a line.  A name with a slash is a file, one
+# that begins with "pc:" a pkg-config module, anything else a command.
+
+test_needs() {
+    cat <<'LIST'
+gcc gcc
+meson meson
+ninja ninja-build
+pkg-config pkg-config
+/usr/include/sys/capability.h libcap-dev
+pc:libseccomp libseccomp-dev
+pc:libarchive libarchive-dev
+pc:jansson libjansson-dev
+pc:libcrypto libssl-dev
+pc:inih libinih-dev
+pc:cmocka libcmocka-dev
+scdoc scdoc
+git git
+bats bats
+bwrap bubblewrap
+strace strace
+tmux tmux
+script bsdutils
+slirp4netns slirp4netns
+newuidmap uidmap
+ip iproute2
+ps procps
+jq jq
+python3 python3
+busybox busybox-static
+setpriv util-linux
+setfattr attr
+keyctl keyutils
+xz xz-utils
+zstd zstd
+skopeo skopeo
+umoci umoci
+mmdebstrap mmdebstrap
+clang clang
+clang-format clang-format
+clang-tidy clang-tidy
+cppcheck cppcheck
+shellcheck shellcheck
+LIST
+}
+
+# Prints the packages whose command, file or module is not here.
+test_missing_packages() {
+    local what package
+
+    while read -r what package; do
+        case $what in
+        pc:*) pkg-config --exists "${what#pc:}" 2>/dev/null || echo "$package" ;;
+        /*) [ -e "$what" ] || echo "$package" ;;
+        *) PATH=$PATH:/usr/sbin:/sbin command -v "$what" >/dev/null || echo "$package" ;;
+        esac
+    done < <(test_needs)
+}
+
+# Installs what is missing when started by root; else names it and fails.
+test_install_missing() {
+    local missing log
+
+    missing=$(test_missing_packages | sort -u | tr '\n' ' ')
+    [ -n "$missing" ] || return 0
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        echo "tests/run: missing packages: $missing" >&2
+        echo "hint: apt-get install -y --no-install-recommends $missing" >&2
+        return 1
+    fi
+    log=$(mktemp)
+    echo "tests/run: installing $missing" >&2
+    # shellcheck disable=SC2086 # a list of package names
+    if ! {
+        apt-get update -qq &&
+            DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing
+    } >"$log" 2>&1 </dev/null; then
+        cat "$log" >&2
+        rm -f "$log"
+        echo "tests/run: apt-get failed" >&2
+        return 1
+    fi
+    rm -f "$log"
+}
