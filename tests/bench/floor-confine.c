@@ -1,0 +1,155 @@
+/* The confinement of the floor: see floor.c. */
+
+#include "floor.h"
+
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/keyctl.h>
+#include <linux/landlock.h>
+#include <linux/seccomp.h>
+#include <linux/securebits.h>
+#include <net/if.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static void loopback_up(void)
+{
+        struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+        int fd = (int)must("socket", socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+
+        must("SIOCSIFFLAGS", ioctl(fd, SIOCSIFFLAGS, &lo));
+        close(fd);
+}
+
+static void drop_bounding_set(void)
+{
+        for (int cap = 0; cap <= CAP_LAST_CAP; cap++)
+                must("PR_CAPBSET_DROP", prctl(PR_CAPBSET_DROP, cap));
+        must("PR_CAP_AMBIENT", prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0));
+        must("PR_SET_SECUREBITS",
+             prctl(PR_SET_SECUREBITS,
+                   SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
+                           SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
+                           SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED));
+        must("PR_SET_NO_NEW_PRIVS", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+}
+
+#define READ_RIGHTS                                                                                \
+        (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define WRITE_RIGHTS                                                                               \
+        (READ_RIGHTS | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |             \
+         LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |                            \
+         LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |                              \
+         LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_REFER |   \
+         LANDLOCK_ACCESS_FS_TRUNCATE)
+
+static void allow_beneath(int ruleset, const char *path, unsigned long long rights)
+{
+        struct landlock_path_beneath_attr rule = {
+                .allowed_access = rights,
+                .parent_fd = (int)must(path, open(path, O_PATH | O_CLOEXEC)),
+        };
+
+        must("landlock_add_rule",
+             syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0));
+        close(rule.parent_fd);
+}
+
+/* Reading is allowed everywhere; so is writing in an image's root, of which nothing is kept. */
+static void restrict_files(const struct floor_plan *p)
+{
+        struct landlock_ruleset_attr attr = {
+                .handled_access_fs = READ_RIGHTS | WRITE_RIGHTS,
+        };
+        int ruleset;
+
+        must("landlock",
+             syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION));
+        ruleset =
+                (int)must("landlock", syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0));
+        allow_beneath(ruleset, "/", p->lower ? WRITE_RIGHTS : READ_RIGHTS);
+        allow_beneath(ruleset, ".", WRITE_RIGHTS);
+        allow_beneath(ruleset, "/tmp", WRITE_RIGHTS);
+        allow_beneath(ruleset, "/dev", WRITE_RIGHTS);
+        allow_beneath(ruleset, "/proc", WRITE_RIGHTS);
+        must("landlock_restrict_self", syscall(SYS_landlock_restrict_self, ruleset, 0));
+        close(ruleset);
+}
+
+void confine_init(const struct floor_plan *p)
+{
+        must("setsid", setsid());
+        loopback_up();
+        must("sethostname", sethostname("kelp", 4));
+        must("keyctl", syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL));
+        drop_bounding_set();
+        restrict_files(p);
+}
+
+#define FILTER_CALLS 512
+#define FILTER_MAX   (4 * FILTER_CALLS)
+
+/* A binary tree over all numbers, eight to a leaf, as kelp's own filters are built. */
+static unsigned short filter_tree(struct sock_filter *f, unsigned short at, unsigned low,
+                                  unsigned high)
+{
+        if (high - low <= 2) {
+                for (unsigned nr = low; nr < high; nr++)
+                        f[at++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 0);
+                f[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+                return at;
+        }
+        unsigned middle = (low + high) / 2;
+        unsigned short branch = at++;
+        unsigned short far;
+
+        /* conditional jumps reach 255 instructions: an unconditional one reaches the far half */
+        f[branch] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, middle, 0, 1);
+        unsigned short jump = at++;
+        far = filter_tree(f, at, low, middle);
+        f[jump] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (unsigned)(far - jump - 1));
+        return filter_tree(f, far, middle, high);
+}
+
+static void restrict_calls(void)
+{
+        struct sock_filter f[FILTER_MAX];
+        struct sock_fprog program = { .filter = f };
+        unsigned short n = 0;
+
+        f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+                                              offsetof(struct seccomp_data, arch));
+        f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
+        f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+        f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+                                              offsetof(struct seccomp_data, nr));
+        program.len = filter_tree(f, n, 0, FILTER_CALLS);
+        must("seccomp", syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program));
+}
+
+void confine_payload(void)
+{
+        struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+        struct __user_cap_data_struct none[2] = { 0 };
+        struct rlimit no_core = { 0, 0 };
+        sigset_t mask;
+
+        sigemptyset(&mask);
+        must("sigprocmask", sigprocmask(SIG_SETMASK, &mask, NULL));
+        must("setrlimit", setrlimit(RLIMIT_CORE, &no_core));
+        must("setsid", setsid());
+        umask(022);
+        must("capset", syscall(SYS_capset, &header, none));
+        must("close_range", (long)close_range(3, ~0u, CLOSE_RANGE_CLOEXEC));
+        restrict_calls();
+}

@@ -1,0 +1,198 @@
+/*
+ * The floor: what the kernel alone takes for a launch.
+ *
+ * The system calls that a launch of kelp cannot do without, in kelp's order and between the same
+ * processes, as one plain sequence: no plan, no policy, no parsing, no checks beyond the result of
+ * each call, no errors that explain themselves.  The difference between a run of kelp and a run of
+ * this program is what kelp itself costs.  When kelp's steps change, this changes with them, and a
+ * call that kelp could do without does not belong here.
+ *
+ *      floor COMMAND [ARG...]                         a view of this host, like kelp run -- COMMAND
+ *      floor --overlay LOWER[:LOWER] COMMAND [ARG...]  an image's root, like kelp run IMAGE COMMAND
+ */
+
+#include "floor.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { LAUNCHER, CHILD };
+
+/* The size of kelp's own message, which carries the text of an error. */
+struct message {
+        int type;
+        int value;
+        char text[512];
+};
+
+long must(const char *what, long result)
+{
+        if (result < 0) {
+                fprintf(stderr, "floor: %s: %m\n", what);
+                _exit(125);
+        }
+        return result;
+}
+
+static void say(int sock, int value)
+{
+        struct message m = { .type = 1, .value = value };
+
+        must("send", send(sock, &m, sizeof(m), MSG_NOSIGNAL));
+}
+
+static int hear(int sock)
+{
+        struct message m;
+
+        if (must("recv", recv(sock, &m, sizeof(m), MSG_CMSG_CLOEXEC)) != (long)sizeof(m))
+                _exit(125);
+        return m.value;
+}
+
+static void write_file(const char *path, const char *text)
+{
+        int fd = (int)must(path, open(path, O_WRONLY | O_CLOEXEC));
+
+        must(path, write(fd, text, strlen(text)));
+        close(fd);
+}
+
+/* One id, which becomes root in an image and stays itself in a view of the host. */
+static void write_maps(const struct floor_plan *p, pid_t pid)
+{
+        char path[64];
+        char text[64];
+
+        snprintf(path, sizeof(path), "/proc/%d/setgroups", pid);
+        write_file(path, "deny");
+        snprintf(path, sizeof(path), "/proc/%d/uid_map", pid);
+        snprintf(text, sizeof(text), "%u %u 1\n", p->lower ? 0 : p->uid, p->uid);
+        write_file(path, text);
+        snprintf(path, sizeof(path), "/proc/%d/gid_map", pid);
+        snprintf(text, sizeof(text), "%u %u 1\n", p->lower ? 0 : p->gid, p->gid);
+        write_file(path, text);
+}
+
+static int wait_for(pid_t pid)
+{
+        int status;
+
+        must("waitpid", waitpid(pid, &status, 0));
+        return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void die_with(int parent_pidfd)
+{
+        struct pollfd gone = { .fd = parent_pidfd, .events = POLLIN };
+
+        must("prctl", prctl(PR_SET_PDEATHSIG, SIGKILL));
+        if (must("poll", poll(&gone, 1, 0)) > 0)
+                _exit(125);
+}
+
+static void payload(const struct floor_plan *p)
+{
+        confine_payload();
+        execvp(p->argv[0], p->argv);
+        must(p->argv[0], -1);
+}
+
+static void init(const struct floor_plan *p, int sock, int parent_pidfd, int cwd)
+{
+        must("prctl", prctl(PR_SET_DUMPABLE, 0));
+        die_with(parent_pidfd);
+        root_build(p, cwd);
+        confine_init(p);
+
+        say(sock, 0); /* ready */
+        hear(sock);   /* go */
+
+        /* the other end of this pipe closes at exec */
+        int started[2];
+        char none;
+        must("pipe2", pipe2(started, O_CLOEXEC));
+        pid_t pid = (pid_t)must("fork", fork());
+        if (pid == 0)
+                payload(p);
+        close(started[1]);
+        if (must("read", read(started[0], &none, 1)) != 0)
+                _exit(125);
+        close(started[0]);
+        say(sock, 0); /* started */
+        say(sock, wait_for(pid));
+        _exit(0);
+}
+
+static void stage(const struct floor_plan *p, int sock, int parent_pidfd, int cwd)
+{
+        struct clone_args args = { .flags = CLONE_PARENT, .exit_signal = 0 };
+
+        hear(sock); /* mapped */
+        must("unshare", unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
+                                CLONE_NEWUTS | CLONE_NEWCGROUP));
+        pid_t pid = (pid_t)must("clone3", syscall(SYS_clone3, &args, sizeof(args)));
+        if (pid == 0)
+                init(p, sock, parent_pidfd, cwd);
+        say(sock, pid);
+        _exit(0);
+}
+
+static int launch(const struct floor_plan *p)
+{
+        struct clone_args args = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
+        int ends[2];
+
+        int cwd = (int)must("cwd", open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+        must("socketpair", socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends));
+        int self = (int)must("pidfd_open", syscall(SYS_pidfd_open, getpid(), 0));
+        pid_t pid = (pid_t)must("clone3", syscall(SYS_clone3, &args, sizeof(args)));
+        if (pid == 0) {
+                close(ends[LAUNCHER]);
+                stage(p, ends[CHILD], self, cwd);
+        }
+        close(ends[CHILD]);
+        close(self);
+        write_maps(p, pid);
+        say(ends[LAUNCHER], 0); /* mapped */
+        pid_t init_pid = hear(ends[LAUNCHER]);
+        wait_for(pid);
+        int init_fd = (int)must("pidfd_open", syscall(SYS_pidfd_open, init_pid, 0));
+        hear(ends[LAUNCHER]);   /* ready */
+        say(ends[LAUNCHER], 0); /* go */
+        hear(ends[LAUNCHER]);   /* started */
+
+        int code = hear(ends[LAUNCHER]);
+        siginfo_t end;
+        must("waitid", waitid(P_PIDFD, (id_t)init_fd, &end, WEXITED | __WALL));
+        return code;
+}
+
+int main(int argc, char **argv)
+{
+        struct floor_plan p = { .uid = getuid(), .gid = getgid() };
+        int first = 1;
+
+        if (argc > 2 && !strcmp(argv[1], "--overlay")) {
+                p.lower = argv[2];
+                first = 3;
+        }
+        if (first >= argc) {
+                fputs("usage: floor [--overlay LOWER[:LOWER]] COMMAND [ARG...]\n", stderr);
+                return 125;
+        }
+        p.argv = argv + first;
+        must("close_range", (long)close_range(3, ~0u, 0));
+        return launch(&p);
+}

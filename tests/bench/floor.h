@@ -1,0 +1,26 @@
+#ifndef KELP_BENCH_FLOOR_H
+#define KELP_BENCH_FLOOR_H
+
+#include <sys/types.h>
+
+/* What the floor is asked to launch. */
+struct floor_plan {
+        const char *lower; /* lowerdir of an overlay root, or NULL: a view of this host */
+        char **argv;
+        uid_t uid; /* the user's own */
+        gid_t gid;
+};
+
+/* The result of a kernel call: ends the process with the name of the call when it failed. */
+long must(const char *what, long result);
+
+/* Builds the root in pid 1's mount namespace, enters it and detaches the host's. */
+void root_build(const struct floor_plan *p, int cwd);
+
+/* From loopback to Landlock, in pid 1. */
+void confine_init(const struct floor_plan *p);
+
+/* From the limits to the filter, in the payload, just before exec. */
+void confine_payload(void);
+
+#endif
