@@ -1,0 +1,144 @@
+#include "emit.h"
+
+#include "rules.h"
+#include "str.h"
+
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <string.h>
+
+void emit_header(FILE *out)
+{
+        fputs("/* Made by kelp-seccomp from policies/.  Do not edit. */\n"
+              "#ifndef KELP_SECCOMP_FILTERS_H\n"
+              "#define KELP_SECCOMP_FILTERS_H\n"
+              "\n"
+              "struct sock_filter;\n"
+              "\n"
+              "/* A built-in filter, ready for seccomp(2). */\n"
+              "struct seccomp_filter {\n"
+              "        const char *name; /* of its policy; \"+userns\" behind it: --allow-userns */\n"
+              "        unsigned short len;\n"
+              "        const struct sock_filter *insns;\n"
+              "};\n"
+              "\n"
+              "/* The filter of that name, or NULL. */\n"
+              "const struct seccomp_filter *seccomp_filter_find(const char *name);\n"
+              "\n"
+              "#endif\n",
+              out);
+}
+
+void emit_c_begin(FILE *out, const char *header)
+{
+        fprintf(out,
+                "/* Made by kelp-seccomp from policies/.  Do not edit. */\n"
+                "#include \"%s\"\n"
+                "\n"
+                "#include <linux/filter.h>\n"
+                "#include <stddef.h>\n"
+                "#include <string.h>\n",
+                header);
+}
+
+void emit_c_array(FILE *out, size_t index, const struct program *program)
+{
+        fprintf(out, "\nstatic const struct sock_filter insns_%zu[] = {\n", index);
+        for (size_t i = 0; i < program->len; i++) {
+                const struct sock_filter *insn = &program->insns[i];
+
+                fprintf(out, "        { 0x%02x, %u, %u, 0x%08x },\n", insn->code, insn->jt,
+                        insn->jf, insn->k);
+        }
+        fputs("};\n", out);
+}
+
+void emit_c_end(FILE *out, const struct policy *const *policies,
+                const struct program *const *programs, size_t n)
+{
+        fputs("\nstatic const struct seccomp_filter filters[] = {\n", out);
+        for (size_t i = 0; i < n; i++)
+                fprintf(out, "        { \"%s\", %zu, insns_%zu },\n", policies[i]->name,
+                        programs[i]->len, i);
+        fputs("};\n"
+              "\n"
+              "const struct seccomp_filter *seccomp_filter_find(const char *name)\n"
+              "{\n"
+              "        for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++)\n"
+              "                if (strcmp(name, filters[i].name) == 0)\n"
+              "                        return &filters[i];\n"
+              "        return NULL;\n"
+              "}\n",
+              out);
+}
+
+void emit_bpf(FILE *out, const struct program *program)
+{
+        fwrite(program->insns, sizeof(program->insns[0]), program->len, out);
+}
+
+static const char *action_name(uint32_t action)
+{
+        static const struct {
+                uint32_t action;
+                const char *name;
+        } names[] = {
+                { SECCOMP_RET_ALLOW, "allow" },
+                { SECCOMP_RET_LOG, "log" },
+                { SECCOMP_RET_KILL_PROCESS, "kill" },
+                { SECCOMP_RET_ERRNO | EPERM, "EPERM" },
+                { SECCOMP_RET_ERRNO | EACCES, "EACCES" },
+                { SECCOMP_RET_ERRNO | ENOSYS, "ENOSYS" },
+                { SECCOMP_RET_ERRNO | EINVAL, "EINVAL" },
+                { SECCOMP_RET_ERRNO | ENOTTY, "ENOTTY" },
+                { SECCOMP_RET_ERRNO | EAFNOSUPPORT, "EAFNOSUPPORT" },
+                { SECCOMP_RET_ERRNO | EPROTONOSUPPORT, "EPROTONOSUPPORT" },
+        };
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+                if (action == names[i].action)
+                        return names[i].name;
+        return "?";
+}
+
+static void emit_rules(FILE *out, const struct policy *p, const char *name)
+{
+        for (size_t i = 0; i < rules_count; i++) {
+                const struct rule *rule = &rules_table[i];
+
+                if (!rules_count_for(rule, p->allow_userns) || !str_eq(rule->call, name))
+                        continue;
+                const char *verdict =
+                        rule->refuse ? action_name(SECCOMP_RET_ERRNO | (uint32_t)rule->refuse)
+                                     : "allow";
+                fprintf(out, "     %-24s %s: %s\n", "", verdict, rule->text);
+        }
+}
+
+static bool is_passed(uint32_t action)
+{
+        return action == SECCOMP_RET_ALLOW || action == SECCOMP_RET_LOG;
+}
+
+int emit_text(FILE *out, const struct policy *p, const struct groups *g,
+              const struct program *program, struct err *e)
+{
+        char safe[4 * GROUPS_MAX_WORD + 1];
+        struct arena arena = { 0 };
+
+        str_escape(safe, sizeof(safe), p->name, strlen(p->name));
+        fprintf(out, "# policy %s on %s: %zu instructions\n", safe, g->calls.arch->name,
+                program->len);
+        fprintf(out, "# another architecture's calls: kill\n");
+        fprintf(out, "# what is not listed: %s\n", action_name(p->fallback));
+        for (int nr = 0; nr < CALLS_MAX; nr++) {
+                if (!p->is_named[nr])
+                        continue;
+                const char *name = calls_name(&g->calls, nr, &arena);
+                fprintf(out, "%4d %-24s %s\n", nr, name, action_name(p->actions[nr]));
+                if (is_passed(p->actions[nr]))
+                        emit_rules(out, p, name);
+        }
+        arena_done(&arena);
+        return ferror(out) ? err_set(e, EIO, "cannot write the text of '%s'", safe) : 0;
+}
