@@ -126,6 +126,8 @@ static void child_exec(const struct proc_spec *spec, int parent_pidfd, struct er
                 if (fd_set_cloexec(spec->keep[i], false, e) < 0)
                         return;
         }
+        if (spec->prepare && spec->prepare(spec->prepare_arg, e) < 0)
+                return;
         execve(spec->path, (char *const *)spec->argv, (char *const *)env);
         err_sys(e, "cannot execute '%s'", spec->path);
 }

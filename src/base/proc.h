@@ -34,6 +34,9 @@ struct proc_spec {
         const int *keep;         /* other descriptors that it gets, under their own numbers */
         size_t n_keep;
         bool die_with_parent; /* SIGKILL when the calling process ends */
+        /* runs in the child right before it becomes the program; its error is that of the start */
+        int (*prepare)(void *arg, struct err *e);
+        void *prepare_arg;
 };
 
 /*
