@@ -51,8 +51,6 @@ enum plan_rule_kind {
         PLAN_RULE_HIDDEN,    /* box_path is covered by something empty */
         PLAN_RULE_PROTECTED, /* read-only and pinned; a relative box_path counts from each writable */
         PLAN_RULE_TEMPORARY, /* an empty tmpfs at box_path */
-        PLAN_RULE_EMPTY,     /* box_path, a top-level directory of a host view, is an empty
-                                directory of the sandbox's own root */
         PLAN_RULE_EMPTY,     /* box_path, directly below /, is an empty directory of a host view */
         PLAN_RULE_DEVICE,    /* the device node host_path at box_path */
         PLAN_RULE_SOCKET,    /* the socket host_path at box_path, which is reachable */
