@@ -1,0 +1,312 @@
+#include "apply.h"
+
+#include "parse.h"
+#include "path.h"
+#include "str.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* The settings of [files] and the options that bring something into the root or take it away. */
+
+static bool is_home_path(const char *path)
+{
+        return path[0] == '~' && (path[1] == '\0' || path[1] == '/');
+}
+
+/* "." and "..", alone or at the start: what is meant is plainly the current directory. */
+static bool is_dotted(const char *path)
+{
+        path += strspn(path, ".") <= 2 ? strspn(path, ".") : 0;
+        return path[0] == '\0' || path[0] == '/';
+}
+
+static const char *expand_home(struct assembly *a, const char *path, struct err *e)
+{
+        const char *rest = path + 1 + strspn(path + 1, "/");
+
+        if (!a->facts->home) {
+                err_set(e, ENOENT, "'%s': your home directory is not known", path);
+                err_hint(e, "set HOME to it");
+                return NULL;
+        }
+        return path_clean(&a->plan->arena, a->facts->home, rest[0] ? rest : ".", e);
+}
+
+int apply_expand(struct assembly *a, const struct setting *s, const char *path, const char **ret,
+                 struct err *e)
+{
+        const char *clean;
+
+        if (path[0] == '\0')
+                return err_set(e, EINVAL, "an empty path");
+        if (is_home_path(path)) {
+                clean = expand_home(a, path, e);
+        } else if (path[0] == '/') {
+                clean = path_clean(&a->plan->arena, "/", path, e);
+        } else if (!s->is_option && !is_dotted(path)) {
+                err_set(e, EINVAL, "'%s' is not an absolute path", path);
+                return err_hint(e, "write /..., ~/... or ./...");
+        } else if (!a->facts->cwd) {
+                return err_set(e, ENOENT, "'%s': the current directory is gone", path);
+        } else {
+                clean = path_clean(&a->plan->arena, a->facts->cwd, path, e);
+        }
+        if (!clean)
+                return -e->code;
+        *ret = clean;
+        return 0;
+}
+
+int apply_add_rule(struct assembly *a, const struct setting *s, enum plan_rule_kind kind,
+                   const char *host_path, const char *box_path, struct err *e)
+{
+        struct plan_files *files = &a->plan->files;
+
+        if (arena_grow(&a->plan->arena, &files->rules, files->n_rules, sizeof(*files->rules),
+                       PLAN_MAX_RULES, "file rules", e) < 0)
+                return -e->code;
+        files->rules[files->n_rules++] = (struct plan_rule){
+                .kind = kind,
+                .host_path = host_path,
+                .box_path = box_path,
+                .if_exists = s->if_exists,
+                .origin = s->origin,
+        };
+        return 0;
+}
+
+/* A path of the sandbox: in a host view the same words as on the host, in an image absolute. */
+static int expand_box_path(struct assembly *a, const struct setting *s, const char *path,
+                           const char **ret, struct err *e)
+{
+        if (a->plan->root == PLAN_ROOT_IMAGE && path[0] != '/') {
+                err_set(e, EINVAL, "'%s' is not an absolute path", path);
+                return err_hint(e, "a path inside an image starts with /");
+        }
+        return apply_expand(a, s, path, ret, e);
+}
+
+static int add_same_path(struct assembly *a, const struct setting *s, enum plan_rule_kind kind,
+                         struct err *e)
+{
+        const char *path;
+
+        if (apply_expand(a, s, s->value, &path, e) < 0)
+                return -e->code;
+        return apply_add_rule(a, s, kind, path, path, e);
+}
+
+int apply_readable(struct assembly *a, const struct setting *s, struct err *e)
+{
+        return add_same_path(a, s, PLAN_RULE_READABLE, e);
+}
+
+int apply_writable(struct assembly *a, const struct setting *s, struct err *e)
+{
+        /* a policy's own wish for the current directory is judged when all rules are known */
+        if (!s->is_option && str_eq(s->value, ".")) {
+                a->cwd_origin = s->origin;
+                return 0;
+        }
+        return add_same_path(a, s, PLAN_RULE_WRITABLE, e);
+}
+
+int apply_hidden(struct assembly *a, const struct setting *s, struct err *e)
+{
+        const char *path;
+
+        if (expand_box_path(a, s, s->value, &path, e) < 0)
+                return -e->code;
+        return apply_add_rule(a, s, PLAN_RULE_HIDDEN, NULL, path, e);
+}
+
+/* A relative path counts from each writable directory and stays as it is, but clean. */
+int apply_protected(struct assembly *a, const struct setting *s, struct err *e)
+{
+        const char *path;
+
+        if (s->value[0] == '/' || is_home_path(s->value) || is_dotted(s->value)) {
+                if (apply_expand(a, s, s->value, &path, e) < 0)
+                        return -e->code;
+                return apply_add_rule(a, s, PLAN_RULE_PROTECTED, NULL, path, e);
+        }
+        path = path_clean(&a->plan->arena, "/", s->value, e);
+        if (!path)
+                return -e->code;
+        if (strstr(s->value, "..") && !str_eq(path + 1, s->value))
+                return err_set(e, EINVAL, "'%s' leads out of the writable directory", s->value);
+        return apply_add_rule(a, s, PLAN_RULE_PROTECTED, NULL, path + 1, e);
+}
+
+static int apply_tmpfs_option(struct plan_rule *rule, char *text, struct err *e)
+{
+        char *value = text;
+        const char *name = str_next_field(&value, '=');
+
+        if (str_eq(name, "size") && value) {
+                if (parse_size(value, &rule->size, e) < 0)
+                        return -e->code;
+                if (rule->size == 0)
+                        return err_set(e, EINVAL, "size '%s' leaves no room", value);
+                return 0;
+        }
+        if (str_eq(name, "mode") && value)
+                return parse_mode(value, &rule->mode, e);
+        err_set(e, EINVAL, "unknown tmpfs option '%s'", text);
+        return err_hint(e, "size=SIZE and mode=OCTAL are known");
+}
+
+/* DST[:size=SIZE,mode=OCTAL] */
+int apply_temporary(struct assembly *a, const struct setting *s, struct err *e)
+{
+        char *options = arena_copy(&a->plan->arena, s->value, e);
+        struct plan_rule rule = { 0 };
+        const char *path;
+
+        if (!options)
+                return -e->code;
+        const char *target = str_next_field(&options, ':');
+        if (expand_box_path(a, s, target, &path, e) < 0)
+                return -e->code;
+        for (char *word; (word = str_next_field(&options, ',')) != NULL;) {
+                if (apply_tmpfs_option(&rule, word, e) < 0)
+                        return -e->code;
+        }
+        if (apply_add_rule(a, s, PLAN_RULE_TEMPORARY, NULL, path, e) < 0)
+                return -e->code;
+        struct plan_rule *added = &a->plan->files.rules[a->plan->files.n_rules - 1];
+        added->size = rule.size;
+        added->mode = rule.mode;
+        return 0;
+}
+
+int apply_empty(struct assembly *a, const struct setting *s, struct err *e)
+{
+        const char *path;
+
+        if (expand_box_path(a, s, s->value, &path, e) < 0)
+                return -e->code;
+        return apply_add_rule(a, s, PLAN_RULE_EMPTY, NULL, path, e);
+}
+
+static bool is_replaced(const struct plan_files *files, const char *path)
+{
+        for (size_t i = 0; i < files->n_rules; i++) {
+                const struct plan_rule *rule = &files->rules[i];
+
+                if ((rule->kind == PLAN_RULE_EMPTY || rule->kind == PLAN_RULE_TEMPORARY) &&
+                    path_is_in(path, rule->box_path))
+                        return true;
+        }
+        return false;
+}
+
+/*
+ * empty: also where it does not lie in a directory that is replaced anyway (/srv/home/ann).
+ * readable: as it is on the host.
+ */
+int apply_home(struct assembly *a, const struct setting *s, struct err *e)
+{
+        const char *home = a->facts->home;
+
+        if (!str_eq(s->value, "empty") && !str_eq(s->value, "readable"))
+                return err_set(e, EINVAL, "'%s' is neither empty nor readable", s->value);
+        if (!home || str_eq(home, "/"))
+                return 0;
+        if (str_eq(s->value, "readable"))
+                return apply_add_rule(a, s, PLAN_RULE_READABLE, home, home, e);
+        if (is_replaced(&a->plan->files, home))
+                return 0;
+        if (apply_add_rule(a, s, PLAN_RULE_TEMPORARY, NULL, home, e) < 0)
+                return -e->code;
+        a->plan->files.rules[a->plan->files.n_rules - 1].mode = 0755;
+        return 0;
+}
+
+static int volume_kind(const char *text, enum plan_rule_kind *ret, struct err *e)
+{
+        *ret = PLAN_RULE_WRITABLE;
+        if (!text || str_eq(text, "rw"))
+                return 0;
+        if (str_eq(text, "ro")) {
+                *ret = PLAN_RULE_READABLE;
+                return 0;
+        }
+        err_set(e, EINVAL, "unknown volume option '%s'", text);
+        return err_hint(e, "ro and rw are known");
+}
+
+/* SRC:DST[:ro|rw] */
+int apply_volume(struct assembly *a, const struct setting *s, struct err *e)
+{
+        char *at = arena_copy(&a->plan->arena, s->value, e);
+        enum plan_rule_kind kind;
+        const char *host_path;
+        const char *box_path;
+
+        if (!at)
+                return -e->code;
+        const char *source = str_next_field(&at, ':');
+        const char *target = str_next_field(&at, ':');
+        const char *mode = str_next_field(&at, ':');
+
+        if (!target || at || source[0] == '\0' || target[0] == '\0')
+                return err_set(e, EINVAL, "'%s' is not SRC:DST or SRC:DST:ro", s->value);
+        if (!strchr(source, '/') && !is_dotted(source) && !is_home_path(source)) {
+                err_set(e, EINVAL, "named volume '%s': there are no named volumes", source);
+                return err_hint(e, "for the directory of that name write ./%s", source);
+        }
+        if (volume_kind(mode, &kind, e) < 0 || apply_expand(a, s, source, &host_path, e) < 0)
+                return -e->code;
+        if (target[0] != '/')
+                return err_set(e, EINVAL, "'%s' is not an absolute path", target);
+        if (expand_box_path(a, s, target, &box_path, e) < 0)
+                return -e->code;
+        return apply_add_rule(a, s, kind, host_path, box_path, e);
+}
+
+/* HOST[:BOX][:rwm]; what a device lets one do is decided by its own file mode. */
+int apply_device(struct assembly *a, const struct setting *s, struct err *e)
+{
+        char *at = arena_copy(&a->plan->arena, s->value, e);
+        const char *host_path;
+        const char *box_path;
+
+        if (!at)
+                return -e->code;
+        const char *source = str_next_field(&at, ':');
+        const char *target = str_next_field(&at, ':');
+        const char *rights = str_next_field(&at, ':');
+
+        if (at)
+                return err_set(e, EINVAL, "'%s' is not HOST, HOST:BOX or HOST:BOX:rw", s->value);
+        if (target && target[0] != '/' && !rights) {
+                rights = target;
+                target = NULL;
+        }
+        if (rights && !str_eq(rights, "rw") && !str_eq(rights, "rwm")) {
+                err_set(e, EINVAL, "device rights '%s' cannot be enforced", rights);
+                return err_hint(e, "only rw is possible: the mode of the device's file decides");
+        }
+        if (source[0] != '/' || (target && target[0] != '/'))
+                return err_set(e, EINVAL, "'%s' is not an absolute path",
+                               source[0] != '/' ? source : target);
+        if (apply_expand(a, s, source, &host_path, e) < 0 ||
+            apply_expand(a, s, target ? target : source, &box_path, e) < 0)
+                return -e->code;
+        return apply_add_rule(a, s, PLAN_RULE_DEVICE, host_path, box_path, e);
+}
+
+int apply_socket(struct assembly *a, const struct setting *s, struct err *e)
+{
+        return add_same_path(a, s, PLAN_RULE_SOCKET, e);
+}
+
+int apply_read_only(struct assembly *a, const struct setting *s, struct err *e)
+{
+        (void)s;
+        (void)e;
+        a->plan->files.is_read_only = true;
+        return 0;
+}

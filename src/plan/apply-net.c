@@ -1,0 +1,179 @@
+#include "apply.h"
+
+#include "parse.h"
+#include "str.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+/* The settings of [network] and the options of the network. */
+
+static bool is_address(const char *text, bool *ret_is_v6)
+{
+        unsigned char binary[16];
+        bool is_v6 = strchr(text, ':') != NULL;
+
+        if (ret_is_v6)
+                *ret_is_v6 = is_v6;
+        return inet_pton(is_v6 ? AF_INET6 : AF_INET, text, binary) == 1;
+}
+
+int apply_network(struct assembly *a, const struct setting *s, struct err *e)
+{
+        static const char *const names[] = {
+                [PLAN_NETWORK_NONE] = "none",
+                [PLAN_NETWORK_USER] = "user",
+                [PLAN_NETWORK_HOST] = "host",
+                NULL,
+        };
+
+        for (size_t i = 0; names[i]; i++) {
+                if (str_eq(s->value, names[i])) {
+                        a->plan->net.mode = (enum plan_network)i;
+                        return 0;
+                }
+        }
+        if (str_eq(s->value, "filtered"))
+                return err_set(e, ENOTSUP, "network mode 'filtered' is not yet supported");
+        err_set(e, EINVAL, "unknown network mode '%s'", s->value);
+        const char *near = str_nearest(s->value, names);
+        return near ? err_hint(e, "did you mean '%s'", near)
+                    : err_hint(e, "none, user and host are known");
+}
+
+static int parse_port(const char *text, uint16_t *ret, struct err *e)
+{
+        uint64_t port;
+
+        if (strchr(text, '-'))
+                return err_set(e, ENOTSUP, "port range '%s' is not yet supported", text);
+        if (parse_number(text, 1, 65535, &port, e) < 0) {
+                err_prefix(e, "port");
+                return -e->code;
+        }
+        *ret = (uint16_t)port;
+        return 0;
+}
+
+/* Takes "IP:" or "[IP]:" off the front of *at, if there is one. */
+static int take_address(char **at, const char **ret, struct err *e)
+{
+        char *text = *at;
+        bool is_v6;
+
+        *ret = "127.0.0.1";
+        if (text[0] == '[') {
+                char *end = strstr(text, "]:");
+
+                if (!end)
+                        return err_set(e, EINVAL, "'%s' has no address in brackets", text);
+                *end = '\0';
+                *ret = text + 1;
+                *at = end + 2;
+                if (!is_address(*ret, &is_v6) || !is_v6)
+                        return err_set(e, EINVAL, "'%s' is not an IPv6 address", *ret);
+                return 0;
+        }
+        char *first = strchr(text, ':');
+        if (!first || !strchr(first + 1, ':'))
+                return 0;
+        *first = '\0';
+        *ret = text;
+        *at = first + 1;
+        if (!is_address(*ret, NULL))
+                return err_set(e, EINVAL, "'%s' is not an IP address", *ret);
+        return 0;
+}
+
+/* [IP:]HOST:BOX[/tcp|/udp] */
+int apply_publish(struct assembly *a, const struct setting *s, struct err *e)
+{
+        struct plan_net *net = &a->plan->net;
+        char *at = arena_copy(&a->plan->arena, s->value, e);
+        struct plan_port port = { 0 };
+
+        if (!at)
+                return -e->code;
+        char *protocol = strrchr(at, '/');
+        if (protocol)
+                *protocol++ = '\0';
+        if (protocol && !str_eq(protocol, "tcp") && !str_eq(protocol, "udp"))
+                return err_set(e, EINVAL, "protocol '%s' is neither tcp nor udp", protocol);
+        port.is_udp = protocol && str_eq(protocol, "udp");
+
+        if (take_address(&at, &port.host_address, e) < 0)
+                return -e->code;
+        const char *host_port = str_next_field(&at, ':');
+        if (!at || strchr(at, ':')) {
+                err_set(e, EINVAL, "'%s' is not [IP:]HOST:BOX", s->value);
+                return err_hint(e, "like 8080:80, 0.0.0.0:8080:80 or 5353:53/udp");
+        }
+        if (parse_port(host_port, &port.host_port, e) < 0 || parse_port(at, &port.box_port, e) < 0)
+                return -e->code;
+        if (arena_grow(&a->plan->arena, &net->ports, net->n_ports, sizeof(port), PLAN_MAX_PORTS,
+                       "published ports", e) < 0)
+                return -e->code;
+        net->ports[net->n_ports++] = port;
+        return 0;
+}
+
+#define MAX_DNS 3 /* resolvers look at no more: MAXNS of resolv.h */
+
+int apply_dns(struct assembly *a, const struct setting *s, struct err *e)
+{
+        struct plan_net *net = &a->plan->net;
+        const char *address = arena_copy(&a->plan->arena, s->value, e);
+
+        if (!address)
+                return -e->code;
+        if (!is_address(address, NULL))
+                return err_set(e, EINVAL, "'%s' is not an IP address", address);
+        if (arena_grow(&a->plan->arena, &net->dns, net->n_dns, sizeof(*net->dns), MAX_DNS,
+                       "DNS servers", e) < 0)
+                return -e->code;
+        net->dns[net->n_dns++] = address;
+        return 0;
+}
+
+/* NAME:IP, and NAME=IP as newer dockers have it */
+int apply_add_host(struct assembly *a, const struct setting *s, struct err *e)
+{
+        struct plan_net *net = &a->plan->net;
+        char *name = arena_copy(&a->plan->arena, s->value, e);
+
+        if (!name)
+                return -e->code;
+        char *address = strpbrk(name, ":=");
+        if (!address)
+                return err_set(e, EINVAL, "'%s' is not NAME:IP", name);
+        *address++ = '\0';
+        size_t len = strlen(address);
+        if (len > 2 && address[0] == '[' && address[len - 1] == ']') {
+                address[len - 1] = '\0';
+                address++;
+        }
+        if (!parse_is_host_name(name))
+                return err_set(e, EINVAL, "'%s' is not a host name", name);
+        if (str_eq(address, "host-gateway"))
+                return err_set(e, ENOTSUP,
+                               "'host-gateway' is not supported: "
+                               "the host's own services are closed to a sandbox");
+        if (!is_address(address, NULL))
+                return err_set(e, EINVAL, "'%s' is not an IP address", address);
+        if (arena_grow(&a->plan->arena, &net->hosts, net->n_hosts, sizeof(*net->hosts),
+                       PLAN_MAX_HOSTS, "host names", e) < 0)
+                return -e->code;
+        net->hosts[net->n_hosts++] = (struct plan_host_name){ .name = name, .address = address };
+        return 0;
+}
+
+int apply_host_name(struct assembly *a, const struct setting *s, struct err *e)
+{
+        if (!parse_is_host_name(s->value)) {
+                err_set(e, EINVAL, "'%s' is not a host name", s->value);
+                return err_hint(e, "letters, digits and inner '-' and '.', at most 64");
+        }
+        a->plan->net.host_name = arena_copy(&a->plan->arena, s->value, e);
+        return a->plan->net.host_name ? 0 : -e->code;
+}

@@ -1,0 +1,177 @@
+#include "apply.h"
+
+#include "parse.h"
+#include "path.h"
+#include "str.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* The options of the process: who it is, where it starts, what it is called. */
+
+int assembly_add(struct assembly *a, struct text_list *list, size_t limit, const char *what,
+                 const char *item, struct err *e)
+{
+        const char *copy = arena_copy(&a->plan->arena, item, e);
+
+        if (!copy || arena_grow(&a->plan->arena, &list->items, list->n, sizeof(*list->items), limit,
+                                what, e) < 0)
+                return -e->code;
+        list->items[list->n++] = copy;
+        return 0;
+}
+
+int apply_workdir(struct assembly *a, const struct setting *s, struct err *e)
+{
+        const char *path;
+
+        if (s->value[0] != '/' && a->plan->root == PLAN_ROOT_IMAGE)
+                return err_set(e, EINVAL, "'%s' is not an absolute path", s->value);
+        if (apply_expand(a, s, s->value, &path, e) < 0)
+                return -e->code;
+        a->plan->exec.workdir = path;
+        return 0;
+}
+
+/* The highest id: (uid_t)-1 means "no change" to the kernel. */
+#define MAX_ID 4294967294u
+
+static bool is_number(const char *text)
+{
+        return text[0] != '\0' && text[strspn(text, "0123456789")] == '\0';
+}
+
+/* What passwd(5) and group(5) can hold, so that no sign, space or hex number is taken for a name. */
+static bool is_account_name(const char *text)
+{
+        static const char first[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+        static const char more[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
+                                   "0123456789.-";
+        size_t len = strlen(text);
+
+        if (len == 0 || len > 32 || !strchr(first, text[0]))
+                return false;
+        size_t n = strspn(text, more);
+        return n == len || (n + 1 == len && text[n] == '$');
+}
+
+/* An id, or a name that the root's own files explain. */
+static int parse_account(const char *text, const char *what, const char **ret_name,
+                         uint32_t *ret_id, struct err *e)
+{
+        uint64_t id;
+
+        *ret_name = NULL;
+        if (is_number(text)) {
+                if (parse_number(text, 0, MAX_ID, &id, e) < 0)
+                        return -e->code;
+                *ret_id = (uint32_t)id;
+                return 0;
+        }
+        if (!is_account_name(text))
+                return err_set(e, EINVAL, "'%s' is neither a number nor a name of a %s", text,
+                               what);
+        *ret_name = text;
+        return 0;
+}
+
+/* UID[:GID] or NAME[:GROUP], strictly: a text that is not understood is never id 0. */
+int apply_user(struct assembly *a, const struct setting *s, struct err *e)
+{
+        char *group = arena_copy(&a->plan->arena, s->value, e);
+        struct plan_user user = { 0 };
+
+        if (!group)
+                return -e->code;
+        const char *name = str_next_field(&group, ':');
+        if (parse_account(name, "user", &user.name, &user.uid, e) < 0)
+                return -e->code;
+        if (group) {
+                if (parse_account(group, "group", &user.group, &user.gid, e) < 0)
+                        return -e->code;
+                user.has_gid = true;
+        }
+        a->plan->ids.user = user;
+        return 0;
+}
+
+int apply_entrypoint(struct assembly *a, const struct setting *s, struct err *e)
+{
+        a->new_entrypoint = arena_copy(&a->plan->arena, s->value, e);
+        return a->new_entrypoint ? 0 : -e->code;
+}
+
+int apply_tty(struct assembly *a, const struct setting *s, struct err *e)
+{
+        (void)s;
+        (void)e;
+        a->plan->exec.force_tty = true;
+        return 0;
+}
+
+static bool is_box_name(const char *name)
+{
+        static const char first[] =
+                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+        static const char more[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                   "_.-";
+        size_t len = strlen(name);
+
+        return len > 0 && len <= 63 && strchr(first, name[0]) && strspn(name, more) == len;
+}
+
+int apply_name(struct assembly *a, const struct setting *s, struct err *e)
+{
+        if (!is_box_name(s->value)) {
+                err_set(e, EINVAL, "'%s' cannot be the name of a sandbox", s->value);
+                return err_hint(e, "letters, digits, '_', '.' and '-', a letter or digit first, "
+                                   "at most 63");
+        }
+        a->plan->name = arena_copy(&a->plan->arena, s->value, e);
+        return a->plan->name ? 0 : -e->code;
+}
+
+int apply_status_fd(struct assembly *a, const struct setting *s, struct err *e)
+{
+        uint64_t fd;
+
+        if (parse_number(s->value, 3, 1048575, &fd, e) < 0)
+                return -e->code;
+        a->plan->report.status_fd = (int)fd;
+        return 0;
+}
+
+/* Kept in ascending order; the same one twice stays twice, for the check to find. */
+int apply_keep_fd(struct assembly *a, const struct setting *s, struct err *e)
+{
+        struct plan_report *report = &a->plan->report;
+        uint64_t fd;
+
+        if (parse_number(s->value, 3, 1048575, &fd, e) < 0)
+                return -e->code;
+        if (arena_grow(&a->plan->arena, &report->keep_fds, report->n_keep_fds,
+                       sizeof(*report->keep_fds), PLAN_MAX_FDS, "descriptors to keep", e) < 0)
+                return -e->code;
+        size_t at = report->n_keep_fds++;
+        for (; at > 0 && report->keep_fds[at - 1] > (int)fd; at--)
+                report->keep_fds[at] = report->keep_fds[at - 1];
+        report->keep_fds[at] = (int)fd;
+        return 0;
+}
+
+int apply_dry_run(struct assembly *a, const struct setting *s, struct err *e)
+{
+        (void)s;
+        (void)e;
+        a->plan->report.is_dry_run = true;
+        return 0;
+}
+
+/* For what is always so: --rm, -i. */
+int apply_nothing(struct assembly *a, const struct setting *s, struct err *e)
+{
+        (void)a;
+        (void)s;
+        (void)e;
+        return 0;
+}

@@ -1,0 +1,106 @@
+#ifndef KELP_PLAN_APPLY_H
+#define KELP_PLAN_APPLY_H
+
+#include "assemble.h"
+#include "plan.h"
+
+/*
+ * What a line of a policy or an option on the command line does to the plan: one function for one
+ * setting, whoever asks for it.  Errors name the value; the caller puts the option or the line in
+ * front of it.
+ */
+
+struct setting {
+        const char *value;  /* NULL: it has none */
+        const char *text;   /* the content of the file that `value` names, or NULL */
+        const char *origin; /* lives as long as the plan */
+        bool if_exists;     /* a policy's "-PATH" */
+        bool is_option;     /* typed by the user just now */
+};
+
+struct text_list {
+        const char **items;
+        size_t n;
+};
+
+/* A plan on its way, with what cannot be decided before all of it is known. */
+struct assembly {
+        struct plan *plan;
+        const struct plan_facts *facts;
+        const char *base_policy;     /* the built-in policy at the bottom */
+        struct text_list pass;       /* names and PREFIX* of the outer environment */
+        struct text_list set;        /* NAME=VALUE of policies */
+        struct text_list given;      /* NAME=VALUE of options; NAME: unset */
+        struct text_list image_env;  /* NAME=VALUE */
+        struct text_list entrypoint; /* of the image */
+        struct text_list command;    /* of the image */
+        const char *new_entrypoint;  /* --entrypoint; "": none at all; NULL: not given */
+        const char *cwd_origin;      /* the policy's `writable = .`; NULL: it has none */
+};
+
+int assembly_add(struct assembly *a, struct text_list *list, size_t limit, const char *what,
+                 const char *item, struct err *e);
+
+/* The setting's value as a clean host path: "~", relative and absolute ones. */
+int apply_expand(struct assembly *a, const struct setting *s, const char *path, const char **ret,
+                 struct err *e);
+
+/* Adds a rule.  Paths must live as long as the plan. */
+int apply_add_rule(struct assembly *a, const struct setting *s, enum plan_rule_kind kind,
+                   const char *host_path, const char *box_path, struct err *e);
+
+/* files */
+int apply_readable(struct assembly *a, const struct setting *s, struct err *e);
+int apply_writable(struct assembly *a, const struct setting *s, struct err *e);
+int apply_hidden(struct assembly *a, const struct setting *s, struct err *e);
+int apply_protected(struct assembly *a, const struct setting *s, struct err *e);
+int apply_temporary(struct assembly *a, const struct setting *s, struct err *e);
+int apply_empty(struct assembly *a, const struct setting *s, struct err *e);
+int apply_home(struct assembly *a, const struct setting *s, struct err *e);
+int apply_volume(struct assembly *a, const struct setting *s, struct err *e);
+int apply_device(struct assembly *a, const struct setting *s, struct err *e);
+int apply_socket(struct assembly *a, const struct setting *s, struct err *e);
+int apply_read_only(struct assembly *a, const struct setting *s, struct err *e);
+
+/* network */
+int apply_network(struct assembly *a, const struct setting *s, struct err *e);
+int apply_publish(struct assembly *a, const struct setting *s, struct err *e);
+int apply_dns(struct assembly *a, const struct setting *s, struct err *e);
+int apply_add_host(struct assembly *a, const struct setting *s, struct err *e);
+int apply_host_name(struct assembly *a, const struct setting *s, struct err *e);
+
+/* the process */
+int apply_env(struct assembly *a, const struct setting *s, struct err *e);
+int apply_env_file(struct assembly *a, const struct setting *s, struct err *e);
+int apply_env_pass(struct assembly *a, const struct setting *s, struct err *e);
+int apply_env_set(struct assembly *a, const struct setting *s, struct err *e);
+int apply_workdir(struct assembly *a, const struct setting *s, struct err *e);
+int apply_user(struct assembly *a, const struct setting *s, struct err *e);
+int apply_entrypoint(struct assembly *a, const struct setting *s, struct err *e);
+int apply_tty(struct assembly *a, const struct setting *s, struct err *e);
+int apply_name(struct assembly *a, const struct setting *s, struct err *e);
+
+/* rights */
+int apply_userns(struct assembly *a, const struct setting *s, struct err *e);
+int apply_keep_cap(struct assembly *a, const struct setting *s, struct err *e);
+int apply_drop_cap(struct assembly *a, const struct setting *s, struct err *e);
+int apply_allow_userns(struct assembly *a, const struct setting *s, struct err *e);
+int apply_keep_fd(struct assembly *a, const struct setting *s, struct err *e);
+
+/* limits */
+const char *apply_resource_name(int resource); /* "nofile", ... */
+int apply_ulimit(struct assembly *a, const struct setting *s, struct err *e);
+int apply_open_files(struct assembly *a, const struct setting *s, struct err *e);
+int apply_file_size(struct assembly *a, const struct setting *s, struct err *e);
+int apply_shm_size(struct assembly *a, const struct setting *s, struct err *e);
+int apply_timeout(struct assembly *a, const struct setting *s, struct err *e);
+
+/* report */
+int apply_status_fd(struct assembly *a, const struct setting *s, struct err *e);
+int apply_dry_run(struct assembly *a, const struct setting *s, struct err *e);
+int apply_nothing(struct assembly *a, const struct setting *s, struct err *e);
+
+/* Puts the environment together: image, what is passed, policies, options (env.c). */
+int env_finish(struct assembly *a, struct err *e);
+
+#endif

@@ -1,0 +1,321 @@
+#include "apply.h"
+
+#include "image.h"
+#include "path.h"
+#include "policy.h"
+#include "str.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+
+/*
+ * The order in which a plan is filled: defaults, policy, image, options.  A later one wins where
+ * only one can.  What depends on all of them (environment, command line) is put together last.
+ */
+
+#define DEFAULT_SHM_SIZE ((uint64_t)64 << 20)
+
+static void set_defaults(struct assembly *a, const struct plan_request *request)
+{
+        struct plan *p = a->plan;
+        const struct plan_facts *facts = request->facts;
+        bool is_image = request->image.name != NULL;
+
+        p->root = is_image ? PLAN_ROOT_IMAGE : PLAN_ROOT_HOST;
+        p->image.name = request->image.name;
+        p->image.directory = request->image.directory;
+        p->image.layers_dir = request->image.layers_dir;
+        p->files.home = facts->home;
+        p->ids.outer_uid = facts->uid;
+        p->ids.outer_gid = facts->gid;
+        p->ids.base_uid = is_image ? 0 : facts->uid;
+        p->ids.base_gid = is_image ? 0 : facts->gid;
+        p->ids.user.uid = p->ids.base_uid;
+        p->ids.user.gid = p->ids.base_gid;
+        p->ids.user.has_gid = true;
+        p->ids.user_name = facts->user_name;
+        p->net.host_name = "kelp";
+        p->limits.shm_size = DEFAULT_SHM_SIZE;
+        /* a limit of 1 also keeps a core handler behind a pipe from being started; 0 does not */
+        p->limits.rlimits[0] = (struct plan_rlimit){ RLIMIT_CORE, 1, 1 };
+        p->limits.n_rlimits = 1;
+        p->exec.stop_signal = SIGTERM;
+        p->exec.workdir = is_image || !facts->cwd ? "/" : facts->cwd;
+        p->report.status_fd = -1;
+}
+
+static void apply_policy_text(struct assembly *a, const char *name, const char *text,
+                              bool is_builtin, struct plan_problems *problems)
+{
+        struct err e = { 0 };
+
+        if (!text) {
+                err_set(&e, EINVAL, "unknown policy '%s'", name);
+                const char *near = str_nearest(name, policy_builtin_names);
+                if (near)
+                        err_hint(&e, "did you mean '%s'", near);
+                else
+                        err_hint(&e, "a file of yours is named with a '/' or ends in .policy");
+                plan_add_problem(problems, &e);
+                return;
+        }
+        policy_apply(a, text, name, is_builtin, problems);
+}
+
+static void apply_builtin(struct assembly *a, const char *name, struct plan_problems *problems)
+{
+        struct err e = { 0 };
+        const char *file = arena_print(&a->plan->arena, &e, "%s.policy", name);
+
+        if (!file) {
+                plan_add_problem(problems, &e);
+                return;
+        }
+        policy_apply(a, policy_builtin(name), file, true, problems);
+}
+
+/* A policy says what a kind of root is filled with; the other kind has no use for it. */
+static int check_base(const struct assembly *a, const char *name, struct err *e)
+{
+        bool is_image = a->plan->root == PLAN_ROOT_IMAGE;
+        const char *other = is_image ? "sandbox" : "container";
+
+        if (!str_eq(a->base_policy, other))
+                return 0;
+        err_set(e, EINVAL, "policy '%s' is for %s", name,
+                is_image ? "a view of this host, not for an image"
+                         : "an image, not for a view of this host");
+        return err_hint(e, is_image ? "an image runs under 'container' or a policy that extends it"
+                                    : "this runs under 'sandbox' or a policy that extends it");
+}
+
+static void apply_policy(struct assembly *a, const struct option_list *options,
+                         struct plan_problems *problems)
+{
+        const char *fallback = a->plan->root == PLAN_ROOT_IMAGE ? "container" : "sandbox";
+        const struct option_use *use = option_find(options, "policy");
+        struct err e = { 0 };
+        const char *name = use ? use->value : fallback;
+        bool is_file = option_is_policy_file(name);
+
+        a->base_policy = name;
+        a->plan->policy_name = name;
+        if (is_file &&
+            (!use->text ? err_set(&e, EINVAL, "policy '%s' was not read", name)
+                        : policy_base(use->text, name, fallback, &a->base_policy, &e)) < 0) {
+                plan_add_problem(problems, &e);
+                return;
+        }
+        if (!policy_builtin(a->base_policy)) {
+                apply_policy_text(a, name, NULL, true, problems);
+                return;
+        }
+        a->plan->confine.filter = a->base_policy;
+        if (check_base(a, name, &e) < 0) {
+                plan_add_problem(problems, &e);
+                return;
+        }
+        apply_builtin(a, a->base_policy, problems);
+        if (is_file)
+                apply_policy_text(a, name, use->text, false, problems);
+}
+
+/* Why the current directory cannot be made writable because a policy says so, or NULL. */
+static const char *why_not_cwd(const struct assembly *a, const char *cwd)
+{
+        const struct plan_files *files = &a->plan->files;
+        const char *home = a->facts->home;
+
+        if (str_eq(cwd, "/"))
+                return "it is the root of the file system";
+        if (home && str_eq(cwd, home))
+                return "it is your home";
+        if (home && path_is_in(home, cwd))
+                return "your home lies in it";
+        for (size_t i = 0; i < files->n_rules; i++) {
+                const struct plan_rule *rule = &files->rules[i];
+
+                if ((rule->kind == PLAN_RULE_EMPTY || rule->kind == PLAN_RULE_TEMPORARY) &&
+                    path_is_in(rule->box_path, cwd))
+                        return "others share it";
+                if (rule->kind == PLAN_RULE_HIDDEN && path_is_in(cwd, rule->box_path))
+                        return "the policy hides it";
+        }
+        return NULL;
+}
+
+static bool has_own_paths(const struct option_list *options)
+{
+        return option_find(options, "writable") || option_find(options, "readable") ||
+               option_find(options, "volume");
+}
+
+/*
+ * The policy's `writable = .`, at its place: after the policy's rules, before the user's own.
+ * A directory that the user cannot write to anyway is only shown.
+ */
+static int add_cwd(struct assembly *a, const struct option_list *options, struct err *e)
+{
+        struct setting s = { .origin = a->cwd_origin };
+        const char *cwd = a->facts->cwd;
+
+        if (!a->cwd_origin)
+                return 0;
+        if (!cwd)
+                return err_set(e, ENOENT, "the current directory is gone");
+        const char *why = why_not_cwd(a, cwd);
+        if (!why)
+                return apply_add_rule(
+                        a, &s, a->facts->can_write_cwd ? PLAN_RULE_WRITABLE : PLAN_RULE_READABLE,
+                        cwd, cwd, e);
+        /* who names paths has chosen; a root or a home is never opened by being stood in */
+        if (has_own_paths(options))
+                return 0;
+        err_set(e, EPERM, "the current directory '%s' would be writable, but %s", cwd, why);
+        return err_hint(e, "cd into a project's directory, or name one with --writable");
+}
+
+static int apply_use(struct assembly *a, const struct option_use *use, struct err *e)
+{
+        const struct option_row *row = use->row;
+        unsigned scope = a->plan->root == PLAN_ROOT_IMAGE ? OPTION_IMAGE : OPTION_HOST;
+        struct setting s = { .value = use->value, .text = use->text, .is_option = true };
+
+        if (!(row->scope & scope)) {
+                err_set(e, EINVAL, "option '--%s' is for images", row->name);
+                return err_hint(e, "a view of this host is read-only, has no capabilities and no "
+                                   "entrypoint");
+        }
+        s.origin = arena_print(&a->plan->arena, e, "option --%s", row->name);
+        if (!s.origin)
+                return -e->code;
+        if (row->apply(a, &s, e) < 0)
+                return err_prefix(e, "option '--%s'", row->name);
+        return 0;
+}
+
+static void apply_options(struct assembly *a, const struct option_list *options,
+                          struct plan_problems *problems)
+{
+        for (size_t i = 0; i < options->n; i++) {
+                struct err e = { 0 };
+
+                if (!(options->uses[i].row->flags & OPTION_EARLY) &&
+                    apply_use(a, &options->uses[i], &e) < 0)
+                        plan_add_problem(problems, &e);
+        }
+}
+
+static int add_arg(struct assembly *a, const char *arg, struct err *e)
+{
+        struct plan_exec *exec = &a->plan->exec;
+
+        if (arena_grow(&a->plan->arena, &exec->argv, exec->n_args, sizeof(*exec->argv),
+                       PLAN_MAX_ARGS, "arguments", e) < 0)
+                return -e->code;
+        exec->argv[exec->n_args++] = arg;
+        return 0;
+}
+
+static int add_args(struct assembly *a, const char *const *args, size_t n, struct err *e)
+{
+        for (size_t i = 0; i < n; i++) {
+                if (add_arg(a, args[i], e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
+/*
+ * As docker has it: entrypoint, then the words given, or the image's command when there are none.
+ * An entrypoint of the user's own takes the image's command away with the image's entrypoint.
+ */
+static int make_argv(struct assembly *a, const struct option_list *options, struct err *e)
+{
+        struct plan_exec *exec = &a->plan->exec;
+        int r;
+
+        if (!a->new_entrypoint)
+                r = add_args(a, a->entrypoint.items, a->entrypoint.n, e);
+        else
+                r = a->new_entrypoint[0] ? add_arg(a, a->new_entrypoint, e) : 0;
+        if (r < 0)
+                return r;
+        if (options->n_args > 0 || a->new_entrypoint)
+                r = add_args(a, options->args, options->n_args, e);
+        else
+                r = add_args(a, a->command.items, a->command.n, e);
+        if (r < 0 || add_arg(a, NULL, e) < 0)
+                return -e->code;
+        exec->n_args--;
+        return 0;
+}
+
+/*
+ * Whether a policy's "hidden if it exists" has nothing to hide: it lies in an empty directory of
+ * ours and nothing of the host is shown around it.
+ */
+static bool is_nothing_there(const struct plan_files *files, const struct plan_rule *hidden)
+{
+        bool is_inside = false;
+
+        if (hidden->kind != PLAN_RULE_HIDDEN || !hidden->if_exists)
+                return false;
+        for (size_t i = 0; i < files->n_rules; i++) {
+                const struct plan_rule *rule = &files->rules[i];
+                bool is_ours = rule->kind == PLAN_RULE_EMPTY || rule->kind == PLAN_RULE_TEMPORARY;
+
+                if (rule == hidden || !path_is_in(hidden->box_path, rule->box_path))
+                        continue;
+                if (rule->kind == PLAN_RULE_READABLE || rule->kind == PLAN_RULE_WRITABLE)
+                        return false;
+                is_inside = is_inside || is_ours;
+        }
+        return is_inside;
+}
+
+/* Most runs show nothing of the home: looking for each secret in it would cost a call apiece. */
+static void drop_idle_rules(struct plan_files *files)
+{
+        size_t kept = 0;
+
+        for (size_t i = 0; i < files->n_rules; i++) {
+                if (!is_nothing_there(files, &files->rules[i]))
+                        files->rules[kept++] = files->rules[i];
+        }
+        files->n_rules = kept;
+}
+
+static int apply_image(struct assembly *a, const struct plan_image_source *image, struct err *e)
+{
+        if (!image->text)
+                return 0;
+        return image_apply(a, image->text, image->name, e);
+}
+
+int plan_assemble(struct plan *p, const struct plan_request *request,
+                  struct plan_problems *problems)
+{
+        struct assembly a = { .plan = p, .facts = request->facts };
+        struct err e = { 0 };
+
+        set_defaults(&a, request);
+        apply_policy(&a, request->options, problems);
+        if (apply_image(&a, &request->image, &e) < 0)
+                plan_add_problem(problems, &e);
+        if (add_cwd(&a, request->options, &e) < 0)
+                plan_add_problem(problems, &e);
+        apply_options(&a, request->options, problems);
+        drop_idle_rules(&p->files);
+        if (env_finish(&a, &e) < 0)
+                plan_add_problem(problems, &e);
+        if (make_argv(&a, request->options, &e) < 0)
+                plan_add_problem(problems, &e);
+
+        /* what could not be read cannot be judged */
+        if (problems->n > 0)
+                return -EINVAL;
+        return plan_check(p, problems);
+}

@@ -1,0 +1,43 @@
+#ifndef KELP_PLAN_ASSEMBLE_H
+#define KELP_PLAN_ASSEMBLE_H
+
+#include "option.h"
+#include "plan.h"
+
+/*
+ * From the command line to a checked plan, without a look at the machine: what must be known of it
+ * comes in as facts and as the text of files that the caller has read.
+ */
+
+struct plan_facts {
+        uid_t uid;
+        gid_t gid;
+        const char *user_name;  /* on the host; NULL: not known */
+        const char *home;       /* clean, symlinks resolved; NULL: not known */
+        const char *cwd;        /* clean, symlinks resolved; NULL: it is gone */
+        bool can_write_cwd;     /* the user may make files there */
+        const char *const *env; /* the outer environment, NULL-terminated */
+};
+
+/* Where an image was found.  All NULL: a view of this host. */
+struct plan_image_source {
+        const char *name;       /* as it was asked for */
+        const char *directory;  /* a plain directory as the root */
+        const char *layers_dir; /* with `text`: where its layers lie */
+        const char *text;       /* its image.policy */
+};
+
+struct plan_request {
+        const struct plan_facts *facts;
+        const struct option_list *options;
+        struct plan_image_source image;
+};
+
+/*
+ * Fills and checks a zeroed plan (its arena may be in use already).  Returns 0, or -EINVAL with
+ * everything that is wrong in `problems`, in the order in which it was met.
+ */
+int plan_assemble(struct plan *p, const struct plan_request *request,
+                  struct plan_problems *problems);
+
+#endif

@@ -1,0 +1,38 @@
+#ifndef KELP_PLAN_LINES_H
+#define KELP_PLAN_LINES_H
+
+#include "err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Lines of the small text formats: policies, image.policy, --env-file. */
+
+#define LINES_MAX_TEXT ((size_t)256 * 1024)
+#define LINES_MAX      4000
+#define LINES_MAX_LEN  4096
+
+struct lines {
+        const char *name; /* for messages */
+        const char *at;
+        size_t number; /* of the line that was taken last, from 1 */
+        char line[LINES_MAX_LEN];
+};
+
+/* A text of at most LINES_MAX_TEXT bytes. */
+int lines_start(struct lines *l, const char *text, const char *name, struct err *e);
+
+/* Takes the next line into l->line.  Returns 1, or 0 at the end. */
+int lines_next(struct lines *l, struct err *e);
+
+/* Puts "NAME:LINE: " in front of the error.  Returns -e->code. */
+int lines_err(const struct lines *l, struct err *e);
+
+/*
+ * Takes the next word off *at: separated by blanks, or in double quotes, in which a backslash
+ * stands before a quote or a backslash.  The word is ended in place.
+ * Returns 1, or 0 at the end of the text.
+ */
+int lines_next_word(char **at, char **ret_word, struct err *e);
+
+#endif
