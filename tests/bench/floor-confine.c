@@ -1,9 +1,9 @@
 /* The confinement of the floor: see floor.c. */
 
 #include "floor.h"
+#include "seccomp-filters.h"
 
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/keyctl.h>
@@ -12,8 +12,6 @@
 #include <linux/securebits.h>
 #include <net/if.h>
 #include <signal.h>
-#include <stddef.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -99,48 +97,20 @@ void confine_init(const struct floor_plan *p)
         restrict_files(p);
 }
 
-#define FILTER_CALLS 512
-#define FILTER_MAX   (4 * FILTER_CALLS)
-
-/* A binary tree over all numbers, eight to a leaf, as kelp's own filters are built. */
-static unsigned short filter_tree(struct sock_filter *f, unsigned short at, unsigned low,
-                                  unsigned high)
+/* kelp's own filter of the policy that this run stands for. */
+static void restrict_calls(const struct floor_plan *p)
 {
-        if (high - low <= 2) {
-                for (unsigned nr = low; nr < high; nr++)
-                        f[at++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 0);
-                f[at++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-                return at;
-        }
-        unsigned middle = (low + high) / 2;
-        unsigned short branch = at++;
-        unsigned short far;
+        const struct seccomp_filter *filter =
+                seccomp_filter_find(p->lower ? "container" : "sandbox");
+        struct sock_fprog program = {
+                .len = filter->len,
+                .filter = (struct sock_filter *)filter->insns,
+        };
 
-        /* conditional jumps reach 255 instructions: an unconditional one reaches the far half */
-        f[branch] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, middle, 0, 1);
-        unsigned short jump = at++;
-        far = filter_tree(f, at, low, middle);
-        f[jump] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (unsigned)(far - jump - 1));
-        return filter_tree(f, far, middle, high);
-}
-
-static void restrict_calls(void)
-{
-        struct sock_filter f[FILTER_MAX];
-        struct sock_fprog program = { .filter = f };
-        unsigned short n = 0;
-
-        f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-                                              offsetof(struct seccomp_data, arch));
-        f[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0);
-        f[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-        f[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-                                              offsetof(struct seccomp_data, nr));
-        program.len = filter_tree(f, n, 0, FILTER_CALLS);
         must("seccomp", syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program));
 }
 
-void confine_payload(void)
+void confine_payload(const struct floor_plan *p)
 {
         struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
         struct __user_cap_data_struct none[2] = { 0 };
@@ -154,5 +124,6 @@ void confine_payload(void)
         umask(022);
         must("capset", syscall(SYS_capset, &header, none));
         must("close_range", (long)close_range(3, ~0u, CLOSE_RANGE_CLOEXEC));
-        restrict_calls();
+        if (!p->no_filter)
+                restrict_calls(p);
 }

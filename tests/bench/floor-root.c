@@ -3,8 +3,10 @@
 #include "floor.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -12,10 +14,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
 #define ATTR_SAFE (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 #define ATTR_NONE (ATTR_SAFE | MOUNT_ATTR_NOEXEC)
 
-static const char *const devices[] = { "null", "zero", "full", "random", "urandom", "tty" };
+static const char *const devices[] = {
+        "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty",
+};
 
 static const char *const links[][2] = {
         { "/proc/self/fd", "dev/fd" },       { "/proc/self/fd/0", "dev/stdin" },
@@ -23,31 +29,29 @@ static const char *const links[][2] = {
         { "pts/ptmx", "dev/ptmx" },
 };
 
-static const char *const masked[] = {
-        "proc/kcore",
-        "proc/keys",
-        "proc/key-users",
-        "proc/timer_list",
-        "proc/kallsyms",
-        "proc/kmsg",
-        "proc/interrupts",
-        "proc/acpi",
-        "proc/scsi",
-        "sys/firmware",
-        "sys/devices/virtual/powercap",
-        "proc/sched_debug",
-        "proc/timer_stats",
-        "proc/latency_stats",
-        "proc/asound",
+static const char *const covered[] = {
+        "proc/acpi",           "proc/asound",        "proc/interrupts",
+        "proc/kallsyms",       "proc/kcore",         "proc/key-users",
+        "proc/keys",           "proc/kmsg",          "proc/kpagecgroup",
+        "proc/kpagecount",     "proc/kpageflags",    "proc/latency_stats",
+        "proc/sched_debug",    "proc/scsi",          "proc/timer_list",
+        "proc/timer_stats",    "proc/vmallocinfo",   "sys/devices/virtual/powercap",
+        "sys/firmware",        "sys/fs/bpf",         "sys/kernel/debug",
+        "sys/kernel/security", "sys/kernel/tracing",
 };
 
 static const char *const read_only[] = {
         "proc/bus", "proc/fs", "proc/irq", "proc/sys", "proc/sysrq-trigger",
 };
 
+static const char *const protected[] = {
+        ".git", ".envrc", ".vscode", ".idea", ".husky", ".bashrc", ".profile", ".zshrc",
+};
+
 /* What a view of the host has instead of the host's own. */
 static const char *const empty[] = { "home", "root", "run", "tmp", "mnt", "media" };
 static const char *const own[] = { "proc", "sys", "dev" };
+static const char *const left_out[] = { ".", "..", "lost+found" };
 
 static void set_option(int fs, const char *key, const char *value)
 {
@@ -75,31 +79,51 @@ static int new_tmpfs(const char *mode, unsigned attributes)
         return make_mount(fs, attributes);
 }
 
-/* Puts the mount at `path` below `dir` and closes it. */
+/* Opens a place in a tree that somebody else shapes; -1 when there is none. */
+static int open_place(int root, const char *path)
+{
+        struct open_how how = {
+                .flags = O_PATH | O_CLOEXEC,
+                .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+        };
+        int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+
+        if (fd < 0 && errno != ENOENT)
+                must(path, -1);
+        return fd;
+}
+
+/* Puts the mount at `path` of a tmpfs of ours and closes it. */
 static void attach(int mnt, int dir, const char *path)
 {
-        int at = (int)must(path, openat(dir, path, O_PATH | O_CLOEXEC | O_NOFOLLOW));
+        must("move_mount", move_mount(mnt, "", dir, path, MOVE_MOUNT_F_EMPTY_PATH));
+        close(mnt);
+}
 
+/* Puts the mount on an opened place and closes both. */
+static void attach_at(int mnt, int at)
+{
         must("move_mount",
              move_mount(mnt, "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
         close(at);
         close(mnt);
 }
 
-static int copy_tree(int dir, const char *path, unsigned flags, unsigned attributes)
+static void set_attributes(int mnt, unsigned recursive, unsigned attributes)
 {
         struct mount_attr attr = { .attr_set = attributes };
-        unsigned at = AT_EMPTY_PATH | (flags & AT_RECURSIVE);
-        int mnt =
-                (int)must(path, open_tree(dir, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags));
 
-        must("mount_setattr", mount_setattr(mnt, "", at, &attr, sizeof(attr)));
-        return mnt;
+        must("mount_setattr",
+             mount_setattr(mnt, "", AT_EMPTY_PATH | recursive, &attr, sizeof(attr)));
 }
 
-static void make_file(int dir, const char *path)
+static int copy_mount(int dir, const char *path, unsigned flags, unsigned attributes)
 {
-        close((int)must(path, openat(dir, path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0444)));
+        unsigned how = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW | flags;
+        int mnt = (int)must(path, open_tree(dir, path, how));
+
+        set_attributes(mnt, flags & AT_RECURSIVE, attributes);
+        return mnt;
 }
 
 static int is_in(const char *const *names, size_t n, const char *name)
@@ -110,7 +134,7 @@ static int is_in(const char *const *names, size_t n, const char *name)
         return 0;
 }
 
-#define IS_IN(names, name) is_in(names, sizeof(names) / sizeof(names[0]), name)
+#define IS_IN(names, name) is_in(names, COUNT(names), name)
 
 /* Each directory of the host's root is bound, each symlink made again. */
 static void build_host_view(int root)
@@ -120,7 +144,7 @@ static void build_host_view(int root)
         char target[PATH_MAX];
 
         for (struct dirent *d = readdir(dir); d; d = readdir(dir)) {
-                if (IS_IN(own, d->d_name) || IS_IN(empty, d->d_name) || d->d_name[0] == '.')
+                if (IS_IN(own, d->d_name) || IS_IN(empty, d->d_name) || IS_IN(left_out, d->d_name))
                         continue;
                 if (d->d_type == DT_LNK) {
                         ssize_t n = must(d->d_name, readlinkat(fd, d->d_name, target, PATH_MAX));
@@ -128,17 +152,18 @@ static void build_host_view(int root)
                         must(d->d_name, symlinkat(target, root, d->d_name));
                 } else if (d->d_type == DT_DIR) {
                         must(d->d_name, mkdirat(root, d->d_name, 0755));
-                        attach(copy_tree(fd, d->d_name, AT_RECURSIVE,
-                                         ATTR_SAFE | MOUNT_ATTR_RDONLY),
+                        attach(copy_mount(fd, d->d_name, AT_RECURSIVE,
+                                          ATTR_SAFE | MOUNT_ATTR_RDONLY),
                                root, d->d_name);
                 }
         }
         closedir(dir);
-        for (size_t i = 0; i < sizeof(empty) / sizeof(empty[0]); i++)
+        for (size_t i = 0; i < COUNT(empty); i++)
                 must(empty[i], mkdirat(root, empty[i], 0755));
-        for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        for (size_t i = 0; i < COUNT(own); i++)
                 must(own[i], mkdirat(root, own[i], 0755));
-        attach(new_tmpfs("1777", ATTR_SAFE), root, "var/tmp");
+        attach(new_tmpfs("1777", ATTR_SAFE), root, "tmp");
+        attach_at(new_tmpfs("1777", ATTR_SAFE), open_place(root, "var/tmp"));
 }
 
 /*
@@ -160,24 +185,23 @@ static void bind_cwd(int root, int cwd, char path[static PATH_MAX])
                 *slash = '/';
         }
         must(path, mkdirat(root, path + 1, 0755));
-        int mnt = copy_tree(AT_FDCWD, path, AT_RECURSIVE, ATTR_SAFE);
+        int mnt = copy_mount(AT_FDCWD, path, AT_RECURSIVE, ATTR_SAFE);
         must(path, fstat(cwd, &before));
         must(path, fstat(mnt, &now));
         must(path, before.st_dev == now.st_dev && before.st_ino == now.st_ino ? 0 : -1);
         attach(mnt, root, path + 1);
 }
 
-static int new_overlay(const char *lower)
+static int new_overlay(int stage, const char *lower)
 {
-        int scratch = new_tmpfs("0700", ATTR_SAFE);
         int fs = open_fs("overlay");
         char upper[64];
         char work[64];
 
-        must("upper", mkdirat(scratch, "upper", 0755));
-        must("work", mkdirat(scratch, "work", 0700));
-        snprintf(upper, sizeof(upper), "/proc/self/fd/%d/upper", scratch);
-        snprintf(work, sizeof(work), "/proc/self/fd/%d/work", scratch);
+        must("upper", mkdirat(stage, "upper", 0755));
+        must("work", mkdirat(stage, "work", 0755));
+        snprintf(upper, sizeof(upper), "/proc/self/fd/%d/upper", stage);
+        snprintf(work, sizeof(work), "/proc/self/fd/%d/work", stage);
         set_option(fs, "lowerdir", lower);
         set_option(fs, "upperdir", upper);
         set_option(fs, "workdir", work);
@@ -185,90 +209,121 @@ static int new_overlay(const char *lower)
         return make_mount(fs, ATTR_SAFE);
 }
 
-static void build_dev(int root, int old_root)
+static void bind_devices(int root)
 {
-        int dev = new_tmpfs("0755", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
-        int fs;
-        char path[64];
-
-        attach(dev, root, "dev");
-        for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++) {
-                snprintf(path, sizeof(path), "dev/%s", devices[i]);
-                make_file(root, path);
-                attach(copy_tree(old_root, path, 0, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC), root,
-                       path);
-        }
-        for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
-                must(links[i][1], symlinkat(links[i][0], root, links[i][1]));
-
-        must("pts", mkdirat(root, "dev/pts", 0755));
-        fs = open_fs("devpts");
-        set_option(fs, "ptmxmode", "0666");
-        set_option(fs, "mode", "0620");
-        must("newinstance", fsconfig(fs, FSCONFIG_SET_FLAG, "newinstance", NULL, 0));
-        attach(make_mount(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC), root, "dev/pts");
-
-        must("shm", mkdirat(root, "dev/shm", 0755));
-        attach(new_tmpfs("1777", ATTR_NONE), root, "dev/shm");
-        must("mqueue", mkdirat(root, "dev/mqueue", 0755));
-        attach(make_mount(open_fs("mqueue"), ATTR_NONE), root, "dev/mqueue");
-}
-
-static void cover(int root)
-{
-        int nothing = new_tmpfs("0755", ATTR_NONE | MOUNT_ATTR_RDONLY);
-
-        for (size_t i = 0; i < sizeof(masked) / sizeof(masked[0]); i++) {
+        for (size_t i = 0; i < COUNT(devices); i++) {
+                const char *host_path = devices[i];
+                const char *box_path = host_path + 1;
                 struct stat st;
 
-                if (fstatat(root, masked[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
-                        continue;
-                attach(S_ISDIR(st.st_mode) ? copy_tree(nothing, "", AT_EMPTY_PATH, 0)
-                                           : copy_tree(root, "dev/null", 0, ATTR_NONE),
-                       root, masked[i]);
+                int mnt = copy_mount(AT_FDCWD, host_path, 0, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+                must(host_path, fstat(mnt, &st));
+                must(box_path, mknodat(root, box_path, S_IFREG | 0600, 0));
+                attach(mnt, root, box_path);
         }
-        close(nothing);
-        for (size_t i = 0; i < sizeof(read_only) / sizeof(read_only[0]); i++)
-                if (faccessat(root, read_only[i], F_OK, 0) == 0)
-                        attach(copy_tree(root, read_only[i], AT_RECURSIVE,
-                                         ATTR_NONE | MOUNT_ATTR_RDONLY),
-                               root, read_only[i]);
+        for (size_t i = 0; i < COUNT(links); i++)
+                must(links[i][1], symlinkat(links[i][0], root, links[i][1]));
 }
 
-/* Both roots: kernel file systems, devices, masks. */
-static void build_common(int root, int old_root)
+static void build_dev(int root)
 {
-        attach(make_mount(open_fs("proc"), ATTR_NONE), root, "proc");
-        attach(make_mount(open_fs("sysfs"), ATTR_NONE | MOUNT_ATTR_RDONLY), root, "sys");
-        build_dev(root, old_root);
-        attach(new_tmpfs("1777", ATTR_SAFE), root, "tmp");
+        int fs = open_fs("devpts");
+
+        bind_devices(root);
+        must("pts", mkdirat(root, "dev/pts", 0755));
+        set_option(fs, "ptmxmode", "0666");
+        set_option(fs, "mode", "0620");
+        attach(make_mount(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC), root, "dev/pts");
+        must("mqueue", mkdirat(root, "dev/mqueue", 0755));
+        attach(make_mount(open_fs("mqueue"), ATTR_NONE), root, "dev/mqueue");
+        must("shm", mkdirat(root, "dev/shm", 0755));
+        attach(new_tmpfs("1777", ATTR_NONE), root, "dev/shm");
 }
 
+/* /proc, /sys and the tmpfs of /dev, on places that an image shapes. */
+static void build_image(int root)
+{
+        attach_at(make_mount(open_fs("proc"), ATTR_NONE), open_place(root, "proc"));
+        attach_at(make_mount(open_fs("sysfs"), ATTR_NONE | MOUNT_ATTR_RDONLY),
+                  open_place(root, "sys"));
+        attach_at(new_tmpfs("0755", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC),
+                  open_place(root, "dev"));
+        attach_at(new_tmpfs("1777", ATTR_SAFE), open_place(root, "tmp"));
+}
+
+/* Covers what tells about the whole machine, makes read-only what steers it. */
+static void cover(int root, int stage, int null)
+{
+        const unsigned quiet = ATTR_NONE | MOUNT_ATTR_RDONLY;
+        struct stat st;
+
+        for (size_t i = 0; i < COUNT(covered); i++) {
+                int at = open_place(root, covered[i]);
+
+                if (at < 0)
+                        continue;
+                must(covered[i], fstat(at, &st));
+                attach_at(S_ISDIR(st.st_mode) ? copy_mount(stage, "nothing", 0, quiet)
+                                              : copy_mount(null, "", AT_EMPTY_PATH, quiet),
+                          at);
+        }
+        for (size_t i = 0; i < COUNT(read_only); i++) {
+                int at = open_place(root, read_only[i]);
+
+                if (at >= 0)
+                        attach_at(copy_mount(at, "", AT_EMPTY_PATH | AT_RECURSIVE, quiet), at);
+        }
+}
+
+/* What is looked up below the current directory so that it can be protected there. */
+static void look_for_protected(int cwd)
+{
+        for (size_t i = 0; i < COUNT(protected); i++) {
+                int fd = open_place(cwd, protected[i]);
+
+                if (fd >= 0)
+                        close(fd);
+        }
+}
+
+/*
+ * The new root lies over "/": names are still looked up from the old one, which is below it.
+ * Nothing reads the tree through it before pivot_root.
+ */
 void root_build(const struct floor_plan *p, int cwd)
 {
         char workdir[PATH_MAX] = "/";
-        int root;
 
         must("private", mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
-        int old_root = (int)must("/", open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+        int null = (int)must("/dev/null", open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC));
+        int stage = new_tmpfs("0755", ATTR_SAFE);
+        int root = p->lower ? new_overlay(stage, p->lower) : stage;
 
-        root = p->lower ? new_overlay(p->lower) : new_tmpfs("0755", ATTR_SAFE);
-        must("move_mount", move_mount(root, "", AT_FDCWD, "/tmp", MOVE_MOUNT_F_EMPTY_PATH));
-        if (!p->lower)
+        must("move_mount", move_mount(stage, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH));
+        must("nothing", mkdirat(stage, "nothing", 0));
+        if (p->lower) {
+                must("move_mount", move_mount(root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH));
+                build_image(root);
+        } else {
                 build_host_view(root);
-        build_common(root, old_root);
-        if (!p->lower)
+                attach(make_mount(open_fs("proc"), ATTR_NONE), root, "proc");
+                attach(make_mount(open_fs("sysfs"), ATTR_NONE | MOUNT_ATTR_RDONLY), root, "sys");
+        }
+        build_dev(root);
+        if (!p->lower) {
+                look_for_protected(cwd);
                 bind_cwd(root, cwd, workdir);
-        cover(root);
-        close(old_root);
-
+        }
+        cover(root, stage, null);
+        close(null);
+        if (!p->lower) {
+                must("nothing", unlinkat(stage, "nothing", AT_REMOVEDIR));
+                set_attributes(root, 0, MOUNT_ATTR_RDONLY);
+        }
         must("fchdir", fchdir(root));
         must("pivot_root", syscall(SYS_pivot_root, ".", "."));
-        must("umount2", umount2(".", MNT_DETACH));
+        /* what lies on top of the new root: over the old one, in an image, the tmpfs of its upper */
+        for (int over = p->lower ? 2 : 1; over > 0; over--)
+                must("umount2", umount2(".", MNT_DETACH));
         must("chdir", chdir(workdir));
-        if (!p->lower) {
-                struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
-                must("mount_setattr", mount_setattr(root, "", AT_EMPTY_PATH, &attr, sizeof(attr)));
-        }
-        close(root);
 }

@@ -9,6 +9,7 @@
  *
  *      floor COMMAND [ARG...]                         a view of this host, like kelp run -- COMMAND
  *      floor --overlay LOWER[:LOWER] COMMAND [ARG...]  an image's root, like kelp run IMAGE COMMAND
+ *      floor --no-filter ...                          without seccomp, to tell what that costs
  */
 
 #include "floor.h"
@@ -104,7 +105,7 @@ static void die_with(int parent_pidfd)
 
 static void payload(const struct floor_plan *p)
 {
-        confine_payload();
+        confine_payload(p);
         execvp(p->argv[0], p->argv);
         must(p->argv[0], -1);
 }
@@ -184,12 +185,17 @@ int main(int argc, char **argv)
         struct floor_plan p = { .uid = getuid(), .gid = getgid() };
         int first = 1;
 
-        if (argc > 2 && !strcmp(argv[1], "--overlay")) {
-                p.lower = argv[2];
-                first = 3;
+        if (first < argc && !strcmp(argv[first], "--no-filter")) {
+                p.no_filter = true;
+                first++;
+        }
+        if (first + 1 < argc && !strcmp(argv[first], "--overlay")) {
+                p.lower = argv[first + 1];
+                first += 2;
         }
         if (first >= argc) {
-                fputs("usage: floor [--overlay LOWER[:LOWER]] COMMAND [ARG...]\n", stderr);
+                fputs("usage: floor [--no-filter] [--overlay LOWER[:LOWER]] COMMAND [ARG...]\n",
+                      stderr);
                 return 125;
         }
         p.argv = argv + first;

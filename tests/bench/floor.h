@@ -1,11 +1,13 @@
 #ifndef KELP_BENCH_FLOOR_H
 #define KELP_BENCH_FLOOR_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* What the floor is asked to launch. */
 struct floor_plan {
         const char *lower; /* lowerdir of an overlay root, or NULL: a view of this host */
+        bool no_filter;    /* for the price of the filter on a payload */
         char **argv;
         uid_t uid; /* the user's own */
         gid_t gid;
@@ -21,6 +23,6 @@ void root_build(const struct floor_plan *p, int cwd);
 void confine_init(const struct floor_plan *p);
 
 /* From the limits to the filter, in the payload, just before exec. */
-void confine_payload(void);
+void confine_payload(const struct floor_plan *p);
 
 #endif
