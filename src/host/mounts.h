@@ -1,0 +1,31 @@
+#ifndef KELP_HOST_MOUNTS_H
+#define KELP_HOST_MOUNTS_H
+
+#include "view.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* One line of proc/self/mountinfo; see proc_pid_mountinfo(5).  Lives in the text it was read from. */
+struct host_mount {
+        unsigned id;
+        unsigned parent;
+        const char *root;    /* what of the file system is mounted */
+        char *point;         /* where, unescaped */
+        const char *options; /* of the mount */
+        const char *type;    /* of the file system */
+};
+
+/* Takes the next well-formed line off *at.  False at the end. */
+bool host_next_mount(char **at, struct host_mount *ret);
+
+/* The text of mountinfo, for free(); NULL when it cannot be read. */
+char *host_read_mounts(const struct host_view *v);
+
+/* Whether "/" is a mount point: inside a chroot it is not. */
+bool host_is_root_a_mount(const struct host_view *v);
+
+/* Whether "ro" is one of the options "rw,nosuid,...". */
+bool host_has_option(const char *options, const char *option);
+
+#endif
