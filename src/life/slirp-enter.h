@@ -1,0 +1,26 @@
+#ifndef KELP_LIFE_SLIRP_ENTER_H
+#define KELP_LIFE_SLIRP_ENTER_H
+
+#include "tap.h"
+
+/* Names inside slirp4netns's own mount namespace. */
+#define SLIRP_DIR "/run/kelp"
+#define SLIRP_API SLIRP_DIR "/api"
+
+/* The same below the directory that the launcher receives. */
+#define SLIRP_API_NAME "api"
+#define SLIRP_LOG_NAME "log"
+
+struct slirp_entry {
+        int userns; /* of the sandbox */
+        int sock;   /* SLIRP_DIR is sent over it, with one byte */
+        struct tap_spec tap;
+};
+
+/*
+ * What the process does between fork and exec to become a slirp4netns that is shut in; an
+ * (*prepare)(struct slirp_entry *) of proc_start().
+ */
+int slirp_enter(void *entry, struct err *e);
+
+#endif
