@@ -202,7 +202,8 @@ static int layer_read(struct layer *layer, const char *path, struct err *e)
         layer->e = e;
         int bad = ini_parse_stream(next_line, layer, on_pair, layer);
         layer->rest = NULL;
-        if (layer->failed)
+        /* inih goes on behind a line that it does not understand: the first error counts */
+        if (layer->failed && (bad <= 0 || (unsigned)bad >= layer->line))
                 return -e->code;
         if (bad > 0)
                 return err_set(e, EINVAL, "%s:%d: neither '[section]' nor 'key = value'", path,

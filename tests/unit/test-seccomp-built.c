@@ -1,0 +1,95 @@
+#include "test-seccomp-built.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "calls.h"
+#include "rules.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const arch_names[N_ARCHS] = { "x86_64", "aarch64" };
+static const struct {
+        const char *file;
+        bool allow_userns;
+} policies[N_POLICIES] = {
+        { "sandbox", false },
+        { "sandbox", true },
+        { "container", false },
+        { "container", true },
+};
+
+struct built built_filters[N_ARCHS][N_POLICIES];
+
+uint32_t built_ask(const struct built *b, int nr, uint64_t a0, uint64_t a1, uint64_t a2)
+{
+        struct seccomp_data data = { .nr = nr, .arch = b->arch, .args = { a0, a1, a2 } };
+        struct vm_result result = vm_run(b->program->insns, b->program->len, &data);
+
+        assert_false(result.is_broken);
+        return result.action;
+}
+
+int built_number(const struct built *b, const char *name)
+{
+        struct err e = { 0 };
+        int nr = -1;
+
+        if (calls_resolve(&b->groups.calls, name, &nr, &e) < 0)
+                fail_msg("%s", e.text);
+        return nr;
+}
+
+bool built_has_rules(const struct built *b, int nr)
+{
+        for (size_t i = 0; i < rules_count; i++)
+                if (rules_count_for(&rules_table[i], b->policy.allow_userns) &&
+                    built_number(b, rules_table[i].call) == nr)
+                        return true;
+        return false;
+}
+
+static int build_one(struct built *b, size_t a, size_t p, const char *groups, const char *dir)
+{
+        char path[4096];
+        struct err e = { 0 };
+        const struct arch *arch = arch_find(arch_names[a], &e);
+        struct policy_source source = { .path = path, .allow_userns = policies[p].allow_userns };
+
+        snprintf(path, sizeof(path), "%s/%s.policy", dir, policies[p].file);
+        b->arch_name = arch_names[a];
+        int r = arch ? groups_read(&b->groups, groups, arch, &e) : -1;
+        if (r == 0)
+                r = policy_read(&b->policy, &source, &b->groups, &e);
+        if (r == 0)
+                r = program_build(&b->program, &b->policy, &b->groups, &e);
+        if (r == 0)
+                b->arch = arch->token;
+        else
+                fprintf(stderr, "%s\n", e.text);
+        return r;
+}
+
+void built_free_all(void)
+{
+        FOR_EACH_FILTER(b)
+        {
+                free(b->program);
+                groups_done(&b->groups);
+        }
+}
+
+int built_make_all(const char *groups, const char *dir)
+{
+        for (size_t a = 0; a < N_ARCHS; a++)
+                for (size_t p = 0; p < N_POLICIES; p++)
+                        if (build_one(&built_filters[a][p], a, p, groups, dir) < 0)
+                                return -1;
+        return 0;
+}

@@ -1,0 +1,48 @@
+#ifndef KELP_TEST_SECCOMP_BUILT_H
+#define KELP_TEST_SECCOMP_BUILT_H
+
+#include "groups.h"
+#include "policy.h"
+#include "program.h"
+#include "test-seccomp-vm.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The filters of the shipped policies, with and without --allow-userns, on each architecture. */
+
+#define N_ARCHS    2
+#define N_POLICIES 4
+#define SWEEP_MAX  600
+
+struct built {
+        const char *arch_name;
+        struct groups groups;
+        struct policy policy;
+        struct program *program;
+        uint32_t arch;
+};
+
+/* [architecture][policy]; made once, before the tests */
+extern struct built built_filters[N_ARCHS][N_POLICIES];
+
+/* Compiles them; 0, or -1 when the reason is on stderr. */
+int built_make_all(const char *groups, const char *policy_dir);
+void built_free_all(void);
+
+#define FOR_EACH_FILTER(b)                                                                         \
+        for (struct built *b = &built_filters[0][0];                                               \
+             b < &built_filters[0][0] + N_ARCHS * N_POLICIES; b++)
+
+#define REFUSED(code) (SECCOMP_RET_ERRNO | (uint32_t)(code))
+
+/* What the filter says to call `nr` with these arguments. */
+uint32_t built_ask(const struct built *b, int nr, uint64_t a0, uint64_t a1, uint64_t a2);
+
+/* The number of the call `name`; -1: not on this architecture.  An unknown name fails the test. */
+int built_number(const struct built *b, const char *name);
+
+/* Whether argument rules count for call `nr`. */
+bool built_has_rules(const struct built *b, int nr);
+
+#endif
