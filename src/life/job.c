@@ -1,0 +1,129 @@
+#include "supervisor.h"
+
+#include "tty.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+/*
+ * Job control across two terminals.  The user's shell knows only us: when the payload stops, we
+ * give the terminal back and stop likewise; when the shell continues us, so is the payload.
+ *
+ * Keys are not signals while the user's terminal is raw, so a Ctrl-Z reached only the payload.
+ * Outside, it would have stopped the whole job (`kelp -- vim | tee log`): we stop our own process
+ * group.  Any other stop is ours alone.
+ *
+ * A payload in the background of its terminal that reads it or sets its modes is stopped by SIGTTIN
+ * or SIGTTOU.  In the foreground of the user's terminal that is the moment to take it; in the
+ * background we stop the same way, which is what the shell tells the user ("tty input").
+ *
+ * Without a controlling terminal there is no shell to continue us, so we never stop ourselves.
+ */
+
+/* A payload that never stops writing must not keep us from stopping. */
+#define FLUSH_AT_MOST 64
+
+static bool wants_terminal(int number)
+{
+        return number == SIGTTIN || number == SIGTTOU;
+}
+
+static void send_resume(struct supervisor *s, bool in_front)
+{
+        struct err unused;
+
+        s->has_front = in_front;
+        sync_send(s->run->sock, SYNC_RESUME, in_front, NULL, 0, &unused);
+}
+
+/* The user's terminal for us, and the foreground of its own for the payload. */
+static int take(struct supervisor *s, struct err *e)
+{
+        if (s->term.fd >= 0 && s->relay->input == s->term.fd && terminal_take(&s->term, e) < 0) {
+                if (e->code != EIO)
+                        return -e->code;
+                /* the terminal was hung up: so is the payload's */
+                supervisor_hang_up(s);
+                return 0;
+        }
+        terminal_copy_size(&s->term, s->run->pty_master);
+        s->relay->undoes_crs = terminal_adds_returns(s->relay->output);
+        return 0;
+}
+
+static void release(struct supervisor *s)
+{
+        terminal_release(&s->term);
+        if (s->relay)
+                s->relay->undoes_crs = terminal_adds_returns(s->relay->output);
+}
+
+/* What it wrote before it stopped belongs on the screen before the shell's prompt. */
+static void flush_output(struct supervisor *s)
+{
+        for (int i = 0; s->relay && i < FLUSH_AT_MOST; i++) {
+                if (supervisor_copy_output(s) != RELAY_MOVED)
+                        return;
+        }
+}
+
+/* Continues the payload, with the terminal if it is to have it and it is ours to give. */
+static int resume(struct supervisor *s, bool wants_front, struct err *e)
+{
+        if (!s->relay) {
+                send_resume(s, true);
+                return 0;
+        }
+        bool in_front = wants_front && terminal_is_foreground(&s->term);
+        if (in_front && take(s, e) < 0)
+                return -e->code;
+        send_resume(s, in_front);
+        return 0;
+}
+
+int job_start(struct supervisor *s, struct err *e)
+{
+        if (!s->relay)
+                return 0;
+        terminal_copy_size(&s->term, s->run->pty_master);
+        s->relay->undoes_crs = terminal_adds_returns(s->relay->output);
+        if (!tty_is_interactive(s->plan, s->run->on_pty))
+                return 0;
+        if (!terminal_is_foreground(&s->term)) {
+                /* pid 1 had the same look, a moment ago */
+                send_resume(s, false);
+                return 0;
+        }
+        s->has_front = true;
+        return take(s, e);
+}
+
+int job_stopped(struct supervisor *s, int number, struct err *e)
+{
+        bool asks = s->relay && wants_terminal(number);
+        bool wants_front = asks || s->has_front;
+
+        if (asks && terminal_is_foreground(&s->term))
+                return resume(s, true, e);
+        if (!s->term.has_jobs)
+                return 0;
+        flush_output(s);
+        bool whole_group = asks || (number == SIGTSTP && s->term.is_raw);
+        release(s);
+        if (!terminal_stop_self(number, whole_group) && asks) {
+                /* an orphaned group in the background: a read there fails, outside too */
+                relay_end_input(s->relay);
+                send_resume(s, true);
+                return 0;
+        }
+        return resume(s, wants_front, e);
+}
+
+int job_continued(struct supervisor *s, struct err *e)
+{
+        /* we were stopped from outside, and the shell has set the modes that it wants */
+        if (s->relay && s->has_front && !terminal_is_foreground(&s->term))
+                terminal_forget(&s->term);
+        return resume(s, s->has_front, e);
+}

@@ -1,0 +1,411 @@
+#include "supervise.h"
+
+#include "fd.h"
+#include "io.h"
+#include "log.h"
+#include "mem.h"
+#include "supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/*
+ * One poll loop.  Every signal is blocked and read from a descriptor, but for those that were
+ * ignored when we started (nohup, a script's background job): those the user wants to have no
+ * effect.  The order of a turn matters: messages of pid 1 before its end, so that no exit status
+ * is lost; the payload's output before the answer to its stop.
+ */
+
+enum watch {
+        WATCH_SOCK,
+        WATCH_INIT,
+        WATCH_SIGNALS,
+        WATCH_TIMER,
+        WATCH_SLIRP,
+        WATCH_MASTER,
+        WATCH_INPUT,
+        WATCH_OUTPUT,
+        WATCH_COUNT,
+};
+
+/* Chunks of output in a turn: enough to be fast, few enough to see a Ctrl-C in between. */
+#define COPY_AT_ONCE 16
+
+static void collect_signals(sigset_t *ret)
+{
+        sigfillset(ret);
+        for (int number = 1; number < 32; number++) {
+                struct sigaction sa;
+
+                if (number == SIGCHLD || number == SIGCONT || number == SIGPIPE)
+                        continue;
+                if (sigaction(number, NULL, &sa) == 0 && sa.sa_handler == SIG_IGN)
+                        sigdelset(ret, number);
+        }
+}
+
+void supervise_hold_signals(void)
+{
+        sigset_t held;
+
+        collect_signals(&held);
+        sigprocmask(SIG_BLOCK, &held, NULL);
+}
+
+void supervisor_signal(const struct supervisor *s, int number)
+{
+        struct err unused;
+
+        if (s->run->sock >= 0 && !s->has_exited)
+                sync_send(s->run->sock, SYNC_SIGNAL, number, NULL, 0, &unused);
+}
+
+static void kill_box(const struct supervisor *s)
+{
+        /* fails only when it is dead already */
+        syscall(SYS_pidfd_send_signal, s->run->init.pidfd, SIGKILL, NULL, 0);
+}
+
+void supervisor_hang_up(struct supervisor *s)
+{
+        fd_close(&s->run->pty_master);
+        s->relay->master = -1;
+        s->relay->input = -1;
+        s->is_copied = true;
+}
+
+enum relay_result supervisor_copy_output(struct supervisor *s)
+{
+        enum relay_result result = relay_output(s->relay);
+
+        if (result == RELAY_FINISHED)
+                s->is_copied = true;
+        if (result == RELAY_OUTPUT_LOST) {
+                /* a terminal that went away; a pipe's reader would have meant SIGPIPE */
+                supervisor_signal(s, SIGHUP);
+                supervisor_hang_up(s);
+        }
+        return result;
+}
+
+static void copy_output(struct supervisor *s)
+{
+        for (int i = 0; i < COPY_AT_ONCE; i++) {
+                enum relay_result result = supervisor_copy_output(s);
+
+                if (result == RELAY_IDLE && s->is_gone && !relay_has_output(s->relay))
+                        s->is_copied = true;
+                if (result != RELAY_MOVED)
+                        return;
+        }
+}
+
+static void copy_input(struct supervisor *s)
+{
+        if (relay_input(s->relay) != RELAY_INPUT_LOST)
+                return;
+        if (terminal_is_foreground(&s->term))
+                supervisor_hang_up(s);
+        else
+                terminal_forget(&s->term);
+}
+
+static int arm(const struct supervisor *s, uint64_t ns, struct err *e)
+{
+        struct itimerspec when = { .it_value = { .tv_sec = (time_t)(ns / 1000000000u),
+                                                 .tv_nsec = (long)(ns % 1000000000u) } };
+
+        if (timerfd_settime(s->timer, 0, &when, NULL) < 0)
+                return err_sys(e, "cannot set the timer");
+        return 0;
+}
+
+static int on_timer(struct supervisor *s, struct err *e)
+{
+        uint64_t expirations;
+
+        if (read(s->timer, &expirations, sizeof(expirations)) < 0 || s->has_exited)
+                return 0;
+        if (s->is_timed_out) {
+                kill_box(s);
+                return 0;
+        }
+        s->is_timed_out = true;
+        supervisor_signal(s, s->plan->exec.stop_signal);
+        supervisor_signal(s, SIGCONT);
+        return arm(s, SUPERVISE_GRACE_NS, e);
+}
+
+static void on_term(struct supervisor *s)
+{
+        uint64_t now = io_now();
+
+        if (s->first_term && now - s->first_term >= SUPERVISE_GRACE_NS) {
+                kill_box(s);
+                return;
+        }
+        if (!s->first_term)
+                s->first_term = now;
+        supervisor_signal(s, s->plan->exec.stop_signal);
+}
+
+/* Only the output is left: it is worth waiting for, but not against the user's will. */
+static void give_up_output(struct supervisor *s, int number)
+{
+        if (number != SIGINT && number != SIGTERM && number != SIGHUP && number != SIGQUIT)
+                return;
+        if (s->relay && relay_has_output(s->relay) && supervisor_copy_output(s) == RELAY_IDLE)
+                s->is_copied = true;
+}
+
+static int on_signal(struct supervisor *s, struct err *e)
+{
+        struct signalfd_siginfo si;
+
+        if (read(s->signals, &si, sizeof(si)) != (ssize_t)sizeof(si))
+                return 0;
+        int number = (int)si.ssi_signo;
+        if (number == SIGCHLD || (number == SIGPIPE && si.ssi_pid == (uint32_t)getpid()))
+                return 0;
+        if (number == SIGWINCH && s->relay) {
+                terminal_copy_size(&s->term, s->run->pty_master);
+                return 0;
+        }
+        if (number == SIGCONT)
+                return job_continued(s, e);
+        if (s->has_exited) {
+                give_up_output(s, number);
+                return 0;
+        }
+        if (number == SIGTERM)
+                on_term(s);
+        else
+                supervisor_signal(s, number);
+        return 0;
+}
+
+static int on_message(struct supervisor *s, struct err *e)
+{
+        struct sync_msg msg;
+        int n = sync_receive(s->run->sock, &msg, e);
+
+        /* pid 1 ended with a message of ours unread; its own ones are still to come */
+        if (n < 0 && e->code == ECONNRESET)
+                return 0;
+        if (n < 0)
+                return -e->code;
+        if (n == 0) {
+                fd_close(&s->run->sock);
+                return 0;
+        }
+        switch (msg.type) {
+        case SYNC_STOPPED:
+                return job_stopped(s, msg.value, e);
+        case SYNC_CONTINUED:
+                return 0;
+        case SYNC_EXITED:
+                s->has_exited = true;
+                s->wait_status = msg.value;
+                return 0;
+        default:
+                return err_set(e, EPROTO, "pid 1 of the sandbox sent message %u", msg.type);
+        }
+}
+
+/* It is dead: what it said last is all in the socket. */
+static int on_init_end(struct supervisor *s, struct err *e)
+{
+        struct pollfd fd = { .fd = s->run->sock, .events = POLLIN };
+
+        while (s->run->sock >= 0 && poll(&fd, 1, 0) > 0) {
+                if (on_message(s, e) < 0)
+                        return -e->code;
+        }
+        s->is_gone = true;
+        if (!s->relay)
+                s->is_copied = true;
+        else
+                copy_output(s);
+        return 0;
+}
+
+static void on_slirp_end(struct supervisor *s)
+{
+        bool was_raw = s->term.is_raw;
+        struct err unused = { 0 };
+
+        fd_close(&s->run->slirp.pidfd);
+        if (s->is_gone || s->has_exited)
+                return;
+        /* a line for a terminal in its own modes */
+        terminal_release(&s->term);
+        log_notice("slirp4netns has ended: the sandbox is without its network from here on");
+        if (was_raw)
+                terminal_take(&s->term, &unused);
+}
+
+static void fill(const struct supervisor *s, struct pollfd *fds)
+{
+        const struct relay *relay = s->relay;
+
+        for (int i = 0; i < WATCH_COUNT; i++)
+                fds[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
+        fds[WATCH_SOCK].fd = s->run->sock;
+        fds[WATCH_INIT].fd = s->is_gone ? -1 : s->run->init.pidfd;
+        fds[WATCH_SIGNALS].fd = s->signals;
+        fds[WATCH_TIMER].fd = s->timer;
+        fds[WATCH_SLIRP].fd = s->run->slirp.pidfd;
+        if (!relay)
+                return;
+        fds[WATCH_MASTER].events = relay_master_events(relay);
+        /* a hang-up is always reported: look only when there is something to do about it */
+        if (fds[WATCH_MASTER].events)
+                fds[WATCH_MASTER].fd = relay->master;
+        if (relay_takes_input(relay) && !s->has_exited && (!relay->is_tty || s->term.is_raw))
+                fds[WATCH_INPUT].fd = relay->input;
+        if (relay_has_output(relay)) {
+                fds[WATCH_OUTPUT].fd = relay->output;
+                fds[WATCH_OUTPUT].events = POLLOUT;
+        }
+}
+
+static int turn(struct supervisor *s, struct err *e)
+{
+        struct pollfd fds[WATCH_COUNT];
+
+        fill(s, fds);
+        if (poll(fds, WATCH_COUNT, -1) < 0)
+                return errno == EINTR ? 0 : err_sys(e, "cannot poll");
+        if (fds[WATCH_MASTER].revents & (POLLIN | POLLHUP | POLLERR) || fds[WATCH_OUTPUT].revents)
+                copy_output(s);
+        if (fds[WATCH_SOCK].revents && on_message(s, e) < 0)
+                return -e->code;
+        if (fds[WATCH_INIT].revents && on_init_end(s, e) < 0)
+                return -e->code;
+        if (fds[WATCH_SIGNALS].revents && on_signal(s, e) < 0)
+                return -e->code;
+        if (fds[WATCH_TIMER].revents && on_timer(s, e) < 0)
+                return -e->code;
+        if (fds[WATCH_SLIRP].revents)
+                on_slirp_end(s);
+        if (fds[WATCH_INPUT].revents || fds[WATCH_MASTER].revents & POLLOUT)
+                copy_input(s);
+        return 0;
+}
+
+static int make_relay(struct supervisor *s, struct err *e)
+{
+        const struct terminal *t = &s->term;
+        unsigned on_pty = s->run->on_pty;
+        int master = s->run->pty_master;
+
+        s->relay = mem_alloc(sizeof(*s->relay), e);
+        if (!s->relay)
+                return -e->code;
+        if (fcntl(master, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+                return err_sys(e, "cannot set up the payload's terminal");
+        s->relay->master = master;
+        s->relay->ended_line = true;
+        /* -t alone makes a terminal of a stream that is none */
+        s->relay->is_tty = !(on_pty & 1u) || isatty(STDIN_FILENO);
+        s->relay->input = s->relay->is_tty ? t->fd : STDIN_FILENO;
+        s->relay->output = on_pty & 2u ? STDOUT_FILENO : on_pty & 4u ? STDERR_FILENO : t->fd;
+        s->relay->may_block = true;
+        if (s->relay->output == t->fd || terminal_is_same(t, s->relay->output)) {
+                s->relay->output = t->fd;
+                s->relay->may_block = !t->is_nonblocking;
+        }
+        return 0;
+}
+
+/*
+ * Streams that are the payload's alone: were they open here too, the other end of a pipe would not
+ * see the payload close it.
+ */
+static int drop_streams(const struct supervisor *s, struct err *e)
+{
+        autofd null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+        if (null_fd < 0)
+                return err_sys(e, "cannot open '/dev/null'");
+        if ((!s->relay || s->relay->input != STDIN_FILENO) && dup2(null_fd, STDIN_FILENO) < 0)
+                return err_sys(e, "cannot drop the standard input");
+        if ((!s->relay || s->relay->output != STDOUT_FILENO) &&
+            s->plan->report.status_fd != STDOUT_FILENO && dup2(null_fd, STDOUT_FILENO) < 0)
+                return err_sys(e, "cannot drop the standard output");
+        return 0;
+}
+
+static int prepare(struct supervisor *s, struct err *e)
+{
+        sigset_t held;
+
+        collect_signals(&held);
+        sigprocmask(SIG_BLOCK, &held, NULL);
+        s->signals = signalfd(-1, &held, SFD_CLOEXEC | SFD_NONBLOCK);
+        if (s->signals < 0)
+                return err_sys(e, "cannot make a descriptor for signals");
+        if (s->plan->limits.timeout_ns) {
+                s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+                if (s->timer < 0)
+                        return err_sys(e, "cannot make a timer");
+                if (arm(s, s->plan->limits.timeout_ns, e) < 0)
+                        return -e->code;
+        }
+        if (terminal_open(&s->term, s->run->on_pty, e) < 0)
+                return -e->code;
+        if (s->run->pty_master >= 0 && make_relay(s, e) < 0)
+                return -e->code;
+        if (drop_streams(s, e) < 0)
+                return -e->code;
+        return job_start(s, e);
+}
+
+static int run_to_end(struct supervisor *s, struct err *e)
+{
+        int status = 0;
+
+        if (prepare(s, e) < 0)
+                return -e->code;
+        while (!s->is_gone || !s->is_copied) {
+                if (turn(s, e) < 0)
+                        return -e->code;
+        }
+        return proc_wait(&s->run->init, &status, e);
+}
+
+static struct supervise_end get_end(const struct supervisor *s)
+{
+        /* pid 1 can say nothing more when it was killed, and with it the payload */
+        struct supervise_end end = { .wait_status = s->has_exited ? s->wait_status : SIGKILL };
+
+        if (s->is_timed_out)
+                end.reason = SUPERVISE_TIMEOUT;
+        else if (WIFSIGNALED(end.wait_status))
+                end.reason = SUPERVISE_SIGNAL;
+        return end;
+}
+
+int supervise_run(const struct plan *p, struct run *r, struct supervise_end *ret, struct err *e)
+{
+        struct supervisor s = {
+                .plan = p, .run = r, .term = TERMINAL_NONE, .signals = -1, .timer = -1
+        };
+        int result = run_to_end(&s, e);
+
+        terminal_done(&s.term);
+        fd_close(&s.signals);
+        fd_close(&s.timer);
+        mem_free_at(&s.relay);
+        if (result < 0)
+                return result;
+        *ret = get_end(&s);
+        return 0;
+}

@@ -1,0 +1,45 @@
+#ifndef KELP_LIFE_SUPERVISOR_H
+#define KELP_LIFE_SUPERVISOR_H
+
+#include "relay.h"
+#include "supervise.h"
+#include "sync.h"
+#include "terminal.h"
+
+#include <stdint.h>
+
+/* The state of supervise_run(), shared by its parts. */
+struct supervisor {
+        const struct plan *plan;
+        struct run *run;
+        struct terminal term;
+        struct relay *relay; /* NULL: the payload has no terminal of its own */
+        int signals;         /* signalfd */
+        int timer;           /* timerfd; -1: no time limit */
+        uint64_t first_term; /* when the first SIGTERM came, as of io_now(); 0: none did */
+        bool has_front;      /* the payload is in the foreground of its terminal */
+        bool has_exited;
+        bool is_gone; /* pid 1 is, and with it every process of the sandbox */
+        bool is_timed_out;
+        bool is_copied; /* all the payload's output is with the user, or given up */
+        int wait_status;
+};
+
+/* Sends to the payload's process group; an end of pid 1 is noticed elsewhere. */
+void supervisor_signal(const struct supervisor *s, int number);
+
+/* One step of the payload's output. */
+enum relay_result supervisor_copy_output(struct supervisor *s);
+
+/* The payload's terminal is no more: its reads end, its writes fail. */
+void supervisor_hang_up(struct supervisor *s);
+
+/*
+ * Job control (job.c): at the start, when the payload has stopped by the signal `number`, and when
+ * we were continued.
+ */
+int job_start(struct supervisor *s, struct err *e);
+int job_stopped(struct supervisor *s, int number, struct err *e);
+int job_continued(struct supervisor *s, struct err *e);
+
+#endif
