@@ -1,0 +1,81 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # variables of tests/bench/run
+
+machine() {
+    echo "$(nproc) cores ($(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1))," \
+        "Linux $(uname -r | cut -d- -f1)"
+}
+
+# One round: every command of rows in turn, in the given order.
+measure_round() {
+    local out=$1 warm=$2 share command count
+    shift 2
+
+    while IFS=$'\t' read -r _ _ share command; do
+        count=$((runs * share / 100))
+        [ "$count" -gt 0 ] || count=1
+        as_user hyperfine -N --style none --warmup "$warm" --runs "$count" \
+            --export-json "$work/rounds/one.json" "$command" >"$work/row.log" 2>&1 </dev/null || {
+            cat "$work/row.log" >&2
+            die "'$command' failed while it was measured"
+        }
+        # one line of JSON a command
+        tr -d '\n' <"$work/rounds/one.json" >>"$out"
+        echo >>"$out"
+    done < <("$@" "$work/rows")
+}
+
+measure_rounds() {
+    local i
+
+    for ((i = 0; i < rounds; i++)); do
+        [ ! -t 2 ] || printf '\rround %d of %d ' $((i + 1)) "$rounds" >&2
+        # there and back again, so that nobody always comes after the same neighbour
+        if ((i % 2)); then
+            measure_round "$work/times" 1 tac
+        else
+            measure_round "$work/times" 1 cat
+        fi
+    done
+    [ ! -t 2 ] || printf '\r' >&2
+}
+
+# The same payload with and without the filter, in pairs.
+measure_filter() {
+    local i with without
+
+    cp "$many_calls" "$work/cwd/many-calls"
+    for ((i = 0; i < 200; i++)); do
+        echo "$i" >"$work/cwd/files/$i"
+    done
+    [ "$(id -u)" != 0 ] || chown -R "$user:" "$work/cwd"
+    for ((i = 0; i < pairs; i++)); do
+        without=$(as_user "$floor" --no-filter "$work/cwd/many-calls" "$work/cwd/files" 60) ||
+            die "the payload of many calls failed"
+        with=$(as_user "$kelp" run --network none -- "$work/cwd/many-calls" "$work/cwd/files" 60) ||
+            die "the payload of many calls failed in kelp"
+        echo "$with $without" >>"$work/filter"
+    done
+}
+
+measure_memory() {
+    local view name
+
+    if [ "$(id -u)" != 0 ]; then
+        left_out memory "kelp, bwrap" "only root may read the memory of another's pid 1"
+        return
+    fi
+    for name in kelp floor bwrap; do
+        case $name in
+        kelp) view="$kelp run --network none -- " ;;
+        floor) view="$floor " ;;
+        bwrap) view=$(sed -n 's/^host\tbwrap\t[0-9]*\t\(.*\)true$/\1/p' "$work/rows") ;;
+        esac
+        [ -n "$view" ] || continue
+        # shellcheck disable=SC2086 # the words of a command
+        (cd "$work/cwd" && python3 "$bench/memory.py" 50 setpriv --reuid="$user" --regid="$user" \
+            --init-groups --inh-caps=-all env -i "${clean_env[@]}" ${view}sleep 600) \
+            >"$work/memory.log" || die "cannot measure the memory of $name"
+        echo "$name $(cat "$work/memory.log")" >>"$work/memory"
+    done
+}
