@@ -43,6 +43,7 @@ enum tree_flags {
         TREE_IS_DIRECTORY = 1 << 7, /* what is mounted is a directory */
         TREE_IS_SPECIAL = 1 << 8,   /* a device, socket or fifo that was asked for */
         TREE_NO_FOLLOW = 1 << 9,    /* box_path itself, also if it is a symlink */
+        TREE_IF_ABSENT = 1 << 10,   /* file: one that the image brings stays */
 };
 
 struct tree_entry {

@@ -1,0 +1,184 @@
+#include "run-sandbox.h"
+
+#include "audit.h"
+#include "hint.h"
+#include "launch.h"
+#include "log.h"
+#include "root.h"
+#include "seccomp-filters.h"
+#include "slirp.h"
+#include "status.h"
+#include "step.h"
+#include "supervise.h"
+#include "userns.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+/*
+ * One run from the checked plan to the exit status.  The plan and the tree are const for everybody
+ * below; what the run becomes is in struct run.
+ */
+
+static int find_filter(const struct plan *p, struct sock_fprog *ret, struct err *e)
+{
+        char name[80];
+        const struct seccomp_filter *filter;
+
+        snprintf(name, sizeof(name), "%s%s", p->confine.filter,
+                 p->confine.may_nest_userns ? "+userns" : "");
+        filter = seccomp_filter_find(name);
+        if (!filter)
+                return err_set(e, ENOENT, "there is no seccomp filter '%s'", name);
+        ret->len = filter->len;
+        ret->filter = (struct sock_filter *)filter->insns;
+        return 0;
+}
+
+static int prepare(const struct plan *p, struct tree *t, struct id_maps *maps,
+                   struct sock_fprog *filter, struct audit_namespaces *outer, struct err *e)
+{
+        e->step = STEP_SOURCES;
+        if (audit_read_namespaces(outer, e) < 0 || find_filter(p, filter, e) < 0 ||
+            tree_build(p, t, e) < 0)
+                return -e->code;
+        if (userns_choose_maps(p, maps, e) < 0)
+                return -e->code;
+        if (maps->fallback.code != 0)
+                log_notice("%.*s; running with one id (--userns single says so quietly)",
+                           err_message_len(&maps->fallback), maps->fallback.text);
+        e->step = STEP_NONE;
+        return 0;
+}
+
+static int bring_up(const struct launch *l, struct run *r, struct err *e)
+{
+        if (launch_start(l, r, e) < 0)
+                return -e->code;
+        e->step = STEP_NETWORK;
+        if (slirp_start(l->plan, r, e) < 0)
+                return -e->code;
+        e->step = STEP_NONE;
+        if (launch_await_ready(l->plan, r, e) < 0)
+                return -e->code;
+        e->step = STEP_NETWORK;
+        if (slirp_await(r, l->plan, e) < 0)
+                return -e->code;
+        e->step = STEP_NONE;
+        supervise_hold_signals();
+        return launch_go(r, e);
+}
+
+static enum host_topic topic_of(int step)
+{
+        switch (step) {
+        case STEP_USERNS:
+                return HOST_TOPIC_USERNS;
+        case STEP_ID_MAPS:
+                return HOST_TOPIC_ID_MAP;
+        case STEP_NAMESPACES:
+        case STEP_CLONE_INIT:
+                return HOST_TOPIC_NAMESPACES;
+        case STEP_PROPAGATION:
+        case STEP_ROOT:
+        case STEP_PIVOT:
+                return HOST_TOPIC_MOUNT;
+        case STEP_NETWORK:
+                return HOST_TOPIC_NETWORK;
+        case STEP_LOOPBACK:
+                return HOST_TOPIC_LOOPBACK;
+        case STEP_LANDLOCK:
+                return HOST_TOPIC_LANDLOCK;
+        case STEP_SECCOMP:
+                return HOST_TOPIC_SECCOMP;
+        default:
+                return HOST_TOPIC_NONE;
+        }
+}
+
+static int status_of(const struct err *e)
+{
+        if (e->step != STEP_EXEC)
+                return EXIT_FAILED;
+        return e->code == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
+}
+
+/* Files that somebody outside will run or obey, and that were not there before. */
+static void report_new_files(const struct tree *t)
+{
+        for (size_t i = 0; i < t->n_watched; i++) {
+                struct stat st;
+
+                if (fstatat(AT_FDCWD, t->watched[i], &st, AT_SYMLINK_NOFOLLOW) == 0)
+                        log_notice("the sandbox made '%s', which takes effect outside of it: look "
+                                   "at it before you use it", t->watched[i]);
+        }
+}
+
+static int exit_code_of(const struct supervise_end *end)
+{
+        if (end->reason == SUPERVISE_TIMEOUT)
+                return EXIT_TIMEOUT;
+        return proc_exit_code(end->wait_status);
+}
+
+static void tell_end(const struct plan *p, const struct supervise_end *end)
+{
+        static const char *const reasons[] = {
+                [SUPERVISE_EXIT] = "exit",
+                [SUPERVISE_SIGNAL] = "signal",
+                [SUPERVISE_TIMEOUT] = "timeout",
+        };
+
+        status_exited(p->report.status_fd, exit_code_of(end),
+                      WIFSIGNALED(end->wait_status) ? WTERMSIG(end->wait_status) : 0,
+                      reasons[end->reason]);
+}
+
+static int run_with(const struct plan *p, const struct tree *t, const struct id_maps *maps,
+                    const struct sock_fprog *filter, const struct audit_namespaces *outer,
+                    struct run_result *ret, struct err *e)
+{
+        const struct launch l = {
+                .plan = p, .tree = t, .maps = maps, .filter = filter, .outer = outer
+        };
+        struct run r = RUN_NONE;
+        struct supervise_end end = { 0 };
+
+        int code = bring_up(&l, &r, e);
+        if (code == 0) {
+                status_started(p->report.status_fd, r.init.pid, p->name);
+                e->step = STEP_SUPERVISE;
+                code = supervise_run(p, &r, &end, e);
+        }
+        run_done(&r);
+        if (code < 0)
+                return code;
+        ret->exit_code = exit_code_of(&end);
+        report_new_files(t);
+        tell_end(p, &end);
+        return 0;
+}
+
+int run_sandbox(const struct plan *p, struct run_result *ret, struct err *e)
+{
+        struct audit_namespaces outer;
+        struct sock_fprog filter = { 0 };
+        struct id_maps maps;
+        struct tree tree = { 0 };
+
+        int code = prepare(p, &tree, &maps, &filter, &outer, e);
+        if (code == 0)
+                code = run_with(p, &tree, &maps, &filter, &outer, ret, e);
+        tree_done(&tree);
+        if (code < 0) {
+                host_hint(e, topic_of(e->step));
+                status_setup_failed(p->report.status_fd, e, step_name((enum step)e->step));
+                ret->exit_code = status_of(e);
+        }
+        return code;
+}

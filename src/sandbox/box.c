@@ -1,0 +1,192 @@
+#include "box.h"
+
+#include "audit.h"
+#include "fd.h"
+#include "init.h"
+#include "landlock.h"
+#include "net.h"
+#include "newmount.h"
+#include "payload.h"
+#include "rights.h"
+#include "step.h"
+#include "sync.h"
+
+#include <errno.h>
+#include <linux/keyctl.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int bind_life(struct box *b, struct err *e)
+{
+        return proc_die_with(b->launcher_pidfd, e);
+}
+
+static int make_private(struct box *b, struct err *e)
+{
+        (void)b;
+        if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+                return err_sys(e, "cannot make the mounts private");
+        return 0;
+}
+
+/* slirp4netns wants a directory for its socket; this one has no name on the host. */
+static int give_api_dir(struct box *b, struct err *e)
+{
+        static const struct newmount_option options[] = { { "mode", "0700" }, { "size", "65536" } };
+
+        if (b->plan->net.mode != PLAN_NETWORK_USER || b->plan->net.n_ports == 0)
+                return 0;
+        autofd dir = newmount_fs("tmpfs", options, 2, TREE_NO_SUID | TREE_NO_DEV | TREE_NO_EXEC, e);
+        if (dir < 0)
+                return -e->code;
+        return sync_send(b->sock, SYNC_API_DIR, 0, &dir, 1, e);
+}
+
+static int make_root(struct box *b, struct err *e)
+{
+        if (give_api_dir(b, e) < 0)
+                return -e->code;
+        return build_root(b->plan, b->launch->tree, &b->build, e);
+}
+
+static int pivot(struct box *b, struct err *e)
+{
+        return build_pivot(&b->build, e);
+}
+
+static int open_terminal(struct box *b, struct err *e)
+{
+        return tty_open(b->plan, &b->tty, &b->pty_master, e);
+}
+
+static int set_up_network(struct box *b, struct err *e)
+{
+        return net_setup_box(b->plan, e);
+}
+
+static int set_identity(struct box *b, struct err *e)
+{
+        const char *name = b->plan->net.host_name;
+
+        if (sethostname(name, strlen(name)) < 0)
+                return err_sys(e, "cannot set the host name '%s'", name);
+        return identity_find(b->plan, b->launch->maps, &b->identity, e);
+}
+
+/* A fresh one, so that the user's own keys are not within reach.  Source: keyctl(2). */
+static int join_keyring(struct box *b, struct err *e)
+{
+        (void)b;
+        /* a kernel without keyrings has no keys to give away */
+        if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
+                return err_sys(e, "cannot join a fresh session keyring");
+        return 0;
+}
+
+/* The limit belongs to our namespace: whoever lacks CAP_SYS_RESOURCE in it cannot raise it. */
+static int forbid_nesting(struct box *b, struct err *e)
+{
+        if (b->build.max_userns < 0)
+                return 0;
+        if (write(b->build.max_userns, "0", 1) != 1)
+                return err_sys(e, "cannot set 'user.max_user_namespaces' of the sandbox to 0");
+        fd_close(&b->build.max_userns);
+        return 0;
+}
+
+static int audit(struct box *b, struct err *e)
+{
+        return audit_box(b->plan, b->launch->tree, b->launch->outer, e);
+}
+
+static int drop_bounding(struct box *b, struct err *e)
+{
+        if (rights_drop_bounding(&b->plan->confine, e) < 0)
+                return -e->code;
+        return rights_no_new_privs(e);
+}
+
+static int enter_landlock(struct box *b, struct err *e)
+{
+        return landlock_enter(b->plan, b->launch->tree, e);
+}
+
+/* The root stands and pid 1 is confined; the launcher may have a network to bring up. */
+static int await_go(struct box *b, struct err *e)
+{
+        if (sync_send(b->sock, SYNC_READY, 0, &b->pty_master, b->pty_master >= 0 ? 1 : 0, e) < 0)
+                return -e->code;
+        fd_close(&b->pty_master);
+        return sync_await(b->sock, SYNC_GO, NULL, NULL, 0, "the launcher", e);
+}
+
+typedef int step_fn(struct box *b, struct err *e);
+
+struct child_step {
+        enum step step;
+        step_fn *run;
+};
+
+/*
+ * The checklist of pid 1.  What the payload does for itself after the fork is in payload.c.
+ *
+ * Each line says what must have come before it and what must not.
+ */
+static const struct child_step child_steps[] = {
+        /* first: whatever comes later must not outlive the launcher.  After the maps: a change of
+         * credentials would make the kernel forget it */
+        { STEP_BIND_LIFE, bind_life },
+        /* before the first mount, or the host would see it */
+        { STEP_PROPAGATION, make_private },
+        /* needs every capability and the names of the old root */
+        { STEP_ROOT, make_root },
+        /* when the root is whole; from here on no name leads to the host */
+        { STEP_PIVOT, pivot },
+        /* needs the devpts of the new root; must be before the payload is forked into the session */
+        { STEP_TERMINAL, open_terminal },
+        /* needs CAP_NET_ADMIN; before slirp4netns is done or beside it, never after the payload */
+        { STEP_LOOPBACK, set_up_network },
+        /* needs CAP_SYS_ADMIN for the name and the new root for its passwd */
+        { STEP_IDENTITY, set_identity },
+        { STEP_KEYRING, join_keyring },
+        /* after the last namespace that is ours to make; needs CAP_SYS_RESOURCE */
+        { STEP_NESTING, forbid_nesting },
+        /* when everything that it reads is in place, and before there is a payload */
+        { STEP_AUDIT, audit },
+        /* needs CAP_SETPCAP; must not be before anything that gains privileges by exec: nothing does */
+        { STEP_BOUNDING, drop_bounding },
+        /* needs no_new_privs or CAP_SYS_ADMIN; after the last mount, which it forbids */
+        { STEP_LANDLOCK, enter_landlock },
+        { STEP_GO, await_go },
+};
+
+static int run_steps(struct box *b, struct err *e)
+{
+        for (size_t i = 0; i < sizeof(child_steps) / sizeof(child_steps[0]); i++) {
+                e->step = child_steps[i].step;
+                if (child_steps[i].run(b, e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
+_Noreturn void box_main(const struct launch *l, int sock, int launcher_pidfd)
+{
+        struct box b = { .launch = l,
+                         .plan = l->plan,
+                         .sock = sock,
+                         .launcher_pidfd = launcher_pidfd,
+                         .api_dir = -1,
+                         .build = BUILD_NONE,
+                         .pty_master = -1 };
+        struct err e = { 0 };
+        pid_t payload;
+
+        if (run_steps(&b, &e) < 0 || (payload = payload_start(&b, &e)) < 0) {
+                sync_send_failed(sock, &e);
+                _exit(1);
+        }
+        init_main(sock, payload, &b.tty);
+}

@@ -1,0 +1,25 @@
+#ifndef KELP_SANDBOX_BOX_H
+#define KELP_SANDBOX_BOX_H
+
+#include "build.h"
+#include "identity.h"
+#include "launch.h"
+#include "tty.h"
+
+/* What pid 1 of the sandbox, and then the payload, know. */
+struct box {
+        const struct launch *launch;
+        const struct plan *plan;
+        int sock;
+        int launcher_pidfd;
+        int api_dir;
+        struct build build;
+        struct tty tty;
+        int pty_master;
+        struct identity identity;
+};
+
+/* Pid 1: builds the root, confines itself, starts the payload, reaps.  Never returns. */
+_Noreturn void box_main(const struct launch *l, int sock, int launcher_pidfd);
+
+#endif

@@ -1,0 +1,30 @@
+#ifndef KELP_SANDBOX_BUILD_H
+#define KELP_SANDBOX_BUILD_H
+
+#include "plan.h"
+#include "tree.h"
+
+/* What pid 1 keeps of the root that it built. */
+struct build {
+        const struct plan *plan;
+        int root;       /* the new root, attached over the old one; O_PATH */
+        int stage;      /* the tmpfs that is the root, or that has the upper layer of an image */
+        int null;       /* the host's null device, judged; what covers files */
+        int max_userns; /* the limit of user namespaces of ours, open for writing; -1: kept */
+};
+
+#define BUILD_NONE { .root = -1, .stage = -1, .null = -1, .max_userns = -1 }
+
+/*
+ * Builds the tree in the mount namespace of the caller, which must be private already, and leaves
+ * it attached over "/", where path names do not see it yet.  Errors name the entry, its place and
+ * who asked for it.
+ */
+int build_root(const struct plan *p, const struct tree *t, struct build *ret, struct err *e);
+
+/* pivot_root(".", ".") into what was built, and the old root is gone. */
+int build_pivot(struct build *b, struct err *e);
+
+void build_done(struct build *b);
+
+#endif

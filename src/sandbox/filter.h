@@ -1,0 +1,11 @@
+#ifndef KELP_SANDBOX_FILTER_H
+#define KELP_SANDBOX_FILTER_H
+
+#include "err.h"
+
+struct sock_fprog;
+
+/* Enters a seccomp filter; no_new_privs must be set.  Source: seccomp(2). */
+int filter_enter(const struct sock_fprog *filter, struct err *e);
+
+#endif

@@ -1,0 +1,146 @@
+#include "git-dir.h"
+
+#include "fd.h"
+#include "str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAX_NAMES 1000
+#define MAX_DEPTH 8
+
+static int add(struct arena *a, struct git_names *names, const char *dir, const char *name,
+               struct err *e)
+{
+        const char *path = *dir ? arena_print(a, e, "%s/%s", dir, name) : arena_copy(a, name, e);
+
+        if (!path || arena_grow(a, &names->items, names->n, sizeof(*names->items), MAX_NAMES,
+                                "git directories to protect", e) < 0)
+                return -e->code;
+        names->items[names->n++] = path;
+        return 0;
+}
+
+static bool exists_in(int dirfd, const char *name)
+{
+        struct stat st;
+
+        return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static bool is_git_dir(int dirfd)
+{
+        return exists_in(dirfd, "HEAD") && exists_in(dirfd, "objects") && exists_in(dirfd, "refs");
+}
+
+static int add_git_dir(struct arena *a, struct git_names *names, const char *dir, struct err *e)
+{
+        static const char *const obeyed[] = { "hooks", "config", "config.worktree" };
+
+        for (size_t i = 0; i < sizeof(obeyed) / sizeof(obeyed[0]); i++) {
+                if (add(a, names, dir, obeyed[i], e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
+typedef int visit_fn(struct arena *a, struct git_names *names, int dirfd, const char *dir,
+                     int depth, struct err *e);
+
+static int visit_children(struct arena *a, struct git_names *names, int dirfd, const char *dir,
+                          int depth, visit_fn *visit, struct err *e)
+{
+        int copy = fcntl(dirfd, F_DUPFD_CLOEXEC, 3);
+        autodir *list = copy < 0 ? NULL : fdopendir(copy);
+        struct dirent *entry;
+
+        if (!list)
+                return err_sys(e, "cannot list '%s'", dir);
+        while ((entry = readdir(list))) {
+                if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
+                        continue;
+                autofd child = openat(dirfd, entry->d_name,
+                                      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                if (child < 0)
+                        continue; /* not a directory, or one that git cannot use either */
+                char *path = arena_print(a, e, "%s/%s", dir, entry->d_name);
+                if (!path || visit(a, names, child, path, depth, e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
+/* .git/modules/NAME, where NAME may have slashes: look down until there is a git directory. */
+static int visit_module(struct arena *a, struct git_names *names, int dirfd, const char *dir,
+                        int depth, struct err *e)
+{
+        if (is_git_dir(dirfd)) {
+                if (add_git_dir(a, names, dir, e) < 0)
+                        return -e->code;
+                autofd inner = openat(dirfd, "modules",
+                                      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                char *path = arena_print(a, e, "%s/modules", dir);
+                if (!path)
+                        return -e->code;
+                if (inner < 0 || depth >= MAX_DEPTH)
+                        return 0;
+                return visit_children(a, names, inner, path, depth + 1, visit_module, e);
+        }
+        if (depth >= MAX_DEPTH)
+                return err_set(e, ELOOP, "cannot protect '%s': too deep", dir);
+        return visit_children(a, names, dirfd, dir, depth + 1, visit_module, e);
+}
+
+static int visit_worktree(struct arena *a, struct git_names *names, int dirfd, const char *dir,
+                          int depth, struct err *e)
+{
+        (void)dirfd;
+        (void)depth;
+        return add(a, names, dir, "config.worktree", e);
+}
+
+static int find_in(struct arena *a, struct git_names *names, int git, const char *dir,
+                   struct err *e)
+{
+        autofd modules = openat(git, "modules", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        autofd worktrees =
+                openat(git, "worktrees", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        const char *slash = *dir ? "/" : "";
+
+        if (modules >= 0) {
+                char *path = arena_print(a, e, "%s%smodules", dir, slash);
+
+                if (!path || visit_children(a, names, modules, path, 0, visit_module, e) < 0)
+                        return -e->code;
+        }
+        if (worktrees >= 0) {
+                char *path = arena_print(a, e, "%s%sworktrees", dir, slash);
+
+                if (!path || visit_children(a, names, worktrees, path, 0, visit_worktree, e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
+int git_find_names(struct arena *a, int dirfd, struct git_names *ret, struct err *e)
+{
+        autofd dot_git = openat(dirfd, ".git", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        struct git_names names = { 0 };
+
+        if (dot_git >= 0 && (find_in(a, &names, dot_git, ".git", e) < 0 ||
+                             add(a, &names, ".git", "config.worktree", e) < 0))
+                return -e->code;
+        if (is_git_dir(dirfd)) {
+                autofd self = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+                if (self < 0)
+                        return err_sys(e, "cannot open a git directory to protect it");
+                if (add_git_dir(a, &names, "", e) < 0 || find_in(a, &names, self, "", e) < 0)
+                        return -e->code;
+        }
+        *ret = names;
+        return 0;
+}

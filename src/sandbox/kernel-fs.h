@@ -1,0 +1,10 @@
+#ifndef KELP_SANDBOX_KERNEL_FS_H
+#define KELP_SANDBOX_KERNEL_FS_H
+
+#include "plan.h"
+#include "tree.h"
+
+/* Adds /proc with its masks, /sys and /dev: the same for both kinds of root. */
+int kernel_fs_add(const struct plan *p, struct tree *t, struct err *e);
+
+#endif

@@ -1,0 +1,172 @@
+#include "names.h"
+
+#include "fd.h"
+#include "io.h"
+#include "path.h"
+#include "place.h"
+#include "resolv.h"
+#include "resolve.h"
+#include "str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_NAMES_FILE (1u << 20)
+
+static struct tree_entry *add_file(struct tree *t, const char *path, const char *text,
+                                   unsigned flags, struct err *e)
+{
+        struct tree_entry *entry = tree_add(t, TREE_FILE, path, "names", e);
+
+        if (!entry)
+                return NULL;
+        entry->source = text;
+        entry->mode = 0644;
+        entry->flags = flags | TREE_NO_SUID | TREE_NO_DEV | TREE_READ_ONLY;
+        return entry;
+}
+
+/* The target of a dangling symlink of the host, like one into /run/systemd/resolve. */
+static const char *dangling_target(struct tree *t, const char *path, struct err *e)
+{
+        char target[PATH_MAX];
+        ssize_t n = readlink(path, target, sizeof(target) - 1);
+        const char *dir;
+
+        if (n <= 0) {
+                err_set(e, ENOENT, "there is no '%s' to put the sandbox's own on", path);
+                err_hint(e, "create an empty '%s'", path);
+                return NULL;
+        }
+        target[n] = '\0';
+        dir = path_parent(&t->arena, path, e);
+        return dir ? path_clean(&t->arena, dir, target, e) : NULL;
+}
+
+/* Sets `text` on what `path` leads to on the host. */
+static int add_over_host(struct tree *t, const char *path, const char *text, struct err *e)
+{
+        struct source at = { .fd = -1 };
+        const char *real;
+
+        if (resolve_source(&t->arena, path, &at, e) == 0) {
+                fd_close(&at.fd);
+                real = at.path;
+        } else {
+                if (e->code != ENOENT)
+                        return -e->code;
+                real = dangling_target(t, path, e);
+                if (!real)
+                        return -e->code;
+        }
+        if (place_make_parents(t, real, "names", e) < 0)
+                return -e->code;
+        unsigned flags = place_is_ours(t, real) ? TREE_IN_OWN_TMPFS : 0;
+        return add_file(t, real, text, flags, e) ? 0 : -e->code;
+}
+
+static int host_resolv_conf(struct arena *a, const char **ret, struct err *e)
+{
+        autofree char *text = NULL;
+
+        if (io_read_file(AT_FDCWD, "/etc/resolv.conf", MAX_NAMES_FILE, &text, NULL, e) < 0) {
+                if (e->code != ENOENT)
+                        return -e->code;
+                *ret = "";
+                return 0;
+        }
+        *ret = arena_copy(a, text, e);
+        return *ret ? 0 : -e->code;
+}
+
+/* Whether the colon-separated file `text` has a line whose third field is `id`. */
+static bool has_id(const char *text, unsigned id)
+{
+        char want[16];
+
+        snprintf(want, sizeof(want), "%u:", id);
+        while (*text) {
+                const char *field = text;
+
+                for (int i = 0; i < 2 && field; i++) {
+                        field += strcspn(field, ":\n");
+                        field = *field == ':' ? field + 1 : NULL;
+                }
+                if (field && str_has_prefix(field, want))
+                        return true;
+                text += strcspn(text, "\n");
+                text += *text == '\n';
+        }
+        return false;
+}
+
+/* A user that the host knows by other means than its files would have no name inside. */
+static int add_host_user(const struct plan *p, struct tree *t, struct err *e)
+{
+        autofree char *passwd = NULL;
+        const char *name = p->ids.user_name ? p->ids.user_name : "user";
+        unsigned uid = p->ids.base_uid;
+        unsigned gid = p->ids.base_gid;
+
+        if (io_read_file(AT_FDCWD, "/etc/passwd", MAX_NAMES_FILE, &passwd, NULL, e) < 0)
+                return -e->code;
+        if (has_id(passwd, uid))
+                return 0;
+        char *text = arena_print(&t->arena, e, "%s%s:x:%u:%u::%s:/bin/sh\n", passwd, name, uid, gid,
+                                 p->files.home ? p->files.home : "/");
+        return text ? add_over_host(t, "/etc/passwd", text, e) : -e->code;
+}
+
+static int add_host_names(const struct plan *p, struct tree *t, struct err *e)
+{
+        if (add_host_user(p, t, e) < 0)
+                return -e->code;
+        if (p->net.mode != PLAN_NETWORK_NONE || p->net.n_dns > 0) {
+                const char *host;
+
+                if (host_resolv_conf(&t->arena, &host, e) < 0)
+                        return -e->code;
+                char *text = resolv_text(p, host, &t->arena, e);
+                if (!text || add_over_host(t, "/etc/resolv.conf", text, e) < 0)
+                        return -e->code;
+        }
+        if (p->net.n_hosts == 0)
+                return 0;
+        char *text = hosts_text(p, &t->arena, e);
+        return text ? add_over_host(t, "/etc/hosts", text, e) : -e->code;
+}
+
+static const char image_passwd[] = "root:x:0:0:root:/root:/bin/sh\n"
+                                   "nobody:x:65534:65534:nobody:/:/bin/false\n";
+static const char image_group[] = "root:x:0:\nnobody:x:65534:\n";
+
+static int add_image_names(const struct plan *p, struct tree *t, struct err *e)
+{
+        const char *host = "";
+
+        if (p->net.mode != PLAN_NETWORK_NONE && host_resolv_conf(&t->arena, &host, e) < 0)
+                return -e->code;
+        char *resolv = resolv_text(p, host, &t->arena, e);
+        char *hosts = resolv ? hosts_text(p, &t->arena, e) : NULL;
+        char *name = hosts ? arena_print(&t->arena, e, "%s\n", p->net.host_name) : NULL;
+
+        if (!name || !add_file(t, "/etc/resolv.conf", resolv, 0, e) ||
+            !add_file(t, "/etc/hosts", hosts, 0, e) ||
+            !add_file(t, "/etc/hostname", name, 0, e) ||
+            !add_file(t, "/etc/passwd", image_passwd, TREE_IF_ABSENT, e) ||
+            !add_file(t, "/etc/group", image_group, TREE_IF_ABSENT, e))
+                return -e->code;
+        return 0;
+}
+
+int names_add(const struct plan *p, struct tree *t, struct err *e)
+{
+        if (p->root == PLAN_ROOT_HOST)
+                return add_host_names(p, t, e);
+        return add_image_names(p, t, e);
+}

@@ -1,0 +1,187 @@
+#include "payload.h"
+
+#include "exec.h"
+#include "fd.h"
+#include "filter.h"
+#include "io.h"
+#include "rlimits.h"
+#include "rights.h"
+#include "step.h"
+#include "sync.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/*
+ * What a payload does between fork and exec, in this order.  Before: pid 1 has shrunk the bounding
+ * set, set no_new_privs and entered Landlock for both of them.  Nothing may come after seccomp but
+ * exec: what the steps need is what the filter refuses.
+ */
+
+static int set_up_terminal(struct box *b, struct err *e)
+{
+        return tty_enter(&b->tty, e);
+}
+
+static int set_limits(struct box *b, struct err *e)
+{
+        umask(022);
+        return rlimits_set(&b->plan->limits, e);
+}
+
+static int become_user(struct box *b, struct err *e)
+{
+        return rights_become(&b->identity, b->plan->confine.keep_caps, e);
+}
+
+/* A descriptor that leads out of the root is no working directory, whatever its name was. */
+static int enter_workdir(const struct plan *p, struct err *e)
+{
+        char cwd[4096];
+
+        if (chdir(p->exec.workdir) < 0)
+                return err_sys(e, "cannot enter the working directory '%s'", p->exec.workdir);
+        if (syscall(SYS_getcwd, cwd, sizeof(cwd)) < 0 || cwd[0] != '/')
+                return err_set(e, EXDEV, "the working directory '%s' is not in the sandbox",
+                               p->exec.workdir);
+        return 0;
+}
+
+/* All but the standard streams go at exec; the ones that were asked for stay. */
+static int set_descriptors(struct box *b, struct err *e)
+{
+        struct stat st;
+
+        if (enter_workdir(b->plan, e) < 0 || fd_cloexec_others(e) < 0)
+                return -e->code;
+        for (int fd = 0; fd <= 2; fd++) {
+                if (fstat(fd, &st) < 0)
+                        return err_sys(e, "cannot stat standard stream %d", fd);
+                if (S_ISDIR(st.st_mode)) {
+                        err_set(e, EISDIR, "standard stream %d is a directory of the host", fd);
+                        return err_hint(e, "redirect it, for example from /dev/null");
+                }
+        }
+        for (size_t i = 0; i < b->plan->report.n_keep_fds; i++) {
+                if (fd_set_cloexec(b->plan->report.keep_fds[i], false, e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
+static int enter_filter(struct box *b, struct err *e)
+{
+        return filter_enter(b->launch->filter, e);
+}
+
+typedef int payload_fn(struct box *b, struct err *e);
+
+struct payload_step {
+        enum step step;
+        payload_fn *run;
+};
+
+static const struct payload_step payload_steps[] = {
+        /* needs pid 1's session, which no other process may join later */
+        { STEP_TERMINAL, set_up_terminal },
+        /* raising a hard limit back needs CAP_SYS_RESOURCE: before it goes */
+        { STEP_LIMITS, set_limits },
+        { STEP_CREDENTIALS, become_user },
+        /* as the user that will use them: what it cannot enter is an error now */
+        { STEP_DESCRIPTORS, set_descriptors },
+        { STEP_SECCOMP, enter_filter },
+};
+
+/* Never returns: what fails is told over the pipe, whose silent end means that exec worked. */
+static _Noreturn void payload_main(struct box *b, int report, const struct exec_image *image)
+{
+        struct err e = { 0 };
+        struct err unused = { 0 };
+
+        for (size_t i = 0; i < sizeof(payload_steps) / sizeof(payload_steps[0]); i++) {
+                e.step = payload_steps[i].step;
+                if (payload_steps[i].run(b, &e) < 0)
+                        break;
+        }
+        if (e.code == 0) {
+                e.step = STEP_EXEC;
+                exec_run(image, &e);
+        }
+        io_write_all(report, &e, sizeof(e), "pipe", &unused);
+        _exit(127);
+}
+
+static int await_exec(int report, struct err *e)
+{
+        struct err failure = { 0 };
+        ssize_t n;
+
+        do {
+                n = read(report, &failure, sizeof(failure));
+        } while (n < 0 && errno == EINTR);
+        if (n == 0)
+                return 0;
+        if (n != (ssize_t)sizeof(failure))
+                return err_set(e, EPROTO, "the payload ended before it was started");
+        *e = failure;
+        e->text[sizeof(e->text) - 1] = '\0';
+        return -e->code;
+}
+
+/*
+ * Pid 1 keeps its place in the conversation and the terminal, and the right to signal a payload
+ * that runs as somebody else.  It is confined by the same filter from here on.
+ */
+static int confine_init(struct box *b, struct err *e)
+{
+        int keep[2];
+        size_t n = 0;
+        uint64_t kill_other = b->identity.uid != b->plan->ids.base_uid ? UINT64_C(1) << CAP_KILL : 0;
+
+        keep[n++] = b->sock;
+        if (b->tty.on_pty && b->tty.slave >= 3)
+                keep[n++] = b->tty.slave;
+        if (n == 2 && keep[0] > keep[1]) {
+                int swap = keep[0];
+
+                keep[0] = keep[1];
+                keep[1] = swap;
+        }
+        if (fd_close_others(keep, n, e) < 0 || rights_set(kill_other, e) < 0)
+                return -e->code;
+        return filter_enter(b->launch->filter, e);
+}
+
+pid_t payload_start(struct box *b, struct err *e)
+{
+        struct exec_image image;
+        int ends[2];
+
+        e->step = STEP_START;
+        if (exec_prepare(b->plan, b->identity.home, &image, e) < 0 ||
+            tty_set_owner(&b->tty, b->identity.uid, e) < 0)
+                return -e->code;
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return err_sys(e, "cannot make a pipe");
+        autofd from_payload = ends[0];
+        autofd to_init = ends[1];
+
+        pid_t pid = fork();
+        if (pid < 0)
+                return err_sys(e, "cannot fork the payload");
+        if (pid == 0)
+                payload_main(b, to_init, &image);
+        fd_close(&to_init);
+        if (await_exec(from_payload, e) < 0)
+                return -e->code;
+        fd_close(&from_payload);
+        if (confine_init(b, e) < 0 || sync_send(b->sock, SYNC_STARTED, pid, NULL, 0, e) < 0)
+                return -e->code;
+        return pid;
+}

@@ -1,0 +1,16 @@
+#ifndef KELP_SANDBOX_PROTECT_H
+#define KELP_SANDBOX_PROTECT_H
+
+#include "plan.h"
+#include "tree.h"
+
+/*
+ * Files inside a writable directory that run later, outside the sandbox: hooks, editor tasks, shell
+ * start-up files.  Existing ones become read-only mounts and every directory on the way to them a
+ * mount of its own, so that neither can be renamed away and rebuilt.  A symlink is not followed by
+ * hope: it is covered itself, by its target when that lies inside and is a file, else by nothing
+ * readable.  Names that do not exist go to t->watched, for the report at the end.
+ */
+int protect_add(const struct plan *p, struct tree *t, struct err *e);
+
+#endif

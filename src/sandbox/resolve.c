@@ -1,0 +1,65 @@
+#include "resolve.h"
+
+#include "fd.h"
+#include "path.h"
+#include "str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+bool resolve_name_of(int fd, char *buffer, size_t size)
+{
+        char link[32];
+
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        ssize_t n = readlink(link, buffer, size - 1);
+        if (n <= 0)
+                return false;
+        buffer[n] = '\0';
+        return path_is_clean(buffer);
+}
+
+int resolve_source(struct arena *a, const char *host_path, struct source *ret, struct err *e)
+{
+        autofd fd = open(host_path, O_PATH | O_CLOEXEC);
+        char name[PATH_MAX];
+        struct stat st;
+
+        if (fd < 0)
+                return err_sys(e, "cannot open '%s'", host_path);
+        if (fstat(fd, &st) < 0)
+                return err_sys(e, "cannot stat '%s'", host_path);
+        if (!resolve_name_of(fd, name, sizeof(name)))
+                return err_set(e, ESTALE, "cannot tell the real name of '%s'", host_path);
+        ret->path = str_eq(name, host_path) ? host_path : arena_copy(a, name, e);
+        if (!ret->path)
+                return -e->code;
+        ret->st = st;
+        ret->fd = fd_take(&fd);
+        return 0;
+}
+
+int resolve_in_root(int dirfd, const char *path, int flags, unsigned long resolve)
+{
+        struct open_how how = {
+                .flags = (unsigned)(flags | O_CLOEXEC),
+                .mode = 0,
+                .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | resolve,
+        };
+
+        while (*path == '/')
+                path++;
+        for (;;) {
+                int fd = (int)syscall(SYS_openat2, dirfd, *path ? path : ".", &how, sizeof(how));
+
+                /* a rename elsewhere can make the walk uncertain: openat2(2) says to try again */
+                if (fd < 0 && (errno == EAGAIN || errno == EINTR))
+                        continue;
+                return fd < 0 ? -errno : fd;
+        }
+}

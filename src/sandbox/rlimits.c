@@ -1,0 +1,49 @@
+#include "rlimits.h"
+
+#include <errno.h>
+#include <sys/resource.h>
+
+static int set_one(int resource, uint64_t soft, uint64_t hard, struct err *e)
+{
+        struct rlimit limit = { .rlim_cur = soft, .rlim_max = hard };
+
+        if (setrlimit(resource, &limit) == 0)
+                return 0;
+        int code = errno;
+        struct rlimit now = { 0 };
+
+        getrlimit(resource, &now);
+        errno = code;
+        err_sys(e, "cannot set resource limit %d to %llu", resource, (unsigned long long)soft);
+        if (code == EPERM)
+                err_hint(e, "your own hard limit is %llu", (unsigned long long)now.rlim_max);
+        return -code;
+}
+
+/*
+ * A core dump would be written, or piped to a handler, by the host.  One byte is a special value:
+ * unlike zero it stops a piped handler too.  Source: core(5), fs/coredump.c.
+ */
+static int forbid_cores(struct err *e)
+{
+        struct rlimit now;
+
+        if (getrlimit(RLIMIT_CORE, &now) < 0)
+                return err_sys(e, "cannot read a resource limit");
+        rlim_t value = now.rlim_max < 1 ? now.rlim_max : 1;
+        return set_one(RLIMIT_CORE, value, value, e);
+}
+
+int rlimits_set(const struct plan_limits *limits, struct err *e)
+{
+        bool has_core = false;
+
+        for (size_t i = 0; i < limits->n_rlimits; i++) {
+                const struct plan_rlimit *r = &limits->rlimits[i];
+
+                has_core = has_core || r->resource == RLIMIT_CORE;
+                if (set_one(r->resource, r->soft, r->hard, e) < 0)
+                        return -e->code;
+        }
+        return has_core ? 0 : forbid_cores(e);
+}

@@ -1,0 +1,15 @@
+#ifndef KELP_SANDBOX_SPECIAL_H
+#define KELP_SANDBOX_SPECIAL_H
+
+#include "plan.h"
+#include "tree.h"
+
+/*
+ * A path socket or a fifo is a way out that no mount flag closes: connect(2) ignores read-only.
+ * Covers every socket that somebody serves under a path that the sandbox sees (as the kernel lists
+ * them), and every socket and fifo in the directories that the user shared, but those that were
+ * asked for with --socket.
+ */
+int special_add(const struct plan *p, struct tree *t, struct err *e);
+
+#endif
