@@ -42,7 +42,7 @@ static bool is_number(const char *text)
 }
 
 /* What passwd(5) and group(5) can hold, so that no sign, space or hex number is taken for a name. */
-static bool is_account_name(const char *text)
+bool apply_is_account_name(const char *text)
 {
         static const char first[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
         static const char more[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
@@ -68,7 +68,7 @@ static int parse_account(const char *text, const char *what, const char **ret_na
                 *ret_id = (uint32_t)id;
                 return 0;
         }
-        if (!is_account_name(text))
+        if (!apply_is_account_name(text))
                 return err_set(e, EINVAL, "'%s' is neither a number nor a name of a %s", text,
                                what);
         *ret_name = text;

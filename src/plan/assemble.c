@@ -35,7 +35,8 @@ static void set_defaults(struct assembly *a, const struct plan_request *request)
         p->ids.user.uid = p->ids.base_uid;
         p->ids.user.gid = p->ids.base_gid;
         p->ids.user.has_gid = true;
-        p->ids.user_name = facts->user_name;
+        if (facts->user_name && apply_is_account_name(facts->user_name))
+                p->ids.user_name = facts->user_name;
         p->net.host_name = "kelp";
         p->limits.shm_size = DEFAULT_SHM_SIZE;
         /* a limit of 1 also keeps a core handler behind a pipe from being started; 0 does not */
@@ -126,14 +127,16 @@ static void apply_policy(struct assembly *a, const struct option_list *options,
 static const char *why_not_cwd(const struct assembly *a, const char *cwd)
 {
         const struct plan_files *files = &a->plan->files;
-        const char *home = a->facts->home;
+        const char *const homes[] = { a->facts->home, a->facts->account_home };
 
         if (str_eq(cwd, "/"))
                 return "it is the root of the file system";
-        if (home && str_eq(cwd, home))
-                return "it is your home";
-        if (home && path_is_in(home, cwd))
-                return "your home lies in it";
+        for (size_t i = 0; i < 2; i++) {
+                if (homes[i] && str_eq(cwd, homes[i]))
+                        return "it is your home";
+                if (homes[i] && path_is_in(homes[i], cwd))
+                        return "your home lies in it";
+        }
         for (size_t i = 0; i < files->n_rules; i++) {
                 const struct plan_rule *rule = &files->rules[i];
 

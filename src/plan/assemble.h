@@ -12,11 +12,12 @@
 struct plan_facts {
         uid_t uid;
         gid_t gid;
-        const char *user_name;  /* on the host; NULL: not known */
-        const char *home;       /* clean, symlinks resolved; NULL: not known */
-        const char *cwd;        /* clean, symlinks resolved; NULL: it is gone */
-        bool can_write_cwd;     /* the user may make files there */
-        const char *const *env; /* the outer environment, NULL-terminated */
+        const char *user_name;    /* on the host; NULL: not known */
+        const char *home;         /* clean, symlinks resolved; NULL: not known */
+        const char *account_home; /* the same of the account, when HOME says otherwise; or NULL */
+        const char *cwd;          /* clean, symlinks resolved; NULL: it is gone */
+        bool can_write_cwd;       /* the user may make files there */
+        const char *const *env;   /* the outer environment, NULL-terminated */
 };
 
 /* Where an image was found.  All NULL: a view of this host. */

@@ -1,0 +1,219 @@
+#include "commands.h"
+
+#include "assemble.h"
+#include "dump.h"
+#include "facts.h"
+#include "fd.h"
+#include "help.h"
+#include "image-find.h"
+#include "io.h"
+#include "lines.h"
+#include "log.h"
+#include "parse.h"
+#include "root.h"
+#include "run-sandbox.h"
+#include "status.h"
+#include "step.h"
+#include "str.h"
+#include "suggest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+/*
+ * kelp run: reads what the plan needs to know, has it made and checked, and hands it to the engine.
+ */
+
+struct front {
+        struct option_list options;
+        struct plan_facts facts;
+        int status_fd; /* of --status-fd; -1: none, or not usable */
+};
+
+/* For what goes wrong before there is a plan: one line, and the same for the status stream. */
+static int fail(const struct front *f, const struct err *e)
+{
+        log_err(e);
+        status_setup_failed(f->status_fd, e, "options");
+        return EXIT_FAILED;
+}
+
+static int fail_all(const struct front *f, const struct plan_problems *problems)
+{
+        for (size_t i = 0; i < problems->n; i++)
+                log_err(&problems->items[i]);
+        if (problems->n_dropped > 0)
+                log_error("and %zu more", problems->n_dropped);
+        status_setup_failed(f->status_fd, &problems->items[0], "options");
+        return EXIT_FAILED;
+}
+
+/* The descriptor for early errors.  One that is not usable is judged with the rest of the plan. */
+static int early_status_fd(const struct option_list *options)
+{
+        const struct option_use *use = option_find(options, "status-fd");
+        struct err e = { 0 };
+        uint64_t fd;
+
+        if (!use || parse_number(use->value, 3, 1048575, &fd, &e) < 0 || !fd_is_open((int)fd))
+                return -1;
+        return (int)fd;
+}
+
+/* Reads the files that options name; an option that is not the last --policy is read in vain. */
+static int read_files(struct plan *p, struct option_list *options, struct err *e)
+{
+        for (size_t i = 0; i < options->n; i++) {
+                struct option_use *use = &options->uses[i];
+                autofree char *text = NULL;
+                size_t len = 0;
+
+                if (!(use->row->flags & OPTION_NAMES_FILE))
+                        continue;
+                if (str_eq(use->row->name, "policy") && !option_is_policy_file(use->value))
+                        continue;
+                if (io_read_file(AT_FDCWD, use->value, LINES_MAX_TEXT, &text, &len, e) < 0)
+                        return err_prefix(e, "option '--%s'", use->row->name);
+                if (strlen(text) != len) {
+                        err_set(e, EINVAL, "'%s' is no text: it holds a NUL byte", use->value);
+                        return err_prefix(e, "option '--%s'", use->row->name);
+                }
+                use->text = arena_copy_n(&p->arena, text, len, e);
+                if (!use->text)
+                        return -e->code;
+        }
+        return 0;
+}
+
+static void check_fd(int fd, struct plan_problems *problems)
+{
+        struct err e = { 0 };
+
+        if (fd < 0 || fd_is_open(fd))
+                return;
+        err_set(&e, EBADF, "descriptor %d is not open", fd);
+        plan_add_problem(problems, &e);
+}
+
+static void check_fds(const struct plan *p, struct plan_problems *problems)
+{
+        check_fd(p->report.status_fd, problems);
+        for (size_t i = 0; i < p->report.n_keep_fds; i++)
+                check_fd(p->report.keep_fds[i], problems);
+}
+
+/* What makes the sandbox weaker than its default is said, not only done. */
+static void tell_weakenings(const struct plan *p)
+{
+        if (p->net.mode == PLAN_NETWORK_HOST)
+                log_notice("the network is this host's own, with all that listens on it");
+        if (p->confine.may_nest_userns)
+                log_notice("user namespaces are allowed inside");
+}
+
+static int print_plan(const struct front *f, const struct plan *p)
+{
+        struct tree tree = { 0 };
+        struct err e = { 0 };
+        int status = 0;
+
+        if (tree_build(p, &tree, &e) < 0) {
+                log_err(&e);
+                status_setup_failed(f->status_fd, &e, step_name(STEP_SOURCES));
+                status = EXIT_FAILED;
+        } else if (dump_plan(stdout, p, &tree, 0) < 0) {
+                log_error("cannot write to stdout");
+                status = EXIT_FAILED;
+        }
+        tree_done(&tree);
+        return status;
+}
+
+static int run_plan(const struct plan *p)
+{
+        struct run_result result = { .exit_code = EXIT_FAILED };
+        struct err e = { 0 };
+
+        tell_weakenings(p);
+        if (run_sandbox(p, &result, &e) < 0)
+                log_err(&e);
+        return result.exit_code;
+}
+
+static int make_plan(struct front *f, struct plan *p, const struct plan_image_source *image)
+{
+        struct plan_request request = {
+                .facts = &f->facts,
+                .options = &f->options,
+                .image = *image,
+        };
+        struct err e = { 0 };
+        /* twenty texts: too much for a stack that pid 1 inherits */
+        autofree struct plan_problems *problems = mem_alloc(sizeof(*problems), &e);
+        int status = 0;
+
+        if (!problems)
+                return fail(f, &e);
+        plan_assemble(p, &request, problems);
+        check_fds(p, problems);
+        if (problems->n > 0)
+                status = fail_all(f, problems);
+        return status;
+}
+
+static int find_image(struct front *f, struct plan *p, int argc, char **argv,
+                      struct plan_image_source *ret)
+{
+        struct err e = { 0 };
+
+        if (f->options.is_host)
+                return 0;
+        if (!f->options.image) {
+                err_set(&e, EINVAL, "there is neither an image nor '-- COMMAND'");
+                err_hint(&e, "kelp run -- COMMAND, or kelp run IMAGE; see kelp run --help");
+                return fail(f, &e);
+        }
+        if (image_find(&p->arena, f->options.image, &f->facts, ret, &e) == 0)
+                return 0;
+        if (e.code == ENOENT && !err_get_hint(&e))
+                suggest_command(&f->options, argc, argv, &e);
+        return fail(f, &e);
+}
+
+static int run_with(struct front *f, struct plan *p, int argc, char **argv)
+{
+        struct plan_image_source image = { 0 };
+        struct err e = { 0 };
+        int status;
+
+        if (option_parse(&p->arena, (size_t)argc - 1, (const char *const *)argv + 1, &f->options,
+                         &e) < 0)
+                return fail(f, &e);
+        if (option_find(&f->options, "help"))
+                return help_print_run();
+        f->status_fd = early_status_fd(&f->options);
+        if (facts_find(&p->arena, &f->facts, &e) < 0 || read_files(p, &f->options, &e) < 0)
+                return fail(f, &e);
+        status = find_image(f, p, argc, argv, &image);
+        if (status == 0)
+                status = make_plan(f, p, &image);
+        if (status != 0)
+                return status;
+        return p->report.is_dry_run ? print_plan(f, p) : run_plan(p);
+}
+
+int cmd_run(int argc, char **argv)
+{
+        struct front f = { .status_fd = -1 };
+        struct plan p = { 0 };
+        int status;
+
+        /* "-h" is the host name of docker run; alone it can only be a question */
+        if (argc == 2 && str_eq(argv[1], "-h"))
+                return help_print_run();
+        status = run_with(&f, &p, argc, argv);
+        plan_done(&p);
+        return status;
+}

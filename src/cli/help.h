@@ -1,0 +1,7 @@
+#ifndef KELP_CLI_HELP_H
+#define KELP_CLI_HELP_H
+
+/* Prints the help of `kelp run`, made from the table of its options.  Returns the exit status. */
+int help_print_run(void);
+
+#endif

@@ -1,0 +1,173 @@
+#include "image-find.h"
+
+#include "fd.h"
+#include "helper-find.h"
+#include "path.h"
+#include "proc.h"
+#include "store.h"
+#include "str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct search {
+        struct arena *arena;
+        const char *name;
+        const char *store_path;
+        int store; /* -1: there is none yet */
+};
+
+static int found(struct search *s, const char *text, struct plan_image_source *ret, struct err *e)
+{
+        const char *layers = arena_print(s->arena, e, "%s/unpacked/single", s->store_path);
+
+        if (!layers)
+                return -e->code;
+        *ret = (struct plan_image_source){ .name = s->name, .layers_dir = layers, .text = text };
+        return 0;
+}
+
+/*
+ * What tells one state of a file from every other without reading it.  A layout is known by its
+ * index: its other files are named by what they hold.
+ */
+static const char *path_key(struct arena *arena, const struct stat *st, struct err *e)
+{
+        return arena_print(arena, e, "%jx-%jx-%jx-%jx.%lx-%jx.%lx", (uintmax_t)st->st_dev,
+                           (uintmax_t)st->st_ino, (uintmax_t)st->st_size,
+                           (uintmax_t)st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
+                           (uintmax_t)st->st_ctim.tv_sec, st->st_ctim.tv_nsec);
+}
+
+static int import(struct search *s, const char *key, struct err *e)
+{
+        const char *helper = helper_find(s->arena, "kelp-image", e);
+        const char *argv[] = {
+                "kelp-image", "--store", s->store_path, "import", "--path-key",
+                key,          "--",      s->name,       NULL,
+        };
+        struct proc_spec spec = {
+                .path = helper,
+                .argv = argv,
+                .stdin_fd = -1,
+                .stdout_fd = -1,
+                .stderr_fd = -1,
+                .die_with_parent = true,
+        };
+
+        if (!helper)
+                return -e->code;
+        if (proc_run(&spec, e) < 0)
+                return err_prefix(e, "cannot import '%s'", s->name);
+        return 0;
+}
+
+static int find_by_key(struct search *s, const struct stat *st, struct plan_image_source *ret,
+                       struct err *e)
+{
+        const char *key = path_key(s->arena, st, e);
+        const char *text = NULL;
+
+        if (!key)
+                return -e->code;
+        if (s->store >= 0 && store_read_path_key(s->arena, s->store, key, &text, e) == 0)
+                return found(s, text, ret, e);
+        if (s->store >= 0 && e->code != ENOENT)
+                return -e->code;
+        *e = (struct err){ 0 };
+        if (import(s, key, e) < 0)
+                return -e->code;
+        autofd store = store_open(s->store_path, e);
+        if (store < 0 || store_read_path_key(s->arena, store, key, &text, e) < 0)
+                return err_prefix(e, "'%s' was imported, but", s->name);
+        return found(s, text, ret, e);
+}
+
+/* A directory is an OCI layout when it says so, and else a root. */
+static int find_directory(struct search *s, struct plan_image_source *ret, struct err *e)
+{
+        autofd dir = open(s->name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        struct stat st;
+
+        if (dir < 0)
+                return err_sys(e, "cannot open '%s'", s->name);
+        if (fstatat(dir, "oci-layout", &st, AT_SYMLINK_NOFOLLOW) == 0) {
+                if (fstatat(dir, "index.json", &st, AT_SYMLINK_NOFOLLOW) < 0)
+                        return err_sys(e, "cannot find 'index.json' of the OCI layout '%s'",
+                                       s->name);
+                return find_by_key(s, &st, ret, e);
+        }
+        autofree char *real = realpath(s->name, NULL);
+        if (!real)
+                return err_sys(e, "cannot resolve '%s'", s->name);
+        const char *path = arena_copy(s->arena, real, e);
+        if (!path)
+                return -e->code;
+        *ret = (struct plan_image_source){ .name = s->name, .directory = path };
+        return 0;
+}
+
+static int find_path(struct search *s, struct plan_image_source *ret, struct err *e)
+{
+        struct stat st;
+
+        if (stat(s->name, &st) < 0)
+                return err_sys(e, "cannot find image '%s'", s->name);
+        if (S_ISDIR(st.st_mode))
+                return find_directory(s, ret, e);
+        if (S_ISREG(st.st_mode))
+                return find_by_key(s, &st, ret, e);
+        return err_set(e, EINVAL, "image '%s' is neither a file nor a directory", s->name);
+}
+
+static int not_found(struct search *s, struct err *e)
+{
+        const char *near = s->store >= 0 ? store_nearest(s->arena, s->store, s->name) : NULL;
+
+        err_set(e, ENOENT, "there is no image '%s'", s->name);
+        if (near)
+                return err_hint(e, "did you mean '%s'", near);
+        if (access(s->name, F_OK) == 0)
+                return err_hint(e, "for the file of that name write ./%s", s->name);
+        return -ENOENT;
+}
+
+static int find_name(struct search *s, struct plan_image_source *ret, struct err *e)
+{
+        const char *text = NULL;
+
+        if (s->store >= 0 && store_read_name(s->arena, s->store, s->name, &text, e) == 0)
+                return found(s, text, ret, e);
+        if (s->store >= 0 && e->code != ENOENT)
+                return err_prefix(e, "cannot read image '%s'", s->name);
+        *e = (struct err){ 0 };
+        /* names of registries have slashes too: what is a name in the store is no path */
+        if (strchr(s->name, '/') && access(s->name, F_OK) == 0)
+                return find_path(s, ret, e);
+        return not_found(s, e);
+}
+
+int image_find(struct arena *arena, const char *name, const struct plan_facts *facts,
+               struct plan_image_source *ret, struct err *e)
+{
+        struct search s = { .arena = arena, .name = name, .store = -1 };
+        bool is_path = name[0] == '/' || str_eq(name, ".") || str_eq(name, "..") ||
+                       str_has_prefix(name, "./") || str_has_prefix(name, "../");
+
+        if (name[0] == '\0')
+                return err_set(e, EINVAL, "the name of the image is empty");
+        s.store_path = store_path(arena, facts->home, e);
+        if (!s.store_path)
+                return -e->code;
+        autofd store = store_open(s.store_path, e);
+        if (store < 0 && e->code != ENOENT)
+                return -e->code;
+        *e = (struct err){ 0 };
+        s.store = store;
+        return is_path ? find_path(&s, ret, e) : find_name(&s, ret, e);
+}

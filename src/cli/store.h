@@ -1,0 +1,33 @@
+#ifndef KELP_CLI_STORE_H
+#define KELP_CLI_STORE_H
+
+#include "assemble.h"
+
+/*
+ * The store of images as the launcher sees it: texts to read.  All changes to it are made by the
+ * helper kelp-image.
+ *
+ *      names/ENC       the image.policy of the image of that name; ENC: %XX for all but [0-9A-Za-z._-]
+ *      paths/KEY       the same for an image that was imported by its path
+ *      unpacked/single/DIFF-ID
+ */
+
+/* $XDG_DATA_HOME/kelp/store, or the same below ~/.local/share; NULL with `e` set. */
+const char *store_path(struct arena *arena, const char *home, struct err *e);
+
+/*
+ * Opens the store.  One that is not the user's own, or that others can write to, is refused: its
+ * files run with the user's rights.  -ENOENT when there is none, with `e` set.
+ */
+int store_open(const char *path, struct err *e);
+
+/* Reads names/ENC or paths/KEY; *ret_text belongs to `arena`.  -ENOENT when there is none. */
+int store_read_name(struct arena *arena, int store, const char *name, const char **ret_text,
+                    struct err *e);
+int store_read_path_key(struct arena *arena, int store, const char *key, const char **ret_text,
+                        struct err *e);
+
+/* The name in the store that is nearest to `name`, from `arena`; NULL when none is near. */
+const char *store_nearest(struct arena *arena, int store, const char *name);
+
+#endif

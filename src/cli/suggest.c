@@ -1,0 +1,65 @@
+#include "suggest.h"
+
+#include "str.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool is_in_path(const char *name)
+{
+        const char *path = getenv("PATH");
+
+        if (!path || strchr(name, '/'))
+                return false;
+        while (*path) {
+                size_t len = strcspn(path, ":");
+                char file[PATH_MAX];
+
+                if (len > 0 &&
+                    snprintf(file, sizeof(file), "%.*s/%s", (int)len, path, name) <
+                            (int)sizeof(file) &&
+                    access(file, X_OK) == 0)
+                        return true;
+                path += len + (path[len] == ':');
+        }
+        return false;
+}
+
+struct words {
+        char text[400];
+        size_t len;
+};
+
+/* In single quotes when a shell would not take the word as it is; cut where there is no room. */
+static void add_word(struct words *w, const char *word)
+{
+        bool is_plain = word[0] != '\0' && !word[strcspn(word, " \t\n\"'\\$`&|;<>()*?[]{}~#!")];
+        int n = snprintf(w->text + w->len, sizeof(w->text) - w->len, is_plain ? " %s" : " '%s'",
+                         word);
+
+        w->len += n > 0 ? (size_t)n : 0;
+        if (w->len >= sizeof(w->text))
+                w->len = sizeof(w->text) - 1;
+}
+
+void suggest_command(const struct option_list *options, int argc, char **argv, struct err *e)
+{
+        struct words w = { .len = 0 };
+        int image_at = argc - (int)options->n_args - 1;
+
+        if (!is_in_path(options->image)) {
+                err_hint(e, "kelp import FILE %s, or a path like ./%s", options->image,
+                         options->image);
+                return;
+        }
+        for (int i = 1; i < argc; i++) {
+                if (i == image_at)
+                        add_word(&w, "--");
+                add_word(&w, argv[i]);
+        }
+        err_hint(e, "did you mean: kelp run%s", w.text);
+}

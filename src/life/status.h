@@ -1,0 +1,25 @@
+#ifndef KELP_LIFE_STATUS_H
+#define KELP_LIFE_STATUS_H
+
+#include "err.h"
+
+/*
+ * The events of --status-fd: one JSON object a line, one write a line.
+ *
+ *      {"event":"setup-failed","step":"id-maps","errno":1,"error":"...","hint":"..."}
+ *      {"event":"started","pid":4711,"name":"web"}
+ *      {"event":"exited","code":137,"signal":"KILL","reason":"signal"}
+ *
+ * `hint` and `name` are absent when there is none; `signal` is null unless a signal ended the
+ * command.  Texts are escaped for a terminal first (\xNN), then for JSON, and are always UTF-8.
+ *
+ * With fd -1 nothing is written.  The caller has SIGPIPE ignored.  All return 0 or a negative errno.
+ */
+
+int status_setup_failed(int fd, const struct err *why, const char *step);
+int status_started(int fd, int pid, const char *name);
+
+/* `signal` is 0 for none; `reason` is exit, signal or timeout. */
+int status_exited(int fd, int code, int signal, const char *reason);
+
+#endif

@@ -1,0 +1,312 @@
+#include "dump.h"
+
+#include "apply.h"
+#include "caps.h"
+#include "parse.h"
+#include "str.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/resource.h>
+
+static void put_text(FILE *out, const char *text)
+{
+        char safe[4096 * 4];
+
+        fputs(str_escape(safe, sizeof(safe), text, strlen(text)), out);
+}
+
+/* A path or word as a reader of a shell would have it: in quotes when it needs them. */
+static void put_word(FILE *out, const char *text)
+{
+        bool is_plain = text[0] != '\0' && !text[strcspn(text, " \t\n\"'\\$`&|;<>()*?[]{}~#!")];
+
+        fputs(is_plain ? "" : "'", out);
+        put_text(out, text);
+        fputs(is_plain ? "" : "'", out);
+}
+
+static void put_label(FILE *out, const char *label)
+{
+        fprintf(out, "%-14s", label);
+}
+
+static void put_size(FILE *out, uint64_t bytes)
+{
+        static const char units[] = "bkmgt";
+        size_t i = 0;
+
+        while (bytes >= 1024 && bytes % 1024 == 0 && i < 4) {
+                bytes /= 1024;
+                i++;
+        }
+        fprintf(out, "%" PRIu64 "%c", bytes, units[i]);
+}
+
+static void dump_root(FILE *out, const struct plan *p)
+{
+        const struct plan_image *image = &p->image;
+
+        put_label(out, "policy");
+        put_text(out, p->policy_name);
+        fputc('\n', out);
+        if (p->name) {
+                put_label(out, "name");
+                put_text(out, p->name);
+                fputc('\n', out);
+        }
+        put_label(out, "root");
+        if (p->root == PLAN_ROOT_HOST) {
+                fputs("a view of this host, read-only\n", out);
+                return;
+        }
+        fputs("image ", out);
+        put_text(out, image->name);
+        if (image->directory) {
+                fputs(", the directory ", out);
+                put_word(out, image->directory);
+        } else {
+                fprintf(out, ", %zu layer%s", image->n_layers, image->n_layers == 1 ? "" : "s");
+                if (image->id) {
+                        fputs(", ", out);
+                        put_text(out, image->id);
+                }
+        }
+        fputs(p->files.is_read_only ? ", read-only\n" : "\n", out);
+        for (size_t i = 0; i < image->n_layers; i++) {
+                put_label(out, i == 0 ? "layers" : "");
+                fprintf(out, "%s\n", image->layers[i]);
+        }
+}
+
+static const char *userns_name(const struct plan *p)
+{
+        if (p->root == PLAN_ROOT_HOST)
+                return "this id alone";
+        switch (p->ids.mode) {
+        case PLAN_USERNS_SINGLE:
+                return "this id alone";
+        case PLAN_USERNS_SUBIDS:
+                return "and the subordinate ids";
+        case PLAN_USERNS_AUTO:
+                break;
+        }
+        return "and the subordinate ids where they work";
+}
+
+static void dump_ids(FILE *out, const struct plan *p)
+{
+        const struct plan_ids *ids = &p->ids;
+        const struct plan_user *user = &ids->user;
+
+        put_label(out, "ids");
+        fprintf(out, "user %u outside is %u inside, group %u is %u, %s\n", ids->outer_uid,
+                ids->base_uid, ids->outer_gid, ids->base_gid, userns_name(p));
+        put_label(out, "runs as");
+        if (user->name)
+                put_text(out, user->name);
+        else
+                fprintf(out, "%u", user->uid);
+        if (user->group) {
+                fputc(':', out);
+                put_text(out, user->group);
+        } else if (user->has_gid) {
+                fprintf(out, ":%u", user->gid);
+        }
+        fputc('\n', out);
+}
+
+static void dump_net(FILE *out, const struct plan_net *net)
+{
+        static const char *const modes[] = {
+                [PLAN_NETWORK_NONE] = "none: loopback alone",
+                [PLAN_NETWORK_USER] = "user: slirp4netns, the host's loopback closed",
+                [PLAN_NETWORK_HOST] = "host: shared with the host",
+        };
+
+        put_label(out, "namespaces");
+        fprintf(out, "user mount pid %sipc uts cgroup\n",
+                net->mode == PLAN_NETWORK_HOST ? "" : "net ");
+        put_label(out, "network");
+        fprintf(out, "%s\n", modes[net->mode]);
+        for (size_t i = 0; i < net->n_ports; i++) {
+                const struct plan_port *port = &net->ports[i];
+
+                put_label(out, i == 0 ? "ports" : "");
+                fprintf(out, "%s port %u of ", port->is_udp ? "udp" : "tcp", port->host_port);
+                put_text(out, port->host_address);
+                fprintf(out, " is %u inside\n", port->box_port);
+        }
+        for (size_t i = 0; i < net->n_dns; i++) {
+                put_label(out, i == 0 ? "dns" : "");
+                put_text(out, net->dns[i]);
+                fputc('\n', out);
+        }
+        for (size_t i = 0; i < net->n_hosts; i++) {
+                put_label(out, i == 0 ? "hosts" : "");
+                put_text(out, net->hosts[i].name);
+                fputs(" is ", out);
+                put_text(out, net->hosts[i].address);
+                fputc('\n', out);
+        }
+        put_label(out, "hostname");
+        put_text(out, net->host_name);
+        fputc('\n', out);
+}
+
+static void dump_confine(FILE *out, const struct plan_confine *confine, size_t n_instructions)
+{
+        put_label(out, "capabilities");
+        if (confine->keep_caps == 0)
+                fputs("none", out);
+        for (int cap = 0; cap < 64; cap++) {
+                if (confine->keep_caps >> cap & 1)
+                        fprintf(out, "%s ", caps_name(cap) ? caps_name(cap) : "unknown");
+        }
+        fputc('\n', out);
+        put_label(out, "seccomp");
+        put_text(out, confine->filter);
+        if (n_instructions > 0)
+                fprintf(out, ", %zu instructions", n_instructions);
+        fputc('\n', out);
+        put_label(out, "nesting");
+        fputs(confine->may_nest_userns ? "user namespaces inside are allowed\n"
+                                       : "no user namespaces inside\n",
+              out);
+}
+
+static void put_limit(FILE *out, uint64_t value)
+{
+        if (value == RLIM_INFINITY)
+                fputs("unlimited", out);
+        else
+                fprintf(out, "%" PRIu64, value);
+}
+
+static void dump_limits(FILE *out, const struct plan_limits *limits)
+{
+        put_label(out, "limits");
+        for (size_t i = 0; i < limits->n_rlimits; i++) {
+                fprintf(out, "%s ", apply_resource_name(limits->rlimits[i].resource));
+                put_limit(out, limits->rlimits[i].soft);
+                fputc(':', out);
+                put_limit(out, limits->rlimits[i].hard);
+                fputs(", ", out);
+        }
+        fputs("/dev/shm ", out);
+        put_size(out, limits->shm_size);
+        if (limits->timeout_ns > 0)
+                fprintf(out, ", %" PRIu64 ".%03u s of time", limits->timeout_ns / 1000000000u,
+                        (unsigned)(limits->timeout_ns / 1000000u % 1000u));
+        fputc('\n', out);
+}
+
+static void dump_exec(FILE *out, const struct plan *p)
+{
+        const struct plan_exec *exec = &p->exec;
+
+        put_label(out, "descriptors");
+        fputs("0 1 2", out);
+        for (size_t i = 0; i < p->report.n_keep_fds; i++)
+                fprintf(out, " %d", p->report.keep_fds[i]);
+        fputs(exec->force_tty ? ", on a terminal of its own\n" : "\n", out);
+        put_label(out, "environment");
+        for (size_t i = 0; i < exec->n_env; i++) {
+                char safe[512];
+
+                str_escape(safe, sizeof(safe), exec->env[i], strcspn(exec->env[i], "="));
+                fprintf(out, "%s%s", i > 0 ? " " : "", safe);
+        }
+        fputc('\n', out);
+        put_label(out, "directory");
+        put_word(out, exec->workdir);
+        fputc('\n', out);
+        put_label(out, "stop signal");
+        const char *signal = parse_signal_name(exec->stop_signal);
+        if (signal)
+                fprintf(out, "%s\n", signal);
+        else
+                fprintf(out, "%d\n", exec->stop_signal);
+        put_label(out, "command");
+        for (size_t i = 0; i < exec->n_args; i++) {
+                fputs(i > 0 ? " " : "", out);
+                put_word(out, exec->argv[i]);
+        }
+        fputc('\n', out);
+}
+
+struct flag_name {
+        unsigned flag;
+        char name[12];
+};
+
+static const struct flag_name flag_names[] = {
+        { TREE_READ_ONLY, "ro" },       { TREE_NO_SUID, "nosuid" }, { TREE_NO_DEV, "nodev" },
+        { TREE_NO_EXEC, "noexec" },     { TREE_RECURSIVE, "rec" },  { TREE_IF_EXISTS, "if-exists" },
+        { TREE_NO_FOLLOW, "nofollow" },
+};
+
+static void put_flags(FILE *out, const struct tree_entry *entry)
+{
+        const char *comma = "";
+
+        if (!(entry->flags & TREE_READ_ONLY)) {
+                fputs("rw", out);
+                comma = ",";
+        }
+        for (size_t i = 0; i < sizeof(flag_names) / sizeof(flag_names[0]); i++) {
+                if (entry->flags & flag_names[i].flag) {
+                        fprintf(out, "%s%s", comma, flag_names[i].name);
+                        comma = ",";
+                }
+        }
+        if (entry->kind == TREE_TMPFS || entry->kind == TREE_DIR || entry->kind == TREE_FILE)
+                fprintf(out, ",mode=%o", entry->mode);
+        if (entry->kind == TREE_TMPFS && entry->size > 0) {
+                fputs(",size=", out);
+                put_size(out, entry->size);
+        }
+}
+
+static void dump_entry(FILE *out, size_t number, const struct tree_entry *entry)
+{
+        fprintf(out, "%4zu  %-8s ", number, tree_kind_name(entry->kind));
+        put_word(out, entry->box_path);
+        if (entry->kind == TREE_SYMLINK) {
+                fputs(" -> ", out);
+                put_word(out, entry->source);
+        } else if (entry->kind == TREE_BIND && !str_eq(entry->source, entry->box_path)) {
+                fputs(" from ", out);
+                put_word(out, entry->source);
+        }
+        fputs("  ", out);
+        put_flags(out, entry);
+        if (entry->origin) {
+                fputs("  (", out);
+                put_text(out, entry->origin);
+                fputc(')', out);
+        }
+        fputc('\n', out);
+}
+
+int dump_plan(FILE *out, const struct plan *p, const struct tree *t, size_t n_instructions)
+{
+        dump_root(out, p);
+        dump_ids(out, p);
+        dump_net(out, &p->net);
+        dump_confine(out, &p->confine, n_instructions);
+        dump_limits(out, &p->limits);
+        dump_exec(out, p);
+        fprintf(out, "\nThe root, in the order in which it is made:\n");
+        for (size_t i = 0; i < t->n_entries; i++)
+                dump_entry(out, i + 1, &t->entries[i]);
+        if (t->n_watched > 0)
+                fprintf(out, "\nProtected, but not there yet; told at the end when it appears:\n");
+        for (size_t i = 0; i < t->n_watched; i++) {
+                fputs("      ", out);
+                put_word(out, t->watched[i]);
+                fputc('\n', out);
+        }
+        return fflush(out) != 0 || ferror(out) ? -EIO : 0;
+}

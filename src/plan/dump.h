@@ -1,0 +1,17 @@
+#ifndef KELP_PLAN_DUMP_H
+#define KELP_PLAN_DUMP_H
+
+#include "plan.h"
+#include "tree.h"
+
+#include <stdio.h>
+
+/*
+ * Prints everything that a run would be, for --dry-run: one aligned line a subject, then the
+ * mounts in their order.  The names of variables are shown, their values are not.  All text is
+ * escaped.  `n_instructions` is the length of the seccomp filter; 0: not known.
+ * Returns 0, or -EIO when `out` did not take it all.
+ */
+int dump_plan(FILE *out, const struct plan *p, const struct tree *t, size_t n_instructions);
+
+#endif
