@@ -252,18 +252,19 @@ static void build_image(int root)
 }
 
 /* Covers what tells about the whole machine, makes read-only what steers it. */
-static void cover(int root, int stage, int null)
+static void cover(int root, int null)
 {
         const unsigned quiet = ATTR_NONE | MOUNT_ATTR_RDONLY;
         struct stat st;
 
+        must("nothing", mkdirat(root, "dev/nothing", 0));
         for (size_t i = 0; i < COUNT(covered); i++) {
                 int at = open_place(root, covered[i]);
 
                 if (at < 0)
                         continue;
                 must(covered[i], fstat(at, &st));
-                attach_at(S_ISDIR(st.st_mode) ? copy_mount(stage, "nothing", 0, quiet)
+                attach_at(S_ISDIR(st.st_mode) ? copy_mount(root, "dev/nothing", 0, quiet)
                                               : copy_mount(null, "", AT_EMPTY_PATH, quiet),
                           at);
         }
@@ -273,6 +274,7 @@ static void cover(int root, int stage, int null)
                 if (at >= 0)
                         attach_at(copy_mount(at, "", AT_EMPTY_PATH | AT_RECURSIVE, quiet), at);
         }
+        must("nothing", unlinkat(root, "dev/nothing", AT_REMOVEDIR));
 }
 
 /* What is looked up below the current directory so that it can be protected there. */
@@ -288,7 +290,8 @@ static void look_for_protected(int cwd)
 
 /*
  * The new root lies over "/": names are still looked up from the old one, which is below it.
- * Nothing reads the tree through it before pivot_root.
+ * The tmpfs of an image's upper layer is attached nowhere: to detach it again would cost as much as
+ * the namespaces do.
  */
 void root_build(const struct floor_plan *p, int cwd)
 {
@@ -299,10 +302,8 @@ void root_build(const struct floor_plan *p, int cwd)
         int stage = new_tmpfs("0755", ATTR_SAFE);
         int root = p->lower ? new_overlay(stage, p->lower) : stage;
 
-        must("move_mount", move_mount(stage, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH));
-        must("nothing", mkdirat(stage, "nothing", 0));
+        must("move_mount", move_mount(root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH));
         if (p->lower) {
-                must("move_mount", move_mount(root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH));
                 build_image(root);
         } else {
                 build_host_view(root);
@@ -314,16 +315,12 @@ void root_build(const struct floor_plan *p, int cwd)
                 look_for_protected(cwd);
                 bind_cwd(root, cwd, workdir);
         }
-        cover(root, stage, null);
+        cover(root, null);
         close(null);
-        if (!p->lower) {
-                must("nothing", unlinkat(stage, "nothing", AT_REMOVEDIR));
+        if (!p->lower)
                 set_attributes(root, 0, MOUNT_ATTR_RDONLY);
-        }
         must("fchdir", fchdir(root));
         must("pivot_root", syscall(SYS_pivot_root, ".", "."));
-        /* what lies on top of the new root: over the old one, in an image, the tmpfs of its upper */
-        for (int over = p->lower ? 2 : 1; over > 0; over--)
-                must("umount2", umount2(".", MNT_DETACH));
+        must("umount2", umount2(".", MNT_DETACH));
         must("chdir", chdir(workdir));
 }
