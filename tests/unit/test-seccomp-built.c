@@ -25,7 +25,7 @@ static const struct {
         { "container", true },
 };
 
-struct built built_filters[N_ARCHS][N_POLICIES];
+struct built built_filters[N_FILTERS];
 
 uint32_t built_ask(const struct built *b, int nr, uint64_t a0, uint64_t a1, uint64_t a2)
 {
@@ -78,8 +78,7 @@ static int build_one(struct built *b, size_t a, size_t p, const char *groups, co
 
 void built_free_all(void)
 {
-        FOR_EACH_FILTER(b)
-        {
+        for (struct built *b = built_filters; b < built_filters + N_FILTERS; b++) {
                 free(b->program);
                 groups_done(&b->groups);
         }
@@ -89,7 +88,7 @@ int built_make_all(const char *groups, const char *dir)
 {
         for (size_t a = 0; a < N_ARCHS; a++)
                 for (size_t p = 0; p < N_POLICIES; p++)
-                        if (build_one(&built_filters[a][p], a, p, groups, dir) < 0)
+                        if (build_one(&built_filters[a * N_POLICIES + p], a, p, groups, dir) < 0)
                                 return -1;
         return 0;
 }

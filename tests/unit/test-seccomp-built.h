@@ -13,6 +13,7 @@
 
 #define N_ARCHS    2
 #define N_POLICIES 4
+#define N_FILTERS  (N_ARCHS * N_POLICIES)
 #define SWEEP_MAX  600
 
 struct built {
@@ -23,16 +24,12 @@ struct built {
         uint32_t arch;
 };
 
-/* [architecture][policy]; made once, before the tests */
-extern struct built built_filters[N_ARCHS][N_POLICIES];
+/* By architecture, and then by policy; made once, before the tests. */
+extern struct built built_filters[N_FILTERS];
 
 /* Compiles them; 0, or -1 when the reason is on stderr. */
 int built_make_all(const char *groups, const char *policy_dir);
 void built_free_all(void);
-
-#define FOR_EACH_FILTER(b)                                                                         \
-        for (struct built *b = &built_filters[0][0];                                               \
-             b < &built_filters[0][0] + N_ARCHS * N_POLICIES; b++)
 
 #define REFUSED(code) (SECCOMP_RET_ERRNO | (uint32_t)(code))
 

@@ -207,9 +207,12 @@ static void compare(const struct seccomp_data *data, void *user)
 
 static void test_same_answers(void **state)
 {
+        size_t compared = 0;
+
         (void)state;
-        FOR_EACH_FILTER(b)
-        {
+        for (struct built *b = built_filters; b < built_filters + N_FILTERS; b++) {
+                if (b->arch != seccomp_arch_native())
+                        continue;
                 struct comparison c = { .b = b,
                                         .allowing = make_allowing(b),
                                         .refusing = make_refusing(b) };

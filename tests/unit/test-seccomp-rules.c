@@ -23,8 +23,7 @@ static void test_clone_flags(void **state)
                                                0x10000000, 0x20000000, 0x40000000, 0x80 };
 
         (void)state;
-        FOR_EACH_FILTER(b)
-        {
+        for (struct built *b = built_filters; b < built_filters + N_FILTERS; b++) {
                 int nr = built_number(b, "clone");
 
                 /* fork, vfork, pthread_create, posix_spawn as glibc, musl and Go make them */
@@ -63,8 +62,7 @@ static void test_sockets(void **state)
         static const uint64_t upper = 0x100000000;
 
         (void)state;
-        FOR_EACH_FILTER(b)
-        {
+        for (struct built *b = built_filters; b < built_filters + N_FILTERS; b++) {
                 int nr = built_number(b, "socket");
 
                 for (uint32_t family = 0; family < 48; family++) {
@@ -92,8 +90,7 @@ static void test_sockets(void **state)
 static void test_socketpairs(void **state)
 {
         (void)state;
-        FOR_EACH_FILTER(b)
-        {
+        for (struct built *b = built_filters; b < built_filters + N_FILTERS; b++) {
                 int nr = built_number(b, "socketpair");
 
                 for (uint64_t family = 0; family < 64; family++) {
@@ -114,8 +111,7 @@ static void test_ioctls(void **state)
                                             0x5451, 0x80045430, 0x80685600, 0x40049409 };
 
         (void)state;
-        FOR_EACH_FILTER(b)
-        {
+        for (struct built *b = built_filters; b < built_filters + N_FILTERS; b++) {
                 int nr = built_number(b, "ioctl");
 
                 for (unsigned bit = 0; bit < 64; bit++) {
@@ -136,8 +132,7 @@ static void test_personality(void **state)
         static const uint32_t allowed[] = { 0, 8, 0x20000, 0x20008, 0xffffffff };
 
         (void)state;
-        FOR_EACH_FILTER(b)
-        {
+        for (struct built *b = built_filters; b < built_filters + N_FILTERS; b++) {
                 int nr = built_number(b, "personality");
                 unsigned n = 0;
 
@@ -155,8 +150,7 @@ static void test_personality(void **state)
 static void test_prctl_and_mknod(void **state)
 {
         (void)state;
-        FOR_EACH_FILTER(b)
-        {
+        for (struct built *b = built_filters; b < built_filters + N_FILTERS; b++) {
                 int prctl_nr = built_number(b, "prctl");
                 int mknod_nr = built_number(b, "mknod");
                 int mknodat_nr = built_number(b, "mknodat");
@@ -180,8 +174,7 @@ static void test_prctl_and_mknod(void **state)
 static void test_xtables_with_userns(void **state)
 {
         (void)state;
-        FOR_EACH_FILTER(b)
-        {
+        for (struct built *b = built_filters; b < built_filters + N_FILTERS; b++) {
                 int nr = built_number(b, "setsockopt");
                 uint32_t want = b->policy.allow_userns ? REFUSED(EPERM) : SECCOMP_RET_ALLOW;
 
