@@ -12,7 +12,6 @@
 static const char *const places[] = {
         ".",
         "../libexec/kelp",
-        "../lib/kelp",
 };
 
 static bool is_program(const char *path)
