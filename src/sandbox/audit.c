@@ -129,14 +129,14 @@ static int parse_table(struct arena *a, char *text, struct mount_table *ret, str
         return 0;
 }
 
-static bool is_mount(const struct plan *p, const struct tree_entry *entry)
+static bool is_mount(const struct tree_entry *entry)
 {
         switch (entry->kind) {
         case TREE_DIR:
         case TREE_SYMLINK:
                 return false;
         case TREE_FILE:
-                return p->root == PLAN_ROOT_HOST && !(entry->flags & TREE_IN_OWN_TMPFS);
+                return !(entry->flags & TREE_IN_OWN_TMPFS);
         case TREE_BIND:
         case TREE_PIN:
         case TREE_EMPTY:
@@ -196,7 +196,10 @@ static int check_entry(const struct plan *p, const struct tree_entry *entry,
         if (!line && entry->kind != TREE_OVERLAY)
                 line = find_real(table, entry->box_path, at);
         if (!line) {
-                if (entry->flags & TREE_IF_EXISTS)
+                bool may_lack = (entry->flags & TREE_IF_EXISTS) ||
+                                (entry->kind == TREE_FILE && p->root == PLAN_ROOT_IMAGE);
+
+                if (may_lack)
                         return 0;
                 return err_set(e, EPERM, "'%s' should be a mount and is none", entry->box_path);
         }
@@ -222,7 +225,7 @@ static int check_line(const struct plan *p, const struct tree *t, const struct m
                 const struct tree_entry *entry = &t->entries[i];
                 size_t len = strlen(entry->box_path);
 
-                if (is_mount(p, entry) && len >= best && path_is_in(line->point, entry->box_path)) {
+                if (is_mount(entry) && len >= best && path_is_in(line->point, entry->box_path)) {
                         owner = entry;
                         best = len;
                 }
@@ -249,7 +252,7 @@ static int check_mounts(const struct plan *p, const struct tree *t, struct arena
         if (table.n == 0)
                 return err_set(e, EPROTO, "the mount table is empty");
         for (size_t i = 0; i < t->n_entries; i++) {
-                if (is_mount(p, &t->entries[i]) &&
+                if (is_mount(&t->entries[i]) &&
                     check_entry(p, &t->entries[i], &table, &at, e) < 0)
                         return -e->code;
         }

@@ -236,12 +236,9 @@ static int write_new_file(int dir, const char *name, const struct tree_entry *en
         return io_write_all(fd, entry->source, strlen(entry->source), entry->box_path, e);
 }
 
-static int build_file(const struct build *b, const struct tree_entry *entry, struct err *e)
+static int mount_file(const struct build *b, const struct tree_entry *entry, int place,
+                      struct err *e)
 {
-        if (b->plan->root == PLAN_ROOT_IMAGE)
-                return image_write_file(b->root, entry, e);
-        if (entry->flags & TREE_IN_OWN_TMPFS)
-                return write_new_file(b->root, relative(entry->box_path), entry, e);
         if (write_new_file(b->stage, NEW_FILE, entry, e) < 0)
                 return -e->code;
         autofd mount = newmount_clone(b->stage, NEW_FILE, 0, e);
@@ -249,7 +246,32 @@ static int build_file(const struct build *b, const struct tree_entry *entry, str
                 return -e->code;
         if (unlinkat(b->stage, NEW_FILE, 0) < 0)
                 return err_sys(e, "cannot remove a temporary file of the new root");
-        return attach(b, entry, mount, e);
+        return newmount_attach(mount, place, "", e);
+}
+
+/*
+ * Over a regular file the new one is mounted: nothing of the host or the image has to be changed.
+ * What else an image has there, a symlink into a directory that it lacks, makes way in its upper
+ * layer.
+ */
+static int build_file(const struct build *b, const struct tree_entry *entry, struct err *e)
+{
+        struct stat st;
+
+        if (entry->flags & TREE_IN_OWN_TMPFS)
+                return write_new_file(b->root, relative(entry->box_path), entry, e);
+        autofd place = resolve_in_root(b->root, entry->box_path, O_PATH | O_NOFOLLOW, 0);
+        if (place >= 0 && fstat(place, &st) == 0 && S_ISREG(st.st_mode))
+                return entry->flags & TREE_IF_ABSENT ? 0 : mount_file(b, entry, place, e);
+        if (b->plan->root == PLAN_ROOT_IMAGE) {
+                if (place < 0)
+                        place = -1;
+                return image_write_file(b->root, entry, e);
+        }
+        int code = place < 0 ? -place : EINVAL;
+        if (place < 0)
+                place = -1;
+        return err_set(e, code, "cannot mount on '%s': %s", entry->box_path, err_name(code));
 }
 
 static int build_entry(struct build *b, const struct tree_entry *entry, struct err *e)
@@ -378,7 +400,13 @@ int build_pivot(struct build *b, struct err *e)
                 return err_sys(e, "cannot enter the new root");
         if (syscall(SYS_pivot_root, ".", ".") < 0)
                 return err_sys(e, "cannot make the new root the root");
-        /* the old root lies over the new one now, and goes with everything in it */
+        /*
+         * The old root lies over the new one now, and "." is the topmost of what is stacked there.
+         * Over the old root of an image there is the stage still; the new root of a host view is
+         * the stage.
+         */
+        if (b->plan->root == PLAN_ROOT_IMAGE && umount2(".", MNT_DETACH) < 0)
+                return err_sys(e, "cannot detach the tmpfs below the image");
         if (umount2(".", MNT_DETACH) < 0)
                 return err_sys(e, "cannot detach the old root");
         if (chdir("/") < 0)

@@ -52,7 +52,8 @@ static int check_mount_point(const struct plan *p, const struct tree *t, const s
         struct source at = { .fd = -1 };
         struct arena scratch = { 0 };
 
-        if (p->root != PLAN_ROOT_HOST || str_eq(rule->box_path, rule->source.path))
+        if (p->root != PLAN_ROOT_HOST ||
+            (rule->source.path && str_eq(rule->box_path, rule->source.path)))
                 return 0;
         const struct tree_entry *owner = place_owner(t, rule->box_path);
         if (owner->kind != TREE_BIND)
