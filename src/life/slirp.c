@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/capability.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -249,6 +250,25 @@ static int await_ready(struct run *r, struct err *e)
         return 0;
 }
 
+/*
+ * The filter stops only what needs a capability over the sandbox's network: without one the routes
+ * are enough, and an outer container that keeps us from its descriptors is no reason to fail.
+ */
+static int guard_tap(const struct run *r, const struct plan *p, struct err *e)
+{
+        const uint64_t caps = UINT64_C(1) << CAP_NET_RAW | UINT64_C(1) << CAP_NET_ADMIN;
+        struct blocked blocked;
+
+        if (blocked_collect(&blocked, e) < 0)
+                return -e->code;
+        if (tap_guard(&r->slirp, &blocked, e) == 0)
+                return 0;
+        if (!(p->confine.keep_caps & caps))
+                return 0;
+        return err_hint(e, "the sandbox's raw sockets cannot be kept from this host: --cap-drop "
+                           "NET_RAW --cap-drop NET_ADMIN does without them");
+}
+
 int slirp_await(struct run *r, const struct plan *p, struct err *e)
 {
         int result = 0;
@@ -256,6 +276,8 @@ int slirp_await(struct run *r, const struct plan *p, struct err *e)
         if (p->net.mode != PLAN_NETWORK_USER)
                 return 0;
         result = await_ready(r, e);
+        if (result == 0)
+                result = guard_tap(r, p, e);
         for (size_t i = 0; result == 0 && i < p->net.n_ports; i++)
                 result = slirp_api_publish(r->api_dir, &p->net.ports[i], e);
         if (result < 0) {

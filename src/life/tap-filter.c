@@ -94,7 +94,7 @@ static void put_neighbour_discovery(struct tap_filter *f)
         put(f, BPF_RET | BPF_K, 0, 0, PASS);
 }
 
-void tap_filter_build(struct tap_filter *f, const struct blocked *b, bool has_ipv6)
+void tap_filter_build(struct tap_filter *f, const struct blocked *b)
 {
         size_t jump;
 
@@ -103,12 +103,10 @@ void tap_filter_build(struct tap_filter *f, const struct blocked *b, bool has_ip
         put_nets(f, b, AF_INET, AT_IPV4_TO);
         end_type(f, jump);
 
-        if (has_ipv6) {
-                jump = put_type(f, ETH_P_IPV6);
-                put_neighbour_discovery(f);
-                put_nets(f, b, AF_INET6, AT_IPV6_TO);
-                end_type(f, jump);
-        }
+        jump = put_type(f, ETH_P_IPV6);
+        put_neighbour_discovery(f);
+        put_nets(f, b, AF_INET6, AT_IPV6_TO);
+        end_type(f, jump);
 
         put(f, BPF_LD | BPF_H | BPF_ABS, 0, 0, AT_TYPE);
         put(f, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, ETH_P_ARP);

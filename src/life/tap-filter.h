@@ -15,12 +15,12 @@ struct tap_filter {
 
 /*
  * The classic BPF program that the tap runs over each Ethernet frame on its way out of the
- * sandbox: ARP passes; IPv4 and, if `has_ipv6`, IPv6 pass unless their destination is blocked;
- * neighbour discovery passes whatever its destination; all else is dropped.
+ * sandbox: ARP passes; IPv4 and IPv6 pass unless their destination is blocked; neighbour discovery
+ * passes whatever its destination; all else is dropped.
  *
  * The routes make a refusal quick and clear; this makes it hold, for they can be walked around
  * with a raw socket.  Pure: touches nothing.
  */
-void tap_filter_build(struct tap_filter *f, const struct blocked *b, bool has_ipv6);
+void tap_filter_build(struct tap_filter *f, const struct blocked *b);
 
 #endif

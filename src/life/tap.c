@@ -5,16 +5,20 @@
 #include "tap-filter.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
-#include <linux/ip.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define TUN_PATH "/dev/net/tun"
 
@@ -59,10 +63,9 @@ int tap_explain(int code, struct err *e)
         }
 }
 
-static int open_tap(const struct tap_spec *spec, struct err *e)
+static int open_tap(struct err *e)
 {
         struct ifreq request = { .ifr_name = TAP_NAME, .ifr_flags = IFF_TAP | IFF_NO_PI };
-        struct tap_filter filter;
         autofd tun = open(TUN_PATH, O_RDWR | O_CLOEXEC);
 
         if (tun < 0)
@@ -72,10 +75,6 @@ static int open_tap(const struct tap_spec *spec, struct err *e)
                         return tap_explain(ENODEV, e);
                 return err_sys(e, "cannot make '%s'", TAP_NAME);
         }
-        tap_filter_build(&filter, spec->blocked, spec->has_ipv6);
-        struct sock_fprog program = { .len = (unsigned short)filter.n, .filter = filter.code };
-        if (ioctl(tun, TUNATTACHFILTER, &program) < 0)
-                return err_sys(e, "cannot set the filter of '%s'", TAP_NAME);
         if (ioctl(tun, TUNSETPERSIST, 1) < 0)
                 return err_sys(e, "cannot keep '%s'", TAP_NAME);
         return 0;
@@ -93,29 +92,6 @@ static void add_link_up(struct netlink *nl, int index, const char *name)
         netlink_begin(nl, RTM_NEWLINK, 0, &head, sizeof(head), name);
 }
 
-/*
- * When slirp4netns is gone the tap has no carrier; its routes are then passed over, and a program
- * gets ENETUNREACH at once instead of waiting for a packet that nobody reads.
- */
-static void add_linkdown_ignored(struct netlink *nl, int index)
-{
-        struct {
-                struct rtattr inet;
-                struct rtattr conf;
-                struct rtattr value;
-                uint32_t one;
-        } spec = {
-                .inet = { .rta_type = AF_INET, .rta_len = sizeof(spec) },
-                .conf = { .rta_type = IFLA_INET_CONF, .rta_len = sizeof(spec) - 4 },
-                .value = { .rta_type = IPV4_DEVCONF_IGNORE_ROUTES_WITH_LINKDOWN, .rta_len = 8 },
-                .one = 1,
-        };
-        struct ifinfomsg head = { .ifi_family = AF_UNSPEC, .ifi_index = index };
-
-        netlink_begin(nl, RTM_NEWLINK, 0, &head, sizeof(head), TAP_NAME);
-        netlink_add(nl, IFLA_AF_SPEC, &spec, sizeof(spec));
-}
-
 static void begin_route(struct netlink *nl, int family, uint8_t type, uint8_t prefix,
                         const char *name)
 {
@@ -131,15 +107,29 @@ static void begin_route(struct netlink *nl, int family, uint8_t type, uint8_t pr
         netlink_begin(nl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof(head), name);
 }
 
-static void add_refusing_routes(struct netlink *nl, const struct blocked *b, bool has_ipv6)
+/*
+ * A socket bound to the tap (SO_BINDTODEVICE takes no privilege) does not see routes without a
+ * device.  IPv4 then takes the address for a neighbour, and slirp4netns answers no ARP for it.
+ * IPv6 would take the default route: a second route, worse than the first, makes it a neighbour
+ * there too.
+ */
+static void add_refusing_routes(struct netlink *nl, const struct tap_spec *spec, int tap)
 {
-        for (size_t i = 0; i < b->n; i++) {
-                const struct blocked_net *net = &b->nets[i];
+        static const uint32_t worse = 2048;
 
-                if (!net->has_route || (net->family == AF_INET6 && !has_ipv6))
+        for (size_t i = 0; i < spec->blocked->n; i++) {
+                const struct blocked_net *net = &spec->blocked->nets[i];
+
+                if (!net->has_route || (net->family == AF_INET6 && !spec->has_ipv6))
                         continue;
                 begin_route(nl, net->family, RTN_UNREACHABLE, net->prefix, net->name);
                 netlink_add(nl, RTA_DST, net->address, net->family == AF_INET ? 4 : 16);
+                if (net->family == AF_INET)
+                        continue;
+                begin_route(nl, AF_INET6, RTN_UNICAST, net->prefix, net->name);
+                netlink_add(nl, RTA_DST, net->address, 16);
+                netlink_add(nl, RTA_OIF, &tap, sizeof(tap));
+                netlink_add(nl, RTA_PRIORITY, &worse, sizeof(worse));
         }
 }
 
@@ -176,7 +166,7 @@ int tap_make(const struct tap_spec *spec, struct err *e)
 
         if (setns(spec->netns, CLONE_NEWNET) < 0)
                 return err_sys(e, "cannot enter the sandbox's network namespace");
-        if (open_tap(spec, e) < 0)
+        if (open_tap(e) < 0)
                 return -e->code;
 
         int loopback = (int)if_nametoindex("lo");
@@ -186,13 +176,52 @@ int tap_make(const struct tap_spec *spec, struct err *e)
 
         /* IPv6's refusing routes hang on loopback, which pid 1 sets up only about now */
         add_link_up(&nl, loopback, "lo");
-        add_refusing_routes(&nl, spec->blocked, spec->has_ipv6);
-        add_linkdown_ignored(&nl, tap);
         if (spec->has_ipv6) {
                 add_link_up(&nl, tap, TAP_NAME);
                 add_ipv6(&nl, tap);
         }
+        add_refusing_routes(&nl, spec, tap);
         if (netlink_send(&nl, e) < 0)
                 return err_prefix(e, "the sandbox's routes");
+        return 0;
+}
+
+/* Finds slirp4netns's descriptor of the tap by the name of its file. */
+static int find_tap_fd(pid_t pid, struct err *e)
+{
+        char path[32];
+        autodir *dir = NULL;
+        struct dirent *entry;
+
+        snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+        dir = opendir(path);
+        if (!dir)
+                return err_sys(e, "cannot look at the descriptors of slirp4netns");
+        while ((entry = readdir(dir))) {
+                char target[sizeof(TUN_PATH) + 1];
+                ssize_t n = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target));
+
+                if (n == sizeof(TUN_PATH) - 1 && memcmp(target, TUN_PATH, (size_t)n) == 0)
+                        return atoi(entry->d_name);
+        }
+        return err_set(e, ENOENT, "slirp4netns does not have '%s' open", TUN_PATH);
+}
+
+int tap_guard(const struct child *slirp, const struct blocked *blocked, struct err *e)
+{
+        struct tap_filter filter;
+        int theirs = find_tap_fd(slirp->pid, e);
+
+        if (theirs < 0)
+                return theirs;
+        autofd tap = (int)syscall(SYS_pidfd_getfd, slirp->pidfd, theirs, 0);
+        if (tap < 0)
+                return err_sys(e, "cannot get at the tap of slirp4netns");
+        tap_filter_build(&filter, blocked);
+        struct sock_fprog program = { .len = (unsigned short)filter.n, .filter = filter.code };
+        if (ioctl(tap, TUNATTACHFILTER, &program) < 0)
+                return err_sys(e, "cannot set the filter of '%s'", TAP_NAME);
+        if (ioctl(tap, TUNSETPERSIST, 0) < 0)
+                return err_sys(e, "cannot bind '%s' to the life of slirp4netns", TAP_NAME);
         return 0;
 }

@@ -2,6 +2,7 @@
 #define KELP_LIFE_TAP_H
 
 #include "blocked.h"
+#include "proc.h"
 
 #include <stdbool.h>
 
@@ -14,14 +15,20 @@ struct tap_spec {
 };
 
 /*
- * Makes the sandbox's end of the user network before slirp4netns opens it: a persistent tap with
- * its filter, and the routes that refuse what the filter drops.  The kernel puts the filter back
- * on whoever attaches to the tap, so that slirp4netns never sees a frame that was not judged.
+ * Makes the sandbox's end of the user network before slirp4netns opens it: a tap, which stays until
+ * tap_guard(), and the routes that refuse what is blocked.
  *
  * The calling process needs CAP_SYS_ADMIN and CAP_NET_ADMIN over the network namespace and stays
  * in it; its name for /dev/net/tun is the host's.
  */
 int tap_make(const struct tap_spec *spec, struct err *e);
+
+/*
+ * Puts the filter on the tap that `slirp` has open, and has the tap vanish with it.  The routes
+ * stop whatever goes by the kernel's routing; the filter also stops raw sockets.
+ * EPERM and ENOSYS: this process may not get at the descriptors of another.
+ */
+int tap_guard(const struct child *slirp, const struct blocked *blocked, struct err *e);
 
 /* The text and the hint for a /dev/net/tun that could not be opened for the reason `code`. */
 int tap_explain(int code, struct err *e);
