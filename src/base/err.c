@@ -20,7 +20,8 @@ static void end_at_character(char *text, size_t len)
         text[len] = '\0';
 }
 
-static void print_into(char *dst, size_t size, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void print_into(char *dst, size_t size,
+                                                             const char *fmt, va_list ap)
 {
         int n = vsnprintf(dst, size, fmt, ap);
 

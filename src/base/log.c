@@ -34,7 +34,8 @@ static void put_line(const char *head, const char *text, size_t len)
         errno = saved;
 }
 
-static void print_line(const char *head, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void print_line(const char *head, const char *fmt,
+                                                             va_list ap)
 {
         char text[1024];
         int n = vsnprintf(text, sizeof(text), fmt, ap);
