@@ -12,6 +12,7 @@
 #include "parse.h"
 #include "root.h"
 #include "run-sandbox.h"
+#include "seccomp-filters.h"
 #include "status.h"
 #include "step.h"
 #include "str.h"
@@ -113,6 +114,18 @@ static void tell_weakenings(const struct plan *p)
                 log_notice("user namespaces are allowed inside");
 }
 
+/* The number of instructions of the filter that the plan names; 0 when there is none. */
+static size_t filter_len(const struct plan *p)
+{
+        const struct seccomp_filter *filter;
+        char name[80];
+
+        snprintf(name, sizeof(name), "%s%s", p->confine.filter,
+                 p->confine.may_nest_userns ? "+userns" : "");
+        filter = seccomp_filter_find(name);
+        return filter ? filter->len : 0;
+}
+
 static int print_plan(const struct front *f, const struct plan *p)
 {
         struct tree tree = { 0 };
@@ -123,7 +136,7 @@ static int print_plan(const struct front *f, const struct plan *p)
                 log_err(&e);
                 status_setup_failed(f->status_fd, &e, step_name(STEP_SOURCES));
                 status = EXIT_FAILED;
-        } else if (dump_plan(stdout, p, &tree, 0) < 0) {
+        } else if (dump_plan(stdout, p, &tree, filter_len(p)) < 0) {
                 log_error("cannot write to stdout");
                 status = EXIT_FAILED;
         }

@@ -112,12 +112,53 @@ int apply_writable(struct assembly *a, const struct setting *s, struct err *e)
         return add_same_path(a, s, PLAN_RULE_WRITABLE, e);
 }
 
+static bool is_shown(const struct plan_files *files, const char *path)
+{
+        for (size_t i = 0; i < files->n_rules; i++) {
+                const struct plan_rule *rule = &files->rules[i];
+
+                if ((rule->kind == PLAN_RULE_READABLE || rule->kind == PLAN_RULE_WRITABLE) &&
+                    path_is_in(path, rule->box_path))
+                        return true;
+        }
+        return false;
+}
+
+static bool is_replaced(const struct plan_files *files, const char *path)
+{
+        for (size_t i = 0; i < files->n_rules; i++) {
+                const struct plan_rule *rule = &files->rules[i];
+
+                if ((rule->kind == PLAN_RULE_EMPTY || rule->kind == PLAN_RULE_TEMPORARY) &&
+                    path_is_in(path, rule->box_path))
+                        return true;
+        }
+        return false;
+}
+
+/*
+ * Whether there is nothing at `path` to hide, because it lies in an empty directory of ours.  Most
+ * runs show nothing of the home: looking for each secret in it would cost them a call apiece.
+ */
+static bool is_nothing_there(const struct assembly *a, const struct setting *s, const char *path)
+{
+        const char *cwd = a->facts->cwd;
+
+        if (!s->if_exists || a->shows_more || !is_replaced(&a->plan->files, path))
+                return false;
+        if (cwd && (path_is_in(cwd, path) || path_is_in(path, cwd)))
+                return false;
+        return !is_shown(&a->plan->files, path);
+}
+
 int apply_hidden(struct assembly *a, const struct setting *s, struct err *e)
 {
         const char *path;
 
         if (expand_box_path(a, s, s->value, &path, e) < 0)
                 return -e->code;
+        if (is_nothing_there(a, s, path))
+                return 0;
         return apply_add_rule(a, s, PLAN_RULE_HIDDEN, NULL, path, e);
 }
 
@@ -188,18 +229,6 @@ int apply_empty(struct assembly *a, const struct setting *s, struct err *e)
         if (expand_box_path(a, s, s->value, &path, e) < 0)
                 return -e->code;
         return apply_add_rule(a, s, PLAN_RULE_EMPTY, NULL, path, e);
-}
-
-static bool is_replaced(const struct plan_files *files, const char *path)
-{
-        for (size_t i = 0; i < files->n_rules; i++) {
-                const struct plan_rule *rule = &files->rules[i];
-
-                if ((rule->kind == PLAN_RULE_EMPTY || rule->kind == PLAN_RULE_TEMPORARY) &&
-                    path_is_in(path, rule->box_path))
-                        return true;
-        }
-        return false;
 }
 
 /*

@@ -35,6 +35,7 @@ struct assembly {
         struct text_list entrypoint; /* of the image */
         struct text_list command;    /* of the image */
         const char *new_entrypoint;  /* --entrypoint; "": none at all; NULL: not given */
+        bool shows_more;             /* paths may be shown that the built-in policy does not */
         const char *cwd_origin;      /* the policy's `writable = .`; NULL: it has none */
 };
 

@@ -92,6 +92,12 @@ static int check_base(const struct assembly *a, const char *name, struct err *e)
                                     : "this runs under 'sandbox' or a policy that extends it");
 }
 
+static bool has_own_paths(const struct option_list *options)
+{
+        return option_find(options, "writable") || option_find(options, "readable") ||
+               option_find(options, "volume");
+}
+
 static void apply_policy(struct assembly *a, const struct option_list *options,
                          struct plan_problems *problems)
 {
@@ -109,6 +115,7 @@ static void apply_policy(struct assembly *a, const struct option_list *options,
                 plan_add_problem(problems, &e);
                 return;
         }
+        a->shows_more = is_file || has_own_paths(options);
         if (!policy_builtin(a->base_policy)) {
                 apply_policy_text(a, name, NULL, true, problems);
                 return;
@@ -147,12 +154,6 @@ static const char *why_not_cwd(const struct assembly *a, const char *cwd)
                         return "the policy hides it";
         }
         return NULL;
-}
-
-static bool has_own_paths(const struct option_list *options)
-{
-        return option_find(options, "writable") || option_find(options, "readable") ||
-               option_find(options, "volume");
 }
 
 /*
@@ -256,41 +257,6 @@ static int make_argv(struct assembly *a, const struct option_list *options, stru
         return 0;
 }
 
-/*
- * Whether a policy's "hidden if it exists" has nothing to hide: it lies in an empty directory of
- * ours and nothing of the host is shown around it.
- */
-static bool is_nothing_there(const struct plan_files *files, const struct plan_rule *hidden)
-{
-        bool is_inside = false;
-
-        if (hidden->kind != PLAN_RULE_HIDDEN || !hidden->if_exists)
-                return false;
-        for (size_t i = 0; i < files->n_rules; i++) {
-                const struct plan_rule *rule = &files->rules[i];
-                bool is_ours = rule->kind == PLAN_RULE_EMPTY || rule->kind == PLAN_RULE_TEMPORARY;
-
-                if (rule == hidden || !path_is_in(hidden->box_path, rule->box_path))
-                        continue;
-                if (rule->kind == PLAN_RULE_READABLE || rule->kind == PLAN_RULE_WRITABLE)
-                        return false;
-                is_inside = is_inside || is_ours;
-        }
-        return is_inside;
-}
-
-/* Most runs show nothing of the home: looking for each secret in it would cost a call apiece. */
-static void drop_idle_rules(struct plan_files *files)
-{
-        size_t kept = 0;
-
-        for (size_t i = 0; i < files->n_rules; i++) {
-                if (!is_nothing_there(files, &files->rules[i]))
-                        files->rules[kept++] = files->rules[i];
-        }
-        files->n_rules = kept;
-}
-
 static int apply_image(struct assembly *a, const struct plan_image_source *image, struct err *e)
 {
         if (!image->text)
@@ -311,7 +277,6 @@ int plan_assemble(struct plan *p, const struct plan_request *request,
         if (add_cwd(&a, request->options, &e) < 0)
                 plan_add_problem(problems, &e);
         apply_options(&a, request->options, problems);
-        drop_idle_rules(&p->files);
         if (env_finish(&a, &e) < 0)
                 plan_add_problem(problems, &e);
         if (make_argv(&a, request->options, &e) < 0)

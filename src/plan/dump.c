@@ -162,7 +162,9 @@ static void dump_confine(FILE *out, const struct plan_confine *confine, size_t n
                 fputs("none", out);
         for (int cap = 0; cap < 64; cap++) {
                 if (confine->keep_caps >> cap & 1)
-                        fprintf(out, "%s ", caps_name(cap) ? caps_name(cap) : "unknown");
+                        fprintf(out, "%s%s",
+                                confine->keep_caps & ((UINT64_C(1) << cap) - 1) ? " " : "",
+                                caps_name(cap) ? caps_name(cap) : "unknown");
         }
         fputc('\n', out);
         put_label(out, "seccomp");
@@ -242,45 +244,64 @@ struct flag_name {
 };
 
 static const struct flag_name flag_names[] = {
-        { TREE_READ_ONLY, "ro" },       { TREE_NO_SUID, "nosuid" }, { TREE_NO_DEV, "nodev" },
-        { TREE_NO_EXEC, "noexec" },     { TREE_RECURSIVE, "rec" },  { TREE_IF_EXISTS, "if-exists" },
-        { TREE_NO_FOLLOW, "nofollow" },
+        { TREE_NO_SUID, "nosuid" },
+        { TREE_NO_DEV, "nodev" },
+        { TREE_NO_EXEC, "noexec" },
+        { TREE_RECURSIVE, "rec" },
 };
+
+static bool is_mount(enum tree_kind kind)
+{
+        return kind != TREE_DIR && kind != TREE_SYMLINK && kind != TREE_FILE && kind != TREE_EMPTY;
+}
 
 static void put_flags(FILE *out, const struct tree_entry *entry)
 {
-        const char *comma = "";
-
-        if (!(entry->flags & TREE_READ_ONLY)) {
-                fputs("rw", out);
-                comma = ",";
-        }
+        if (is_mount(entry->kind))
+                fputs(entry->flags & TREE_READ_ONLY ? "  ro" : "  rw", out);
         for (size_t i = 0; i < sizeof(flag_names) / sizeof(flag_names[0]); i++) {
-                if (entry->flags & flag_names[i].flag) {
-                        fprintf(out, "%s%s", comma, flag_names[i].name);
-                        comma = ",";
-                }
+                if (is_mount(entry->kind) && entry->flags & flag_names[i].flag)
+                        fprintf(out, ",%s", flag_names[i].name);
         }
-        if (entry->kind == TREE_TMPFS || entry->kind == TREE_DIR || entry->kind == TREE_FILE)
+        if (entry->kind == TREE_DIR || entry->kind == TREE_FILE)
+                fprintf(out, "  mode=%o", entry->mode);
+        if (entry->kind == TREE_TMPFS)
                 fprintf(out, ",mode=%o", entry->mode);
         if (entry->kind == TREE_TMPFS && entry->size > 0) {
                 fputs(",size=", out);
                 put_size(out, entry->size);
         }
+        if (entry->flags & TREE_IF_EXISTS)
+                fputs("  if it exists", out);
 }
+
+static int text_width(const char *text)
+{
+        int width = 0;
+
+        for (; *text; text++)
+                width += ((unsigned char)*text & 0xc0) != 0x80;
+        return width;
+}
+
+#define PATH_COLUMN 34
 
 static void dump_entry(FILE *out, size_t number, const struct tree_entry *entry)
 {
+        int width = text_width(entry->box_path);
+
         fprintf(out, "%4zu  %-8s ", number, tree_kind_name(entry->kind));
         put_word(out, entry->box_path);
         if (entry->kind == TREE_SYMLINK) {
                 fputs(" -> ", out);
                 put_word(out, entry->source);
+                width += text_width(entry->source) + 4;
         } else if (entry->kind == TREE_BIND && !str_eq(entry->source, entry->box_path)) {
                 fputs(" from ", out);
                 put_word(out, entry->source);
+                width += text_width(entry->source) + 6;
         }
-        fputs("  ", out);
+        fprintf(out, "%*s", width < PATH_COLUMN ? PATH_COLUMN - width : 0, "");
         put_flags(out, entry);
         if (entry->origin) {
                 fputs("  (", out);

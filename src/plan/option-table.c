@@ -78,7 +78,7 @@ const struct option_row option_table[] = {
         { "cap-add", "NAME", "Keep this capability, inside the sandbox's own namespaces",
           apply_keep_cap, 0, IMAGE, RIGHTS, 0 },
         { "cap-drop", "NAME", "Drop this capability (ALL: every one)",
-          apply_drop_cap, 0, IMAGE, RIGHTS, 0 },
+          apply_drop_cap, 0, BOTH, RIGHTS, 0 },
         { "allow-userns", NULL, "Allow user namespaces inside (browsers, other sandboxes)",
           apply_allow_userns, 0, BOTH, RIGHTS, 0 },
         { "keep-fd", "N", "Leave descriptor N open for the command",
