@@ -1,14 +1,16 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # $build, $logs and $verbose are tests/run's
-# The jobs of a test run.  A job is one bats file or the unit suite; it leaves TAP in $logs/NAME.tap.
+# The jobs of a test run.  A job is one bats file, one script that prints
+# TAP, or the unit suite; it leaves
+# TAP in $logs/NAME.tap.
 
 # Prints the names of all jobs, the slow ones first.
 job_list() {
     local file
 
     for file in fault escape e2e lint; do
-        find "tests/$file" -name '*.bats' 2>/dev/null | sort
-    done | sed 's:^tests/::; s:\.bats$::'
+        find "tests/$file" -name '*.bats' -o -name '*.tap' 2>/dev/null | sort
+    done | sed 's:^tests/::; s:\.bats$::; s:\.tap$::'
     echo unit
 }
 
@@ -37,6 +39,9 @@ job_run() {
 
     if [ "$name" = unit ]; then
         unit_tap >"$out" 2>&1
+    elif [ -e "tests/$name.tap" ]; then
+        timeout -k 10 1200 bash "tests/$name.tap" >"$out" 2>&1 8>&- </dev/null ||
+            echo "# the script ended with status $?" >>"$out"
     else
         timeout -k 10 1200 bats --formatter tap "tests/$name.bats" >"$out" 2>&1 8>&- </dev/null ||
             echo "# bats ended with status $?" >>"$out"
@@ -79,7 +84,7 @@ job_report() {
     if [ "$verbose" = 1 ]; then
         cat "$out"
     elif [ "$failed" != 0 ]; then
-        awk '/^ok /{ on = 0 } /^not ok /{ on = 1 } on || /^# bats ended/' "$out" | head -n 200
+        awk '/^ok /{ on = 0 } /^not ok /{ on = 1 } on || /^# (bats|the script) ended/' "$out" | head -n 200
         grep -q '^1\.\.' "$out" || head -n 40 "$out"
     fi
     grep '^ok .* # skip' "$out" || true

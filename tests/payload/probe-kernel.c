@@ -46,8 +46,7 @@ static bool gains_by_exec(const char *path)
         char command[4200];
         bool is_plain = false;
 
-        setenv("LD_SHOW_AUXV", "1", 1);
-        snprintf(command, sizeof(command), "exec '%s' --version </dev/null 2>&1", path);
+        snprintf(command, sizeof(command), "LD_SHOW_AUXV=1 exec '%s' --version 2>&1", path);
         FILE *p = popen(command, "re");
         if (!p) {
                 perror("probe: popen");
@@ -59,7 +58,6 @@ static bool gains_by_exec(const char *path)
                         is_plain = atoi(line + 8) == atoi(want);
         }
         pclose(p);
-        unsetenv("LD_SHOW_AUXV");
         return !is_plain;
 }
 

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -24,6 +25,11 @@ static long open_read(void *arg)
         if (fd < 0)
                 return -1;
         return read(fd, &c, 1) < 0 && errno != EISDIR ? -1 : 0;
+}
+
+static long open_only(void *arg)
+{
+        return open(arg, O_RDONLY | O_CLOEXEC);
 }
 
 static long open_write(void *arg)
@@ -122,7 +128,7 @@ static const struct {
         { "fdinfo", list_entries, PROVABLE },
         { "map_files", list_entries, UNPROVABLE },
         { "ns/mnt", read_link, PROVABLE },
-        { "ns/user", open_read, PROVABLE },
+        { "ns/user", open_only, PROVABLE },
         { "task/1/environ", open_read, PROVABLE },
         { "task/1/root/", list_dir, PROVABLE },
         { "personality", open_read, PROVABLE },
@@ -155,7 +161,11 @@ static long seize_pid1(void *arg)
 static long attach_pid1(void *arg)
 {
         (void)arg;
-        return ptrace(PTRACE_ATTACH, 1, NULL, NULL);
+        if (ptrace(PTRACE_ATTACH, 1, NULL, NULL) < 0)
+                return -1;
+        /* let it go again, or it stays stopped */
+        waitpid(1, NULL, __WALL);
+        return ptrace(PTRACE_DETACH, 1, NULL, NULL);
 }
 
 static long read_pid1(void *arg)

@@ -73,7 +73,9 @@ static long move_away(void *arg)
         char to[4096];
 
         snprintf(to, sizeof(to), "moved-%d", getpid());
-        return rename(arg, to);
+        if (rename(arg, to) < 0)
+                return -1;
+        return rename(to, arg); /* back, for the attacks that follow */
 }
 
 static long create_in(void *arg)
