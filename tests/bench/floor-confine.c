@@ -11,7 +11,6 @@
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <net/if.h>
-#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -67,7 +66,7 @@ static void allow_beneath(int ruleset, const char *path, unsigned long long righ
 }
 
 /* Reading is allowed everywhere; so is writing in an image's root, of which nothing is kept. */
-static void restrict_files(const struct floor_plan *p)
+static void restrict_files(const struct floor_plan *p, const struct floor_state *state)
 {
         struct landlock_ruleset_attr attr = {
                 .handled_access_fs = READ_RIGHTS | WRITE_RIGHTS,
@@ -79,22 +78,14 @@ static void restrict_files(const struct floor_plan *p)
         ruleset =
                 (int)must("landlock", syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0));
         allow_beneath(ruleset, "/", p->lower ? WRITE_RIGHTS : READ_RIGHTS);
-        allow_beneath(ruleset, ".", WRITE_RIGHTS);
+        allow_beneath(ruleset, state->workdir, WRITE_RIGHTS);
         allow_beneath(ruleset, "/tmp", WRITE_RIGHTS);
+        if (!p->lower)
+                allow_beneath(ruleset, "/var/tmp", WRITE_RIGHTS);
         allow_beneath(ruleset, "/dev", WRITE_RIGHTS);
         allow_beneath(ruleset, "/proc", WRITE_RIGHTS);
         must("landlock_restrict_self", syscall(SYS_landlock_restrict_self, ruleset, 0));
         close(ruleset);
-}
-
-void confine_init(const struct floor_plan *p)
-{
-        must("setsid", setsid());
-        loopback_up();
-        must("sethostname", sethostname("kelp", 4));
-        must("keyctl", syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL));
-        drop_bounding_set();
-        restrict_files(p);
 }
 
 /* kelp's own filter of the policy that this run stands for. */
@@ -110,19 +101,48 @@ static void restrict_calls(const struct floor_plan *p)
         must("seccomp", syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program));
 }
 
-void confine_payload(const struct floor_plan *p)
+static void drop_capabilities(void)
 {
         struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
         struct __user_cap_data_struct none[2] = { 0 };
-        struct rlimit no_core = { 0, 0 };
-        sigset_t mask;
 
-        sigemptyset(&mask);
-        must("sigprocmask", sigprocmask(SIG_SETMASK, &mask, NULL));
-        must("setrlimit", setrlimit(RLIMIT_CORE, &no_core));
-        must("setsid", setsid());
-        umask(022);
         must("capset", syscall(SYS_capset, &header, none));
+}
+
+void confine_init(const struct floor_plan *p, const struct floor_state *state)
+{
+        must("setsid", setsid());
+        loopback_up();
+        must("sethostname", sethostname("kelp", 4));
+        must("keyctl", syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL));
+        must("max_user_namespaces", write(state->max_userns, "0", 1));
+        close(state->max_userns);
+        drop_bounding_set();
+        restrict_files(p, state);
+}
+
+void confine_init_last(const struct floor_plan *p, int sock)
+{
+        must("close_range", (long)close_range(3, (unsigned)sock - 1, 0));
+        must("close_range", (long)close_range((unsigned)sock + 1, ~0u, 0));
+        drop_capabilities();
+        if (!p->no_filter)
+                restrict_calls(p);
+}
+
+void confine_payload(const struct floor_plan *p, const struct floor_state *state)
+{
+        uid_t uid = p->lower ? 0 : p->uid;
+        gid_t gid = p->lower ? 0 : p->gid;
+        struct rlimit no_core = { 0, 0 };
+
+        must("setpgid", setpgid(0, 0));
+        umask(022);
+        must("setrlimit", setrlimit(RLIMIT_CORE, &no_core));
+        must("setresgid", setresgid(gid, gid, gid));
+        must("setresuid", setresuid(uid, uid, uid));
+        drop_capabilities();
+        must("chdir", chdir(state->workdir));
         must("close_range", (long)close_range(3, ~0u, CLOSE_RANGE_CLOEXEC));
         if (!p->no_filter)
                 restrict_calls(p);

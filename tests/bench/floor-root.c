@@ -240,10 +240,20 @@ static void build_dev(int root)
         attach(new_tmpfs("1777", ATTR_NONE), root, "dev/shm");
 }
 
-/* /proc, /sys and the tmpfs of /dev, on places that an image shapes. */
-static void build_image(int root)
+/* The limit on user namespaces is written when everything is built; its name is read-only then. */
+static int new_proc(struct floor_state *ret)
 {
-        attach_at(make_mount(open_fs("proc"), ATTR_NONE), open_place(root, "proc"));
+        const char *path = "sys/user/max_user_namespaces";
+        int mnt = make_mount(open_fs("proc"), ATTR_NONE);
+
+        ret->max_userns = (int)must(path, openat(mnt, path, O_WRONLY | O_CLOEXEC));
+        return mnt;
+}
+
+/* /proc, /sys and the tmpfs of /dev, on places that an image shapes. */
+static void build_image(int root, struct floor_state *ret)
+{
+        attach_at(new_proc(ret), open_place(root, "proc"));
         attach_at(make_mount(open_fs("sysfs"), ATTR_NONE | MOUNT_ATTR_RDONLY),
                   open_place(root, "sys"));
         attach_at(new_tmpfs("0755", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC),
@@ -293,9 +303,9 @@ static void look_for_protected(int cwd)
  * The tmpfs of an image's upper layer is attached nowhere: to detach it again would cost as much as
  * the namespaces do.
  */
-void root_build(const struct floor_plan *p, int cwd)
+void root_build(const struct floor_plan *p, int cwd, struct floor_state *ret)
 {
-        char workdir[PATH_MAX] = "/";
+        ret->workdir[0] = '/';
 
         must("private", mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
         int null = (int)must("/dev/null", open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC));
@@ -304,16 +314,16 @@ void root_build(const struct floor_plan *p, int cwd)
 
         must("move_mount", move_mount(root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH));
         if (p->lower) {
-                build_image(root);
+                build_image(root, ret);
         } else {
                 build_host_view(root);
-                attach(make_mount(open_fs("proc"), ATTR_NONE), root, "proc");
+                attach(new_proc(ret), root, "proc");
                 attach(make_mount(open_fs("sysfs"), ATTR_NONE | MOUNT_ATTR_RDONLY), root, "sys");
         }
         build_dev(root);
         if (!p->lower) {
                 look_for_protected(cwd);
-                bind_cwd(root, cwd, workdir);
+                bind_cwd(root, cwd, ret->workdir);
         }
         cover(root, null);
         close(null);
@@ -322,5 +332,5 @@ void root_build(const struct floor_plan *p, int cwd)
         must("fchdir", fchdir(root));
         must("pivot_root", syscall(SYS_pivot_root, ".", "."));
         must("umount2", umount2(".", MNT_DETACH));
-        must("chdir", chdir(workdir));
+        must("chdir", chdir("/"));
 }

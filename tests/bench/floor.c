@@ -103,19 +103,20 @@ static void die_with(int parent_pidfd)
                 _exit(125);
 }
 
-static void payload(const struct floor_plan *p)
+static void payload(const struct floor_plan *p, const struct floor_state *state)
 {
-        confine_payload(p);
+        confine_payload(p, state);
         execvp(p->argv[0], p->argv);
         must(p->argv[0], -1);
 }
 
 static void init(const struct floor_plan *p, int sock, int parent_pidfd, int cwd)
 {
-        must("prctl", prctl(PR_SET_DUMPABLE, 0));
+        struct floor_state state = { .max_userns = -1 };
+
         die_with(parent_pidfd);
-        root_build(p, cwd);
-        confine_init(p);
+        root_build(p, cwd, &state);
+        confine_init(p, &state);
 
         say(sock, 0); /* ready */
         hear(sock);   /* go */
@@ -126,11 +127,12 @@ static void init(const struct floor_plan *p, int sock, int parent_pidfd, int cwd
         must("pipe2", pipe2(started, O_CLOEXEC));
         pid_t pid = (pid_t)must("fork", fork());
         if (pid == 0)
-                payload(p);
+                payload(p, &state);
         close(started[1]);
         if (must("read", read(started[0], &none, 1)) != 0)
                 _exit(125);
         close(started[0]);
+        confine_init_last(p, sock);
         say(sock, 0); /* started */
         say(sock, wait_for(pid));
         _exit(0);
@@ -141,6 +143,7 @@ static void stage(const struct floor_plan *p, int sock, int parent_pidfd, int cw
         struct clone_args args = { .flags = CLONE_PARENT, .exit_signal = 0 };
 
         hear(sock); /* mapped */
+        must("prctl", prctl(PR_SET_DUMPABLE, 0));
         must("unshare", unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
                                 CLONE_NEWUTS | CLONE_NEWCGROUP));
         pid_t pid = (pid_t)must("clone3", syscall(SYS_clone3, &args, sizeof(args)));
