@@ -1,0 +1,106 @@
+#include "catalog.h"
+
+#include "ref.h"
+#include "str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct loading {
+        const struct store *store;
+        struct catalog *c;
+};
+
+static int load_id(int dir, const char *file, struct digest *ret, struct err *e)
+{
+        autoimage image = { 0 };
+
+        if (store_read_image(dir, file, &image, e) < 0)
+                return -e->code;
+        *ret = image.id;
+        return 0;
+}
+
+static int add(struct catalog *c, int dir, const char *file, const char *name,
+               struct catalog_name **list, size_t *n, struct err *e)
+{
+        struct catalog_name entry = { .file = arena_copy(&c->arena, file, e),
+                                      .name = arena_copy(&c->arena, name, e) };
+
+        if (!entry.file || !entry.name || load_id(dir, file, &entry.id, e) < 0 ||
+            arena_grow(&c->arena, list, *n, sizeof(entry), CATALOG_MAX, "names", e) < 0)
+                return -e->code;
+        (*list)[(*n)++] = entry;
+        return 0;
+}
+
+static int add_name(void *context, const char *file, struct err *e)
+{
+        struct loading *l = context;
+        char name[REF_MAX + 1];
+
+        if (ref_decode(file, name, e) < 0)
+                return -e->code;
+        return add(l->c, l->store->names, file, name, &l->c->names, &l->c->n_names, e);
+}
+
+static int add_path(void *context, const char *file, struct err *e)
+{
+        struct loading *l = context;
+
+        return add(l->c, l->store->paths, file, file, &l->c->paths, &l->c->n_paths, e);
+}
+
+static int add_image(void *context, const char *file, struct err *e)
+{
+        struct loading *l = context;
+        struct catalog *c = l->c;
+        struct stat st;
+
+        if (arena_grow(&c->arena, &c->images, c->n_images, sizeof(*c->images), CATALOG_MAX,
+                       "images", e) < 0)
+                return -e->code;
+        struct catalog_image *entry = &c->images[c->n_images];
+        *entry = (struct catalog_image){ 0 };
+        c->n_images++;
+        if (store_read_image(l->store->images, file, &entry->image, e) < 0)
+                return -e->code;
+        if (!str_eq(file, entry->image.id.hex))
+                return err_set(e, EINVAL, "'%.100s' in the image store is another image", file);
+        if (fstatat(l->store->images, file, &st, AT_SYMLINK_NOFOLLOW) == 0)
+                entry->imported = st.st_mtime;
+        return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+        const struct catalog_name *x = a;
+        const struct catalog_name *y = b;
+
+        return strcmp(x->name, y->name);
+}
+
+int catalog_load(const struct store *store, struct catalog *ret, struct err *e)
+{
+        struct loading l = { store, ret };
+
+        *ret = (struct catalog){ 0 };
+        if (store_list(store->names, add_name, &l, e) < 0 ||
+            store_list(store->paths, add_path, &l, e) < 0 ||
+            store_list(store->images, add_image, &l, e) < 0)
+                return -e->code;
+        if (ret->n_names > 0)
+                qsort(ret->names, ret->n_names, sizeof(*ret->names), compare);
+        return 0;
+}
+
+void catalog_done(struct catalog *c)
+{
+        for (size_t i = 0; i < c->n_images; i++)
+                image_done(&c->images[i].image);
+        arena_done(&c->arena);
+        *c = (struct catalog){ 0 };
+}

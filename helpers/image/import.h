@@ -1,0 +1,68 @@
+#ifndef KELP_IMAGE_IMPORT_H
+#define KELP_IMAGE_IMPORT_H
+
+#include "digest.h"
+#include "err.h"
+#include "store.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct import_request {
+        const char *file;     /* a path; "-": standard input */
+        const char *name;     /* whole (ref.h), or NULL */
+        const char *path_key; /* or NULL */
+};
+
+struct import_result {
+        struct digest id;
+        uint64_t devices;      /* left out */
+        unsigned n_ignored;    /* settings of the configuration that mean nothing */
+        char architecture[32]; /* when it is not this machine's, else "" */
+        int signal;            /* the import was ended by this signal (and fails); else 0 */
+};
+
+/*
+ * Imports a file or a layout: into a session by a process in a jail, and from there into the
+ * store.  After an error the store is as it was.
+ */
+int import_run(const struct store *store, const struct import_request *request,
+               struct import_result *ret, struct err *e);
+
+/* The parts of it in other files. */
+
+/* What the jailed process says; the last message is `done` or `failed`. */
+enum import_message { IMPORT_FAILED = 1, IMPORT_DONE };
+
+struct import_report {
+        uint32_t message; /* enum import_message */
+        uint32_t n_ignored;
+        uint64_t devices;
+        char architecture[32];
+        struct err err;
+};
+
+/* The file in the session that describes the image: image_write() with its last section. */
+#define IMPORT_IMAGE_FILE "image"
+
+/* Reads the input into the session, in a jail; for the child of jail_fork().  Never returns. */
+struct import_child {
+        int input;
+        int report; /* a SEQPACKET socket */
+        int parent; /* a pidfd */
+        const struct store *store;
+        const struct session *session;
+        const char *name;
+        bool has_namespaces;
+        uid_t uid;
+        gid_t gid;
+};
+
+_Noreturn void import_child_run(const struct import_child *child);
+
+/* Moves what the session has into the store. */
+int import_commit(const struct store *store, const struct session *session,
+                  const struct import_request *request, struct digest *ret_id, struct err *e);
+
+#endif

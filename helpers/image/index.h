@@ -1,0 +1,34 @@
+#ifndef KELP_IMAGE_INDEX_H
+#define KELP_IMAGE_INDEX_H
+
+#include "doc.h"
+#include "err.h"
+#include "image.h"
+#include "store.h"
+
+#include <stdbool.h>
+
+/*
+ * index.json of the store: which manifests there are, and what they are called, for other tools.
+ * What other tools wrote there is kept.  Each name of an image is a descriptor of its own; an
+ * image without a name keeps one without, so that no garbage collector takes its blobs.
+ */
+
+/* NULL on error. */
+json_t *index_load(const struct store *store, struct err *e);
+
+int index_save(const struct store *store, int tmp, const json_t *index, struct err *e);
+
+/* Gives `name` (or none: NULL) to the image; another image that had the name loses it. */
+int index_add(json_t *index, const struct image *image, const char *name, struct err *e);
+
+/* Takes `name` away; the manifest it stood for stays, nameless if need be. */
+int index_remove_name(json_t *index, const char *name, struct err *e);
+
+/* Removes every descriptor of a manifest. */
+int index_remove_image(json_t *index, const struct digest *id, struct err *e);
+
+/* Whether it has manifests that have no file in images/: another tool's. */
+bool index_has_foreign(const struct store *store, const json_t *index);
+
+#endif

@@ -1,0 +1,117 @@
+/* The system calls of the process that reads an archive: what unpacking takes, and no more. */
+
+#include "jail.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stddef.h>
+#include <sys/mman.h>
+
+static const int allowed[] = {
+        /* input, output, the report */
+        SCMP_SYS(read),
+        SCMP_SYS(pread64),
+        SCMP_SYS(readv),
+        SCMP_SYS(write),
+        SCMP_SYS(pwrite64),
+        SCMP_SYS(writev),
+        SCMP_SYS(lseek),
+        SCMP_SYS(close),
+        SCMP_SYS(fcntl),
+        SCMP_SYS(fsync),
+        SCMP_SYS(fdatasync),
+        SCMP_SYS(sync_file_range),
+        SCMP_SYS(sendmsg),
+        SCMP_SYS(sendto),
+        /* files, all by descriptor */
+        SCMP_SYS(openat),
+        SCMP_SYS(openat2),
+        SCMP_SYS(fstat),
+        SCMP_SYS(newfstatat),
+        SCMP_SYS(statx),
+        SCMP_SYS(fstatfs),
+        SCMP_SYS(getdents64),
+        SCMP_SYS(mkdirat),
+        SCMP_SYS(mknodat),
+        SCMP_SYS(symlinkat),
+        SCMP_SYS(linkat),
+        SCMP_SYS(unlinkat),
+        SCMP_SYS(renameat),
+        SCMP_SYS(renameat2),
+        SCMP_SYS(fchmod),
+        SCMP_SYS(ftruncate),
+        SCMP_SYS(utimensat),
+        SCMP_SYS(fsetxattr),
+        SCMP_SYS(fgetxattr),
+        /* memory, threads, time */
+        SCMP_SYS(munmap),
+        SCMP_SYS(mremap),
+        SCMP_SYS(madvise),
+        SCMP_SYS(brk),
+        SCMP_SYS(futex),
+        SCMP_SYS(rseq),
+        SCMP_SYS(set_robust_list),
+        SCMP_SYS(sched_yield),
+        SCMP_SYS(sched_getaffinity),
+        SCMP_SYS(getpid),
+        SCMP_SYS(gettid),
+        SCMP_SYS(tgkill),
+        SCMP_SYS(clock_gettime),
+        SCMP_SYS(gettimeofday),
+        SCMP_SYS(clock_nanosleep),
+        SCMP_SYS(getrandom),
+        SCMP_SYS(rt_sigaction),
+        SCMP_SYS(rt_sigprocmask),
+        SCMP_SYS(rt_sigreturn),
+        SCMP_SYS(restart_syscall),
+        SCMP_SYS(exit),
+        SCMP_SYS(exit_group),
+};
+
+static int add_calls(scmp_filter_ctx filter)
+{
+        for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
+                int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* Memory that is executable, and processes that are not threads, are for nobody here. */
+static int add_checked_calls(scmp_filter_ctx filter)
+{
+        const struct scmp_arg_cmp not_exec = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+        /* the order of clone's arguments is not the same everywhere */
+#ifdef __s390__
+        const struct scmp_arg_cmp thread = SCMP_A1(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD);
+#else
+        const struct scmp_arg_cmp thread = SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD);
+#endif
+        int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, not_exec);
+
+        if (r == 0)
+                r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, not_exec);
+        /* clone3 gets ENOSYS, so the C library falls back on this one */
+        if (r == 0)
+                r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, thread);
+        return r;
+}
+
+int jail_restrict_syscalls(struct err *e)
+{
+        scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+
+        if (!filter)
+                return err_set(e, ENOMEM, "libseccomp cannot start a filter");
+        int r = add_calls(filter);
+        if (r == 0)
+                r = add_checked_calls(filter);
+        if (r == 0)
+                r = seccomp_load(filter);
+        seccomp_release(filter);
+        if (r < 0)
+                return err_set(e, -r, "cannot load the filter of system calls: %s", err_name(-r));
+        return 0;
+}

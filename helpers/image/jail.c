@@ -1,0 +1,199 @@
+#include "jail.h"
+
+#include "fd.h"
+#include "io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/mount.h>
+#include <linux/sched.h>
+#include <malloc.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifdef __SANITIZE_ADDRESS__
+#define HAS_ASAN 1
+#else
+#define HAS_ASAN 0
+#endif
+
+/*
+ * What it may map.  The largest window of zstd that libarchive takes is 128 MiB, the dictionary of
+ * `xz -9` is 64 MiB.
+ */
+#define ADDRESS_SPACE (512ull << 20)
+
+static pid_t clone_with(uint64_t flags, int *ret_pidfd)
+{
+        struct clone_args args = {
+                .flags = flags | CLONE_PIDFD,
+                .pidfd = (uint64_t)(uintptr_t)ret_pidfd,
+                .exit_signal = SIGCHLD,
+        };
+
+        return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
+int jail_fork(struct child *ret_child, bool *ret_has_namespaces, struct err *e)
+{
+        const uint64_t namespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
+                                    CLONE_NEWIPC | CLONE_NEWUTS;
+        int pidfd = -1;
+        pid_t pid = clone_with(namespaces, &pidfd);
+
+        *ret_has_namespaces = pid >= 0;
+        if (pid < 0)
+                pid = clone_with(0, &pidfd);
+        if (pid < 0)
+                return err_sys(e, "cannot start a process to read the archive");
+        if (pid == 0)
+                return 1;
+        ret_child->pid = pid;
+        ret_child->pidfd = pidfd;
+        return 0;
+}
+
+/* ------ namespaces ------ */
+
+static int write_maps(uid_t uid, gid_t gid, struct err *e)
+{
+        char map[64];
+
+        if (io_write_file(AT_FDCWD, "/proc/self/setgroups", "deny", e) < 0)
+                return -e->code;
+        snprintf(map, sizeof(map), "%u %u 1\n", gid, gid);
+        if (io_write_file(AT_FDCWD, "/proc/self/gid_map", map, e) < 0)
+                return -e->code;
+        snprintf(map, sizeof(map), "%u %u 1\n", uid, uid);
+        return io_write_file(AT_FDCWD, "/proc/self/uid_map", map, e);
+}
+
+static int empty_tmpfs(struct err *e)
+{
+        autofd config = (int)syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);
+
+        if (config < 0 || syscall(SYS_fsconfig, config, FSCONFIG_SET_STRING, "size", "4k", 0) < 0 ||
+            syscall(SYS_fsconfig, config, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+                return err_sys(e, "cannot make an empty root");
+        int fd = (int)syscall(SYS_fsmount, config, FSMOUNT_CLOEXEC,
+                              MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+                                      MOUNT_ATTR_NOEXEC);
+        if (fd < 0)
+                return err_sys(e, "cannot mount an empty root");
+        return fd;
+}
+
+/* An empty root on top of the old one, which goes out of sight with everything below it. */
+static int change_root(struct err *e)
+{
+        autofd place = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+        if (place < 0)
+                return err_sys(e, "cannot open '/'");
+        if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+                return err_sys(e, "cannot make mounts private");
+        autofd root = empty_tmpfs(e);
+        if (root < 0)
+                return root;
+        if (syscall(SYS_move_mount, root, "", place, "",
+                    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ||
+            fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+            umount2(".", MNT_DETACH) < 0)
+                return err_sys(e, "cannot enter an empty root");
+        return 0;
+}
+
+/* ------ rights and limits ------ */
+
+static int drop_rights(struct err *e)
+{
+        struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+        struct __user_cap_data_struct none[2] = { 0 };
+
+        if (syscall(SYS_capset, &header, none) < 0)
+                return err_sys(e, "cannot drop capabilities");
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+                return err_sys(e, "cannot set no_new_privs");
+        if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+                return err_sys(e, "cannot become not dumpable");
+        return 0;
+}
+
+static int set_limit(int resource, rlim_t most, const char *what, struct err *e)
+{
+        struct rlimit now;
+        struct rlimit limit = { most, most };
+
+        if (getrlimit((__rlimit_resource_t)resource, &now) < 0)
+                return err_sys(e, "cannot read the limit of %s", what);
+        if (now.rlim_max != RLIM_INFINITY && now.rlim_max < most)
+                limit = (struct rlimit){ now.rlim_max, now.rlim_max };
+        if (setrlimit((__rlimit_resource_t)resource, &limit) < 0)
+                return err_sys(e, "cannot limit %s", what);
+        return 0;
+}
+
+static int set_limits(struct err *e)
+{
+        /* one heap for all threads: a heap each would take 64 MiB of addresses */
+        mallopt(M_ARENA_MAX, 1);
+        if (!HAS_ASAN && set_limit(RLIMIT_AS, ADDRESS_SPACE, "memory", e) < 0)
+                return -e->code;
+        if (set_limit(RLIMIT_NOFILE, 256, "open files", e) < 0 ||
+            set_limit(RLIMIT_CORE, 0, "core dumps", e) < 0 ||
+            set_limit(RLIMIT_MEMLOCK, 0, "locked memory", e) < 0)
+                return -e->code;
+        return 0;
+}
+
+static int close_descriptors(const struct jail_spec *spec, struct err *e)
+{
+        autofd null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+        if (null_fd < 0)
+                return err_sys(e, "cannot open '/dev/null'");
+        for (int fd = 0; fd <= 2; fd++) {
+                if (dup2(null_fd, fd) < 0)
+                        return err_sys(e, "cannot close descriptor %d", fd);
+        }
+        fd_close(&null_fd);
+        return fd_close_others(spec->fds, spec->n_fds, e);
+}
+
+/* Which walls there are; both or one of them. */
+static int wall_off(const struct jail_spec *spec, bool has_namespaces, struct err *e)
+{
+        struct err root_err = { 0 };
+        bool has_root = has_namespaces && change_root(&root_err) == 0;
+
+        if (drop_rights(e) < 0 || set_limits(e) < 0)
+                return -e->code;
+        int r = jail_restrict_files(spec, e);
+        if (r < 0 && !(r == -EOPNOTSUPP && has_root))
+                return err_hint(e, "reading archives needs user namespaces or Landlock; "
+                                   "`kelp doctor` says what is missing");
+        return 0;
+}
+
+int jail_close(const struct jail_spec *spec, bool has_namespaces, int parent_pidfd, struct err *e)
+{
+        proc_reset_signals();
+        umask(0);
+        if (has_namespaces && write_maps(spec->uid, spec->gid, e) < 0)
+                return -e->code;
+        if (proc_die_with(parent_pidfd, e) < 0 || close_descriptors(spec, e) < 0 ||
+            wall_off(spec, has_namespaces, e) < 0)
+                return -e->code;
+        return jail_restrict_syscalls(e);
+}

@@ -1,0 +1,52 @@
+#ifndef KELP_IMAGE_JAIL_H
+#define KELP_IMAGE_JAIL_H
+
+#include "err.h"
+#include "proc.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/*
+ * The process that reads the archive.  Whoever made the archive may own this process one day, so
+ * before it reads the first byte it has nothing left but a few descriptors:
+ *
+ *   1. user, mount, pid, net, ipc and uts namespaces of its own, one id mapped to itself, and an
+ *      empty root: no path leads anywhere
+ *   2. no capabilities, no_new_privs, not dumpable, limits on memory, files and processes
+ *   3. Landlock: below the session's directory it may write, below the named ones it may read, and
+ *      nowhere else; no TCP, no signals or abstract sockets to the outside
+ *   4. seccomp: the calls that unpacking takes, and ENOSYS for the rest
+ *
+ * 2 and 4 always hold.  Of the two walls around the file system, 1 and 3, one may be missing (an
+ * outer container without namespaces, a kernel without Landlock): without both it is an error.
+ */
+
+struct jail_spec {
+        const int *fds; /* the descriptors that it keeps: ascending, each >= 3 */
+        size_t n_fds;
+        int writable; /* one of them: a directory */
+        const int *readable;
+        size_t n_readable; /* directories among them */
+        uid_t uid;         /* the parent's: in new namespaces they cannot be asked for */
+        gid_t gid;
+};
+
+/*
+ * Forks, with new namespaces where they can be had.  Returns 0 in the parent, with *ret_child;
+ * 1 in the child, which then calls jail_close() and leaves by _exit().
+ */
+int jail_fork(struct child *ret_child, bool *ret_has_namespaces, struct err *e);
+
+/* Everything above, in the child.  It dies with the process behind `parent_pidfd`. */
+int jail_close(const struct jail_spec *spec, bool has_namespaces, int parent_pidfd, struct err *e);
+
+/* The parts of it in other files. */
+
+/* -EOPNOTSUPP: this kernel has no Landlock that allows hard links (ABI 2, Linux 5.19). */
+int jail_restrict_files(const struct jail_spec *spec, struct err *e);
+
+int jail_restrict_syscalls(struct err *e);
+
+#endif

@@ -1,0 +1,295 @@
+#include "layer.h"
+
+#include "fd.h"
+#include "limit.h"
+#include "mem.h"
+#include "str.h"
+#include "tar.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+/* One entry on its way from the archive to the tree. */
+struct unpack {
+        struct tar *tar;
+        struct tree *tree;
+        struct layer_count *count;
+        struct entry_path path;
+        struct entry_path target;
+        struct tree_attr attr;
+        struct tree_xattr xattrs[LIMIT_XATTRS];
+};
+
+static int refuse(const struct unpack *u, const char *why, struct err *e)
+{
+        return err_set(e, EINVAL, "entry '%.200s' is refused: %s", u->path.text, why);
+}
+
+/*
+ * Only what a user may set and what means nothing to the kernel: user.*, but not user.overlay.*,
+ * with which an archive would steer the overlay.
+ */
+static bool is_kept_xattr(const char *name)
+{
+        return str_has_prefix(name, "user.") && !str_has_prefix(name, "user.overlay.") &&
+               strlen(name) <= LIMIT_NAME;
+}
+
+static int read_xattrs(struct unpack *u, struct archive_entry *entry, struct err *e)
+{
+        struct tree_xattr x;
+
+        u->attr.xattrs = u->xattrs;
+        u->attr.n_xattrs = 0;
+        archive_entry_xattr_reset(entry);
+        while (archive_entry_xattr_next(entry, &x.name, &x.value, &x.size) == ARCHIVE_OK) {
+                if (!x.name || !is_kept_xattr(x.name))
+                        continue;
+                if (u->attr.n_xattrs == LIMIT_XATTRS || x.size > LIMIT_XATTR_SIZE)
+                        return refuse(u, "it has too many or too large extended attributes", e);
+                u->xattrs[u->attr.n_xattrs++] = x;
+        }
+        return 0;
+}
+
+/* What a file system cannot hold it cuts itself; this keeps far-off values sane for all. */
+static time_t clamp_time(time_t t)
+{
+        const time_t limit = (time_t)1 << 40;
+
+        if (t > limit)
+                return limit;
+        return t < -limit ? -limit : t;
+}
+
+static int read_attr(struct unpack *u, struct archive_entry *entry, struct err *e)
+{
+        long nsec = archive_entry_mtime_nsec(entry);
+
+        u->attr.mode = archive_entry_perm(entry) & 07777;
+        u->attr.mtime.tv_sec = clamp_time(archive_entry_mtime(entry));
+        u->attr.mtime.tv_nsec = nsec >= 0 && nsec < 1000000000 ? nsec : 0;
+        return read_xattrs(u, entry, e);
+}
+
+static int write_at(int fd, const char *data, size_t len, uint64_t offset, struct unpack *u,
+                    struct err *e)
+{
+        while (len > 0) {
+                ssize_t n = pwrite(fd, data, len, (off_t)offset);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0) {
+                        bool is_full = errno == ENOSPC || errno == EDQUOT;
+
+                        err_sys(e, "cannot write '%.200s'", u->path.text);
+                        if (is_full)
+                                err_hint(e, "the file system of the image store is full");
+                        return -e->code;
+                }
+                data += n;
+                offset += (uint64_t)n;
+                len -= (size_t)n;
+        }
+        return 0;
+}
+
+/* Holes of a sparse file stay holes. */
+static int write_data(struct unpack *u, int fd, uint64_t size, struct err *e)
+{
+        uint64_t end = 0;
+
+        for (;;) {
+                const void *data;
+                size_t len;
+                uint64_t offset;
+
+                if (tar_data(u->tar, &data, &len, &offset, e) < 0)
+                        return -e->code;
+                if (len == 0)
+                        break;
+                if (offset > size || len > size - offset)
+                        return refuse(u, "it has more data than its size", e);
+                if (write_at(fd, data, len, offset, u, e) < 0)
+                        return -e->code;
+                if (offset + len > end)
+                        end = offset + len;
+        }
+        if (end < size && ftruncate(fd, (off_t)size) < 0)
+                return err_sys(e, "cannot set the size of '%.200s'", u->path.text);
+        return 0;
+}
+
+static int unpack_file(struct unpack *u, uint64_t size, struct err *e)
+{
+        autofd fd = -1;
+
+        if (tree_make_file(u->tree, &u->path, &u->attr, &fd, e) < 0)
+                return -e->code;
+        if (size > 0 && write_data(u, fd, size, e) < 0)
+                return -e->code;
+        return tree_end_file(fd, &u->path, &u->attr, e);
+}
+
+static int unpack_device(struct unpack *u, struct archive_entry *entry, struct err *e)
+{
+        /* to an overlay it would be a whiteout that no reader of archives sees */
+        if (archive_entry_filetype(entry) == AE_IFCHR && archive_entry_rdev(entry) == 0)
+                return refuse(u, "it is the character device 0:0", e);
+        u->count->devices++;
+        return 0;
+}
+
+static int unpack_hardlink(struct unpack *u, const char *target, uint64_t size, struct err *e)
+{
+        if (size > 0)
+                return refuse(u, "it is a hard link that has data", e);
+        if (entry_path_parse(target, &u->target, e) < 0)
+                return err_prefix(e, "entry '%.100s' is a hard link", u->path.text);
+        return tree_make_hardlink(u->tree, &u->path, &u->target, e);
+}
+
+static int unpack_symlink(struct unpack *u, struct archive_entry *entry, struct err *e)
+{
+        const char *target = archive_entry_symlink(entry);
+
+        if (!target)
+                return refuse(u, "it is a symlink to nothing", e);
+        return tree_make_symlink(u->tree, &u->path, target, &u->attr, e);
+}
+
+static int unpack_plain(struct unpack *u, struct archive_entry *entry, uint64_t size,
+                        struct err *e)
+{
+        const char *hardlink = archive_entry_hardlink(entry);
+
+        if (hardlink)
+                return unpack_hardlink(u, hardlink, size, e);
+        if (read_attr(u, entry, e) < 0)
+                return -e->code;
+        switch (archive_entry_filetype(entry)) {
+        case AE_IFREG:
+                return unpack_file(u, size, e);
+        case AE_IFDIR:
+                return tree_make_directory(u->tree, &u->path, &u->attr, e);
+        case AE_IFLNK:
+                return unpack_symlink(u, entry, e);
+        case AE_IFIFO:
+                return tree_make_fifo(u->tree, &u->path, &u->attr, e);
+        case AE_IFCHR:
+        case AE_IFBLK:
+        case AE_IFSOCK:
+                return unpack_device(u, entry, e);
+        default:
+                return refuse(u, "it is of an unknown type", e);
+        }
+}
+
+static int unpack_mark(struct unpack *u, struct archive_entry *entry, enum entry_mark mark,
+                       uint64_t size, struct err *e)
+{
+        if (archive_entry_hardlink(entry) || archive_entry_filetype(entry) != AE_IFREG || size > 0)
+                return refuse(u, "it is named like a whiteout but not an empty file", e);
+        if (mark == ENTRY_OPAQUE)
+                return tree_make_opaque(u->tree, &u->path, e);
+        return tree_make_whiteout(u->tree, &u->path, e);
+}
+
+static int count_entry(struct unpack *u, struct archive_entry *entry, uint64_t *ret_size,
+                       struct err *e)
+{
+        struct layer_count *count = u->count;
+        la_int64_t size = archive_entry_size_is_set(entry) ? archive_entry_size(entry) : 0;
+
+        if (++count->entries > LIMIT_ENTRIES)
+                return err_set(e, E2BIG, "the image has more than %u entries", LIMIT_ENTRIES);
+        if (size < 0)
+                return err_set(e, EINVAL, "an entry has a negative size");
+        if ((uint64_t)size > LIMIT_BYTES - count->bytes)
+                return err_set(e, EFBIG, "the files of the image are larger than %llu GiB",
+                               LIMIT_BYTES >> 30);
+        count->bytes += (uint64_t)size;
+        *ret_size = (uint64_t)size;
+        return 0;
+}
+
+static int unpack_entry(struct unpack *u, struct archive_entry *entry, struct err *e)
+{
+        const char *name = archive_entry_pathname(entry);
+        enum entry_mark mark;
+        uint64_t size = 0;
+
+        if (count_entry(u, entry, &size, e) < 0)
+                return -e->code;
+        if (!name)
+                return err_set(e, EINVAL, "an entry has a name that cannot be read");
+        if (entry_path_parse(name, &u->path, e) < 0 || entry_take_mark(&u->path, &mark, e) < 0)
+                return -e->code;
+        if (mark != ENTRY_PLAIN)
+                return unpack_mark(u, entry, mark, size, e);
+        return unpack_plain(u, entry, size, e);
+}
+
+static int unpack_stream(const struct layer_spec *spec, struct stream *stream,
+                         struct layer_count *count, struct tar *tar, struct err *e)
+{
+        autofree struct unpack *u = mem_alloc(sizeof(*u), e);
+        autotree *tree = NULL;
+
+        if (!u || tree_open(spec->dir, spec->lower, spec->lower_context, &tree, e) < 0 ||
+            tar_open(tar, stream, e) < 0)
+                return -e->code;
+        u->tar = tar;
+        u->tree = tree;
+        u->count = count;
+        for (;;) {
+                struct archive_entry *entry;
+
+                if (tar_next(tar, &entry, e) < 0)
+                        return -e->code;
+                if (!entry)
+                        break;
+                if (unpack_entry(u, entry, e) < 0)
+                        return -e->code;
+        }
+        if (tree_finish(tree, e) < 0)
+                return -e->code;
+        return tar_drain(tar, e);
+}
+
+/* A layer that the store already has: only its digests matter. */
+static void drain_stream(struct stream *stream)
+{
+        size_t len;
+
+        while (stream_read(stream, &len))
+                ;
+}
+
+int layer_unpack(const struct layer_spec *spec, struct layer_count *count,
+                 struct stream_result *ret, struct err *e)
+{
+        const struct stream_spec stream_spec = { .in = spec->in,
+                                                 .packed_out = spec->packed_out,
+                                                 .plain_out = spec->plain_out };
+        autostream *stream = NULL;
+        autotar tar = { 0 };
+
+        if (stream_start(&stream_spec, spec->packing, &stream, e) < 0)
+                return -e->code;
+        if (spec->dir < 0) {
+                drain_stream(stream);
+        } else if (unpack_stream(spec, stream, count, &tar, e) < 0) {
+                /* what is wrong with the stream explains what is wrong with the archive */
+                stream_stop(stream, e);
+                return -e->code;
+        }
+        if (stream_finish(stream, ret, e) < 0)
+                return -e->code;
+        if (spec->must_end && !tar.ends_in_zeros)
+                return err_set(e, EINVAL, "the archive is cut off: it has no end mark");
+        return 0;
+}

@@ -1,0 +1,75 @@
+/* Sessions: see store.h. */
+
+#include "store.h"
+
+#include "fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Whoever works in a session holds its lock; what nobody holds was left by a crash. */
+static int sweep_one(void *context, const char *name, struct err *e)
+{
+        int tmp = *(const int *)context;
+        autofd fd = openat(tmp, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+                return 0;
+        return store_remove_tree(tmp, name, e);
+}
+
+static int make_subdirectory(int dir, const char *name, struct err *e)
+{
+        if (mkdirat(dir, name, 0700) < 0)
+                return err_sys(e, "cannot make a temporary directory in the image store");
+        int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+                return err_sys(e, "cannot open a temporary directory in the image store");
+        return fd;
+}
+
+static int make_session(const struct store *store, struct session *ret, struct err *e)
+{
+        uint64_t random;
+
+        if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+                return err_sys(e, "cannot get a random number");
+        snprintf(ret->name, sizeof(ret->name), "import-%016llx", (unsigned long long)random);
+        ret->dir = make_subdirectory(store->tmp, ret->name, e);
+        if (ret->dir < 0)
+                return -e->code;
+        if (flock(ret->dir, LOCK_EX | LOCK_NB) < 0)
+                return err_sys(e, "cannot lock a temporary directory in the image store");
+        ret->blobs = make_subdirectory(ret->dir, "blobs", e);
+        if (ret->blobs < 0)
+                return -e->code;
+        ret->layers = make_subdirectory(ret->dir, "layers", e);
+        return ret->layers < 0 ? -e->code : 0;
+}
+
+int session_open(const struct store *store, struct session *ret, struct err *e)
+{
+        autofd lock = store_lock(store, e);
+        int tmp = store->tmp;
+
+        /* under the lock, so that no session is seen between its making and its locking */
+        if (lock < 0 || store_list(tmp, sweep_one, &tmp, e) < 0)
+                return -e->code;
+        return make_session(store, ret, e);
+}
+
+int session_remove(const struct store *store, struct session *session, struct err *e)
+{
+        int r = session->dir < 0 ? 0 : store_remove_tree(store->tmp, session->name, e);
+
+        fd_close(&session->blobs);
+        fd_close(&session->layers);
+        fd_close(&session->dir);
+        return r;
+}

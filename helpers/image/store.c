@@ -1,0 +1,230 @@
+#include "store.h"
+
+#include "fd.h"
+#include "io.h"
+#include "limit.h"
+#include "str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char layout_text[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
+static const char index_text[] = "{\"schemaVersion\":2,\"manifests\":[]}";
+
+/* ------ opening ------ */
+
+static int open_subdirectory(int dir, const char *name, bool create, struct err *e)
+{
+        if (create && mkdirat(dir, name, 0700) < 0 && errno != EEXIST)
+                return err_sys(e, "cannot make '%s' in the image store", name);
+        int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+                return err_sys(e, "cannot open '%s' in the image store", name);
+        return fd;
+}
+
+static int open_nested(int dir, const char *outer, const char *inner, bool create, struct err *e)
+{
+        autofd fd = open_subdirectory(dir, outer, create, e);
+
+        return fd < 0 ? fd : open_subdirectory(fd, inner, create, e);
+}
+
+static int check_owner(int dir, const char *path, struct err *e)
+{
+        struct stat st;
+
+        if (fstat(dir, &st) < 0)
+                return err_sys(e, "cannot stat the image store '%s'", path);
+        if (st.st_uid != geteuid())
+                return err_set(e, EPERM, "the image store '%s' belongs to another user (%u)", path,
+                               st.st_uid);
+        if (st.st_mode & 077) {
+                err_set(e, EPERM, "the image store '%s' is open to others (mode %03o)", path,
+                        st.st_mode & 0777);
+                return err_hint(e, "chmod 700 '%s'", path);
+        }
+        return 0;
+}
+
+/* Missing parents are made as the XDG base directory specification says: for the user alone. */
+static int make_parents(const char *path, struct err *e)
+{
+        char part[PATH_MAX];
+
+        if (strlen(path) >= sizeof(part))
+                return err_set(e, ENAMETOOLONG, "the path of the image store is too long");
+        for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+                memcpy(part, path, (size_t)(slash - path));
+                part[slash - path] = '\0';
+                if (mkdir(part, 0700) < 0 && errno != EEXIST)
+                        return err_sys(e, "cannot make '%s'", part);
+        }
+        if (mkdir(path, 0700) < 0 && errno != EEXIST)
+                return err_sys(e, "cannot make the image store '%s'", path);
+        return 0;
+}
+
+static int make_file(const struct store *store, const char *name, const char *text, struct err *e)
+{
+        struct stat st;
+
+        if (fstatat(store->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+                return 0;
+        return store_write(store->tmp, store->dir, name, text, e);
+}
+
+static int open_directories(struct store *store, bool create, struct err *e)
+{
+        static const struct {
+                size_t offset;
+                const char *name;
+        } plain[] = {
+                { offsetof(struct store, images), "images" },
+                { offsetof(struct store, names), "names" },
+                { offsetof(struct store, paths), "paths" },
+                { offsetof(struct store, tmp), "tmp" },
+        };
+
+        for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+                int fd = open_subdirectory(store->dir, plain[i].name, create, e);
+                if (fd < 0)
+                        return fd;
+                memcpy((char *)store + plain[i].offset, &fd, sizeof(fd));
+        }
+        store->blobs = open_nested(store->dir, "blobs", "sha256", create, e);
+        if (store->blobs < 0)
+                return -e->code;
+        store->layers = open_nested(store->dir, "unpacked", "single", create, e);
+        return store->layers < 0 ? -e->code : 0;
+}
+
+int store_open(struct store *store, const char *path, bool create, struct err *e)
+{
+        store->path = path;
+        if (create && make_parents(path, e) < 0)
+                return -e->code;
+        store->dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (store->dir < 0)
+                return err_sys(e, "cannot open the image store '%s'", path);
+        if (check_owner(store->dir, path, e) < 0 || open_directories(store, create, e) < 0)
+                return -e->code;
+        if (!create)
+                return 0;
+        autofd lock = store_lock(store, e);
+        if (lock < 0 || make_file(store, "oci-layout", layout_text, e) < 0)
+                return -e->code;
+        return make_file(store, "index.json", index_text, e);
+}
+
+void store_done(struct store *store)
+{
+        fd_close(&store->dir);
+        fd_close(&store->blobs);
+        fd_close(&store->layers);
+        fd_close(&store->images);
+        fd_close(&store->names);
+        fd_close(&store->paths);
+        fd_close(&store->tmp);
+}
+
+int store_lock(const struct store *store, struct err *e)
+{
+        autofd fd = openat(store->dir, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        int r;
+
+        if (fd < 0)
+                return err_sys(e, "cannot open the lock of the image store '%s'", store->path);
+        do {
+                r = flock(fd, LOCK_EX);
+        } while (r < 0 && errno == EINTR);
+        if (r < 0)
+                return err_sys(e, "cannot lock the image store '%s'", store->path);
+        return fd_take(&fd);
+}
+
+/* ------ files ------ */
+
+int store_write(int tmp, int dir, const char *name, const char *text, struct err *e)
+{
+        char temporary[NAME_MAX + 1];
+
+        snprintf(temporary, sizeof(temporary), "new-file.%d", (int)getpid());
+        unlinkat(tmp, temporary, 0);
+        autofd fd = openat(tmp, temporary,
+                           O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return err_sys(e, "cannot make a temporary file in the image store");
+        if (io_write_all(fd, text, strlen(text), name, e) < 0)
+                return -e->code;
+        if (fsync(fd) < 0)
+                return err_sys(e, "cannot sync '%s' of the image store", name);
+        if (renameat(tmp, temporary, dir, name) < 0)
+                return err_sys(e, "cannot put '%s' in the image store", name);
+        if (fsync(dir) < 0)
+                return err_sys(e, "cannot sync the image store");
+        return 0;
+}
+
+int store_read_image(int dir, const char *file, struct image *ret, struct err *e)
+{
+        autofree char *text = NULL;
+
+        if (io_read_file(dir, file, LIMIT_IMAGE_TEXT, &text, NULL, e) < 0)
+                return -e->code;
+        if (image_read(text, ret, e) < 0)
+                return err_prefix(e, "'%.100s' in the image store is damaged", file);
+        return 0;
+}
+
+int store_list(int dir, store_each *each, void *context, struct err *e)
+{
+        autofd copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        autodir *list = copy < 0 ? NULL : fdopendir(copy);
+        struct dirent *entry;
+
+        if (!list)
+                return err_sys(e, "cannot list a directory of the image store");
+        fd_take(&copy);
+        for (;;) {
+                errno = 0;
+                entry = readdir(list);
+                if (!entry && errno)
+                        return err_sys(e, "cannot list a directory of the image store");
+                if (!entry)
+                        return 0;
+                if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
+                        continue;
+                if (each(context, entry->d_name, e) < 0)
+                        return -e->code;
+        }
+}
+
+static int remove_each(void *context, const char *name, struct err *e)
+{
+        return store_remove_tree(*(const int *)context, name, e);
+}
+
+/* Directories of layers have u+rwx and are at most LIMIT_DEPTH deep, so this ends and works. */
+int store_remove_tree(int dir, const char *name, struct err *e)
+{
+        if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
+                return 0;
+        if (errno != EISDIR && errno != EPERM)
+                return err_sys(e, "cannot remove '%.100s' in the image store", name);
+        autofd fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+                return err_sys(e, "cannot remove '%.100s' in the image store", name);
+        if (store_list(fd, remove_each, &fd, e) < 0)
+                return -e->code;
+        if (unlinkat(dir, name, AT_REMOVEDIR) < 0)
+                return err_sys(e, "cannot remove '%.100s' in the image store", name);
+        return 0;
+}

@@ -1,0 +1,91 @@
+#ifndef KELP_IMAGE_STORE_H
+#define KELP_IMAGE_STORE_H
+
+#include "digest.h"
+#include "err.h"
+#include "image.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * The image store of one user: a standard OCI image layout, and beside it what kelp needs to run
+ * from it.
+ *
+ *     oci-layout, index.json, blobs/sha256/   as in the OCI image spec: other tools read it
+ *     unpacked/single/<diff-id>/              a layer, unpacked once for all images that have it
+ *     images/<digest>                         an image: all of image.h
+ *     names/<encoded name>                    an image under a name: image.policy
+ *     paths/<key>                             an image that was imported by its path: image.policy
+ *     lock                                    flock: held while the above changes
+ *     tmp/<session>/                          an import at work, which holds a flock on it
+ *
+ * Changes: blobs and layers are written in a session, synced, and renamed into place; then
+ * images/, index.json, and last the name are written to the session and renamed.  A crash before
+ * the name leaves blobs and layers that are right and that the next import takes over; a session
+ * that nobody holds the lock of is removed by the next import.
+ *
+ * `lock` is held for moments only: exclusively by whoever changes the store, shared by a launcher
+ * from reading a name until its layers are open.  A launcher may hold a shared flock on a layer's
+ * directory as long as it runs: a layer that is locked is not removed.
+ *
+ * The store belongs to its user alone: mode 0700, so that set-user-id files of images are out of
+ * reach of others.  Another owner or a wider mode is an error.
+ */
+
+struct store {
+        int dir;
+        int blobs;
+        int layers;
+        int images;
+        int names;
+        int paths;
+        int tmp;
+        const char *path; /* for messages; borrowed */
+};
+
+/* Opens the store, and makes what is missing of it when `create`; else ENOENT. */
+int store_open(struct store *store, const char *path, bool create, struct err *e);
+void store_done(struct store *store);
+
+#define STORE_NONE                                                                                 \
+        { .dir = -1, .blobs = -1, .layers = -1, .images = -1, .names = -1, .paths = -1, .tmp = -1 }
+
+#define autostore __attribute__((cleanup(store_done))) struct store
+
+/* The exclusive lock: a descriptor, released by closing it. */
+int store_lock(const struct store *store, struct err *e);
+
+/*
+ * Replaces the file `name` in `dir` by `text`, whole or not at all, also over a crash; the new
+ * file is made in `tmp` (a directory of the same file system).
+ */
+int store_write(int tmp, int dir, const char *name, const char *text, struct err *e);
+
+/* Reads images/<digest>, or a name or path file (`dir` and `file`). */
+int store_read_image(int dir, const char *file, struct image *ret, struct err *e);
+
+/* Calls `each` for every file name in `dir` in no order, until one fails. */
+typedef int store_each(void *context, const char *name, struct err *e);
+int store_list(int dir, store_each *each, void *context, struct err *e);
+
+/* Removes the file or the tree `name` in `dir`; no symlink is followed.  Absence is no error. */
+int store_remove_tree(int dir, const char *name, struct err *e);
+
+/* A place to prepare an import in. */
+struct session {
+        int dir;    /* its flock lives as long as this descriptor and its copies */
+        int blobs;  /* blobs/ in it */
+        int layers; /* layers/ in it */
+        char name[64];
+};
+
+#define SESSION_NONE { .dir = -1, .blobs = -1, .layers = -1 }
+
+/* Sweeps what dead imports left, and makes a new session. */
+int session_open(const struct store *store, struct session *ret, struct err *e);
+
+/* Removes the session and all that is in it. */
+int session_remove(const struct store *store, struct session *session, struct err *e);
+
+#endif

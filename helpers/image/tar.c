@@ -1,0 +1,170 @@
+#include "tar.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define BLOCK       512
+#define FILE_BUFFER (32u << 10)
+
+static bool is_zero(const char *data, size_t len)
+{
+        for (size_t i = 0; i < len; i++) {
+                if (data[i])
+                        return false;
+        }
+        return true;
+}
+
+static bool next_block(struct tar *tar)
+{
+        const char *block = stream_read(tar->stream, &tar->len);
+
+        tar->block = block;
+        if (!block) {
+                tar->len = 0;
+                return false;
+        }
+        size_t tail = tar->len < BLOCK ? tar->len : BLOCK;
+        tar->given += tar->len;
+        tar->ends_in_zeros = is_zero(block + tar->len - tail, tail);
+        return true;
+}
+
+/* A failure of the stream looks like its end here; stream_finish() and stream_stop() tell it. */
+static la_ssize_t read_block(struct archive *a, void *context, const void **ret_data)
+{
+        struct tar *tar = context;
+
+        (void)a;
+        if (!next_block(tar))
+                return 0;
+        *ret_data = tar->block;
+        return (la_ssize_t)tar->len;
+}
+
+static int failure(struct tar *tar, struct err *e)
+{
+        const char *reason = archive_error_string(tar->archive);
+
+        if (archive_errno(tar->archive) == ENOMEM)
+                return err_set(e, ENOMEM, "out of memory");
+        return err_set(e, EINVAL, "the archive is damaged: %.300s",
+                       reason ? reason : "libarchive gives no reason");
+}
+
+static int open_archive(struct tar *tar, archive_read_callback *read, archive_skip_callback *skip,
+                        struct err *e)
+{
+        tar->archive = archive_read_new();
+        if (!tar->archive)
+                return err_set(e, ENOMEM, "out of memory");
+        if (archive_read_support_format_tar(tar->archive) != ARCHIVE_OK ||
+            archive_read_open2(tar->archive, tar, NULL, read, skip, NULL) != ARCHIVE_OK)
+                return failure(tar, e);
+        return 0;
+}
+
+int tar_open(struct tar *tar, struct stream *stream, struct err *e)
+{
+        *tar = (struct tar){ .stream = stream };
+        return open_archive(tar, read_block, NULL, e);
+}
+
+static la_ssize_t read_file(struct archive *a, void *context, const void **ret_data)
+{
+        struct tar *tar = context;
+        struct err e = { 0 };
+        ssize_t n = stream_read_region(&tar->file, tar->file_at, tar->buffer, FILE_BUFFER, &e);
+
+        if (n < 0) {
+                archive_set_error(a, e.code, "%s", e.text);
+                return -1;
+        }
+        tar->file_at += (uint64_t)n;
+        *ret_data = tar->buffer;
+        return n;
+}
+
+static la_int64_t skip_file(struct archive *a, void *context, la_int64_t want)
+{
+        struct tar *tar = context;
+        uint64_t left = tar->file.size - tar->file_at;
+
+        (void)a;
+        /* whole blocks only, so that the reader stays aligned */
+        uint64_t step = (uint64_t)want < left ? (uint64_t)want : left;
+        step = step / BLOCK * BLOCK;
+        tar->file_at += step;
+        return (la_int64_t)step;
+}
+
+int tar_open_file(struct tar *tar, const struct region *file, struct err *e)
+{
+        *tar = (struct tar){ .file = *file, .buffer = malloc(FILE_BUFFER) };
+        if (!tar->buffer)
+                return err_set(e, ENOMEM, "out of memory");
+        return open_archive(tar, read_file, skip_file, e);
+}
+
+uint64_t tar_data_offset(struct tar *tar)
+{
+        return (uint64_t)archive_filter_bytes(tar->archive, 0);
+}
+
+void tar_done(struct tar *tar)
+{
+        archive_read_free(tar->archive);
+        tar->archive = NULL;
+        free(tar->buffer);
+        tar->buffer = NULL;
+}
+
+int tar_next(struct tar *tar, struct archive_entry **ret, struct err *e)
+{
+        int r = archive_read_next_header(tar->archive, ret);
+
+        if (r == ARCHIVE_EOF) {
+                *ret = NULL;
+                return 0;
+        }
+        /* a warning is a part of the header that was not understood: two readers would differ */
+        if (r == ARCHIVE_OK)
+                return 0;
+        if (archive_format(tar->archive) == 0)
+                return err_set(e, ENOTSUP, "unsupported format: it is not a tar archive");
+        return failure(tar, e);
+}
+
+int tar_data(struct tar *tar, const void **ret_data, size_t *ret_len, uint64_t *ret_offset,
+             struct err *e)
+{
+        la_int64_t offset = 0;
+        int r = archive_read_data_block(tar->archive, ret_data, ret_len, &offset);
+
+        if (r == ARCHIVE_EOF) {
+                *ret_len = 0;
+                return 0;
+        }
+        if (r != ARCHIVE_OK)
+                return failure(tar, e);
+        if (offset < 0)
+                return err_set(e, EINVAL, "the archive is damaged: a file has a negative offset");
+        *ret_offset = (uint64_t)offset;
+        return 0;
+}
+
+int tar_drain(struct tar *tar, struct err *e)
+{
+        uint64_t at = (uint64_t)archive_filter_bytes(tar->archive, 0);
+        uint64_t left = at < tar->given ? tar->given - at : 0;
+
+        /* blocks of the stream are multiples of tar's, so the end lies in the current one */
+        if (left > tar->len)
+                left = tar->len;
+        bool is_padding = is_zero(tar->block + tar->len - left, (size_t)left);
+        while (next_block(tar))
+                is_padding = is_padding && is_zero(tar->block, tar->len);
+        if (!is_padding)
+                return err_set(e, EINVAL, "there is data behind the end of the archive");
+        return 0;
+}

@@ -1,0 +1,236 @@
+/* One layer of an image: what the store has is not written again. */
+
+#include "unpack.h"
+
+#include "fd.h"
+#include "io.h"
+#include "str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define NEW "new"
+
+static bool is_in(int first, int second, const struct digest *d)
+{
+        struct stat st;
+
+        return fstatat(first, d->hex, &st, AT_SYMLINK_NOFOLLOW) == 0 ||
+               fstatat(second, d->hex, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static bool has_blob(const struct unpack_job *job, const struct digest *d)
+{
+        return is_in(job->session_blobs, job->store_blobs, d);
+}
+
+static bool has_layer(const struct unpack_job *job, const struct digest *d)
+{
+        return is_in(job->session_layers, job->store_layers, d);
+}
+
+static int open_in_layer(const struct unpack_job *job, const struct digest *layer, const char *path)
+{
+        struct open_how how = {
+                .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
+                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+        };
+        char text[DIGEST_HEX + 1 + LIMIT_PATH + 1];
+        struct stat st;
+        bool is_new = fstatat(job->session_layers, layer->hex, &st, AT_SYMLINK_NOFOLLOW) == 0;
+
+        snprintf(text, sizeof(text), "%s/%s", layer->hex, path);
+        return (int)syscall(SYS_openat2, is_new ? job->session_layers : job->store_layers, text,
+                            &how, sizeof(how));
+}
+
+/* What the layers below show at `path`: the topmost one that has something there decides. */
+static bool find_lower(void *context, const char *path, struct stat *ret)
+{
+        const struct unpack_job *job = context;
+
+        for (size_t i = job->n_stack; i > 0; i--) {
+                autofd fd = open_in_layer(job, &job->stack[i - 1], path);
+
+                if (fd < 0 && errno == ENOENT)
+                        continue;
+                return fd >= 0 && fstat(fd, ret) == 0 && S_ISDIR(ret->st_mode);
+        }
+        return false;
+}
+
+static int open_new_blob(const struct unpack_job *job, struct err *e)
+{
+        int fd = openat(job->session_blobs, NEW, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+        if (fd < 0)
+                return err_sys(e, "cannot make a blob in the image store");
+        return fd;
+}
+
+static int open_new_layer(const struct unpack_job *job, struct err *e)
+{
+        if (mkdirat(job->session_layers, NEW, 0755) < 0)
+                return err_sys(e, "cannot make a layer's directory in the image store");
+        int fd = openat(job->session_layers, NEW, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return err_sys(e, "cannot open a layer's directory in the image store");
+        return fd;
+}
+
+static int put_new(int dir, const struct digest *d, struct err *e)
+{
+        if (renameat2(dir, NEW, dir, d->hex, RENAME_NOREPLACE) == 0)
+                return 0;
+        return err_sys(e, "cannot name '%s' in the image store", d->hex);
+}
+
+/* A blob that came out to be one that is there already is dropped. */
+static int keep_blob(struct unpack_job *job, const struct digest *d, struct err *e)
+{
+        if (!has_blob(job, d))
+                return put_new(job->session_blobs, d, e);
+        if (unlinkat(job->session_blobs, NEW, 0) < 0)
+                return err_sys(e, "cannot remove a blob that is there twice");
+        return 0;
+}
+
+/* The same for a layer: its directory stays unnamed in the session, which is removed as a whole. */
+static int keep_layer(struct unpack_job *job, const struct digest *d, struct err *e)
+{
+        char name[32];
+
+        if (!has_layer(job, d))
+                return put_new(job->session_layers, d, e);
+        snprintf(name, sizeof(name), "twice.%zu", job->n_stack);
+        if (renameat2(job->session_layers, NEW, job->session_layers, name, RENAME_NOREPLACE) < 0)
+                return err_sys(e, "cannot put a layer aside that is there twice");
+        return 0;
+}
+
+static int check_result(const struct unpack_layer *want, const struct stream_result *got,
+                        struct err *e)
+{
+        if (want->packed && !digest_is_same(want->packed, &got->packed))
+                return err_set(e, EINVAL, "the layer 'sha256:%s' is damaged: its digest is '%s'",
+                               want->packed->hex, got->packed.hex);
+        if (want->diff_id && !digest_is_same(want->diff_id, &got->plain))
+                return err_set(e, EINVAL, "the layer with the diff-id 'sha256:%s' is damaged: its "
+                                          "diff-id is '%s'",
+                               want->diff_id->hex, got->plain.hex);
+        return 0;
+}
+
+static const char *layer_type(enum packing packing)
+{
+        switch (packing) {
+        case PACKING_GZIP:
+                return OCI_TYPE_LAYER_GZIP;
+        case PACKING_ZSTD:
+                return OCI_TYPE_LAYER_ZSTD;
+        case PACKING_XZ:
+        case PACKING_NONE:
+        case PACKING_OTHER:
+                break;
+        }
+        return OCI_TYPE_LAYER;
+}
+
+static int push(struct unpack_job *job, const struct digest *diff_id, struct err *e)
+{
+        if (job->n_stack == LIMIT_LAYERS)
+                return err_set(e, E2BIG, "the image has more than %u layers", LIMIT_LAYERS);
+        job->stack[job->n_stack++] = *diff_id;
+        return 0;
+}
+
+/*
+ * Which of the two streams becomes the blob.  OCI has no layers compressed with xz: where the
+ * image does not already refer to one by its digest, the uncompressed form is stored.
+ */
+struct blob_plan {
+        bool is_needed;
+        bool is_plain;
+};
+
+static struct blob_plan plan_blob(const struct unpack_job *job, const struct unpack_layer *want,
+                                  enum packing packing)
+{
+        return (struct blob_plan){
+                .is_needed = !want->packed || !has_blob(job, want->packed),
+                .is_plain = !want->packed && packing == PACKING_XZ,
+        };
+}
+
+static int read_layer(struct unpack_job *job, const struct unpack_layer *want, enum packing packing,
+                      struct blob_plan plan, struct stream_result *ret, struct err *e)
+{
+        bool has_dir = want->diff_id && has_layer(job, want->diff_id);
+        autofd blob = plan.is_needed ? open_new_blob(job, e) : -1;
+        autofd dir = has_dir ? -1 : open_new_layer(job, e);
+
+        if ((plan.is_needed && blob < 0) || (!has_dir && dir < 0))
+                return -e->code;
+        const struct layer_spec spec = {
+                .in = want->in,
+                .packing = packing,
+                .dir = dir,
+                .lower = find_lower,
+                .lower_context = job,
+                .packed_out = plan.is_plain ? -1 : blob,
+                .plain_out = plan.is_plain ? blob : -1,
+                .must_end = !want->packed && !want->diff_id,
+        };
+        if (layer_unpack(&spec, &job->count, ret, e) < 0 || check_result(want, ret, e) < 0)
+                return -e->code;
+        if (!has_dir && keep_layer(job, &ret->plain, e) < 0)
+                return -e->code;
+        if (plan.is_needed)
+                return keep_blob(job, plan.is_plain ? &ret->plain : &ret->packed, e);
+        return 0;
+}
+
+int unpack_one_layer(struct unpack_job *job, const struct unpack_layer *want,
+                     struct oci_descriptor *ret, struct err *e)
+{
+        struct stream_result got;
+        enum packing packing;
+
+        if (want->packed && want->in.size != want->packed_size)
+                return err_set(e, EINVAL, "the layer 'sha256:%s' has the wrong size", want->packed->hex);
+        if (want->packed && want->diff_id && has_blob(job, want->packed) &&
+            has_layer(job, want->diff_id)) {
+                *ret = (struct oci_descriptor){ .digest = *want->packed, .size = want->in.size };
+                return push(job, want->diff_id, e);
+        }
+        if (stream_recognise(&want->in, &packing, e) < 0)
+                return -e->code;
+        struct blob_plan plan = plan_blob(job, want, packing);
+        if (read_layer(job, want, packing, plan, &got, e) < 0)
+                return -e->code;
+        *ret = (struct oci_descriptor){
+                .media_type = layer_type(packing),
+                .digest = plan.is_plain ? got.plain : got.packed,
+                .size = plan.is_plain ? got.plain_size : want->in.size,
+        };
+        return push(job, &got.plain, e);
+}
+
+int unpack_add_blob(struct unpack_job *job, const char *data, size_t len, struct digest *ret,
+                    struct err *e)
+{
+        autofd fd = -1;
+
+        if (digest_of(data, len, ret, e) < 0)
+                return -e->code;
+        fd = open_new_blob(job, e);
+        if (fd < 0 || io_write_all(fd, data, len, "a blob in the image store", e) < 0)
+                return -e->code;
+        return keep_blob(job, ret, e);
+}

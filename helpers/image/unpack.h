@@ -1,0 +1,73 @@
+#ifndef KELP_IMAGE_UNPACK_H
+#define KELP_IMAGE_UNPACK_H
+
+#include "err.h"
+#include "image.h"
+#include "layer.h"
+#include "limit.h"
+#include "oci.h"
+#include "source.h"
+
+/*
+ * From an input to a whole image in a session: blobs/<digest> and layers/<diff-id> of what the
+ * store does not have yet, and the struct image that describes it.  Runs in the jail: all
+ * directories are descriptors.
+ */
+
+struct unpack_job {
+        /* given */
+        int input;             /* a file or a directory */
+        int session;           /* for temporary files */
+        int session_blobs;
+        int session_layers;
+        int store_blobs;       /* to look whether a blob is there already */
+        int store_layers;      /* the same for layers, and to look into those below */
+        const char *wanted;    /* the name that the image will have, or NULL: chooses among several */
+
+        /* the result */
+        struct image image;
+        struct layer_count count;
+        unsigned n_ignored;    /* settings of the configuration that mean nothing */
+        char architecture[32]; /* when it is not this machine's, else "" */
+
+        /* at work */
+        struct source source;
+        struct digest stack[LIMIT_LAYERS]; /* the layers so far, lowest first */
+        size_t n_stack;
+};
+
+/* Fills the result.  `job` is for unpack_done() in any case. */
+int unpack_run(struct unpack_job *job, struct err *e);
+void unpack_done(struct unpack_job *job);
+
+/* The parts of it in other files. */
+
+/* What is known of a layer before it is read. */
+struct unpack_layer {
+        const struct digest *packed;  /* NULL: not known */
+        uint64_t packed_size;         /* with `packed` */
+        const struct digest *diff_id; /* NULL: not known */
+        struct region in;
+};
+
+/* Unpacks the next layer, unless it is there; *ret describes its blob. */
+int unpack_one_layer(struct unpack_job *job, const struct unpack_layer *want,
+                     struct oci_descriptor *ret, struct err *e);
+
+/* Adds a blob that is in memory. */
+int unpack_add_blob(struct unpack_job *job, const char *data, size_t len, struct digest *ret,
+                    struct err *e);
+
+int unpack_rootfs(struct unpack_job *job, struct err *e);
+int unpack_docker(struct unpack_job *job, struct err *e);
+int unpack_oci(struct unpack_job *job, struct err *e);
+
+/* Reads the configuration into the image and checks it against the number of layers. */
+int unpack_config(struct unpack_job *job, const char *data, size_t len, size_t n_layers,
+                  struct oci_config *ret, struct err *e);
+
+/* Makes, for an image that came without one, the manifest of `n` layers; sets the image's id. */
+int unpack_make_manifest(struct unpack_job *job, const char *config, size_t config_len,
+                         const struct oci_descriptor *layers, size_t n, struct err *e);
+
+#endif
