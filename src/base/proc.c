@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -25,6 +26,19 @@ int proc_pidfd(pid_t pid, struct err *e)
         if (fd < 0)
                 return err_sys(e, "cannot open a pidfd of process %d", (int)pid);
         return fd;
+}
+
+/* The kernel lays arguments and environment out as one block of strings, in this order. */
+void proc_wipe_arguments(void)
+{
+        char *start = program_invocation_name;
+        char *end = start + strlen(start) + 1;
+
+        for (char **env = environ; env && *env; env++) {
+                if (*env + strlen(*env) + 1 > end)
+                        end = *env + strlen(*env) + 1;
+        }
+        explicit_bzero(start, (size_t)(end - start));
 }
 
 void proc_reset_signals(void)

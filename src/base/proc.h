@@ -57,6 +57,12 @@ int proc_exit_code(int wait_status);
 /* pidfd_open(2); errors as there. */
 int proc_pidfd(pid_t pid, struct err *e);
 
+/*
+ * Zeroes the arguments and the environment that this process was started with, where the kernel
+ * shows them to whoever may ask for /proc/PID/cmdline.  Nothing may point into them any more.
+ */
+void proc_wipe_arguments(void);
+
 /* Default dispositions for every signal and an empty mask. */
 void proc_reset_signals(void);
 

@@ -115,7 +115,8 @@ static void report_new_files(const struct tree *t)
 
                 if (fstatat(AT_FDCWD, t->watched[i], &st, AT_SYMLINK_NOFOLLOW) == 0)
                         log_notice("the sandbox made '%s', which takes effect outside of it: look "
-                                   "at it before you use it", t->watched[i]);
+                                   "at it before you use it",
+                                   t->watched[i]);
         }
 }
 

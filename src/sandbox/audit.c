@@ -43,8 +43,8 @@ static int check_namespaces(const struct plan *p, const struct audit_namespaces 
         if (audit_read_namespaces(&inner, e) < 0)
                 return -e->code;
         for (size_t i = 0; i < AUDIT_NAMESPACES; i++) {
-                bool may_share = p->net.mode == PLAN_NETWORK_HOST &&
-                                 str_eq(namespace_names[i], "ns/net");
+                bool may_share =
+                        p->net.mode == PLAN_NETWORK_HOST && str_eq(namespace_names[i], "ns/net");
 
                 if (inner.inode[i] == outer->inode[i] && !may_share)
                         return err_set(e, EPERM, "the sandbox has the host's namespace '%s'",
@@ -72,7 +72,8 @@ static void unescape(char *text)
 
         for (; *text; text++) {
                 if (text[0] == '\\' && text[1] >= '0' && text[1] <= '3' && text[2] && text[3]) {
-                        *to++ = (char)((text[1] - '0') * 64 + (text[2] - '0') * 8 + (text[3] - '0'));
+                        *to++ = (char)((text[1] - '0') * 64 + (text[2] - '0') * 8 +
+                                       (text[3] - '0'));
                         text += 3;
                         continue;
                 }
@@ -110,7 +111,8 @@ static int parse_line(char *text, struct mount_line *ret)
         }
         unescape(fields[4]);
         *ret = (struct mount_line){ .point = fields[4], .flags = parse_flags(fields[5]) };
-        for (char *f = str_next_field(&text, ' '); f && !str_eq(f, "-"); f = str_next_field(&text, ' '))
+        for (char *f = str_next_field(&text, ' '); f && !str_eq(f, "-");
+             f = str_next_field(&text, ' '))
                 ret->is_shared = true;
         return 0;
 }
@@ -120,7 +122,8 @@ static int parse_table(struct arena *a, char *text, struct mount_table *ret, str
         for (char *line = str_next_field(&text, '\n'); line; line = str_next_field(&text, '\n')) {
                 if (*line == '\0')
                         continue;
-                if (arena_grow(a, &ret->lines, ret->n, sizeof(*ret->lines), 100000, "mounts", e) < 0)
+                if (arena_grow(a, &ret->lines, ret->n, sizeof(*ret->lines), 100000, "mounts", e) <
+                    0)
                         return -e->code;
                 if (parse_line(line, &ret->lines[ret->n]) < 0)
                         return err_set(e, EPROTO, "cannot read the mount table");
@@ -252,8 +255,7 @@ static int check_mounts(const struct plan *p, const struct tree *t, struct arena
         if (table.n == 0)
                 return err_set(e, EPROTO, "the mount table is empty");
         for (size_t i = 0; i < t->n_entries; i++) {
-                if (is_mount(&t->entries[i]) &&
-                    check_entry(p, &t->entries[i], &table, &at, e) < 0)
+                if (is_mount(&t->entries[i]) && check_entry(p, &t->entries[i], &table, &at, e) < 0)
                         return -e->code;
         }
         for (size_t i = 0; i < table.n; i++) {

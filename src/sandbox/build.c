@@ -147,8 +147,9 @@ static int clone_cover(const struct build *b, bool is_directory, struct err *e)
         autofd mount = is_directory ? newmount_clone(b->stage, EMPTY_DIR, 0, e)
                                     : newmount_clone(b->null, "", 0, e);
 
-        if (mount < 0 || newmount_set(mount, "", TREE_READ_ONLY | TREE_NO_SUID | TREE_NO_DEV |
-                                      TREE_NO_EXEC, e) < 0)
+        if (mount < 0 ||
+            newmount_set(mount, "", TREE_READ_ONLY | TREE_NO_SUID | TREE_NO_DEV | TREE_NO_EXEC, e) <
+                    0)
                 return -e->code;
         return fd_take(&mount);
 }
@@ -322,9 +323,8 @@ static int build_base(struct build *b, struct err *e)
 {
         if (build_stage(b, e) < 0)
                 return -e->code;
-        b->root = b->plan->root == PLAN_ROOT_HOST
-                          ? fcntl(b->stage, F_DUPFD_CLOEXEC, 3)
-                          : image_mount_root(b->plan, b->stage, e);
+        b->root = b->plan->root == PLAN_ROOT_HOST ? fcntl(b->stage, F_DUPFD_CLOEXEC, 3)
+                                                  : image_mount_root(b->plan, b->stage, e);
         if (b->root < 0)
                 return e->code ? -e->code : err_sys(e, "cannot open the new root");
         if (b->plan->root == PLAN_ROOT_IMAGE)

@@ -13,7 +13,10 @@ struct build {
         int max_userns; /* the limit of user namespaces of ours, open for writing; -1: kept */
 };
 
-#define BUILD_NONE { .root = -1, .stage = -1, .null = -1, .max_userns = -1 }
+#define BUILD_NONE                                                                                 \
+        {                                                                                          \
+                .root = -1, .stage = -1, .null = -1, .max_userns = -1                              \
+        }
 
 /*
  * Builds the tree in the mount namespace of the caller, which must be private already, and leaves

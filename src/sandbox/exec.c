@@ -79,7 +79,7 @@ static int explain(const char *path, int code, struct err *e)
                 return err_set(e, EISDIR, "cannot execute '%s': it is a directory", path);
         if (code == ENOEXEC)
                 err_hint(e, "a script needs a first line like #!/bin/sh; a program must be of this "
-                         "machine's kind");
+                            "machine's kind");
         return -e->code;
 }
 

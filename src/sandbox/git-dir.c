@@ -80,8 +80,8 @@ static int visit_module(struct arena *a, struct git_names *names, int dirfd, con
         if (is_git_dir(dirfd)) {
                 if (add_git_dir(a, names, dir, e) < 0)
                         return -e->code;
-                autofd inner = openat(dirfd, "modules",
-                                      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                autofd inner =
+                        openat(dirfd, "modules", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
                 char *path = arena_print(a, e, "%s/modules", dir);
                 if (!path)
                         return -e->code;

@@ -156,8 +156,8 @@ static int check_mapped(const struct id_maps *maps, const struct identity *id, s
 
         if (has_uid && id_map_has(&maps->gids, id->gid))
                 return 0;
-        err_set(e, EINVAL, "%s %u has no id on the host to stand for it", has_uid ? "group" : "user",
-                has_uid ? id->gid : id->uid);
+        err_set(e, EINVAL, "%s %u has no id on the host to stand for it",
+                has_uid ? "group" : "user", has_uid ? id->gid : id->uid);
         if (!maps->by_helper)
                 err_hint(e, "one id is mapped; --userns subids brings your subordinate ones");
         return -e->code;

@@ -19,84 +19,106 @@
 #define UPPER "upper"
 #define WORK  "work"
 
-/* The lowest layers come last in the list of an overlay. */
-static int list_layers(const struct plan *p, struct arena *a, struct newmount_option *options,
-                       size_t *n, struct err *e)
+/*
+ * The layers by descriptor: their names on the host are nobody's business inside, where the mount
+ * table shows what was mounted, and a long list of them has room in a short text.
+ */
+struct layers {
+        int fds[PLAN_MAX_LAYERS];
+        size_t n;
+};
+
+static int open_layer(struct layers *layers, const char *path, struct err *e)
+{
+        int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0)
+                return err_sys(e, "cannot open the layer '%s'", path);
+        layers->fds[layers->n++] = fd;
+        return 0;
+}
+
+/* An overlay has its uppermost layer first. */
+static int open_layers(const struct plan *p, struct layers *layers, struct arena *a, struct err *e)
 {
         const struct plan_image *image = &p->image;
 
-        if (image->directory) {
-                options[(*n)++] = (struct newmount_option){ "lowerdir+", image->directory };
-                return 0;
-        }
+        if (image->directory)
+                return open_layer(layers, image->directory, e);
         for (size_t i = image->n_layers; i > 0; i--) {
                 char *path = path_join(a, image->layers_dir, image->layers[i - 1], e);
 
-                if (!path)
+                if (!path || open_layer(layers, path, e) < 0)
                         return -e->code;
-                options[(*n)++] = (struct newmount_option){ "lowerdir+", path };
         }
         return 0;
 }
 
-/*
- * Kernels before 6.5 take all layers in one string, which has no room for many long names: each is
- * opened and named by its descriptor.
- */
-static int join_layers(const struct newmount_option *layers, size_t n, int *fds, char *text,
-                       size_t size, struct err *e)
+/* One option a layer, which kernels before 6.5 do not know. */
+static int mount_new_way(const struct layers *layers, struct newmount_option *options,
+                         struct arena *a, struct err *e)
 {
+        for (size_t i = 0; i < layers->n; i++) {
+                char *text = arena_print(a, e, "/proc/self/fd/%d", layers->fds[i]);
+
+                if (!text)
+                        return -e->code;
+                options[i] = (struct newmount_option){ "lowerdir+", text };
+        }
+        return newmount_fs("overlay", options, layers->n + 3, TREE_NO_SUID | TREE_NO_DEV, e);
+}
+
+/* All layers in one string, of the length that fsconfig(2) takes. */
+static int mount_old_way(const struct layers *layers, struct newmount_option *last, struct err *e)
+{
+        struct newmount_option options[4];
+        char text[256];
         size_t used = 0;
 
-        for (size_t i = 0; i < n; i++) {
-                fds[i] = open(layers[i].value, O_PATH | O_DIRECTORY | O_CLOEXEC);
-                if (fds[i] < 0)
-                        return err_sys(e, "cannot open the layer '%s'", layers[i].value);
-                int len = snprintf(text + used, size - used, "%s/proc/self/fd/%d", i ? ":" : "",
-                                   fds[i]);
-                if (len < 0 || (size_t)len >= size - used)
-                        return err_set(e, E2BIG, "this kernel cannot overlay %zu layers", n);
+        for (size_t i = 0; i < layers->n; i++) {
+                int len = snprintf(text + used, sizeof(text) - used, "%s/proc/self/fd/%d",
+                                   i ? ":" : "", layers->fds[i]);
+
+                if (len < 0 || (size_t)len >= sizeof(text) - used)
+                        return err_set(e, E2BIG, "this kernel cannot overlay %zu layers",
+                                       layers->n);
                 used += (size_t)len;
         }
-        return 0;
+        options[0] = (struct newmount_option){ "lowerdir", text };
+        memcpy(&options[1], last, 3 * sizeof(*last));
+        return newmount_fs("overlay", options, 4, TREE_NO_SUID | TREE_NO_DEV, e);
 }
 
-static int mount_old_way(const struct newmount_option *options, size_t n, struct err *e)
+static int mount_layers(const struct layers *layers, int stage, struct arena *a, struct err *e)
 {
-        struct newmount_option few[4] = { { "lowerdir", NULL } };
-        int fds[PLAN_MAX_LAYERS];
-        char text[256]; /* what fsconfig(2) takes for one string */
-        size_t n_layers = n - 3;
-        int mount = -1;
+        struct newmount_option *options = arena_alloc(a, (layers->n + 3) * sizeof(*options), e);
+        char *upper = options ? arena_print(a, e, "/proc/self/fd/%d/" UPPER, stage) : NULL;
+        char *work = upper ? arena_print(a, e, "/proc/self/fd/%d/" WORK, stage) : NULL;
+        struct newmount_option *last = options + layers->n;
 
-        memset(fds, -1, sizeof(fds));
-        if (join_layers(options, n_layers, fds, text, sizeof(text), e) == 0) {
-                few[0].value = text;
-                memcpy(&few[1], &options[n_layers], 3 * sizeof(few[1]));
-                mount = newmount_fs("overlay", few, 4, TREE_NO_SUID | TREE_NO_DEV, e);
+        if (!work)
+                return -e->code;
+        last[0] = (struct newmount_option){ "upperdir", upper };
+        last[1] = (struct newmount_option){ "workdir", work };
+        last[2] = (struct newmount_option){ "userxattr", NULL };
+        int mount = mount_new_way(layers, options, a, e);
+        if (mount < 0 && e->code == EINVAL) {
+                *e = (struct err){ .step = e->step };
+                return mount_old_way(layers, last, e);
         }
-        for (size_t i = 0; i < n_layers; i++)
-                fd_close(&fds[i]);
-        return mount < 0 ? -e->code : mount;
+        return mount;
 }
 
 static int mount_overlay(const struct plan *p, struct arena *a, int stage, struct err *e)
 {
-        size_t room = p->image.n_layers + 4;
-        struct newmount_option *options = arena_alloc(a, room * sizeof(*options), e);
-        char *upper = options ? arena_print(a, e, "/proc/self/fd/%d/" UPPER, stage) : NULL;
-        char *work = upper ? arena_print(a, e, "/proc/self/fd/%d/" WORK, stage) : NULL;
-        size_t n = 0;
+        struct layers layers = { .n = 0 };
+        int mount = open_layers(p, &layers, a, e);
 
-        if (!work || list_layers(p, a, options, &n, e) < 0)
-                return -e->code;
-        options[n++] = (struct newmount_option){ "upperdir", upper };
-        options[n++] = (struct newmount_option){ "workdir", work };
-        options[n++] = (struct newmount_option){ "userxattr", NULL };
-        int mount = newmount_fs("overlay", options, n, TREE_NO_SUID | TREE_NO_DEV, e);
-        if (mount < 0 && e->code == EINVAL)
-                return mount_old_way(options, n, e);
-        return mount < 0 ? -e->code : mount;
+        if (mount == 0)
+                mount = mount_layers(&layers, stage, a, e);
+        for (size_t i = 0; i < layers.n; i++)
+                fd_close(&layers.fds[i]);
+        return mount;
 }
 
 int image_mount_root(const struct plan *p, int stage, struct err *e)
@@ -131,8 +153,10 @@ static int open_parent(int root, const char *box_path, unsigned long how, const 
 static int place_error(const char *box_path, int code, struct err *e)
 {
         if (code == ELOOP)
-                return err_set(e, code, "'%s' of the image must be an ordinary directory, not a "
-                               "symlink", box_path);
+                return err_set(e, code,
+                               "'%s' of the image must be an ordinary directory, not a "
+                               "symlink",
+                               box_path);
         return err_set(e, code, "cannot open '%s' of the image: %s", box_path, err_name(code));
 }
 
@@ -143,8 +167,8 @@ static int check_type(int fd, const char *box_path, bool is_directory, struct er
         if (fstat(fd, &st) < 0)
                 return err_sys(e, "cannot stat '%s' of the image", box_path);
         if (is_directory != S_ISDIR(st.st_mode))
-                return err_set(e, is_directory ? ENOTDIR : EISDIR, "'%s' of the image is %s", box_path,
-                               is_directory ? "not a directory" : "a directory");
+                return err_set(e, is_directory ? ENOTDIR : EISDIR, "'%s' of the image is %s",
+                               box_path, is_directory ? "not a directory" : "a directory");
         return 0;
 }
 

@@ -11,11 +11,11 @@
  * away.  Files that a kernel does not have are no error.
  */
 static const char *const proc_covered[] = {
-        "/proc/acpi",  "/proc/asound",        "/proc/interrupts", "/proc/kallsyms",
-        "/proc/kcore", "/proc/key-users",     "/proc/keys",       "/proc/kmsg",
-        "/proc/kpagecgroup", "/proc/kpagecount", "/proc/kpageflags",
-        "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi",
-        "/proc/timer_list", "/proc/timer_stats", "/proc/vmallocinfo",
+        "/proc/acpi",        "/proc/asound",     "/proc/interrupts", "/proc/kallsyms",
+        "/proc/kcore",       "/proc/key-users",  "/proc/keys",       "/proc/kmsg",
+        "/proc/kpagecgroup", "/proc/kpagecount", "/proc/kpageflags", "/proc/latency_stats",
+        "/proc/sched_debug", "/proc/scsi",       "/proc/timer_list", "/proc/timer_stats",
+        "/proc/vmallocinfo",
 };
 
 static const char *const proc_read_only[] = {
@@ -23,8 +23,8 @@ static const char *const proc_read_only[] = {
 };
 
 static const char *const sys_covered[] = {
-        "/sys/devices/virtual/powercap", "/sys/firmware", "/sys/fs/bpf", "/sys/kernel/debug",
-        "/sys/kernel/security", "/sys/kernel/tracing",
+        "/sys/devices/virtual/powercap", "/sys/firmware",       "/sys/fs/bpf", "/sys/kernel/debug",
+        "/sys/kernel/security",          "/sys/kernel/tracing",
 };
 
 static const char *const devices[] = { "null", "zero", "full", "random", "urandom", "tty" };
@@ -35,10 +35,8 @@ struct dev_link {
 };
 
 static const struct dev_link dev_links[] = {
-        { "/dev/fd", "/proc/self/fd" },
-        { "/dev/stdin", "/proc/self/fd/0" },
-        { "/dev/stdout", "/proc/self/fd/1" },
-        { "/dev/stderr", "/proc/self/fd/2" },
+        { "/dev/fd", "/proc/self/fd" },       { "/dev/stdin", "/proc/self/fd/0" },
+        { "/dev/stdout", "/proc/self/fd/1" }, { "/dev/stderr", "/proc/self/fd/2" },
         { "/dev/ptmx", "pts/ptmx" },
 };
 
@@ -111,7 +109,8 @@ static int add_dev_root(const struct plan *p, struct tree *t, struct err *e)
         if (p->root == PLAN_ROOT_HOST) {
                 entry = add(t, TREE_DIR, "/dev", 0, e);
         } else {
-                entry = add(t, TREE_TMPFS, "/dev", TREE_NO_SUID | TREE_NO_EXEC | TREE_IS_DIRECTORY, e);
+                entry = add(t, TREE_TMPFS, "/dev", TREE_NO_SUID | TREE_NO_EXEC | TREE_IS_DIRECTORY,
+                            e);
                 if (entry)
                         entry->size = 65536;
         }

@@ -22,10 +22,11 @@ enum {
         ACCESS_IOCTL_DEV = 1 << 15,
 };
 
-#define ACCESS_READ  (ACCESS_EXECUTE | ACCESS_READ_FILE | ACCESS_READ_DIR)
-#define ACCESS_FILE  (ACCESS_EXECUTE | ACCESS_READ_FILE | ACCESS_WRITE_FILE | ACCESS_TRUNCATE | \
-                     ACCESS_IOCTL_DEV)
-#define ACCESS_WRITE (0xffffu & ~(unsigned)(ACCESS_MAKE_CHAR | ACCESS_MAKE_BLOCK | ACCESS_IOCTL_DEV))
+#define ACCESS_READ (ACCESS_EXECUTE | ACCESS_READ_FILE | ACCESS_READ_DIR)
+#define ACCESS_FILE                                                                                \
+        (ACCESS_EXECUTE | ACCESS_READ_FILE | ACCESS_WRITE_FILE | ACCESS_TRUNCATE | ACCESS_IOCTL_DEV)
+#define ACCESS_WRITE                                                                               \
+        (0xffffu & ~(unsigned)(ACCESS_MAKE_CHAR | ACCESS_MAKE_BLOCK | ACCESS_IOCTL_DEV))
 
 #define SCOPE_ABSTRACT_UNIX 1
 #define SCOPE_SIGNAL        2

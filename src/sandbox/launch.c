@@ -31,7 +31,9 @@ static int fail_at(enum step step, struct err *e)
 
 static pid_t clone_stage(struct err *e)
 {
-        struct clone_args args = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
+        /* what the caller of kelp ignored is none of the sandbox's business: Linux 5.5 */
+        struct clone_args args = { .flags = CLONE_NEWUSER | CLONE_CLEAR_SIGHAND,
+                                   .exit_signal = SIGCHLD };
         pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 
         if (pid < 0)
@@ -128,7 +130,8 @@ unsigned launch_pty_streams(const struct plan *p)
 int launch_await_ready(const struct plan *p, struct run *r, struct err *e)
 {
         r->on_pty = launch_pty_streams(p);
-        if (sync_await(r->sock, SYNC_READY, NULL, &r->pty_master, r->on_pty ? 1 : 0, "pid 1", e) < 0)
+        if (sync_await(r->sock, SYNC_READY, NULL, &r->pty_master, r->on_pty ? 1 : 0, "pid 1", e) <
+            0)
                 return fail_at(STEP_ROOT, e);
         return 0;
 }

@@ -156,8 +156,7 @@ static int add_image_names(const struct plan *p, struct tree *t, struct err *e)
         char *name = hosts ? arena_print(&t->arena, e, "%s\n", p->net.host_name) : NULL;
 
         if (!name || !add_file(t, "/etc/resolv.conf", resolv, 0, e) ||
-            !add_file(t, "/etc/hosts", hosts, 0, e) ||
-            !add_file(t, "/etc/hostname", name, 0, e) ||
+            !add_file(t, "/etc/hosts", hosts, 0, e) || !add_file(t, "/etc/hostname", name, 0, e) ||
             !add_file(t, "/etc/passwd", image_passwd, TREE_IF_ABSENT, e) ||
             !add_file(t, "/etc/group", image_group, TREE_IF_ABSENT, e))
                 return -e->code;

@@ -50,7 +50,8 @@ int newmount_fs(const char *type, const struct newmount_option *options, size_t 
         for (size_t i = 0; i < n; i++) {
                 unsigned command = options[i].value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG;
 
-                if (syscall(SYS_fsconfig, context, command, options[i].key, options[i].value, 0) < 0)
+                if (syscall(SYS_fsconfig, context, command, options[i].key, options[i].value, 0) <
+                    0)
                         return context_error(context, e, "configure", type);
         }
         if (syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)

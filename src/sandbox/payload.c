@@ -4,8 +4,8 @@
 #include "fd.h"
 #include "filter.h"
 #include "io.h"
-#include "rlimits.h"
 #include "rights.h"
+#include "rlimits.h"
 #include "step.h"
 #include "sync.h"
 
@@ -14,6 +14,7 @@
 #include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -98,14 +99,30 @@ static const struct payload_step payload_steps[] = {
         { STEP_SECCOMP, enter_filter },
 };
 
+/* Pid 1 must be out of its own privileges, and its arguments gone, before foreign code can look. */
+static int await_init(int pipe, struct err *e)
+{
+        char go;
+        ssize_t n;
+
+        do {
+                n = read(pipe, &go, 1);
+        } while (n < 0 && errno == EINTR);
+        if (n != 1)
+                return err_set(e, EPIPE, "pid 1 ended before the payload was started");
+        return 0;
+}
+
 /* Never returns: what fails is told over the pipe, whose silent end means that exec worked. */
-static _Noreturn void payload_main(struct box *b, int report, const struct exec_image *image)
+static _Noreturn void payload_main(struct box *b, int pipe, const struct exec_image *image)
 {
         struct err e = { 0 };
         struct err unused = { 0 };
 
         for (size_t i = 0; i < sizeof(payload_steps) / sizeof(payload_steps[0]); i++) {
                 e.step = payload_steps[i].step;
+                if (e.step == STEP_SECCOMP && await_init(pipe, &e) < 0)
+                        break;
                 if (payload_steps[i].run(b, &e) < 0)
                         break;
         }
@@ -113,17 +130,17 @@ static _Noreturn void payload_main(struct box *b, int report, const struct exec_
                 e.step = STEP_EXEC;
                 exec_run(image, &e);
         }
-        io_write_all(report, &e, sizeof(e), "pipe", &unused);
+        io_write_all(pipe, &e, sizeof(e), "pipe", &unused);
         _exit(127);
 }
 
-static int await_exec(int report, struct err *e)
+static int await_exec(int pipe, struct err *e)
 {
         struct err failure = { 0 };
         ssize_t n;
 
         do {
-                n = read(report, &failure, sizeof(failure));
+                n = read(pipe, &failure, sizeof(failure));
         } while (n < 0 && errno == EINTR);
         if (n == 0)
                 return 0;
@@ -134,28 +151,39 @@ static int await_exec(int report, struct err *e)
         return -e->code;
 }
 
-/*
- * Pid 1 keeps its place in the conversation and the terminal, and the right to signal a payload
- * that runs as somebody else.  It is confined by the same filter from here on.
- */
-static int confine_init(struct box *b, struct err *e)
+static int compare_ints(const void *a, const void *b)
 {
-        int keep[2];
-        size_t n = 0;
-        uint64_t kill_other = b->identity.uid != b->plan->ids.base_uid ? UINT64_C(1) << CAP_KILL : 0;
+        int x = *(const int *)a;
+        int y = *(const int *)b;
 
-        keep[n++] = b->sock;
-        if (b->tty.on_pty && b->tty.slave >= 3)
+        return (x > y) - (x < y);
+}
+
+/*
+ * Pid 1 keeps its place in the conversation, the terminal, the pipe to the payload, and the right
+ * to signal a payload that runs as somebody else.  It is confined by the same filter from here on.
+ */
+static int confine_init(struct box *b, int pipe, struct err *e)
+{
+        int keep[3] = { b->sock, pipe };
+        size_t n = 2;
+        uint64_t kill_other =
+                b->identity.uid != b->plan->ids.base_uid ? UINT64_C(1) << CAP_KILL : 0;
+
+        if (b->tty.slave >= 3)
                 keep[n++] = b->tty.slave;
-        if (n == 2 && keep[0] > keep[1]) {
-                int swap = keep[0];
-
-                keep[0] = keep[1];
-                keep[1] = swap;
-        }
-        if (fd_close_others(keep, n, e) < 0 || rights_set(kill_other, e) < 0)
+        qsort(keep, n, sizeof(keep[0]), compare_ints);
+        if (fd_close_others(keep, n, e) < 0)
+                return -e->code;
+        proc_wipe_arguments();
+        if (rights_set(kill_other, e) < 0)
                 return -e->code;
         return filter_enter(b->launch->filter, e);
+}
+
+static int let_go(int pipe, struct err *e)
+{
+        return io_write_all(pipe, "", 1, "pipe", e);
 }
 
 pid_t payload_start(struct box *b, struct err *e)
@@ -167,21 +195,23 @@ pid_t payload_start(struct box *b, struct err *e)
         if (exec_prepare(b->plan, b->identity.home, &image, e) < 0 ||
             tty_set_owner(&b->tty, b->identity.uid, e) < 0)
                 return -e->code;
-        if (pipe2(ends, O_CLOEXEC) < 0)
-                return err_sys(e, "cannot make a pipe");
-        autofd from_payload = ends[0];
-        autofd to_init = ends[1];
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+                return err_sys(e, "cannot make a socket pair");
+        autofd pipe = ends[0];
+        autofd far = ends[1];
 
         pid_t pid = fork();
         if (pid < 0)
                 return err_sys(e, "cannot fork the payload");
-        if (pid == 0)
-                payload_main(b, to_init, &image);
-        fd_close(&to_init);
-        if (await_exec(from_payload, e) < 0)
+        if (pid == 0) {
+                fd_close(&pipe);
+                payload_main(b, far, &image);
+        }
+        fd_close(&far);
+        if (confine_init(b, pipe, e) < 0 || let_go(pipe, e) < 0 || await_exec(pipe, e) < 0)
                 return -e->code;
-        fd_close(&from_payload);
-        if (confine_init(b, e) < 0 || sync_send(b->sock, SYNC_STARTED, pid, NULL, 0, e) < 0)
+        fd_close(&pipe);
+        if (sync_send(b->sock, SYNC_STARTED, pid, NULL, 0, e) < 0)
                 return -e->code;
         return pid;
 }

@@ -25,8 +25,8 @@ static bool has_pin(const struct tree *t, const char *box_path)
 {
         const struct tree_entry *entry = place_find(t, box_path);
 
-        return entry && (entry->kind == TREE_PIN || entry->kind == TREE_EMPTY ||
-                         entry->kind == TREE_BIND);
+        return entry &&
+               (entry->kind == TREE_PIN || entry->kind == TREE_EMPTY || entry->kind == TREE_BIND);
 }
 
 static int pin(struct tree *t, const char *box_path, unsigned flags, const char *origin,
@@ -104,8 +104,8 @@ static int protect_name(struct tree *t, const struct area *area, const char *nam
 
                 if (!box_path)
                         return -e->code;
-                autofd fd = resolve_in_root(area->fd, part, O_PATH | O_NOFOLLOW,
-                                            RESOLVE_NO_SYMLINKS);
+                autofd fd =
+                        resolve_in_root(area->fd, part, O_PATH | O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
                 if (fd == -ENOENT || fd == -ENOTDIR) {
                         fd = -1;
                         return add_watch(t, area, name, e);
@@ -180,8 +180,8 @@ int protect_add(const struct plan *p, struct tree *t, struct err *e)
                                      .host_path = entry->source,
                                      .box_path = entry->box_path };
 
-                if (entry->kind != TREE_BIND || entry->fd < 0 ||
-                    (entry->flags & TREE_READ_ONLY) || !(entry->flags & TREE_IS_DIRECTORY))
+                if (entry->kind != TREE_BIND || entry->fd < 0 || (entry->flags & TREE_READ_ONLY) ||
+                    !(entry->flags & TREE_IS_DIRECTORY))
                         continue;
                 if (protect_area(p, t, &area, e) < 0)
                         return -e->code;

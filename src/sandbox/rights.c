@@ -11,8 +11,8 @@
 
 /* KEEP_CAPS is locked off, the others on: no later change of uid or exec brings anything back. */
 #define LOCKED_BITS                                                                                \
-        (SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |                            \
-         SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |    \
+        (SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |                           \
+         SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |   \
          SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
 
 int rights_drop_bounding(const struct plan_confine *c, struct err *e)

@@ -68,8 +68,9 @@ static int judge_kind(const struct rule *rule, struct err *e)
         if (S_ISDIR(mode) || S_ISREG(mode))
                 return judge_file_system(rule, e);
         err_set(e, EINVAL, "cannot share '%s': it is neither a directory nor a regular file", path);
-        return err_hint(e, S_ISSOCK(mode) ? "share a socket with --socket %s"
-                                          : "share a device with --device %s",
+        return err_hint(e,
+                        S_ISSOCK(mode) ? "share a socket with --socket %s"
+                                       : "share a device with --device %s",
                         path);
 }
 
@@ -89,7 +90,8 @@ static int resolve_rule(const struct plan *p, struct rules *r, struct rule *rule
         }
         if (judge_kind(rule, e) < 0)
                 return err_prefix(e, "%s", asked->origin);
-        if (str_eq(asked->host_path, asked->box_path) && !str_eq(rule->source.path, asked->box_path)) {
+        if (str_eq(asked->host_path, asked->box_path) &&
+            !str_eq(rule->source.path, asked->box_path)) {
                 rule->link_path = asked->box_path;
                 rule->box_path = rule->source.path;
         }

@@ -14,14 +14,16 @@ struct run {
         unsigned on_pty;   /* bit n: standard stream n of the payload is that terminal */
         int netns;         /* of the sandbox, for the network helper; -1: not needed */
         int userns;
-        int api_dir;       /* a directory of a tmpfs that nobody else sees; -1: not needed */
+        int api_dir; /* a directory of a tmpfs that nobody else sees; -1: not needed */
         struct child slirp;
-        int slirp_exit;    /* slirp4netns ends when this is closed; -1: none */
+        int slirp_exit; /* slirp4netns ends when this is closed; -1: none */
 };
 
 #define RUN_NONE                                                                                   \
-        { .sock = -1, .init = CHILD_NONE, .pty_master = -1, .netns = -1, .userns = -1,             \
-          .api_dir = -1, .slirp = CHILD_NONE, .slirp_exit = -1 }
+        {                                                                                          \
+                .sock = -1, .init = CHILD_NONE, .pty_master = -1, .netns = -1, .userns = -1,       \
+                .api_dir = -1, .slirp = CHILD_NONE, .slirp_exit = -1                               \
+        }
 
 /* Ends whatever is still there: kills pid 1 (and so the sandbox) and the network helper. */
 void run_done(struct run *r);

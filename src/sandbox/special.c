@@ -14,9 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_TABLE   (16u << 20)
-#define MAX_LOOKED  1000000u
-#define MAX_DEPTH   256
+#define MAX_TABLE  (16u << 20)
+#define MAX_LOOKED 1000000u
+#define MAX_DEPTH  256
 
 static int cover(struct tree *t, const char *box_path, const char *origin, struct err *e)
 {
@@ -165,8 +165,10 @@ static int walk_dir(struct walk *w, int dirfd, size_t len, int depth, struct err
                 if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
                         continue;
                 if (++w->looked > MAX_LOOKED) {
-                        err_set(e, E2BIG, "cannot look for sockets and fifos in '%s': it has more "
-                                "than %u entries", w->box_path, MAX_LOOKED);
+                        err_set(e, E2BIG,
+                                "cannot look for sockets and fifos in '%s': it has more "
+                                "than %u entries",
+                                w->box_path, MAX_LOOKED);
                         return err_hint(e, "share a directory further down");
                 }
                 if (walk_entry(w, dirfd, entry, len, depth, e) < 0)

@@ -33,7 +33,7 @@ static int make_namespaces(const struct plan *p, struct err *e)
                 flags |= CLONE_NEWNET;
         if (unshare(flags) < 0)
                 return err_sys(e, "cannot create the mount, pid, network, ipc, uts and cgroup "
-                               "namespaces");
+                                  "namespaces");
         return 0;
 }
 
@@ -76,8 +76,6 @@ _Noreturn void stage_main(const struct launch *l, int sock, int far, int launche
         struct err e = { 0 };
 
         fd_close(&far);
-        /* what the caller of kelp ignored or blocked is none of the sandbox's business */
-        proc_reset_signals();
         if (stage_run(l, sock, launcher_pidfd, &e) < 0) {
                 sync_send_failed(sock, &e);
                 _exit(1);

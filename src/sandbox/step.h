@@ -9,13 +9,13 @@
 enum step {
         STEP_NONE,
         /* in the launcher, on the host */
-        STEP_SOURCES,     /* every source opened and judged once */
-        STEP_USERNS,      /* clone3(CLONE_NEWUSER) */
-        STEP_ID_MAPS,     /* written from outside, read back */
-        STEP_NETWORK,     /* slirp4netns started and ready */
+        STEP_SOURCES, /* every source opened and judged once */
+        STEP_USERNS,  /* clone3(CLONE_NEWUSER) */
+        STEP_ID_MAPS, /* written from outside, read back */
+        STEP_NETWORK, /* slirp4netns started and ready */
         /* in the stage */
-        STEP_NAMESPACES,  /* all the others */
-        STEP_CLONE_INIT,  /* pid 1, by CLONE_PARENT */
+        STEP_NAMESPACES, /* all the others */
+        STEP_CLONE_INIT, /* pid 1, by CLONE_PARENT */
         /* in pid 1 */
         STEP_BIND_LIFE,   /* dies with the launcher */
         STEP_PROPAGATION, /* all mounts private */
@@ -29,8 +29,8 @@ enum step {
         STEP_AUDIT,       /* what was built against what was asked */
         STEP_BOUNDING,    /* bounding set, securebits, no_new_privs */
         STEP_LANDLOCK,
-        STEP_GO,          /* the launcher's word that the network is up */
-        STEP_START,       /* fork of the payload */
+        STEP_GO,    /* the launcher's word that the network is up */
+        STEP_START, /* fork of the payload */
         /* in the payload */
         STEP_LIMITS,
         STEP_CREDENTIALS, /* ids, groups, capability sets */

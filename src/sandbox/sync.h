@@ -47,7 +47,7 @@ enum sync_type {
 
 struct sync_msg {
         uint32_t type;
-        int32_t value; /* a pid, a signal or a wait status */
+        int32_t value;  /* a pid, a signal or a wait status */
         struct err err; /* of FAILED */
 };
 

@@ -80,8 +80,9 @@ static size_t print_map(char *text, size_t size, const struct id_map *map)
         size_t used = 0;
 
         for (size_t i = 0; i < map->n && used < size; i++)
-                used += (size_t)snprintf(text + used, size - used, "%u %u %u\n", map->ranges[i].inner,
-                                         map->ranges[i].outer, map->ranges[i].count);
+                used += (size_t)snprintf(text + used, size - used, "%u %u %u\n",
+                                         map->ranges[i].inner, map->ranges[i].outer,
+                                         map->ranges[i].count);
         return used;
 }
 
@@ -159,11 +160,9 @@ static int start_helper(const char *path, pid_t pid, const struct id_map *map,
                         struct child *ret_child, struct err *e)
 {
         struct helper_args args;
-        struct proc_spec spec = { .path = path,
-                                  .argv = args.argv,
-                                  .stdin_fd = -1,
-                                  .stdout_fd = -1,
-                                  .stderr_fd = -1 };
+        struct proc_spec spec = {
+                .path = path, .argv = args.argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1
+        };
 
         fill_args(&args, path, pid, map);
         return proc_start(&spec, ret_child, e);
@@ -181,7 +180,7 @@ static int end_helper(struct child *child, const char *path, struct err *e)
                 WIFSIGNALED(status) ? "signal" : "status",
                 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
         return err_hint(e, "kelp doctor tells what is wrong with subordinate ids; --userns single "
-                        "needs none");
+                           "needs none");
 }
 
 /* Each takes about 3 ms: side by side. */
