@@ -55,7 +55,6 @@ static void check_calls(struct report *r, const struct facts *f)
                 { "ustat", SYS_ustat, PROVABLE, { 0, ADDR(buf) } },
                 { "sysfs", SYS_sysfs, UNPROVABLE, { 3 } },
                 { "open_by_handle_at", SYS_open_by_handle_at, UNPROVABLE, { AT_FDCWD, 0, 0 } },
-                { "name_to_handle_at", SYS_name_to_handle_at, PROVABLE, { -1, 0, 0, 0, 0 } },
                 { "lookup_dcookie", SYS_lookup_dcookie, UNPROVABLE, { 0, 0, 0 } },
                 { "remap_file_pages", SYS_remap_file_pages, PROVABLE, { 0, 0, 0, 0, 0 } },
                 { "vhangup", SYS_vhangup, UNPROVABLE, { 0 } },

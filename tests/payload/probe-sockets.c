@@ -69,23 +69,26 @@ static void check_families(struct report *r, const struct facts *f)
         }
 }
 
+/* A filter may answer as a kernel that has no such protocol; what is always there proves it. */
+static void check_netlink_protocol(struct report *r, int protocol, long high)
+{
+        struct call c = {
+                "socket", SYS_socket, PROVABLE, { AF_NETLINK, SOCK_RAW, protocol | high }
+        };
+        struct outcome o = attempt_call(&c);
+        bool is_always_there = protocol == NETLINK_KOBJECT_UEVENT || protocol == NETLINK_GENERIC;
+
+        report_item(r, !is_unreachable(&o) && o.err != EPROTONOSUPPORT,
+                    is_always_there ? PROVABLE : UNPROVABLE, "netlink protocol %s%d (%s)",
+                    high ? "1<<32|" : "", protocol, outcome_text(&o));
+}
+
 static void check_netlink(struct report *r, const struct facts *f)
 {
-        const long high = 1L << 32;
         (void)f;
-
         for (int protocol = 1; protocol < N_NL_PROTOCOL; protocol++) {
-                struct call c = {
-                        "socket", SYS_socket, PROVABLE, { AF_NETLINK, SOCK_RAW, protocol }
-                };
-                struct outcome o = attempt_call(&c);
-
-                report_item(r, !is_unreachable(&o), PROVABLE, "netlink protocol %d (%s)", protocol,
-                            outcome_text(&o));
-                c.args[2] |= high;
-                o = attempt_call(&c);
-                report_item(r, !is_unreachable(&o), PROVABLE, "netlink protocol 1<<32|%d (%s)",
-                            protocol, outcome_text(&o));
+                check_netlink_protocol(r, protocol, 0);
+                check_netlink_protocol(r, protocol, 1L << 32);
         }
 }
 
