@@ -118,14 +118,21 @@ static _Noreturn void payload_main(struct box *b, int pipe, const struct exec_im
 {
         struct err e = { 0 };
         struct err unused = { 0 };
+        bool is_free = false;
 
         for (size_t i = 0; i < sizeof(payload_steps) / sizeof(payload_steps[0]); i++) {
                 e.step = payload_steps[i].step;
-                if (e.step == STEP_SECCOMP && await_init(pipe, &e) < 0)
-                        break;
+                if (e.step == STEP_SECCOMP) {
+                        is_free = true;
+                        if (await_init(pipe, &e) < 0)
+                                break;
+                }
                 if (payload_steps[i].run(b, &e) < 0)
                         break;
         }
+        /* a word that was never read would be an error of its own at the other end */
+        if (!is_free)
+                await_init(pipe, &unused);
         if (e.code == 0) {
                 e.step = STEP_EXEC;
                 exec_run(image, &e);
