@@ -3,17 +3,17 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "why: command", or as much of it as one error can hold. */
+/* "why; fix: command", or as much of it as one error can hold. */
 static void set_hint(struct err *e, const struct host_cause *cause)
 {
         size_t room = sizeof(e->text) - (size_t)err_message_len(e) - 2;
         int first = (int)strcspn(cause->fix, "\n");
         size_t why = strlen(cause->why);
 
-        if (first == 0 || why + 2 + (size_t)first > room)
+        if (first == 0 || why + 7 + (size_t)first > room)
                 err_hint(e, "%s; 'kelp doctor' says what to do", cause->why);
         else
-                err_hint(e, "%s: %.*s", cause->why, first, cause->fix);
+                err_hint(e, "%s; fix: %.*s", cause->why, first, cause->fix);
 }
 
 void host_hint(struct err *e, enum host_topic topic)

@@ -1,6 +1,7 @@
 #include "mounts.h"
 
 #include "mem.h"
+#include "path.h"
 #include "str.h"
 
 #include <stdlib.h>
@@ -80,6 +81,18 @@ bool host_is_root_a_mount(const struct host_view *v)
                 return true;
         while (host_next_mount(&at, &mount)) {
                 if (str_eq(mount.point, "/"))
+                        return true;
+        }
+        return false;
+}
+
+bool host_has_mounts_below(const struct host_view *v, const char *path)
+{
+        autofree char *text = host_read_mounts(v);
+        struct host_mount mount;
+
+        for (char *at = text; host_next_mount(&at, &mount);) {
+                if (!str_eq(mount.point, path) && path_is_in(mount.point, path))
                         return true;
         }
         return false;

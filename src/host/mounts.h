@@ -25,6 +25,9 @@ char *host_read_mounts(const struct host_view *v);
 /* Whether "/" is a mount point: inside a chroot it is not. */
 bool host_is_root_a_mount(const struct host_view *v);
 
+/* Whether something is mounted below the directory `path`. */
+bool host_has_mounts_below(const struct host_view *v, const char *path);
+
 /* Whether "ro" is one of the options "rw,nosuid,...". */
 bool host_has_option(const char *options, const char *option);
 

@@ -1,5 +1,6 @@
 #include "attempt.h"
 #include "cause.h"
+#include "mounts.h"
 #include "probes.h"
 #include "str.h"
 
@@ -162,7 +163,14 @@ static void probe_store(const struct host_view *v, struct host_fact *ret)
                 return;
         memcpy(lower, v->store, sizeof(lower));
         nearest_existing(lower);
-        if (host_attempt(v, &attempt, NULL, &e) == 0)
+        if (access(lower, W_OK) < 0) {
+                host_fact_set(ret, HOST_WEAKER, "images cannot be kept in '%s'", v->store);
+                host_cause_why(&ret->cause, "you cannot write to '%s'", lower);
+                host_cause_fix(&ret->cause, "name another place: export XDG_DATA_HOME=DIRECTORY");
+                return;
+        }
+        /* one that has mounts in it cannot be a layer; the store that will be made there can */
+        if (host_has_mounts_below(v, lower) || host_attempt(v, &attempt, NULL, &e) == 0)
                 return;
         host_fact_set(ret, HOST_MISSING, "%.*s", err_message_len(&e), e.text);
         explain(v, e.code, &ret->cause);

@@ -80,6 +80,9 @@ bool host_cause_userns(const struct host_view *v, int code, struct host_cause *r
 
 bool host_cause_id_map(const struct host_view *v, int code, struct host_cause *ret)
 {
+        /* a write to a map gives none of these: they come from newuidmap, or from starting it */
+        if (code == EIO || code == ETIMEDOUT || (code == ENOENT && host_exists(v, "proc/self")))
+                return host_cause_newidmap(v, ret);
         if (code == ENOENT) {
                 host_cause_why(ret, "no /proc is mounted here, and maps are written through it");
                 host_cause_fix(ret, "%smount -t proc proc /proc", host_sudo(v));
