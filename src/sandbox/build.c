@@ -243,11 +243,13 @@ static int mount_file(const struct build *b, const struct tree_entry *entry, int
         if (write_new_file(b->stage, NEW_FILE, entry, e) < 0)
                 return -e->code;
         autofd mount = newmount_clone(b->stage, NEW_FILE, 0, e);
-        if (mount < 0 || newmount_set(mount, "", entry->flags, e) < 0)
+        if (mount < 0 || newmount_set(mount, "", entry->flags, e) < 0 ||
+            newmount_attach(mount, place, "", e) < 0)
                 return -e->code;
+        /* after it was attached: what has no name cannot be */
         if (unlinkat(b->stage, NEW_FILE, 0) < 0)
                 return err_sys(e, "cannot remove a temporary file of the new root");
-        return newmount_attach(mount, place, "", e);
+        return 0;
 }
 
 /*

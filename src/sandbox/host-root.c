@@ -73,6 +73,17 @@ static int add_directory(const struct plan *p, struct tree *t, const char *path,
         return 0;
 }
 
+/* Some file systems leave it to stat(2). */
+static unsigned char type_of(int dir, const struct dirent *entry)
+{
+        struct stat st;
+
+        if (entry->d_type != DT_UNKNOWN ||
+            fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return entry->d_type;
+        return IFTODT(st.st_mode);
+}
+
 static int add_top_level(const struct plan *p, struct tree *t, struct err *e)
 {
         autofd root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -86,15 +97,16 @@ static int add_top_level(const struct plan *p, struct tree *t, struct err *e)
                 return err_sys(e, "cannot list '/'");
         while (errno = 0, (entry = readdir(dir))) {
                 const char *name = entry->d_name;
+                unsigned char type = type_of(root, entry);
 
                 if (str_eq(name, ".") || str_eq(name, "..") || is_left_out(name) ||
-                    (entry->d_type != DT_DIR && entry->d_type != DT_LNK))
+                    (type != DT_DIR && type != DT_LNK))
                         continue;
                 const char *path = arena_print(&t->arena, e, "/%s", name);
                 if (!path)
                         return -e->code;
-                int r = entry->d_type == DT_LNK ? add_symlink(t, root, name, path, e)
-                                                : add_directory(p, t, path, e);
+                int r = type == DT_LNK ? add_symlink(t, root, name, path, e)
+                                       : add_directory(p, t, path, e);
                 if (r < 0)
                         return -e->code;
         }
@@ -144,9 +156,28 @@ static int cover_all(const struct plan *p, struct tree *t, struct err *e)
                 if (cover_real_path(t, rule->box_path, rule->origin, NULL, e) < 0)
                         return -e->code;
         }
-        if (!p->files.home)
+        return 0;
+}
+
+/* The home is there and empty, wherever it is: many programs fail without one. */
+static int add_home(const struct plan *p, struct tree *t, struct err *e)
+{
+        const char *home = p->files.home;
+        struct tree_entry *entry;
+
+        if (!home)
                 return 0;
-        return cover_real_path(t, p->files.home, "home", &p->ids.outer_uid, e);
+        if (cover_real_path(t, home, "home", &p->ids.outer_uid, e) < 0)
+                return -e->code;
+        if (place_find(t, home) || !place_is_ours(t, home))
+                return 0;
+        if (place_make_parents(t, home, "home", e) < 0)
+                return -e->code;
+        entry = tree_add(t, TREE_DIR, home, "home", e);
+        if (!entry)
+                return -e->code;
+        entry->mode = 0755;
+        return 0;
 }
 
 int host_root_add(const struct plan *p, struct tree *t, struct err *e)
@@ -159,5 +190,7 @@ int host_root_add(const struct plan *p, struct tree *t, struct err *e)
         root->mode = 0755;
         if (add_top_level(p, t, e) < 0)
                 return -e->code;
-        return cover_all(p, t, e);
+        if (cover_all(p, t, e) < 0)
+                return -e->code;
+        return add_home(p, t, e);
 }

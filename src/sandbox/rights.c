@@ -9,11 +9,13 @@
 
 #define BIT(cap) (UINT64_C(1) << (cap))
 
+/* Whatever is kept: nothing is handed on to programs that were not given it. */
+#define AMBIENT_BITS (SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
+
 /* KEEP_CAPS is locked off, the others on: no later change of uid or exec brings anything back. */
 #define LOCKED_BITS                                                                                \
         (SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |                           \
-         SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |   \
-         SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
+         SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED | AMBIENT_BITS)
 
 int rights_drop_bounding(const struct plan_confine *c, struct err *e)
 {
@@ -23,7 +25,7 @@ int rights_drop_bounding(const struct plan_confine *c, struct err *e)
                 if (!(c->keep_caps & BIT(cap)) && cap_drop_bound(cap) < 0)
                         return err_sys(e, "cannot take capability %d off the bounding set", cap);
         }
-        if (c->keep_caps == 0 && cap_set_secbits(LOCKED_BITS) < 0)
+        if (cap_set_secbits(c->keep_caps == 0 ? LOCKED_BITS : AMBIENT_BITS) < 0)
                 return err_sys(e, "cannot lock the securebits");
         return 0;
 }
