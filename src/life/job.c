@@ -52,6 +52,18 @@ static int take(struct supervisor *s, struct err *e)
         return 0;
 }
 
+int job_follow_modes(struct supervisor *s, struct err *e)
+{
+        struct termios modes;
+
+        if (!s->term.keeps_post || !s->term.is_raw || tcgetattr(s->run->pty_master, &modes) < 0)
+                return 0;
+        if (terminal_set_post(&s->term, (modes.c_oflag & OPOST) != 0, e) < 0)
+                return -e->code;
+        s->relay->undoes_crs = terminal_adds_returns(s->relay->output);
+        return 0;
+}
+
 static void release(struct supervisor *s)
 {
         terminal_release(&s->term);
@@ -88,8 +100,10 @@ int job_start(struct supervisor *s, struct err *e)
                 return 0;
         terminal_copy_size(&s->term, s->run->pty_master);
         s->relay->undoes_crs = terminal_adds_returns(s->relay->output);
-        if (!tty_is_interactive(s->plan, s->run->on_pty))
+        if (!tty_is_interactive(s->plan, s->run->on_pty)) {
+                s->term.keeps_post = true;
                 return 0;
+        }
         if (!terminal_is_foreground(&s->term)) {
                 /* pid 1 had the same look, a moment ago */
                 send_resume(s, false);

@@ -111,7 +111,8 @@ static void copy_input(struct supervisor *s)
 {
         if (relay_input(s->relay) != RELAY_INPUT_LOST)
                 return;
-        if (terminal_is_foreground(&s->term))
+        /* else only the foreground is */
+        if (terminal_is_lost(&s->term))
                 supervisor_hang_up(s);
         else
                 terminal_forget(&s->term);
@@ -283,8 +284,11 @@ static int turn(struct supervisor *s, struct err *e)
         fill(s, fds);
         if (poll(fds, WATCH_COUNT, -1) < 0)
                 return errno == EINTR ? 0 : err_sys(e, "cannot poll");
-        if (fds[WATCH_MASTER].revents & (POLLIN | POLLHUP | POLLERR) || fds[WATCH_OUTPUT].revents)
+        if (fds[WATCH_MASTER].revents & (POLLIN | POLLHUP | POLLERR) || fds[WATCH_OUTPUT].revents) {
+                if (job_follow_modes(s, e) < 0)
+                        return -e->code;
                 copy_output(s);
+        }
         if (fds[WATCH_SOCK].revents && on_message(s, e) < 0)
                 return -e->code;
         if (fds[WATCH_INIT].revents && on_init_end(s, e) < 0)

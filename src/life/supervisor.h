@@ -42,4 +42,7 @@ int job_start(struct supervisor *s, struct err *e);
 int job_stopped(struct supervisor *s, int number, struct err *e);
 int job_continued(struct supervisor *s, struct err *e);
 
+/* Before output is copied: the payload may have changed to drawing a screen, or back. */
+int job_follow_modes(struct supervisor *s, struct err *e);
+
 #endif

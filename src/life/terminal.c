@@ -67,19 +67,27 @@ int terminal_open(struct terminal *t, unsigned on_pty, struct err *e)
         return choose(t, stream, &controlling, e);
 }
 
+bool terminal_is_lost(const struct terminal *t)
+{
+        struct termios modes;
+
+        return tcgetattr(t->fd, &modes) < 0;
+}
+
 bool terminal_is_foreground(const struct terminal *t)
 {
         return !t->is_controlling || tcgetpgrp(t->fd) == getpgrp();
 }
 
 /* termios(3), cfmakeraw(), but for the character size and parity, which are the line's own. */
-static struct termios make_raw(const struct termios *from)
+static struct termios make_raw(const struct termios *from, bool keeps_post)
 {
         struct termios raw = *from;
 
         raw.c_iflag &= ~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL |
                                    IXON | IXOFF | IXANY | IUCLC | INPCK);
-        raw.c_oflag &= ~(tcflag_t)OPOST;
+        if (!keeps_post)
+                raw.c_oflag &= ~(tcflag_t)OPOST;
         raw.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | ISIG | IEXTEN);
         raw.c_cc[VMIN] = 1;
         raw.c_cc[VTIME] = 0;
@@ -121,12 +129,26 @@ int terminal_take(struct terminal *t, struct err *e)
         if (is_raw_now(t, &now))
                 return 0;
         t->saved = now;
-        t->raw = make_raw(&now);
+        t->raw = make_raw(&now, t->keeps_post);
         /* before the change: a kill between the two finds modes that need no restoring */
         guard_set(&t->guard, &t->raw, &t->saved);
         if (set_modes(t->fd, &t->raw) < 0)
                 return err_sys(e, "cannot set the modes of the terminal");
         t->is_raw = true;
+        return 0;
+}
+
+int terminal_set_post(struct terminal *t, bool is_on, struct err *e)
+{
+        struct termios next = t->raw;
+
+        next.c_oflag = is_on ? t->saved.c_oflag : t->saved.c_oflag & ~(tcflag_t)OPOST;
+        if (!t->is_raw || next.c_oflag == t->raw.c_oflag)
+                return 0;
+        t->raw = next;
+        guard_set(&t->guard, &t->raw, &t->saved);
+        if (set_modes(t->fd, &t->raw) < 0)
+                return err_sys(e, "cannot set the modes of the terminal");
         return 0;
 }
 

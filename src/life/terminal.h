@@ -20,6 +20,7 @@ struct terminal {
         bool is_controlling; /* job control applies to fd */
         bool has_jobs;       /* there is a controlling terminal, whatever the streams are */
         bool is_raw;         /* ours for now */
+        bool keeps_post;     /* raw mode leaves newlines alone: see terminal_set_post() */
         struct termios raw;
         struct termios saved;
         struct guard guard;
@@ -33,6 +34,9 @@ struct terminal {
 /* Finds the terminal behind the standard streams, if the payload has any of them on a pty. */
 int terminal_open(struct terminal *t, unsigned on_pty, struct err *e);
 
+/* Whether it was hung up: the window was closed, the line was lost. */
+bool terminal_is_lost(const struct terminal *t);
+
 /* Whether the user's shell has us in the foreground (or there is no job control). */
 bool terminal_is_foreground(const struct terminal *t);
 
@@ -41,6 +45,12 @@ bool terminal_is_foreground(const struct terminal *t);
  * it meanwhile, the kernel stops us here as it does any program (SIGTTOU).
  */
 int terminal_take(struct terminal *t, struct err *e);
+
+/*
+ * Whether the terminal does its output processing while it is raw.  Where others of a pipeline
+ * write to it, too (`kelp -- sh | cat`), it must, but not while the payload draws a screen.
+ */
+int terminal_set_post(struct terminal *t, bool is_on, struct err *e);
 
 /* The user's modes again, unless somebody else has changed them; nothing when not taken. */
 void terminal_release(struct terminal *t);

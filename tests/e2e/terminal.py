@@ -1,0 +1,776 @@
+#!/usr/bin/env python3
+"""A user at a terminal: drives an interactive shell on a pty and runs kelp from it.
+
+    terminal.py CASE        runs one case; exit status 0 when all it expects was seen
+    terminal.py --list      the names of all cases
+
+The master side of a pty answers for the slave: its modes, size and foreground process group are
+those that the shell and kelp see.
+"""
+
+import errno
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+
+KELP = os.environ["KELP"]
+PATIENCE = 20.0
+PROMPT = r"outer> $"
+CTRL_C, CTRL_D, CTRL_Z, CTRL_BACKSLASH = "\x03", "\x04", "\x1a", "\x1c"
+CASES = {}
+
+
+class Failure(Exception):
+    pass
+
+
+def case(function):
+    CASES[function.__name__.replace("_", "-")] = function
+    return function
+
+
+class Terminal:
+    """One terminal with a shell in it.  Without line editing the shell leaves the modes alone."""
+
+    def __init__(self, shell=None, rows=30, cols=100):
+        shell = shell or ["bash", "--norc", "--noprofile", "--noediting", "-i"]
+        environment = dict(os.environ, PS1="outer> ", TERM="xterm", K=KELP)
+        self.text = ""
+        self.seen = 0
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            for number in range(1, 32):
+                if number not in (signal.SIGKILL, signal.SIGSTOP):
+                    signal.signal(number, signal.SIG_DFL)
+            os.execvpe(shell[0], shell, environment)
+        self.resize(rows, cols)
+        self.expect(PROMPT)
+        self.modes = self.get_modes()
+
+    def get_modes(self):
+        return termios.tcgetattr(self.fd)
+
+    def resize(self, rows, cols):
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+
+    def foreground(self):
+        return os.tcgetpgrp(self.fd)
+
+    def read(self, timeout):
+        if not select.select([self.fd], [], [], timeout)[0]:
+            return False
+        try:
+            data = os.read(self.fd, 65536)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            data = b""
+        self.text += data.decode("utf-8", "replace")
+        return bool(data)
+
+    def expect(self, pattern, timeout=PATIENCE):
+        """Waits until `pattern` shows after what was seen before; returns the match."""
+        deadline = time.monotonic() + timeout
+        while True:
+            match = re.search(pattern, self.text[self.seen :])
+            if match:
+                self.seen += match.end()
+                return match
+            left = deadline - time.monotonic()
+            if left <= 0 or not self.read(left) and left > 0 and not self.is_open():
+                raise Failure(f"did not see {pattern!r}")
+
+    def is_open(self):
+        return os.waitpid(self.pid, os.WNOHANG) == (0, 0)
+
+    def expect_not(self, pattern, seconds):
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self.read(left)
+        match = re.search(pattern, self.text[self.seen :])
+        if match:
+            raise Failure(f"saw {match.group()!r}")
+
+    def send(self, text):
+        os.write(self.fd, text.encode())
+
+    def line(self, text):
+        self.send(text + "\n")
+
+    def status(self, timeout=PATIENCE):
+        """The exit status of the last command, asked at the prompt."""
+        self.expect(PROMPT, timeout)
+        self.line("echo status=$?.")
+        status = int(self.expect(r"status=(\d+)\.").group(1))
+        self.expect(PROMPT)
+        return status
+
+    def check_status(self, *wanted):
+        status = self.status()
+        check(status in wanted, f"status {status}, not {wanted}")
+
+    def check_sane(self):
+        """The modes are those from before the run."""
+        wait_until(lambda: self.get_modes() == self.modes, "the modes of the terminal were changed")
+
+    def wait_stopped(self):
+        wait_until(
+            lambda: any(stat.startswith("T") for _, name, stat in children(self.pid) if name == "kelp"),
+            "kelp is not stopped",
+        )
+
+    def wait_raw(self):
+        wait_until(lambda: not self.get_modes()[3] & termios.ICANON, "the terminal is not raw")
+
+
+def check(condition, text):
+    if not condition:
+        raise Failure(text)
+
+
+def wait_until(condition, text, timeout=PATIENCE):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise Failure(text)
+        time.sleep(0.01)
+
+
+def children(pid):
+    out = subprocess.run(
+        ["ps", "-o", "pid=,comm=,stat=", "--ppid", str(pid)], capture_output=True, text=True
+    ).stdout
+    return [(int(line.split()[0]), line.split()[1], line.split()[2]) for line in out.splitlines()]
+
+
+def is_running(pid):
+    """A zombie, which waits for a slow parent, is not."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def wait_gone(*pids):
+    wait_until(lambda: not any(map(is_running, pids)), "a process is left")
+
+
+def launcher_of(terminal):
+    """The kelp that runs in the terminal's shell."""
+
+    def find():
+        return [pid for pid, name, _ in children(terminal.pid) if name == "kelp"]
+
+    wait_until(find, "kelp does not run")
+    return find()[0]
+
+
+def init_of(launcher):
+    def find():
+        return [pid for pid, name, stat in children(launcher) if name != "kelp-guard"]
+
+    wait_until(find, "kelp has no pid 1")
+    return find()[0]
+
+
+def payload_of(launcher):
+    init = init_of(launcher)
+    wait_until(lambda: children(init), "pid 1 has no payload")
+    return children(init)[0][0]
+
+
+# What the payload sees
+
+
+@case
+def own_pty():
+    t = Terminal()
+    t.line("$K -- tty")
+    t.expect(r"\n/dev/pts/0\r\n")
+    t.check_status(0)
+    t.line("$K -- sh -c 'ps -o tty= -p $$; readlink /proc/self/fd/0 /proc/self/fd/2'")
+    t.expect(r"pts/0\s+/dev/pts/0\s+/dev/pts/0")
+    t.check_status(0)
+    t.check_sane()
+
+
+@case
+def no_host_terminal():
+    """No descriptor of the payload or of pid 1 is the user's terminal."""
+    t = Terminal()
+    t.line("stat -Lc 'outer=%r.' /dev/stdin; $K -- sh -c 'stat -Lc inner=%r:%d. /proc/self/fd/[0-9]* 2>/dev/null; true'")
+    outer = t.expect(r"outer=(\d+)\.").group(1)
+    t.check_status(0)
+    inner = re.findall(r"inner=(\d+):(\d+)\.", t.text)
+    check(len(inner) >= 3, f"only {len(inner)} descriptors")
+    check(os.path.exists("/dev/pts/0") or outer, "no terminal outside")
+    # the numbers of two devpts may be equal; their devices are not
+    host_dev = os.stat("/dev/pts").st_dev
+    check(all(int(dev) != host_dev for _, dev in inner), "a terminal of the host is inside")
+    t.check_sane()
+
+
+@case
+def settings_are_copied():
+    t = Terminal(rows=33, cols=111)
+    t.line("stty intr ^G erase ^H -ixon; stty size; $K -- stty -a; stty sane")
+    t.expect(r"33 111\r\n")
+    t.expect(r"rows 33; columns 111;")
+    t.expect(r"intr = \^G;")
+    t.expect(r"erase = \^H;")
+    t.expect(r" -ixon")
+    t.check_status(0)
+
+
+@case
+def inner_modes_stay_inside():
+    t = Terminal()
+    t.line("$K -- sh -c 'stty raw -echo -isig intr ^X; stty rows 5'")
+    t.check_status(0)
+    t.check_sane()
+    t.line("stty size")
+    t.expect(r"\n30 100\r\n")
+
+
+@case
+def resize():
+    t = Terminal()
+    t.line("$K -- sh -c 'trap \"stty size\" WINCH; echo ready; while :; do sleep 0.05; done'")
+    t.expect(r"\nready\r\n")
+    t.resize(40, 120)
+    t.expect(r"40 120\r\n")
+    t.resize(41, 121)
+    t.expect(r"41 121\r\n")
+    t.send(CTRL_C)
+    t.check_status(130)
+    t.check_sane()
+
+
+@case
+def newlines_are_single():
+    """No doubled carriage return, raw or not."""
+    t = Terminal()
+    for command in ("$K -- echo aXb", "echo | $K -- echo aXb", "$K -- echo aXb | cat", "$K -- echo aXb </dev/null"):
+        t.line(command)
+        t.expect(r"\naXb\r+\n")
+        check("aXb\r\n" in t.text and "aXb\r\r" not in t.text, f"a doubled return: {command}")
+        t.check_status(0)
+
+
+@case
+def big_output():
+    """5 MB through the pty, byte for byte."""
+    t = Terminal()
+    t.line("stty -onlcr; seq 1 700000 | md5sum; echo mark; $K -- seq 1 700000; stty onlcr; echo e''nd")
+    wanted = t.expect(r"\n([0-9a-f]{32})  -").group(1)
+    t.expect(r"mark\r?\n")
+    start = t.seen
+    t.expect(r"\n700000\n", 60)
+    body = t.text[start : t.seen].lstrip("\r")
+    import hashlib
+
+    got = hashlib.md5(body.encode()).hexdigest()
+    check(len(body) > 4_500_000, f"only {len(body)} bytes")
+    check(got == wanted, "the output differs")
+    t.expect(r"end\r?\n")
+    t.check_status(0)
+
+
+@case
+def slow_reader():
+    """A terminal that does not read stops the payload, and loses nothing."""
+    t = Terminal()
+    t.line("$K -- sh -c 'seq 1 100000; echo do''ne'")
+    t.expect(r"\n100\r\n")
+    time.sleep(1)
+    t.expect(r"\n100000\r\ndone\r\n", 60)
+    lines = re.findall(r"^(\d+)\r$", t.text, re.M)
+    check([int(x) for x in lines[-100000:]] == list(range(1, 100001)), "lines are missing")
+    t.check_status(0)
+    t.check_sane()
+
+
+# Keys
+
+
+@case
+def ctrl_c():
+    t = Terminal()
+    t.line("$K -- sh -c 'trap \"echo got-\"int\"; exit 7\" INT; echo re''ady; while :; do sleep 0.05; done'")
+    t.expect(r"ready\r\n")
+    t.send(CTRL_C)
+    t.expect("got-int")
+    t.check_status(7)
+    t.line("$K -- sleep 100")
+    t.wait_raw()
+    t.send(CTRL_C)
+    t.check_status(130)
+    t.line("$K -- sleep 100")
+    t.wait_raw()
+    t.send(CTRL_BACKSLASH)
+    t.check_status(131)
+    t.check_sane()
+
+
+@case
+def ctrl_c_without_stdin():
+    """No raw mode here: the signal comes to kelp, which passes it on."""
+    t = Terminal()
+    t.line("$K -- sh -c 'trap \"echo got-\"int\"; exit 7\" INT; echo re''ady; while :; do sleep 0.05; done' </dev/null")
+    t.expect(r"ready\r\n")
+    t.send(CTRL_C)
+    t.expect("got-int")
+    t.check_status(7)
+    t.check_sane()
+
+
+@case
+def ctrl_d():
+    t = Terminal()
+    t.line("$K -- cat")
+    t.wait_raw()
+    t.line("he''llo")
+    t.expect(r"he''llo\r\nhe''llo\r\n")
+    t.send(CTRL_D)
+    t.check_status(0)
+    t.check_sane()
+
+
+@case
+def ctrl_z_fg_bg():
+    t = Terminal()
+    t.line("$K -- sh -c 'echo re''ady; read x; echo go''t-$x; exit 5'")
+    t.expect(r"ready\r\n")
+    t.send(CTRL_Z)
+    t.expect("Stopped")
+    t.expect(PROMPT)
+    t.check_sane()
+    t.line("jobs")
+    t.expect(r"\[1\]\+\s+Stopped")
+    t.expect(PROMPT)
+    t.line("fg")
+    t.wait_raw()
+    t.send(CTRL_Z)
+    t.expect("Stopped")
+    t.expect(PROMPT)
+    # in the background it reads its terminal, which stops it again
+    t.line("bg")
+    t.expect(PROMPT)
+    time.sleep(0.1)
+    t.wait_stopped()
+    t.line("")
+    t.expect(r"Stopped")
+    t.expect(PROMPT)
+    t.check_sane()
+    t.line("fg")
+    t.wait_raw()
+    t.line("word")
+    t.expect(r"got-word\r\n")
+    t.check_status(5)
+    t.check_sane()
+
+
+@case
+def ctrl_z_stops_the_whole_job():
+    t = Terminal()
+    t.line("$K -- sh -c 'echo re''ady >&2; read x; echo $x' </dev/tty 2>/dev/tty | cat; echo en''d")
+    t.expect(r"ready\r\n")
+    t.wait_raw()
+    t.send(CTRL_Z)
+    t.expect("Stopped")
+    t.expect(PROMPT)
+    stats = subprocess.run(
+        ["ps", "-o", "comm=,stat=", "--ppid", str(t.pid)], capture_output=True, text=True
+    ).stdout
+    check(re.search(r"cat\s+T", stats), f"the rest of the pipeline runs on: {stats}")
+    t.line("fg")
+    t.wait_raw()
+    t.line("word")
+    t.expect(r"word\r\n")
+    t.expect(PROMPT)
+    t.check_sane()
+
+
+@case
+def background_job():
+    """Output is allowed, input stops it, fg brings it in."""
+    t = Terminal()
+    t.line("$K -- sh -c 'echo wri''tten; read x; echo go''t-$x' &")
+    t.expect(r"written\r\n")
+    t.wait_stopped()
+    t.check_sane()
+    t.line("")
+    t.expect(r"Stopped")
+    t.line("fg")
+    t.wait_raw()
+    t.line("word")
+    t.expect(r"got-word\r\n")
+    t.check_status(0)
+    t.check_sane()
+
+
+@case
+def background_job_that_writes():
+    t = Terminal()
+    t.line("$K -- sh -c 'echo wri''tten; exit 4' & wait $!; echo st''atus-$?")
+    t.expect(r"written\r\n")
+    t.expect(r"status-4\r\n")
+    t.check_sane()
+
+
+@case
+def stop_from_inside():
+    t = Terminal()
+    t.line("$K -- sh -c 'kill -STOP $$; echo ba''ck'")
+    t.expect("Stopped")
+    t.expect(PROMPT)
+    t.check_sane()
+    t.line("fg")
+    t.expect(r"back\r\n")
+    t.check_status(0)
+    t.check_sane()
+
+
+@case
+def stop_and_continue_from_outside():
+    t = Terminal()
+    t.line("$K -- cat")
+    t.wait_raw()
+    launcher = launcher_of(t)
+    os.kill(launcher, signal.SIGSTOP)
+    t.expect("Stopped")
+    t.expect(PROMPT)
+    t.line("stty sane; fg")
+    t.wait_raw()
+    t.line("wo''rd")
+    t.expect(r"wo''rd\r\nwo''rd\r\n")
+    t.send(CTRL_D)
+    t.check_status(0)
+
+
+# Programs
+
+
+@case
+def vim():
+    t = Terminal()
+    t.line("rm -f note; $K -- vim.tiny -u NONE note")
+    t.expect(r"note.*New")
+    t.send("ihello from vim\x1b")
+    t.send(CTRL_Z)
+    t.expect("Stopped")
+    t.expect(PROMPT)
+    t.check_sane()
+    t.line("fg")
+    t.expect("hello from vim")
+    t.resize(20, 70)
+    time.sleep(0.3)
+    t.send(":wq\r")
+    t.check_status(0)
+    t.check_sane()
+    with open("note") as note:
+        check(note.read() == "hello from vim\n", "the file is not what was typed")
+
+
+@case
+def less():
+    t = Terminal()
+    t.line("seq 1 1000 >numbers; $K -- less numbers")
+    t.expect(r"29\r\n.*numbers")
+    t.send("G")
+    t.expect(r"1000\r\n")
+    t.send("q")
+    t.check_status(0)
+    t.check_sane()
+
+
+@case
+def less_at_both_ends_of_a_pipe():
+    t = Terminal()
+    t.line("seq 1 1000 | $K -- less")
+    t.expect(r"29\r\n:")
+    t.send("G")
+    t.expect(r"1000\r\n")
+    t.send("q")
+    t.check_status(0)
+    t.check_sane()
+    t.line("$K -- seq 1 1000 | less")
+    t.expect(r"29\r\n:")
+    t.send("G")
+    t.expect(r"1000\r\n")
+    t.send("q")
+    t.check_status(0)
+    t.check_sane()
+
+
+@case
+def top():
+    t = Terminal()
+    t.line("$K -- top -d 0.2")
+    t.expect(r"PID USER")
+    t.expect(r"Cpu\(s\)")
+    t.expect(r"Cpu\(s\)")
+    t.send("q")
+    t.check_status(0)
+    t.check_sane()
+
+
+@case
+def bash_with_jobs_inside():
+    t = Terminal()
+    t.line("$K -- env PS1='inner> ' bash --norc --noprofile -i")
+    t.expect(r"inner> $")
+    check("no job control" not in t.text, "no job control inside")
+    t.line("cat")
+    t.expect(r"\x1b\[\?2004l")
+    time.sleep(0.2)
+    t.line("ec''ho")
+    t.expect(r"ec''ho\r\nec''ho\r\n")
+    t.send(CTRL_Z)
+    t.expect(r"Stopped\s+cat")
+    t.expect(r"inner> $")
+    t.line("fg")
+    t.expect(r"cat\r\n")
+    t.line("mo''re")
+    t.expect(r"mo''re\r\nmo''re\r\n")
+    t.send(CTRL_C)
+    t.expect(r"inner> $")
+    t.line("sleep 100 & kill %1; wait; echo wa''ited")
+    t.expect(r"waited\r\n")
+    t.line("exit 9")
+    t.check_status(9)
+    t.check_sane()
+
+
+@case
+def typed_ahead_stays_with_the_shell():
+    """In a command substitution the payload reads nothing, so neither does kelp."""
+    t = Terminal()
+    t.line("x=$($K -- sh -c 'sleep 1; echo va''lue'); echo go''t-$x")
+    time.sleep(0.3)
+    t.line("echo typed-''ahead")
+    t.expect(r"got-value\r\n")
+    t.expect(r"[^']typed-ahead\r\n")
+    t.check_sane()
+
+
+@case
+def prompt_in_a_pipe():
+    """Only standard input is a terminal: it is handed over when the payload reads it."""
+    t = Terminal()
+    t.line("$K -- sh -c 'read x; echo go''t-$x' | cat")
+    t.wait_raw()
+    t.line("word")
+    t.expect(r"got-word\r\n")
+    t.check_status(0)
+    t.check_sane()
+
+
+@case
+def question_on_dev_tty():
+    """As an installer does that came by a pipe."""
+    t = Terminal()
+    t.line("echo 'read x </dev/tty; echo go''t-$x' | $K -- sh")
+    t.wait_raw()
+    t.line("word")
+    t.expect(r"got-word\r\n")
+    t.check_status(0)
+    t.check_sane()
+
+
+@case
+def script_and_loop():
+    t = Terminal()
+    t.line("for i in 1 2 3; do $K -- echo ro''und-$i; done | cat; $K -- true; $K -- false")
+    t.expect(r"round-1\r\nround-2\r\nround-3\r\n")
+    t.check_status(1)
+    t.check_sane()
+
+
+# Ends
+
+
+def killed(shell, victim):
+    t = Terminal(shell)
+    t.line("$K -- sh -c 'stty raw -echo; sleep 100; :'")
+    t.wait_raw()
+    launcher = launcher_of(t)
+    pids = {"kelp": launcher, "init": init_of(launcher), "payload": payload_of(launcher)}
+    os.kill(pids[victim], signal.SIGKILL)
+    t.check_status(137)
+    t.check_sane()
+    wait_gone(*pids.values())
+    t.line("echo al''ive")
+    t.expect(r"alive\r\n")
+
+
+DASH = ["dash", "-i"]
+BASH = None
+
+
+@case
+def kill_payload():
+    killed(DASH, "payload")
+    killed(BASH, "payload")
+
+
+@case
+def kill_kelp():
+    killed(DASH, "kelp")
+    killed(BASH, "kelp")
+
+
+@case
+def kill_pid_1():
+    killed(DASH, "init")
+    killed(BASH, "init")
+
+
+@case
+def kill_with_line_editing():
+    """The guard must not undo what the shell's line editor has set meanwhile."""
+    t = Terminal(["bash", "--norc", "--noprofile", "-i"])
+    for _ in range(20):
+        t.line("$K -- sh -c 'echo re''ady; sleep 100'")
+        t.expect(r"ready\r\n")
+        os.kill(launcher_of(t), signal.SIGKILL)
+        t.expect(PROMPT)
+        time.sleep(0.05)
+        check(not t.get_modes()[3] & termios.ICANON, "the line editor has lost its modes")
+        t.line("echo $((40+2))")
+        t.expect(r"[\r\n]42\r\n")
+        t.expect(PROMPT)
+
+
+@case
+def guard_goes_too():
+    t = Terminal()
+    t.line("$K -- sleep 100")
+    t.wait_raw()
+    launcher = launcher_of(t)
+    guards = [pid for pid, name, _ in children(launcher) if name == "kelp-guard"]
+    check(len(guards) == 1, f"{len(guards)} guards")
+    os.kill(launcher, signal.SIGKILL)
+    t.check_status(137)
+    wait_gone(*guards)
+    t.line("$K -- sleep 100")
+    t.wait_raw()
+    launcher = launcher_of(t)
+    guard = [pid for pid, name, _ in children(launcher) if name == "kelp-guard"][0]
+    os.kill(guard, signal.SIGKILL)
+    t.send(CTRL_C)
+    t.check_status(130)
+    t.check_sane()
+
+
+@case
+def signals_restore():
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGUSR1):
+        t = Terminal(DASH)
+        t.line("$K -- sleep 100")
+        t.wait_raw()
+        os.kill(launcher_of(t), number)
+        t.check_status(128 + number)
+        t.check_sane()
+
+
+@case
+def hang_up():
+    """The terminal window is closed: nothing is left."""
+    t = Terminal()
+    t.line("$K -- sh -c 'trap \"\" HUP; echo re''ady; while read x; do :; done'")
+    t.expect(r"ready\r\n")
+    launcher = launcher_of(t)
+    pids = [launcher, init_of(launcher), payload_of(launcher)]
+    os.close(t.fd)
+    wait_gone(*pids)
+    os.waitpid(t.pid, 0)
+
+
+@case
+def exits_of_kelp_restore():
+    t = Terminal()
+    for command, status in (("no-such-command", 127), ("/etc/passwd", 126), ("true", 0)):
+        t.line(f"$K -- {command}")
+        t.check_status(status)
+        t.check_sane()
+
+
+# Attacks
+
+
+ATTACK = r"""
+import errno, fcntl, os, struct, ctypes, sys
+libc = ctypes.CDLL(None, use_errno=True)
+TIOCSTI, TIOCLINUX, TIOCSETD, TIOCCONS = 0x5412, 0x541C, 0x5423, 0x541D
+def ioctl(fd, request, data):
+    ctypes.set_errno(0)
+    r = libc.syscall(ctypes.c_long(16), ctypes.c_long(fd), ctypes.c_ulong(request), ctypes.c_char_p(data))
+    return 'done' if r >= 0 else errno.errorcode[ctypes.get_errno()]
+fds = [0, 1, 2, os.open('/dev/tty', os.O_RDWR), os.open('/proc/self/fd/0', os.O_RDWR)]
+bad = [hex(q) for fd in fds for q in (TIOCSTI, TIOCLINUX, TIOCSETD, TIOCCONS)
+       for high in (0, 0x123 << 32) for r in [ioctl(fd, q | high, b'E\0\0\0')] if r != 'EPERM']
+print('bad=%s.' % bad)
+"""
+
+
+@case
+def nothing_is_typed():
+    with open("attack.py", "w") as script:
+        script.write(ATTACK)
+    t = Terminal()
+    for command in ("$K -- python3 attack.py", "$K -- python3 attack.py | cat", "echo | $K -- python3 attack.py"):
+        t.line("cd .; " + command)
+        # with the stdin of a pipe there are no three terminals, so open them by name
+        match = t.expect(r"bad=(\[.*?\])\.|Error.*")
+        if "echo |" not in command and "| cat" not in command:
+            check(match.group(1) == "[]", f"not refused: {match.group()}")
+        t.expect(PROMPT)
+        t.expect_not(r"E", 0.2)
+        t.send("\n")
+        t.expect(PROMPT)
+        t.check_sane()
+
+
+def main():
+    if sys.argv[1:] == ["--list"]:
+        print("\n".join(CASES))
+        return 0
+    function = CASES[sys.argv[1]]
+    terminals = []
+    original = Terminal.__init__
+
+    def remember(self, *args, **kwargs):
+        terminals.append(self)
+        original(self, *args, **kwargs)
+
+    Terminal.__init__ = remember
+    try:
+        function()
+        return 0
+    except Failure as failure:
+        print(f"{sys.argv[1]}: {failure}")
+        if terminals:
+            print("the end of the terminal's text:")
+            print(repr(terminals[-1].text[-2000:]))
+        return 1
+    finally:
+        for t in terminals:
+            try:
+                os.kill(t.pid, signal.SIGKILL)
+                os.waitpid(t.pid, 0)
+            except (ProcessLookupError, ChildProcessError):
+                pass
+
+
+if __name__ == "__main__":
+    sys.exit(main())
