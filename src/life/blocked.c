@@ -102,7 +102,10 @@ static int add_host_address(struct blocked *b, const struct sockaddr *sa, struct
                 address = &((const struct sockaddr_in6 *)sa)->sin6_addr;
         if (blocked_find(b, sa->sa_family, address) || is_slirps_own(sa->sa_family, address))
                 return 0;
-        return add(b, sa->sa_family, address, sa->sa_family == AF_INET ? 32 : 128, true, e);
+        if (add(b, sa->sa_family, address, sa->sa_family == AF_INET ? 32 : 128, true, e) < 0)
+                return -e->code;
+        b->nets[b->n - 1].is_host = true;
+        return 0;
 }
 
 static int add_host(struct blocked *b, struct err *e)

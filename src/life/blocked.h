@@ -19,6 +19,7 @@
 struct blocked_net {
         int family; /* AF_INET, AF_INET6 */
         uint8_t prefix;
+        bool is_host;   /* an address of this host */
         bool has_route; /* refused by a route too; false where the kernel's own routes must stay */
         uint8_t address[16];
         char name[52]; /* "169.254.0.0/16" */

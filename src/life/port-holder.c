@@ -2,6 +2,7 @@
 
 #include "fd.h"
 #include "io.h"
+#include "parse.h"
 #include "str.h"
 
 #include <arpa/inet.h>
@@ -140,19 +141,42 @@ static int explain_in_use(const struct plan_port *port, struct err *e)
         return err_hint(e, "take another host port: -p PORT:%u", (unsigned)port->box_port);
 }
 
+static uint64_t first_free_port(void)
+{
+        char text[16];
+        uint64_t port;
+        struct err unused = { 0 };
+
+        if (io_read_small(AT_FDCWD, "/proc/sys/net/ipv4/ip_unprivileged_port_start", text,
+                          sizeof(text)) < 0 ||
+            parse_number(text, 0, 65536, &port, &unused) < 0)
+                return 1024;
+        return port;
+}
+
 static int explain_privileged(struct err *e)
 {
-        char start[16];
-
-        if (io_read_small(AT_FDCWD, "/proc/sys/net/ipv4/ip_unprivileged_port_start", start,
-                          sizeof(start)) < 0)
-                snprintf(start, sizeof(start), "1024");
-        err_set(e, EACCES, "ports below %s need root on this machine", start);
+        err_set(e, EACCES, "ports below %u need root on this machine", (unsigned)first_free_port());
         return err_hint(e, "publish a higher one, or: sudo sysctl "
                            "net.ipv4.ip_unprivileged_port_start=0");
 }
 
-int port_explain(const struct plan_port *port, struct err *e)
+int port_explain(const struct plan_port *port, int code, struct err *e)
+{
+        switch (code) {
+        case EADDRINUSE:
+                return explain_in_use(port, e);
+        case EACCES:
+                return explain_privileged(e);
+        case EADDRNOTAVAIL:
+                return err_set(e, code, "this host has no address '%s'", port->host_address);
+        default:
+                errno = code;
+                return err_sys(e, "cannot listen");
+        }
+}
+
+int port_try(const struct plan_port *port, struct err *e)
 {
         struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port->host_port) };
         autofd sock = socket(AF_INET, (port->is_udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
@@ -163,15 +187,9 @@ int port_explain(const struct plan_port *port, struct err *e)
         /* as slirp4netns does it */
         if (setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0)
                 return 0;
-        if (bind(sock, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-            (port->is_udp || listen(sock, 1) == 0))
-                return 0;
-        if (errno == EADDRINUSE)
-                return explain_in_use(port, e);
-        if (errno == EACCES)
-                return explain_privileged(e);
-        if (errno == EADDRNOTAVAIL)
-                return err_set(e, EADDRNOTAVAIL, "this host has no address '%s'",
-                               port->host_address);
-        return err_sys(e, "cannot listen");
+        if (bind(sock, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+            (!port->is_udp && listen(sock, 1) < 0))
+                return port_explain(port, errno, e);
+        /* root may, but slirp4netns is not root outside the sandbox */
+        return port->host_port < first_free_port() ? explain_privileged(e) : 0;
 }

@@ -3,11 +3,10 @@
 
 #include "plan.h"
 
-/*
- * Why the host would not have us listen on a port: tries it, and puts the reason in `e`, with the
- * name of the process that holds the port where this user may know it.  Returns 0 and leaves `e`
- * alone when nothing is in the way any more.
- */
-int port_explain(const struct plan_port *port, struct err *e);
+/* Why this host would not have us listen on a port: the reason `code`, and who holds the port. */
+int port_explain(const struct plan_port *port, int code, struct err *e);
+
+/* Tries it and explains why not; 0 when nothing is in the way (any more). */
+int port_try(const struct plan_port *port, struct err *e);
 
 #endif

@@ -23,13 +23,12 @@ int slirp_api_request(const struct plan_port *port, char *buffer, size_t size, s
         if (inet_pton(AF_INET, port->host_address, &address) != 1) {
                 err_set(e, EAFNOSUPPORT, "cannot publish on '%s': it is not an IPv4 address",
                         port->host_address);
-                return err_hint(e, "slirp4netns listens on IPv4 addresses of the host only");
+                return err_hint(e, "only IPv4 addresses of this host can be published on");
         }
         int n = snprintf(buffer, size,
-                         "{\"execute\":\"add_hostfwd\",\"arguments\":{\"proto\":\"%s\","
+                         "{\"execute\":\"add_hostfwd\",\"arguments\":{\"proto\":\"tcp\","
                          "\"host_addr\":\"%s\",\"host_port\":%u,\"guest_port\":%u}}",
-                         port->is_udp ? "udp" : "tcp", port->host_address,
-                         (unsigned)port->host_port, (unsigned)port->box_port);
+                         port->host_address, (unsigned)port->host_port, (unsigned)port->box_port);
         if (n < 0 || (size_t)n >= size)
                 return err_set(e, ENOBUFS, "the request to publish a port is too long");
         return 0;
@@ -98,8 +97,8 @@ int slirp_api_publish(int api_dir, const struct plan_port *port, struct err *e)
         if (ask(api_dir, port, e) == 0)
                 return 0;
         /* its answer has no reason: try it ourselves */
-        if (port_explain(port, &reason) < 0)
+        if (port_try(port, &reason) < 0)
                 *e = reason;
-        return err_prefix(e, "cannot publish %s:%u/%s", port->host_address,
-                          (unsigned)port->host_port, port->is_udp ? "udp" : "tcp");
+        return err_prefix(e, "cannot publish %s:%u/tcp", port->host_address,
+                          (unsigned)port->host_port);
 }

@@ -8,7 +8,7 @@
 /* Source: slirp4netns(1), "API SOCKET". */
 
 /*
- * Has slirp4netns listen on the host for one published port; its API socket is "api" below
+ * Has slirp4netns listen on the host for one published TCP port; its API socket is "api" below
  * `api_dir`.  The error names the port and, where it can be known, who holds it.
  */
 int slirp_api_publish(int api_dir, const struct plan_port *port, struct err *e);

@@ -32,7 +32,7 @@
  * namespace, where it has them all, but with the host's network:
  *
  * 1. enter the user namespace.  From here on nothing of the host can be had by a capability.
- * 2. a child makes the tap (tap.h), next to the following.
+ * 2. a child makes the tap (tap.h), next to the following, and goes on as the relay of UDP ports.
  * 3. an own mount namespace, in which /run is empty but for where resolv.conf lies and for a
  *    directory of ours: --enable-sandbox would show all of /run, with the user's D-Bus and every
  *    other socket.  The API socket and the log lie in that directory; it has no name on the host
@@ -43,7 +43,26 @@
  * Must not: be done in another order; 3 and 4 need what 1 gives, 5 forbids nothing and is last.
  */
 
-static int make_tap(const struct tap_spec *tap, int *ret_pipe, pid_t *ret_pid, struct err *e)
+/*
+ * The child's words about itself are the only success; then it ends, or goes on as the relay of
+ * UDP ports.
+ */
+static void tap_main(const struct slirp_entry *entry, int *to_parent)
+{
+        struct err failure = { 0 };
+        struct err unused = { 0 };
+        bool has_relay = entry->relay->n > 0;
+
+        if (tap_make(&entry->tap, &failure) == 0 && has_relay)
+                udp_relay_shut_in(entry->relay, entry->sock, *to_parent, &failure);
+        io_write_all(*to_parent, &failure, sizeof(failure), "pipe", &unused);
+        fd_close(to_parent);
+        if (failure.code == 0 && has_relay)
+                udp_relay_run(entry->relay, entry->sock);
+        _exit(0);
+}
+
+static int start_tap(const struct slirp_entry *entry, int *ret_pipe, pid_t *ret_pid, struct err *e)
 {
         int ends[2];
 
@@ -55,21 +74,14 @@ static int make_tap(const struct tap_spec *tap, int *ret_pipe, pid_t *ret_pid, s
         pid_t pid = fork();
         if (pid < 0)
                 return err_sys(e, "cannot fork to make the tap");
-        if (pid == 0) {
-                struct err failure = { 0 };
-                struct err unused = { 0 };
-
-                tap_make(tap, &failure);
-                io_write_all(to_parent, &failure, sizeof(failure), "pipe", &unused);
-                _exit(0);
-        }
+        if (pid == 0)
+                tap_main(entry, &to_parent);
         *ret_pipe = fd_take(&from_child);
         *ret_pid = pid;
         return 0;
 }
 
-/* The child's own words are the only success; its end without them is failure. */
-static int await_tap(int from_child, pid_t pid, struct err *e)
+static int await_tap(int from_child, struct err *e)
 {
         struct err failure = { 0 };
         ssize_t n;
@@ -77,8 +89,6 @@ static int await_tap(int from_child, pid_t pid, struct err *e)
         do {
                 n = read(from_child, &failure, sizeof(failure));
         } while (n < 0 && errno == EINTR);
-        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-                ;
         if (n != (ssize_t)sizeof(failure))
                 return err_set(e, EPIPE, "the process that makes the tap ended before it was done");
         if (failure.code == 0)
@@ -226,6 +236,7 @@ static int say_uid_0(struct err *e)
         return 0;
 }
 
+/* What fails here ends this process, and init reaps its child. */
 int slirp_enter(void *arg, struct err *e)
 {
         const struct slirp_entry *entry = arg;
@@ -234,15 +245,12 @@ int slirp_enter(void *arg, struct err *e)
 
         if (setns(entry->userns, CLONE_NEWUSER) < 0)
                 return err_sys(e, "cannot enter the sandbox's user namespace");
-        if (make_tap(&entry->tap, &from_tap, &tap_pid, e) < 0)
+        if (start_tap(entry, &from_tap, &tap_pid, e) < 0)
                 return -e->code;
-        int r = enter_own_mounts(entry, e);
-        if (r < 0 || (r = keep_capabilities(e)) < 0) {
-                while (waitpid(tap_pid, NULL, 0) < 0 && errno == EINTR)
-                        ;
-                return r;
-        }
-        if (await_tap(from_tap, tap_pid, e) < 0)
+        if (enter_own_mounts(entry, e) < 0 || keep_capabilities(e) < 0 ||
+            await_tap(from_tap, e) < 0)
                 return -e->code;
+        while (entry->relay->n == 0 && waitpid(tap_pid, NULL, 0) < 0 && errno == EINTR)
+                ;
         return say_uid_0(e);
 }

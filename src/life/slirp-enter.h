@@ -2,6 +2,7 @@
 #define KELP_LIFE_SLIRP_ENTER_H
 
 #include "tap.h"
+#include "udp-relay.h"
 
 /* Names inside slirp4netns's own mount namespace. */
 #define SLIRP_DIR "/run/kelp"
@@ -15,6 +16,7 @@ struct slirp_entry {
         int userns; /* of the sandbox */
         int sock;   /* SLIRP_DIR is sent over it, with one byte */
         struct tap_spec tap;
+        const struct udp_relay *relay; /* runs beside it if there is a port */
 };
 
 /*

@@ -3,10 +3,10 @@
 #include "blocked.h"
 #include "fd.h"
 #include "io.h"
-#include "log.h"
 #include "slirp-api.h"
 #include "slirp-enter.h"
 #include "step.h"
+#include "str.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -88,6 +88,20 @@ static int check_ports(const struct plan *p, struct err *e)
         return 0;
 }
 
+/*
+ * A program of this host that comes to a published port by one of the host's own addresses is
+ * shown to the sandbox with that address, and the answer has to go there.
+ */
+static bool answers_host(const struct plan *p)
+{
+        for (size_t i = 0; i < p->net.n_ports; i++) {
+                if (!p->net.ports[i].is_udp &&
+                    !str_has_prefix(p->net.ports[i].host_address, "127."))
+                        return true;
+        }
+        return false;
+}
+
 struct arguments {
         char mtu[24];
         char ready[32];
@@ -140,14 +154,16 @@ static int take_directory(struct run *r, struct err *e)
         return 0;
 }
 
-static int start(const struct plan *p, struct run *r, struct err *e)
+/* Starts the process; `relay` may be empty. */
+static int start_process(const struct plan *p, struct run *r, const struct udp_relay *relay,
+                         struct err *e)
 {
-        struct blocked blocked;
         struct arguments arguments;
+        struct blocked blocked;
         char path[PATH_MAX];
         int ends[2];
 
-        if (check_ports(p, e) < 0 || find_program(path, e) < 0)
+        if (find_program(path, e) < 0)
                 return -e->code;
         if (blocked_collect(&blocked, e) < 0 || check_dns(p, &blocked, e) < 0)
                 return -e->code;
@@ -162,7 +178,11 @@ static int start(const struct plan *p, struct run *r, struct err *e)
         struct slirp_entry entry = {
                 .userns = r->userns,
                 .sock = theirs,
-                .tap = { .blocked = &blocked, .netns = r->netns, .has_ipv6 = host_has_ipv6() },
+                .tap = { .blocked = &blocked,
+                         .netns = r->netns,
+                         .has_ipv6 = host_has_ipv6(),
+                         .answers_host = answers_host(p) },
+                .relay = relay,
         };
         int keep[] = { theirs, ready, r->netns };
         struct proc_spec spec = {
@@ -177,10 +197,19 @@ static int start(const struct plan *p, struct run *r, struct err *e)
                 .prepare = slirp_enter,
                 .prepare_arg = &entry,
         };
-        fill_arguments(&arguments, &entry, ready, path, p->net.n_ports > 0);
-        if (proc_start(&spec, &r->slirp, e) < 0)
+        fill_arguments(&arguments, &entry, ready, path, p->net.n_ports > relay->n);
+        return proc_start(&spec, &r->slirp, e);
+}
+
+static int start(const struct plan *p, struct run *r, struct err *e)
+{
+        struct udp_relay relay;
+
+        if (check_ports(p, e) < 0 || udp_relay_open(p, &relay, e) < 0)
                 return -e->code;
-        return take_directory(r, e);
+        int result = start_process(p, r, &relay, e);
+        udp_relay_done(&relay);
+        return result < 0 ? result : take_directory(r, e);
 }
 
 int slirp_start(const struct plan *p, struct run *r, struct err *e)
@@ -261,10 +290,12 @@ static int guard_tap(const struct run *r, const struct plan *p, struct err *e)
 
         if (blocked_collect(&blocked, e) < 0)
                 return -e->code;
-        if (tap_guard(&r->slirp, &blocked, e) == 0)
+        if (tap_guard(&r->slirp, &blocked, answers_host(p), e) == 0)
                 return 0;
-        if (!(p->confine.keep_caps & caps))
+        if (!(p->confine.keep_caps & caps) && !answers_host(p))
                 return 0;
+        if (answers_host(p))
+                return err_hint(e, "a port can then be published on 127.0.0.1 only");
         return err_hint(e, "the sandbox's raw sockets cannot be kept from this host: --cap-drop "
                            "NET_RAW --cap-drop NET_ADMIN does without them");
 }
@@ -278,27 +309,13 @@ int slirp_await(struct run *r, const struct plan *p, struct err *e)
         result = await_ready(r, e);
         if (result == 0)
                 result = guard_tap(r, p, e);
-        for (size_t i = 0; result == 0 && i < p->net.n_ports; i++)
-                result = slirp_api_publish(r->api_dir, &p->net.ports[i], e);
+        for (size_t i = 0; result == 0 && i < p->net.n_ports; i++) {
+                if (!p->net.ports[i].is_udp)
+                        result = slirp_api_publish(r->api_dir, &p->net.ports[i], e);
+        }
         if (result < 0) {
                 e->step = STEP_NETWORK;
                 return err_prefix(e, "--network user");
         }
         return 0;
-}
-
-void slirp_gone(struct run *r)
-{
-        struct err e = { 0 };
-        char end[64];
-        int status;
-
-        if (r->slirp.pid <= 0)
-                return;
-        if (proc_wait(&r->slirp, &status, &e) < 0)
-                log_err(&e);
-        else
-                log_notice("slirp4netns %s: the sandbox has no network any more",
-                           how_it_ended(status, end, sizeof(end)));
-        fd_close(&r->slirp_exit);
 }

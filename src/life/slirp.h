@@ -7,8 +7,8 @@
 /*
  * The user network: slirp4netns, which gives the sandbox a tap and makes of its packets sockets of
  * the host.  Its life hangs on r->slirp_exit: one end of a socketpair, on which it says that it is
- * ready and whose end, however the launcher ends, ends it.  With another network than `user` none
- * of these does anything.
+ * ready and whose end, however the launcher ends, ends it.  With another network than `user` neither
+ * of these does anything.  Its later death is the supervisor's to see, by r->slirp.pidfd.
  */
 
 /*
@@ -19,11 +19,5 @@ int slirp_start(const struct plan *p, struct run *r, struct err *e);
 
 /* Waits until it is up, then publishes the plan's ports.  Its own words are in the error. */
 int slirp_await(struct run *r, const struct plan *p, struct err *e);
-
-/*
- * To be called when r->slirp.pidfd is readable: reaps it and says that the sandbox's network is
- * gone.  The run goes on.
- */
-void slirp_gone(struct run *r);
 
 #endif

@@ -7,7 +7,10 @@
 /* Where things are in a frame.  Sources: RFC 791, RFC 8200, RFC 4861. */
 enum {
         AT_TYPE = 12,
+        AT_IPV4_FRAGMENT = ETH_HLEN + 6,
+        AT_IPV4_PROTOCOL = ETH_HLEN + 9,
         AT_IPV4_TO = ETH_HLEN + 16,
+        AT_TCP_FLAGS = ETH_HLEN + 13, /* and the length of the IPv4 header */
         AT_IPV6_NEXT = ETH_HLEN + 6,
         AT_IPV6_TO = ETH_HLEN + 24,
         AT_ICMPV6_TYPE = ETH_HLEN + 40,
@@ -61,11 +64,39 @@ static void put_net(struct tap_filter *f, const struct blocked_net *net, uint32_
         put(f, BPF_RET | BPF_K, 0, 0, DROP);
 }
 
-static void put_nets(struct tap_filter *f, const struct blocked *b, int family, uint32_t offset)
+#define TCP_SYN_ACK 0x12u
+#define TCP_SYN     0x02u
+
+/* The same for an address of this host, to which answers pass. */
+static void put_answers(struct tap_filter *f, const struct blocked_net *net)
+{
+        put(f, BPF_LD | BPF_W | BPF_ABS, 0, 0, AT_IPV4_TO);
+        put(f, BPF_JMP | BPF_JEQ | BPF_K, 0, 10, word_of(net->address, 0));
+        put(f, BPF_LD | BPF_B | BPF_ABS, 0, 0, AT_IPV4_PROTOCOL);
+        put(f, BPF_JMP | BPF_JEQ | BPF_K, 0, 7, IPPROTO_TCP);
+        /* a later fragment has no flags of its own, and may change those of the first */
+        put(f, BPF_LD | BPF_H | BPF_ABS, 0, 0, AT_IPV4_FRAGMENT);
+        put(f, BPF_JMP | BPF_JSET | BPF_K, 5, 0, 0x1fff);
+        put(f, BPF_LDX | BPF_B | BPF_MSH, 0, 0, ETH_HLEN);
+        put(f, BPF_LD | BPF_B | BPF_IND, 0, 0, AT_TCP_FLAGS);
+        put(f, BPF_ALU | BPF_AND | BPF_K, 0, 0, TCP_SYN_ACK);
+        put(f, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, TCP_SYN);
+        put(f, BPF_RET | BPF_K, 0, 0, PASS);
+        put(f, BPF_RET | BPF_K, 0, 0, DROP);
+}
+
+static void put_nets(struct tap_filter *f, const struct blocked *b, int family, uint32_t offset,
+                     bool answers_host)
 {
         for (size_t i = 0; i < b->n; i++) {
-                if (b->nets[i].family == family)
-                        put_net(f, &b->nets[i], offset);
+                const struct blocked_net *net = &b->nets[i];
+
+                if (net->family != family)
+                        continue;
+                if (net->is_host && answers_host)
+                        put_answers(f, net);
+                else
+                        put_net(f, net, offset);
         }
         put(f, BPF_RET | BPF_K, 0, 0, PASS);
 }
@@ -94,18 +125,18 @@ static void put_neighbour_discovery(struct tap_filter *f)
         put(f, BPF_RET | BPF_K, 0, 0, PASS);
 }
 
-void tap_filter_build(struct tap_filter *f, const struct blocked *b)
+void tap_filter_build(struct tap_filter *f, const struct blocked *b, bool answers_host)
 {
         size_t jump;
 
         f->n = 0;
         jump = put_type(f, ETH_P_IP);
-        put_nets(f, b, AF_INET, AT_IPV4_TO);
+        put_nets(f, b, AF_INET, AT_IPV4_TO, answers_host);
         end_type(f, jump);
 
         jump = put_type(f, ETH_P_IPV6);
         put_neighbour_discovery(f);
-        put_nets(f, b, AF_INET6, AT_IPV6_TO);
+        put_nets(f, b, AF_INET6, AT_IPV6_TO, false);
         end_type(f, jump);
 
         put(f, BPF_LD | BPF_H | BPF_ABS, 0, 0, AT_TYPE);

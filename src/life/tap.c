@@ -122,6 +122,9 @@ static void add_refusing_routes(struct netlink *nl, const struct tap_spec *spec,
 
                 if (!net->has_route || (net->family == AF_INET6 && !spec->has_ipv6))
                         continue;
+                /* the filter can tell an answer from a connection, a route cannot */
+                if (net->is_host && net->family == AF_INET && spec->answers_host)
+                        continue;
                 begin_route(nl, net->family, RTN_UNREACHABLE, net->prefix, net->name);
                 netlink_add(nl, RTA_DST, net->address, net->family == AF_INET ? 4 : 16);
                 if (net->family == AF_INET)
@@ -207,7 +210,8 @@ static int find_tap_fd(pid_t pid, struct err *e)
         return err_set(e, ENOENT, "slirp4netns does not have '%s' open", TUN_PATH);
 }
 
-int tap_guard(const struct child *slirp, const struct blocked *blocked, struct err *e)
+int tap_guard(const struct child *slirp, const struct blocked *blocked, bool answers_host,
+              struct err *e)
 {
         struct tap_filter filter;
         int theirs = find_tap_fd(slirp->pid, e);
@@ -217,7 +221,7 @@ int tap_guard(const struct child *slirp, const struct blocked *blocked, struct e
         autofd tap = (int)syscall(SYS_pidfd_getfd, slirp->pidfd, theirs, 0);
         if (tap < 0)
                 return err_sys(e, "cannot get at the tap of slirp4netns");
-        tap_filter_build(&filter, blocked);
+        tap_filter_build(&filter, blocked, answers_host);
         struct sock_fprog program = { .len = (unsigned short)filter.n, .filter = filter.code };
         if (ioctl(tap, TUNATTACHFILTER, &program) < 0)
                 return err_sys(e, "cannot set the filter of '%s'", TAP_NAME);

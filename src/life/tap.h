@@ -12,6 +12,7 @@ struct tap_spec {
         const struct blocked *blocked;
         int netns; /* of the sandbox */
         bool has_ipv6;
+        bool answers_host; /* the sandbox may answer TCP connections that this host opened */
 };
 
 /*
@@ -28,7 +29,8 @@ int tap_make(const struct tap_spec *spec, struct err *e);
  * stop whatever goes by the kernel's routing; the filter also stops raw sockets.
  * EPERM and ENOSYS: this process may not get at the descriptors of another.
  */
-int tap_guard(const struct child *slirp, const struct blocked *blocked, struct err *e);
+int tap_guard(const struct child *slirp, const struct blocked *blocked, bool answers_host,
+              struct err *e);
 
 /* The text and the hint for a /dev/net/tun that could not be opened for the reason `code`. */
 int tap_explain(int code, struct err *e);
