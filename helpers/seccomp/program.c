@@ -65,7 +65,8 @@ struct builder {
 /* Writes one instruction in front of all others; returns its position. */
 static int put(struct builder *b, uint16_t code, uint32_t k, int jump_true, int jump_false)
 {
-        if (b->n >= BPF_MAXINSNS) {
+        /* a jump that does not fit would silently go elsewhere */
+        if (b->n >= BPF_MAXINSNS || jump_true > REACH || jump_false > REACH) {
                 b->is_full = true;
                 return 0;
         }
@@ -321,7 +322,8 @@ int program_build(struct program **ret, const struct policy *p, const struct gro
                 return r;
         put_program(b, p, g);
         if (b->is_full)
-                return err_set(e, E2BIG, "the filter of policy '%s' has more than %d instructions",
+                return err_set(e, E2BIG,
+                               "the filter of policy '%s' does not fit into %d instructions",
                                p->name, BPF_MAXINSNS);
         struct program *program = mem_alloc(sizeof(*program), e);
         if (!program)
