@@ -208,7 +208,7 @@ static void sweep_sockets(const char *name, uint64_t upper)
         for (unsigned protocol = 1; protocol < 23; protocol++)
                 probe_socket(name, upper, AF_NETLINK, SOCK_RAW, protocol);
         for (unsigned family = 0; family < N_FAMILIES; family++) {
-                int pair[2];
+                int pair[2] = { -1, -1 };
                 struct probe p = { .nr = SYS_socketpair,
                                    .args = { upper | family, SOCK_STREAM, 0, (uintptr_t)pair } };
 
