@@ -81,7 +81,7 @@ static int usage(void)
 {
         fprintf(stderr, "usage: probe [-q] CHECK|all [KEY=VALUE...]\n"
                         "       probe list\n"
-                        "       probe fingerprint\n"
+                        "       probe fingerprint [KEY=VALUE...]\n"
                         "       probe plant DIR\n"
                         "-q prints only what is open; the exit status is 1 then, and 2 when the "
                         "probe could not look\n");
@@ -105,11 +105,11 @@ int main(int argc, char **argv)
                 each_check(list_check, NULL);
                 return 0;
         }
-        if (strcmp(name, "fingerprint") == 0)
-                return fingerprint();
         if (strcmp(name, "plant") == 0)
                 return at < argc ? plant_victims(argv[at]) : usage();
         struct facts facts = { argc - at, argv + at };
+        if (strcmp(name, "fingerprint") == 0)
+                return fingerprint(&facts);
         run.facts = &facts;
         run.name = strcmp(name, "all") == 0 ? NULL : name;
         each_check(run_check, &run);

@@ -105,7 +105,7 @@ const char *status_field(const char *name);
 int dir_each(const char *path, void (*fn)(const char *dir, const char *name, void *arg), void *arg);
 
 void print_mounts(void);
-int fingerprint(void);
+int fingerprint(const struct facts *f);
 int plant_victims(const char *dir);
 
 #endif

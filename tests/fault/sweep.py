@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""Makes every STEPth system call of a launch fail, and judges what became of the launch.
+
+sweep.py INJECT NAME STEP ERRNO[,ERRNO...] -- COMMAND... (which ends in "probe fingerprint")
+
+For each errno (or SIGKILL) one TAP test point: each run must either fail closed, with exit status 125
+and one line, the payload never run, or give the same fingerprint as an undisturbed run.  None may
+hang or leave a process behind.
+"""
+import concurrent.futures
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+EXEC_CALLS = {59, 322}
+MAX_SHOWN = 30
+
+
+class Run:
+    def __init__(self, point, error, report, status, out, err):
+        words = dict(w.split("=", 1) for w in report.split())
+        self.point, self.error, self.status = point, error, status
+        self.out, self.err = out, err
+        self.points = int(words["points"])
+        self.is_hit = words["hit"] == "1"
+        self.call, self.inside = int(words["call"]), words["in"]
+        self.has_payload = words["payload"] == "1"
+        self.code = int(words["exit"])
+        self.is_hung = words["hung"] == "1"
+        self.left = int(words["left"])
+        self.names = words.get("names", "")
+
+
+def launch(inject, command, point=None, error=None):
+    with tempfile.NamedTemporaryFile("r", prefix="kelp-fault.") as report:
+        args = [inject, "-p", "probe", "-o", report.name]
+        if point:
+            args += ["-k", str(point)]
+            args += ["-s", error[3:]] if error.startswith("SIG") else ["-e", error]
+        done = subprocess.run(args + ["--"] + command, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, errors="replace", timeout=60)
+        return Run(point, error, report.read(), done.returncode, done.stdout, done.stderr)
+
+
+def one_line(err):
+    """Exactly one line of kelp's that says why; hints and notices of a flag may stand beside it."""
+    lines = [x for x in err.splitlines() if x.strip()]
+    reasons = [x for x in lines if x.startswith("kelp: ")]
+    others = [x for x in lines if not x.startswith(("kelp: ", "hint: "))]
+    return len(reasons) == 1 and not others
+
+
+def fault_of(run, golden):
+    """Why a run breaks the rule, or None."""
+    if run.is_hung:
+        return "hung"
+    if run.left:
+        return f"left {run.left} processes ({run.names})"
+    if run.has_payload:
+        if run.out == golden.out and run.code == 0:
+            return None
+        if run.error == "SIGKILL":
+            return None  # a launcher that is killed takes the payload with it at any moment
+        lines = set(run.out.splitlines()) ^ set(golden.out.splitlines())
+        return f"ran otherwise, exit {run.code}: {sorted(lines)[:3]}"
+    if run.error == "SIGKILL":
+        return None if run.code in (125, 137) else f"exit {run.code}, not 125 or 137"
+    allowed = {125, 126, 127} if run.call in EXEC_CALLS else {125}
+    if run.code not in allowed:
+        return f"exit {run.code}, not 125"
+    if not one_line(run.err):
+        return f"said {run.err.strip()!r}"
+    return None
+
+
+def call_names():
+    names = {}
+    try:
+        with open("/usr/include/x86_64-linux-gnu/asm/unistd_64.h") as f:
+            for line in f:
+                if m := re.match(r"#define __NR_(\w+) (\d+)", line):
+                    names[int(m.group(2))] = m.group(1)
+    except OSError:
+        pass
+    return names
+
+
+def sweep(inject, name, step, errors, command):
+    golden = launch(inject, command)
+    again = launch(inject, command)
+    if golden.code or not golden.has_payload or golden.out != again.out:
+        print(f"not ok 1 {name}: two undisturbed runs are alike")
+        for line in set(golden.out.splitlines()) ^ set(again.out.splitlines()):
+            print("#", line)
+        print("#", golden.err.strip())
+        print("1..1")
+        return
+    print(f"ok 1 {name}: two undisturbed runs are alike ({golden.points} calls)")
+    names = call_names()
+    last = max(golden.points, again.points)
+    for n, error in enumerate(errors, start=2):
+        # each errno starts elsewhere, so that together they see more points
+        points = range(1 + (n - 2) % step, last + 1, step)
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            runs = list(pool.map(lambda k, e=error: launch(inject, command, k, e), points))
+        bad = [(r, why) for r in runs if (why := fault_of(r, golden))]
+        hit = sum(r.is_hit for r in runs)
+        ran = sum(r.has_payload for r in runs)
+        text = f"{name}: {error} at {hit} of {last} calls: {ran} ran alike, {hit - ran} refused"
+        if hit == 0:
+            bad.append((golden, "no call was hit"))
+        print("ok" if not bad else "not ok", n, text if not bad else f"{text}, {len(bad)} wrong")
+        for r, why in bad[:MAX_SHOWN]:
+            print(f"# call {r.point} {names.get(r.call, r.call)} of {r.inside}: {why}")
+    print(f"1..{1 + len(errors)}")
+
+
+def main():
+    at = sys.argv.index("--")
+    inject, name, step, errors = sys.argv[1:at]
+    sweep(inject, name, int(step), errors.split(","), sys.argv[at + 1:])
+
+
+main()
