@@ -147,9 +147,12 @@ static int apply_words(struct reader *r, struct assembly *a, const struct key *k
                         return err_set(e, EINVAL, "'%s' takes one value", key->name);
                 s.if_exists = key->kind == KEY_PATHS && word[0] == '-';
                 s.value = s.if_exists ? word + 1 : word;
+                n++;
+                /* who has no home has nothing in it */
+                if (s.if_exists && s.value[0] == '~' && !a->facts->home)
+                        continue;
                 if (key->apply(a, &s, e) < 0)
                         return err_prefix(e, "%s", key->name);
-                n++;
         }
         if (more < 0)
                 return more;

@@ -1,0 +1,36 @@
+#include "word.h"
+
+#include "str.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+static const char quoted_quote[] = "'\\''";
+
+char *word_quote(char *buffer, size_t size, const char *text)
+{
+        bool is_plain = text[0] != '\0' && !text[strcspn(text, " \t\n\"'\\$`&|;<>()*?[]{}~#!")];
+        size_t len = strlen(text);
+        size_t used = 0;
+
+        if (is_plain)
+                return str_escape(buffer, size, text, len);
+        buffer[used++] = '\'';
+        for (size_t at = 0; at < len;) {
+                size_t n = strcspn(text + at, "'");
+
+                str_escape(buffer + used, size - used - 1, text + at, n);
+                used += strlen(buffer + used);
+                at += n;
+                if (text[at] != '\'')
+                        continue;
+                if (size - used < sizeof(quoted_quote) + 1)
+                        break;
+                memcpy(buffer + used, quoted_quote, sizeof(quoted_quote) - 1);
+                used += sizeof(quoted_quote) - 1;
+                at++;
+        }
+        buffer[used++] = '\'';
+        buffer[used] = '\0';
+        return buffer;
+}

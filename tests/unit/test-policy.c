@@ -1,0 +1,360 @@
+/* Policies: what a text does to a plan, and that a typo never loosens. */
+
+#include "lines.h"
+#include "plan-made.h"
+#include "policy.h"
+#include "str.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include <cmocka.h>
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static void run_file(struct made *m, const char *text)
+{
+        const char *argv[] = { "--policy", "./my.policy", "--", "x", NULL };
+
+        made_start(m);
+        m->policy_text = text;
+        made_run(m, argv);
+}
+
+static const struct plan_rule *find_rule(const struct plan *p, enum plan_rule_kind kind,
+                                         const char *box_path)
+{
+        for (size_t i = p->files.n_rules; i > 0; i--) {
+                const struct plan_rule *rule = &p->files.rules[i - 1];
+
+                if (rule->kind == kind && str_eq(rule->box_path, box_path))
+                        return rule;
+        }
+        return NULL;
+}
+
+static bool has_env(const struct plan *p, const char *item)
+{
+        for (size_t i = 0; i < p->exec.n_env; i++) {
+                if (str_eq(p->exec.env[i], item))
+                        return true;
+        }
+        return false;
+}
+
+struct bad_row {
+        const char *text;
+        const char *said;
+};
+
+static const struct bad_row bad_texts[] = {
+        { "[file]\nreadable = /x\n",
+          "./my.policy:1: unknown section 'file'\ndid you mean 'files'" },
+        { "[Files]\n", "unknown section 'Files'\ndid you mean 'files'" },
+        { "[files\n", "./my.policy:1: '[files' is not a section" },
+        { "[files] x\n", "is not a section" },
+        { "[]\n", "unknown section ''" },
+        { "[\n", "'[' is not a section" },
+        { "readable = /x\n", "./my.policy:1: 'readable = /x' stands before the first [section]" },
+        { "[files]\n\nreadble = /x\n", ":3: unknown key 'readble'\ndid you mean 'readable'" },
+        { "[files]\nReadable = /x\n", "unknown key 'Readable'\ndid you mean 'readable'" },
+        { "[files]\nmode = none\n", ":2: unknown key 'mode'" },
+        { "[files]\nreadable /x\n", "'readable /x' is neither 'key = value' nor a [section]" },
+        { "[files]\n= /x\n", "unknown key ''" },
+        { "[files]\nreadable =\n", "'readable' has no value" },
+        { "[files]\nreadable = \"\"\n", "readable: an empty path" },
+        { "[files]\nreadable = -\n", "readable: an empty path" },
+        { "[files]\nreadable = x/y\n",
+          "'x/y' is not an absolute path\nwrite /..., ~/... or ./..." },
+        { "[files]\nreadable = ~bob/x\n", "'~bob/x' is not an absolute path" },
+        { "[files]\nreadable = .../x\n", "'.../x' is not an absolute path" },
+        { "[files]\nreadable = $HOME/x\n", "'$HOME/x' is not an absolute path" },
+        { "[files]\nreadable = /x # my tools\n", "a comment needs a line of its own" },
+        { "[files]\nreadable = \"/x\n", "a quote is not closed" },
+        { "[files]\nreadable = \"/x\"y\n", "text right behind a quote: 'y'" },
+        { "[files]\nreadable = /x\"y\"\n", "a quote inside a word" },
+        { "[files]\nreadable = /\n", "my.policy:2: '/' itself cannot be replaced" },
+        { "[files]\nwritable = /\n", "my.policy:2: '/' itself cannot be replaced" },
+        { "[files]\nwritable = /proc/sys\n", "'/proc/sys' must be an ordinary directory" },
+        { "[files]\nempty = /srv/x\n", "'/srv/x' is not a top-level directory" },
+        { "[files]\nempty = /\n", "'/' itself cannot be replaced" },
+        { "[files]\ntemporary = /x:size=0\n", "temporary: size '0' leaves no room" },
+        { "[files]\nprotected = a/../../b\n", "leads out of the writable directory" },
+        { "[files]\nhome = full\n", "'full' is neither empty nor readable" },
+        { "[files]\nhome = empty readable\n", "'home' takes one value" },
+        { "[files]\nhome = empty\nhome = empty\n", ":3: 'home' was given in line 2 already" },
+        { "[environment]\npass = A=b\n", "pass: 'A=b' is not NAME or PREFIX*" },
+        { "[environment]\npass = *\n", "pass: '*' is not NAME or PREFIX*" },
+        { "[environment]\npass = A*B\n", "'A*B' is not NAME or PREFIX*" },
+        { "[environment]\nset = A\n", "set: 'A' is not NAME=VALUE" },
+        { "[environment]\nset = =b\n", "set: '=b' is not NAME=VALUE" },
+        { "[network]\nmode = full\n", "mode: unknown network mode 'full'" },
+        { "[network]\nmode = none host\n", "'mode' takes one value" },
+        { "[network]\nmode = user\nmode = none\n", "'mode' was given in line 2 already" },
+        { "[network]\nallow = example.org\n", "'allow' is not yet supported" },
+        { "[network]\ndeny = example.org\n", "'deny' is not yet supported" },
+        { "[network]\nhost-port = 5432\n", "'host-port' is not yet supported" },
+        { "[network]\nmode = user\npublish = 80\n", "publish: '80' is not [IP:]HOST:BOX" },
+        { "[network]\npublish = 80:80\n", "ports are published, but there is no network" },
+        { "[syscalls]\nallow = ptrace\n", "a [syscalls] section of your own is not yet supported" },
+        { "[syscalls]\nallow = ptrace\ndeny = x\n", ":2: a [syscalls] section of your own" },
+        { "[capabilities]\nkeep = CHOWN\n", "a view of this host has no capabilities to keep" },
+        { "[capabilities]\nkeep = CHWON\n", "unknown capability 'CHWON'\ndid you mean 'CHOWN'" },
+        { "[limits]\nmemory = 1g\n", "'memory' is not yet supported" },
+        { "[limits]\ncpus = 1\n", "'cpus' is not yet supported" },
+        { "[limits]\nprocesses = 10\n", "'processes' is not yet supported" },
+        { "[limits]\nopen-files = many\n", "open-files: 'many' is not a whole number" },
+        { "[limits]\nopen-files = 2:1\n", "the soft limit is above the hard one" },
+        { "[limits]\nfile-size = x\n", "file-size: 'x' is not a size" },
+        { "[limits]\ntime = 0\n", "time: a time of '0' is over at once" },
+        { "[devices]\nallow = fuse\n", "allow: 'fuse' is not an absolute path" },
+        { "[devices]\nallow = /etc\n", "'/etc' does not lie in /dev" },
+        { "[policy]\nextends = sandbx\n", ":2: unknown policy 'sandbx'\ndid you mean 'sandbox'" },
+        { "[policy]\nextends = container\n", "'./my.policy' is for an image" },
+        { "[policy]\nextends = ./other.policy\n", "unknown policy './other.policy'" },
+        { "[policy]\nextends =\n", "unknown policy ''" },
+        { "[policy]\nextend = sandbox\n", "unknown key 'extend'\ndid you mean 'extends'" },
+        { "[policy]\ndescription =\n", "'description' has no value" },
+        { "[files]\nreadable = /x\x1b[1m/../..\n", "'/' itself cannot be replaced" },
+};
+
+static void refuses_bad_texts(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < COUNT(bad_texts); i++) {
+                struct made m;
+
+                run_file(&m, bad_texts[i].text);
+                if (m.result != -EINVAL || m.problems->n != 1 ||
+                    !strstr(made_text(&m), bad_texts[i].said))
+                        fail_msg("%s: %zu problems: %sexpected: %s", bad_texts[i].text,
+                                 m.problems->n, made_text(&m), bad_texts[i].said);
+                made_done(&m);
+        }
+}
+
+static void names_every_wrong_line(void **state)
+{
+        struct made m;
+
+        (void)state;
+        run_file(
+                &m,
+                "[files]\nreadble = /x\nwritable = y\n[nework]\nmode = a\nallow = b\n[limits]\nx = 1\n");
+        assert_int_equal(m.problems->n, 4);
+        assert_non_null(strstr(m.problems->items[0].text, "./my.policy:2: "));
+        assert_non_null(strstr(m.problems->items[1].text, "./my.policy:3: "));
+        /* the keys of a section that is not known are not judged */
+        assert_non_null(strstr(m.problems->items[2].text, "./my.policy:4: "));
+        assert_non_null(strstr(m.problems->items[3].text, "./my.policy:8: "));
+        made_done(&m);
+}
+
+static void applies_every_key(void **state)
+{
+        static const char text[] = "# ours\n"
+                                   "; and theirs\n"
+                                   "  [ policy ]  \n"
+                                   "description = tools, and a port # not a comment\n"
+                                   "extends = sandbox\n"
+                                   "[files]\n"
+                                   "readable = /opt/a \"/opt/my tools\"\t-/opt/c\n"
+                                   "readable=~/d\r\n"
+                                   "writable = ./sub ../other\n"
+                                   "hidden = /etc/secret\n"
+                                   "protected = Makefile /srv/x\n"
+                                   "temporary = /scratch:size=1m,mode=0700\n"
+                                   "empty = /srv\n"
+                                   "[environment]\n"
+                                   "pass = EMPTY \"SECRET_TOKEN\"\n"
+                                   "set = A=b \"C=d e\" \"Q=\\\"\\\\\"\n"
+                                   "[network]\n"
+                                   "mode = user\n"
+                                   "publish = 8080:80 5353:53/udp\n"
+                                   "[limits]\n"
+                                   "open-files = 100:200\n"
+                                   "file-size = 1m\n"
+                                   "time = 5m\n"
+                                   "[devices]\n"
+                                   "allow = /dev/fuse -/dev/kvm\n";
+        struct made m;
+        const struct plan *p = &m.plan;
+
+        (void)state;
+        run_file(&m, text);
+        if (m.result != 0)
+                fail_msg("%s", made_text(&m));
+        assert_string_equal(p->policy_name, "./my.policy");
+        assert_string_equal(p->confine.filter, "sandbox");
+        assert_string_equal(find_rule(p, PLAN_RULE_READABLE, "/opt/my tools")->host_path,
+                            "/opt/my tools");
+        assert_false(find_rule(p, PLAN_RULE_READABLE, "/opt/a")->if_exists);
+        assert_true(find_rule(p, PLAN_RULE_READABLE, "/opt/c")->if_exists);
+        assert_non_null(find_rule(p, PLAN_RULE_READABLE, "/home/ann/d"));
+        assert_non_null(find_rule(p, PLAN_RULE_WRITABLE, "/home/ann/work/sub"));
+        assert_non_null(find_rule(p, PLAN_RULE_WRITABLE, "/home/ann/other"));
+        assert_non_null(find_rule(p, PLAN_RULE_HIDDEN, "/etc/secret"));
+        assert_non_null(find_rule(p, PLAN_RULE_PROTECTED, "Makefile"));
+        assert_non_null(find_rule(p, PLAN_RULE_PROTECTED, "/srv/x"));
+        assert_non_null(find_rule(p, PLAN_RULE_EMPTY, "/srv"));
+        const struct plan_rule *scratch = find_rule(p, PLAN_RULE_TEMPORARY, "/scratch");
+        assert_int_equal(scratch->size, 1 << 20);
+        assert_int_equal(scratch->mode, 0700);
+        assert_string_equal(scratch->origin, "./my.policy:12");
+        assert_true(has_env(p, "EMPTY="));
+        assert_true(has_env(p, "SECRET_TOKEN=xyzzy"));
+        assert_true(has_env(p, "A=b"));
+        assert_true(has_env(p, "C=d e"));
+        assert_true(has_env(p, "Q=\"\\"));
+        assert_int_equal(p->net.mode, PLAN_NETWORK_USER);
+        assert_int_equal(p->net.n_ports, 2);
+        assert_int_equal(p->limits.timeout_ns, 300000000000u);
+        assert_int_equal(p->limits.n_rlimits, 3);
+        assert_int_equal(p->limits.rlimits[1].resource, RLIMIT_NOFILE);
+        assert_int_equal(p->limits.rlimits[1].hard, 200);
+        assert_non_null(find_rule(p, PLAN_RULE_DEVICE, "/dev/fuse"));
+        assert_true(find_rule(p, PLAN_RULE_DEVICE, "/dev/kvm")->if_exists);
+        made_done(&m);
+}
+
+/* Below the user's file stands a built-in policy, also when the file does not say which. */
+static void a_file_only_adds(void **state)
+{
+        struct made m;
+
+        (void)state;
+        run_file(&m, "");
+        assert_int_equal(m.result, 0);
+        assert_string_equal(m.plan.confine.filter, "sandbox");
+        assert_non_null(find_rule(&m.plan, PLAN_RULE_EMPTY, "/home"));
+        assert_non_null(find_rule(&m.plan, PLAN_RULE_PROTECTED, ".git/hooks"));
+        assert_int_equal(m.plan.net.mode, PLAN_NETWORK_NONE);
+        made_done(&m);
+}
+
+static void limits_texts(void **state)
+{
+        char *text = malloc(LINES_MAX_TEXT + 10);
+        struct made m;
+
+        (void)state;
+        assert_non_null(text);
+        memset(text, '\n', LINES_MAX_TEXT + 10);
+        text[LINES_MAX_TEXT + 1] = '\0';
+        run_file(&m, text);
+        assert_non_null(strstr(made_text(&m), "is larger than 262144 bytes"));
+        made_done(&m);
+
+        text[LINES_MAX + 1] = '\0';
+        run_file(&m, text);
+        assert_non_null(strstr(made_text(&m), ":4001: more than 4000 lines"));
+        made_done(&m);
+        text[LINES_MAX] = '\0';
+        run_file(&m, text);
+        assert_int_equal(m.result, 0);
+        made_done(&m);
+
+        memset(text, 'x', LINES_MAX_LEN);
+        text[LINES_MAX_LEN] = '\0';
+        run_file(&m, text);
+        assert_non_null(strstr(made_text(&m), ":1: a line of more than 4095 bytes"));
+        made_done(&m);
+        free(text);
+}
+
+static void limits_rules(void **state)
+{
+        char text[32000] = "[files]\n";
+        size_t used = strlen(text);
+        struct made m;
+
+        (void)state;
+        for (int i = 0; i < PLAN_MAX_RULES; i++)
+                used += (size_t)snprintf(text + used, sizeof(text) - used, "readable = /x%d\n", i);
+        run_file(&m, text);
+        assert_int_equal(m.result, -EINVAL);
+        assert_non_null(strstr(made_text(&m), "too many file rules: the limit is 1000"));
+        made_done(&m);
+}
+
+/* The built-in ones are read without a problem and do what the manual promises. */
+static void built_in_sandbox(void **state)
+{
+        const char *argv[] = { "--", "x", NULL };
+        struct made m;
+        const struct plan *p = &m.plan;
+
+        (void)state;
+        made_start(&m);
+        made_run(&m, argv);
+        if (m.result != 0)
+                fail_msg("%s", made_text(&m));
+        assert_string_equal(p->policy_name, "sandbox");
+        assert_int_equal(p->root, PLAN_ROOT_HOST);
+        for (size_t i = 0; i < 5; i++) {
+                static const char *const names[] = { "/home", "/root", "/run", "/mnt", "/media" };
+
+                assert_non_null(find_rule(p, PLAN_RULE_EMPTY, names[i]));
+        }
+        assert_non_null(find_rule(p, PLAN_RULE_TEMPORARY, "/tmp"));
+        assert_non_null(find_rule(p, PLAN_RULE_TEMPORARY, "/var/tmp"));
+        const struct plan_rule *cwd = find_rule(p, PLAN_RULE_WRITABLE, "/home/ann/work");
+        assert_string_equal(cwd->host_path, "/home/ann/work");
+        assert_true(str_has_prefix(cwd->origin, "sandbox.policy:"));
+        assert_true(find_rule(p, PLAN_RULE_READABLE, "/home/ann/.cargo/bin")->if_exists);
+        assert_non_null(find_rule(p, PLAN_RULE_PROTECTED, ".git/hooks"));
+        assert_non_null(find_rule(p, PLAN_RULE_PROTECTED, ".git/config"));
+        assert_non_null(find_rule(p, PLAN_RULE_PROTECTED, ".envrc"));
+        assert_non_null(find_rule(p, PLAN_RULE_PROTECTED, ".vscode/tasks.json"));
+        assert_non_null(find_rule(p, PLAN_RULE_PROTECTED, ".bashrc"));
+        assert_int_equal(p->net.mode, PLAN_NETWORK_NONE);
+        assert_int_equal(p->confine.keep_caps, 0);
+        assert_true(has_env(p, "LC_TIME=de_DE.UTF-8"));
+        assert_false(has_env(p, "LCX=1"));
+        assert_false(has_env(p, "SECRET_TOKEN=xyzzy"));
+        assert_false(has_env(p, "SSH_AUTH_SOCK=/run/agent"));
+        assert_int_equal(p->exec.n_env, 7);
+        made_done(&m);
+}
+
+static void built_in_container(void **state)
+{
+        const char *argv[] = { "img", "x", NULL };
+        struct made m;
+        const struct plan *p = &m.plan;
+
+        (void)state;
+        made_start(&m);
+        made_run(&m, argv);
+        if (m.result != 0)
+                fail_msg("%s", made_text(&m));
+        assert_string_equal(p->policy_name, "container");
+        assert_string_equal(p->confine.filter, "container");
+        assert_int_equal(p->files.n_rules, 0);
+        assert_int_equal(p->net.mode, PLAN_NETWORK_USER);
+        /* CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE SYS_CHROOT
+         * SETFCAP */
+        assert_int_equal(p->confine.keep_caps, 0x800405fb);
+        assert_int_equal(p->exec.n_env, 2);
+        assert_true(has_env(p, "TERM=xterm-256color"));
+        made_done(&m);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(refuses_bad_texts), cmocka_unit_test(names_every_wrong_line),
+                cmocka_unit_test(applies_every_key), cmocka_unit_test(a_file_only_adds),
+                cmocka_unit_test(limits_texts),      cmocka_unit_test(limits_rules),
+                cmocka_unit_test(built_in_sandbox),  cmocka_unit_test(built_in_container),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
