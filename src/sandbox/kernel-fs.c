@@ -8,24 +8,24 @@
 /*
  * /proc: what tells about the whole machine is covered, what steers it is read-only.  The list is
  * the one that container runtimes agree on, and interrupts, which gives other users' keystrokes
- * away.  Files that a kernel does not have are no error.
+ * away.  Files that only the host's root may read need no cover: inside, nobody is the host's root.
+ * Files that a kernel does not have are no error.
  */
 static const char *const proc_covered[] = {
-        "/proc/acpi",        "/proc/asound",     "/proc/interrupts", "/proc/kallsyms",
-        "/proc/kcore",       "/proc/key-users",  "/proc/keys",       "/proc/kmsg",
-        "/proc/kpagecgroup", "/proc/kpagecount", "/proc/kpageflags", "/proc/latency_stats",
-        "/proc/sched_debug", "/proc/scsi",       "/proc/timer_list", "/proc/timer_stats",
-        "/proc/vmallocinfo",
+        "/proc/acpi",       "/proc/asound",        "/proc/interrupts",  "/proc/kcore",
+        "/proc/keys",       "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi",
+        "/proc/timer_list", "/proc/timer_stats",
 };
 
 static const char *const proc_read_only[] = {
         "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
 };
 
-static const char *const sys_covered[] = {
-        "/sys/devices/virtual/powercap", "/sys/firmware",       "/sys/fs/bpf", "/sys/kernel/debug",
-        "/sys/kernel/security",          "/sys/kernel/tracing",
-};
+static const char *const sys_covered[] = { "/sys/devices/virtual/powercap", "/sys/firmware" };
+
+/* File systems of the host's that come along when /sys is the host's own. */
+static const char *const sys_mounted[] = { "/sys/fs/bpf", "/sys/fs/cgroup", "/sys/kernel/debug",
+                                           "/sys/kernel/security", "/sys/kernel/tracing" };
 
 static const char *const devices[] = { "null", "zero", "full", "random", "urandom", "tty" };
 
@@ -96,6 +96,8 @@ static int add_sys(const struct plan *p, struct tree *t, struct err *e)
                 if (!entry)
                         return -e->code;
                 entry->source = "/sys";
+                if (add_all(t, TREE_EMPTY, sys_mounted, COUNT(sys_mounted), TREE_IF_EXISTS, e) < 0)
+                        return -e->code;
         } else if (!add(t, TREE_SYSFS, "/sys", flags, e)) {
                 return -e->code;
         }

@@ -168,7 +168,7 @@ static int compare_ints(const void *a, const void *b)
 
 /*
  * Pid 1 keeps its place in the conversation, the terminal, the pipe to the payload, and the right
- * to signal a payload that runs as somebody else.  It is confined by the same filter from here on.
+ * to signal a payload that runs as somebody else.  From here on its own filter holds it to that.
  */
 static int confine_init(struct box *b, int pipe, struct err *e)
 {
@@ -185,7 +185,7 @@ static int confine_init(struct box *b, int pipe, struct err *e)
         proc_wipe_arguments();
         if (rights_set(kill_other, e) < 0)
                 return -e->code;
-        return filter_enter(b->launch->filter, e);
+        return filter_enter_init(e);
 }
 
 static int let_go(int pipe, struct err *e)

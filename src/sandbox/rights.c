@@ -1,8 +1,13 @@
 #include "rights.h"
 
+#include "io.h"
+
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/securebits.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -17,16 +22,42 @@
         (SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |                           \
          SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED | AMBIENT_BITS)
 
+/* "CapBnd:\t0000000000000000"; source: proc_pid_status(5). */
+static int read_bounding(uint64_t *ret, struct err *e)
+{
+        char text[4096];
+        ssize_t n = io_read_small(AT_FDCWD, "/proc/self/status", text, sizeof(text));
+        const char *line = n < 0 ? NULL : strstr(text, "\nCapBnd:");
+        unsigned long long value;
+
+        if (n < 0)
+                return err_set(e, (int)-n, "cannot read '/proc/self/status': %s",
+                               err_name((int)-n));
+        if (!line || sscanf(line, "\nCapBnd: %llx", &value) != 1)
+                return err_set(e, EPROTO, "'/proc/self/status' does not tell the bounding set");
+        *ret = value;
+        return 0;
+}
+
 int rights_drop_bounding(const struct plan_confine *c, struct err *e)
 {
+        uint64_t left = 0;
+
         if (cap_reset_ambient() < 0)
                 return err_sys(e, "cannot empty the ambient set");
-        for (cap_value_t cap = 0; cap < cap_max_bits(); cap++) {
-                if (!(c->keep_caps & BIT(cap)) && cap_drop_bound(cap) < 0)
+        for (cap_value_t cap = 0; cap < 64; cap++) {
+                /* EINVAL: this kernel has no capability of that number */
+                if (!(c->keep_caps & BIT(cap)) && cap_drop_bound(cap) < 0 && errno != EINVAL)
                         return err_sys(e, "cannot take capability %d off the bounding set", cap);
         }
         if (cap_set_secbits(c->keep_caps == 0 ? LOCKED_BITS : AMBIENT_BITS) < 0)
                 return err_sys(e, "cannot lock the securebits");
+        /* not how many the library thinks there are, but what the kernel says */
+        if (read_bounding(&left, e) < 0)
+                return -e->code;
+        if (left & ~c->keep_caps)
+                return err_set(e, EPERM, "the bounding set is %llx after it was emptied",
+                               (unsigned long long)left);
         return 0;
 }
 
@@ -39,7 +70,7 @@ int rights_no_new_privs(struct err *e)
 
 static int fill(cap_t caps, uint64_t keep)
 {
-        for (cap_value_t cap = 0; cap < cap_max_bits(); cap++) {
+        for (cap_value_t cap = 0; cap < 64; cap++) {
                 if (!(keep & BIT(cap)))
                         continue;
                 if (cap_set_flag(caps, CAP_PERMITTED, 1, &cap, CAP_SET) < 0 ||
