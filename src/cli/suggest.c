@@ -1,6 +1,6 @@
 #include "suggest.h"
 
-#include "str.h"
+#include "word.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -34,12 +34,12 @@ struct words {
         size_t len;
 };
 
-/* In single quotes when a shell would not take the word as it is; cut where there is no room. */
+/* What does not fit is cut. */
 static void add_word(struct words *w, const char *word)
 {
-        bool is_plain = word[0] != '\0' && !word[strcspn(word, " \t\n\"'\\$`&|;<>()*?[]{}~#!")];
-        int n = snprintf(w->text + w->len, sizeof(w->text) - w->len, is_plain ? " %s" : " '%s'",
-                         word);
+        char quoted[400];
+        int n = snprintf(w->text + w->len, sizeof(w->text) - w->len, " %s",
+                         word_quote(quoted, sizeof(quoted), word));
 
         w->len += n > 0 ? (size_t)n : 0;
         if (w->len >= sizeof(w->text))

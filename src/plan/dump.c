@@ -4,6 +4,7 @@
 #include "caps.h"
 #include "parse.h"
 #include "str.h"
+#include "word.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -17,14 +18,11 @@ static void put_text(FILE *out, const char *text)
         fputs(str_escape(safe, sizeof(safe), text, strlen(text)), out);
 }
 
-/* A path or word as a reader of a shell would have it: in quotes when it needs them. */
 static void put_word(FILE *out, const char *text)
 {
-        bool is_plain = text[0] != '\0' && !text[strcspn(text, " \t\n\"'\\$`&|;<>()*?[]{}~#!")];
+        char word[4096 * 4];
 
-        fputs(is_plain ? "" : "'", out);
-        put_text(out, text);
-        fputs(is_plain ? "" : "'", out);
+        fputs(word_quote(word, sizeof(word), text), out);
 }
 
 static void put_label(FILE *out, const char *label)

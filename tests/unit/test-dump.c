@@ -2,7 +2,7 @@
 
 #include "dump.h"
 #include "plan-made.h"
-#include "str.h"
+#include "word.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -62,7 +62,7 @@ static void tells_the_whole_plan(void **state)
         contains(text, "descriptors   0 1 2 9\n");
         contains(text, "environment   PATH HOME USER TERM LANG LC_ALL LC_TIME S\n");
         contains(text, "directory     /home/ann/work\n");
-        contains(text, "command       sh -c 'echo 'a''\n");
+        contains(text, "command       sh -c 'echo '\\''a'\\'''\n");
         assert_null(strstr(text, "hush"));
         assert_null(strstr(text, "xyzzy"));
         free(text);
@@ -139,12 +139,37 @@ static void tells_when_it_cannot_print(void **state)
         made_done(&m);
 }
 
+static void quotes_words(void **state)
+{
+        static const char *const rows[][2] = {
+                { "", "''" },
+                { "a-b_c/d=e,f:g@h+i%j^", "a-b_c/d=e,f:g@h+i%j^" },
+                { "a b", "'a b'" },
+                { "it's", "'it'\\''s'" },
+                { "'", "''\\'''" },
+                { "$(x)", "'$(x)'" },
+                { "a\nb", "'a\\x0ab'" },
+                { "\x1b", "\\x1b" },
+        };
+        char buffer[64];
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+                assert_string_equal(word_quote(buffer, sizeof(buffer), rows[i][0]), rows[i][1]);
+        for (size_t size = 8; size < 40; size++) {
+                word_quote(buffer, size, "a 'quoted' \x01 word, it's long");
+                assert_true(strlen(buffer) < size);
+                assert_int_equal(buffer[strlen(buffer) - 1], '\'');
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(tells_the_whole_plan),
                 cmocka_unit_test(tells_the_mounts_in_order),
                 cmocka_unit_test(tells_an_image),
+                cmocka_unit_test(quotes_words),
                 cmocka_unit_test(tells_when_it_cannot_print),
         };
 
