@@ -40,24 +40,6 @@ measure_rounds() {
     [ ! -t 2 ] || printf '\r' >&2
 }
 
-# The same payload with and without the filter, in pairs.
-measure_filter() {
-    local i with without
-
-    cp "$many_calls" "$work/cwd/many-calls"
-    for ((i = 0; i < 200; i++)); do
-        echo "$i" >"$work/cwd/files/$i"
-    done
-    [ "$(id -u)" != 0 ] || chown -R "$user:" "$work/cwd"
-    for ((i = 0; i < pairs; i++)); do
-        without=$(as_user "$floor" --no-filter "$work/cwd/many-calls" "$work/cwd/files" 60) ||
-            die "the payload of many calls failed"
-        with=$(as_user "$kelp" run --network none -- "$work/cwd/many-calls" "$work/cwd/files" 60) ||
-            die "the payload of many calls failed in kelp"
-        echo "$with $without" >>"$work/filter"
-    done
-}
-
 measure_memory() {
     local view name
 

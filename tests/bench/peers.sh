@@ -107,6 +107,23 @@ add_podman() {
     row image podman 10 "${podman[*]} run --rm --network none --cgroups disabled localhost/bench true"
 }
 
+# What the filter costs a payload: a search through many small files, as builds and editors do it,
+# in the floor with kelp's filter and without.
+add_filter() {
+    local i tree=$work/cwd/files search
+
+    mkdir -p "$tree"
+    head -c 4096 /dev/zero | tr '\0' 'x' >"$tree/0"
+    for ((i = 1; i < 1000; i++)); do
+        cp "$tree/0" "$tree/$i"
+    done
+    echo needle >"$tree/needle"
+    [ "$(id -u)" != 0 ] || chown -R "$user:" "$tree"
+    search="grep -r needle $tree $tree $tree $tree $tree"
+    row filter with 30 "$floor $search"
+    row filter without 30 "$floor --no-filter $search"
+}
+
 add_rows() {
     row host true 100 "true"
     row host floor 100 "$floor true"
@@ -125,6 +142,7 @@ add_rows() {
     row image kelp 100 "$kelp run --network none --userns single bench true"
     add_crun
     add_podman
+    add_filter
 }
 
 # Each command must work once; kelp and the floor must, the others are left out when they do not.
