@@ -73,10 +73,22 @@ static const char *find_cwd(struct arena *arena, struct err *e)
 {
         char cwd[PATH_MAX];
 
-        /* the kernel says "(unreachable)/..." of a directory outside of our root */
-        if (!getcwd(cwd, sizeof(cwd)) || cwd[0] != '/')
+        if (!getcwd(cwd, sizeof(cwd))) {
+                if (errno != ENOENT)
+                        err_sys(e, "cannot tell the current directory");
                 return NULL;
-        return arena_copy(arena, cwd, e);
+        }
+        /* the kernel says "(unreachable)/..." of a directory outside of our root */
+        return cwd[0] == '/' ? arena_copy(arena, cwd, e) : NULL;
+}
+
+/* Only the two plain answers are a "no"; anything else is no answer. */
+static int find_can_write(bool *ret, struct err *e)
+{
+        *ret = faccessat(AT_FDCWD, ".", W_OK | X_OK, AT_EACCESS) == 0;
+        if (*ret || errno == EACCES || errno == EROFS || errno == ENOENT)
+                return 0;
+        return err_sys(e, "cannot tell whether the current directory is writable");
 }
 
 int facts_find(struct arena *arena, struct plan_facts *ret, struct err *e)
@@ -97,7 +109,8 @@ int facts_find(struct arena *arena, struct plan_facts *ret, struct err *e)
         facts.cwd = find_cwd(arena, e);
         if (e->code != 0)
                 return -e->code;
-        facts.can_write_cwd = faccessat(AT_FDCWD, ".", W_OK | X_OK, AT_EACCESS) == 0;
+        if (find_can_write(&facts.can_write_cwd, e) < 0)
+                return -e->code;
         facts.env = (const char *const *)environ;
         *ret = facts;
         return 0;
