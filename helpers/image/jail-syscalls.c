@@ -54,6 +54,7 @@ static const int allowed[] = {
         SCMP_SYS(set_robust_list),
         SCMP_SYS(sched_yield),
         SCMP_SYS(sched_getaffinity),
+        SCMP_SYS(uname),
         SCMP_SYS(getpid),
         SCMP_SYS(gettid),
         SCMP_SYS(tgkill),

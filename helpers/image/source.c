@@ -217,11 +217,13 @@ static const struct source_member *resolve_member(const struct source *s, const 
         return m;
 }
 
-static bool has_file(const struct source *s, const char *name)
+static bool has_member(const struct source *s, const char *name)
 {
-        struct err unused = { 0 };
-
-        return resolve_member(s, name, &unused);
+        for (size_t i = 0; i < s->n_members; i++) {
+                if (str_eq(s->members[i].name, name))
+                        return true;
+        }
+        return false;
 }
 
 static int open_beneath(int directory, const char *name, struct err *e)
@@ -329,9 +331,9 @@ static int open_file(struct source *s, struct err *e)
         s->kind = SOURCE_ROOTFS;
         if (is_rootfs)
                 return 0;
-        if (has_file(s, "oci-layout") && has_file(s, "index.json"))
+        if (has_member(s, "oci-layout") && has_member(s, "index.json"))
                 s->kind = SOURCE_OCI;
-        else if (has_file(s, "manifest.json"))
+        else if (has_member(s, "manifest.json"))
                 s->kind = SOURCE_DOCKER;
         return 0;
 }

@@ -6,6 +6,9 @@
 #define BLOCK       512
 #define FILE_BUFFER (32u << 10)
 
+/* libarchive's own ARCHIVE_ERRNO_FILE_FORMAT is not in its header; on Linux it is this */
+#define FILE_FORMAT EILSEQ
+
 static bool is_zero(const char *data, size_t len)
 {
         for (size_t i = 0; i < len; i++) {
@@ -58,10 +61,13 @@ static int open_archive(struct tar *tar, archive_read_callback *read, archive_sk
         tar->archive = archive_read_new();
         if (!tar->archive)
                 return err_set(e, ENOMEM, "out of memory");
-        if (archive_read_support_format_tar(tar->archive) != ARCHIVE_OK ||
-            archive_read_open2(tar->archive, tar, NULL, read, skip, NULL) != ARCHIVE_OK)
+        if (archive_read_support_format_tar(tar->archive) != ARCHIVE_OK)
                 return failure(tar, e);
-        return 0;
+        if (archive_read_open2(tar->archive, tar, NULL, read, skip, NULL) == ARCHIVE_OK)
+                return 0;
+        if (archive_errno(tar->archive) != FILE_FORMAT)
+                return failure(tar, e);
+        return err_set(e, ENOTSUP, "unsupported format: it is not a tar archive");
 }
 
 int tar_open(struct tar *tar, struct stream *stream, struct err *e)
@@ -130,8 +136,6 @@ int tar_next(struct tar *tar, struct archive_entry **ret, struct err *e)
         /* a warning is a part of the header that was not understood: two readers would differ */
         if (r == ARCHIVE_OK)
                 return 0;
-        if (archive_format(tar->archive) == 0)
-                return err_set(e, ENOTSUP, "unsupported format: it is not a tar archive");
         return failure(tar, e);
 }
 
