@@ -341,8 +341,7 @@ static int drop_streams(const struct supervisor *s, struct err *e)
                 return err_sys(e, "cannot open '/dev/null'");
         if ((!s->relay || s->relay->input != STDIN_FILENO) && dup2(null_fd, STDIN_FILENO) < 0)
                 return err_sys(e, "cannot drop the standard input");
-        if ((!s->relay || s->relay->output != STDOUT_FILENO) &&
-            s->plan->report.status_fd != STDOUT_FILENO && dup2(null_fd, STDOUT_FILENO) < 0)
+        if ((!s->relay || s->relay->output != STDOUT_FILENO) && dup2(null_fd, STDOUT_FILENO) < 0)
                 return err_sys(e, "cannot drop the standard output");
         return 0;
 }

@@ -98,8 +98,9 @@ static bool reap(struct box *b)
 
 static void deliver(const struct box *b, int number)
 {
-        /* the payload may have left its group, or the group may have nobody else left */
-        if (kill(-b->payload, number) < 0 && errno == ESRCH)
+        kill(-b->payload, number);
+        /* it may have left the group that was made for it */
+        if (getpgid(b->payload) != b->payload)
                 kill(b->payload, number);
 }
 

@@ -1,6 +1,7 @@
 #include "tty.h"
 
 #include "fd.h"
+#include "proc.h"
 
 #include <asm/termbits.h>
 #include <errno.h>
@@ -174,6 +175,8 @@ static int come_to_front(int slave, struct err *e)
 
 int tty_enter(const struct tty *t, struct err *e)
 {
+        /* as a shell gives them to a job: nothing blocked, nothing ignored */
+        proc_reset_signals();
         if (setpgid(0, 0) < 0)
                 return err_sys(e, "cannot start a process group");
         if (t->slave < 0)

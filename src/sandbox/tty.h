@@ -37,8 +37,8 @@ int tty_open(const struct plan *p, struct tty *ret, int *ret_master, struct err 
 int tty_set_owner(const struct tty *t, uid_t uid, struct err *e);
 
 /*
- * In the payload, before exec: a process group of its own, in the foreground of its terminal
- * unless t->is_background, and the slave in the place of the streams that need it.
+ * In the payload, before exec: default signals, a process group of its own, in the foreground of
+ * its terminal unless t->is_background, and the slave in the place of the streams that need it.
  */
 int tty_enter(const struct tty *t, struct err *e);
 

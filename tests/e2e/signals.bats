@@ -1,0 +1,261 @@
+#!/usr/bin/env bats
+# Signals that come from outside, without a terminal; terminal.bats has those that keys make.
+
+# shellcheck disable=SC2016 # the scripts in quotes are for the shell inside
+# shellcheck disable=SC2030,SC2031,SC2153 # each test has its own $kelp, which is not $KELP
+
+bats_require_minimum_version 1.5.0
+load ../lib/kelp
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+}
+
+# Starts kelp in the background with these arguments: its pid is in $kelp, its output in "out".
+# The shell has given its background job an ignored SIGINT, which kelp would honour.
+start() {
+    setsid env --default-signal "$KELP" "$@" >out 2>&1 </dev/null 3>&- &
+    kelp=$!
+}
+
+# Waits until all of the line $1 is in "out", for $2 seconds or 10.
+wait_line() {
+    local i
+
+    for ((i = 0; i < ${2:-10} * 50; i++)); do
+        ! grep -qx "$1" out || return 0
+        sleep 0.02
+    done
+    echo "no line '$1' in:"
+    cat out
+    return 1
+}
+
+# Waits for the end of kelp and checks its exit status.
+ends_with() {
+    local status=0
+
+    wait "$kelp" || status=$?
+    [ "$status" = "$1" ] || {
+        echo "status $status, not $1; the output:"
+        cat out
+        return 1
+    }
+}
+
+# The only child of process $1, as soon as there is one.
+child_of() {
+    local i child
+
+    for ((i = 0; i < 500; i++)); do
+        child=$(ps -o pid= --ppid "$1" | tr -d ' ')
+        [ -z "$child" ] || break
+        sleep 0.02
+    done
+    echo "$child"
+}
+
+is_gone() {
+    local i state
+
+    for ((i = 0; i < 500; i++)); do
+        state=$(ps -o stat= -p "$1") || return 0
+        [ "${state#Z}" = "$state" ] || return 0
+        sleep 0.02
+    done
+    echo "process $1 is still there: $state"
+    return 1
+}
+
+wait_state() {
+    local i state
+
+    for ((i = 0; i < 500; i++)); do
+        state=$(ps -o stat= -p "$1")
+        [ "${state#"$2"}" = "$state" ] || return 0
+        sleep 0.02
+    done
+    echo "process $1 is '$state', not '$2'"
+    return 1
+}
+
+@test "every signal that can be caught is passed on" {
+    cat >catch.py <<'PY'
+import signal, time
+def got(number, frame):
+    print(number, flush=True)
+numbers = [n for n in range(1, 65) if n not in (9, 17, 19, 32, 33)]
+for n in numbers:
+    signal.signal(n, got)
+print("ready", flush=True)
+while True:
+    time.sleep(1)
+PY
+    start -- python3 catch.py
+    wait_line ready
+    # SIGTERM last: a second one would be taken for impatience
+    for number in $(seq 1 64) 15; do
+        case $number in 9 | 17 | 19 | 32 | 33) continue ;; esac
+        kill -"$number" "$kelp"
+        wait_line "$number"
+    done
+    kill -KILL "$kelp"
+    ends_with 137
+}
+
+@test "the whole process group of the payload gets a signal" {
+    start -- sh -c 'sh -c "trap \"echo child; exit\" USR1; echo one; while :; do sleep 0.02; done" &
+        trap "wait; echo parent; exit 3" USR1; echo two; while :; do sleep 0.02; done'
+    wait_line one
+    wait_line two
+    kill -USR1 "$kelp"
+    ends_with 3
+    grep -qx child out
+    grep -qx parent out
+}
+
+@test "a payload that left the group is signalled itself" {
+    start -- python3 -c '
+import os, signal, time
+signal.signal(signal.SIGUSR1, lambda *a: os._exit(6))
+if os.fork() == 0:
+    os._exit(0)
+os.setpgid(0, os.getppid())
+print("ready", flush=True)
+time.sleep(20)'
+    wait_line ready
+    kill -USR1 "$kelp"
+    ends_with 6
+}
+
+@test "SIGTERM, SIGINT, SIGHUP and SIGQUIT end a payload that does not catch them" {
+    for number in 15 2 1 3; do
+        start -- sh -c 'echo ready; sleep 100'
+        wait_line ready
+        kill -"$number" "$kelp"
+        ends_with $((128 + number))
+    done
+}
+
+@test "a second SIGTERM kills when the grace is over, and not before" {
+    start -- sh -c 'trap "echo term" TERM; echo ready; while :; do sleep 0.02; done'
+    wait_line ready
+    kill -TERM "$kelp"
+    wait_line term
+    kill -TERM "$kelp"
+    sleep 0.5
+    kill -0 "$kelp"
+    sleep 2
+    kill -TERM "$kelp"
+    ends_with 137
+}
+
+@test "nohup: an ignored SIGHUP is not passed on" {
+    setsid env --default-signal nohup "$KELP" -- \
+        sh -c 'trap "echo hup" HUP; echo ready; while :; do sleep 0.02; done' >out 2>&1 </dev/null 3>&- &
+    kelp=$!
+    wait_line ready
+    kill -HUP "$kelp"
+    kill -USR2 "$kelp"
+    ends_with 140
+    run ! grep -qx hup out
+}
+
+@test "SIGSTOP and SIGCONT of kelp: the run goes on" {
+    start -- sh -c 'echo ready; while [ ! -e go ]; do sleep 0.02; done; exit 4'
+    wait_line ready
+    kill -STOP "$kelp"
+    wait_state "$kelp" T
+    touch go
+    sleep 0.2
+    kill -CONT "$kelp"
+    ends_with 4
+}
+
+@test "SIGTSTP stops the payload, SIGCONT continues it" {
+    start -- sh -c 'echo ready; while [ ! -e go ]; do sleep 0.02; done; exit 4'
+    wait_line ready
+    payload=$(child_of "$(child_of "$kelp")")
+    kill -TSTP "$kelp"
+    wait_state "$payload" T
+    # without a terminal nobody could continue kelp, so it does not stop
+    wait_state "$kelp" S
+    kill -CONT "$kelp"
+    wait_state "$payload" S
+    touch go
+    ends_with 4
+}
+
+@test "a stopped payload that is continued from inside goes on" {
+    start -- sh -c '(sleep 0.3; kill -CONT $$) & kill -STOP $$; echo back; exit 5'
+    wait_line back
+    ends_with 5
+}
+
+@test "kill -9 of kelp leaves no process" {
+    start -- sh -c 'setsid sleep 100 & echo ready; sleep 100'
+    wait_line ready
+    init=$(child_of "$kelp")
+    mapfile -t inside < <(ps -o pid= --ppid "$init" | tr -d ' ')
+    [ ${#inside[@]} -ge 1 ]
+    kill -KILL "$kelp"
+    ends_with 137
+    for pid in "$init" "${inside[@]}"; do
+        is_gone "$pid"
+    done
+}
+
+@test "kill -9 of pid 1 and of the payload: 137, and no process is left" {
+    for depth in init payload; do
+        start -- sh -c 'setsid sleep 100 & echo ready; exec sleep 100'
+        wait_line ready
+        init=$(child_of "$kelp")
+        payload=$(ps -o pid=,args= --ppid "$init" | awk '$2 == "sleep" { print $1; exit }')
+        kill -KILL "${!depth}"
+        ends_with 137
+        is_gone "$init"
+        is_gone "$payload"
+    done
+}
+
+@test "a signal at any moment of a start ends the run as it ends a command" {
+    for i in $(seq 1 60); do
+        start -- sleep 100
+        sleep "0.00$((i % 10))"
+        kill -TERM "$kelp"
+        ends_with 143
+    done
+    [ ! -s out ]
+}
+
+@test "signals do not cost the exit status" {
+    for _ in $(seq 1 40); do
+        start -- sh -c 'trap : USR1 WINCH; echo ready; i=0; while [ $i -lt 300 ]; do i=$((i+1)); done; exit 7'
+        wait_line ready
+        while kill -USR1 "$kelp" 2>/dev/null && kill -WINCH "$kelp" 2>/dev/null; do :; done
+        ends_with 7
+    done
+}
+
+@test "--timeout ends the run with 124" {
+    start run --timeout 300ms -- sh -c 'trap "echo term; exit 0" TERM; echo ready; while :; do sleep 0.02; done'
+    ends_with 124
+    grep -qx term out
+}
+
+@test "--timeout kills what does not end, children too, and a stopped one" {
+    SECONDS=0
+    start run --timeout 200ms -- sh -c 'trap "" TERM; echo ready; setsid sleep 100 & while :; do sleep 0.02; done'
+    wait_line ready
+    init=$(child_of "$kelp")
+    ends_with 124
+    is_gone "$init"
+    [ "$SECONDS" -lt 8 ]
+    start run --timeout 200ms -- sh -c 'kill -STOP $$'
+    ends_with 124
+}
+
+@test "--timeout is no matter to a command that is done before" {
+    start run --timeout 30s -- sh -c 'exit 3'
+    ends_with 3
+}
