@@ -3,7 +3,7 @@
 
 machine() {
     echo "$(nproc) cores ($(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1))," \
-        "Linux $(uname -r | cut -d- -f1)"
+        "Linux $(uname -r | cut -d- -f1), load $(cut -d' ' -f1 "$work/load") before"
 }
 
 # One round: every command of rows in turn, in the given order.
