@@ -190,7 +190,7 @@ static int find_image(struct front *f, struct plan *p, int argc, char **argv,
         }
         if (image_find(&p->arena, f->options.image, &f->facts, ret, &e) == 0)
                 return 0;
-        if (e.code == ENOENT && !err_get_hint(&e))
+        if ((e.code == ENOENT || e.code == ENOEXEC) && !err_get_hint(&e))
                 suggest_command(&f->options, argc, argv, &e);
         return fail(f, &e);
 }

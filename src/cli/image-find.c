@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -112,6 +113,20 @@ static int find_directory(struct search *s, struct plan_image_source *ret, struc
         return 0;
 }
 
+/* A program and not an image: it can be executed, and starts as programs do. */
+static bool is_program(const char *path)
+{
+        autofd fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        char magic[4] = "";
+
+        if (fd < 0 || access(path, X_OK) < 0 || read(fd, magic, sizeof(magic)) < 4)
+                return false;
+        return memcmp(magic, "#!", 2) == 0 || memcmp(magic,
+                                                     "\x7f"
+                                                     "ELF",
+                                                     4) == 0;
+}
+
 static int find_path(struct search *s, struct plan_image_source *ret, struct err *e)
 {
         struct stat st;
@@ -120,6 +135,8 @@ static int find_path(struct search *s, struct plan_image_source *ret, struct err
                 return err_sys(e, "cannot find image '%s'", s->name);
         if (S_ISDIR(st.st_mode))
                 return find_directory(s, ret, e);
+        if (S_ISREG(st.st_mode) && is_program(s->name))
+                return err_set(e, ENOEXEC, "'%s' is a program and not an image", s->name);
         if (S_ISREG(st.st_mode))
                 return find_by_key(s, &st, ret, e);
         return err_set(e, EINVAL, "image '%s' is neither a file nor a directory", s->name);

@@ -2,6 +2,7 @@
 
 #include "word.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -51,7 +52,9 @@ void suggest_command(const struct option_list *options, int argc, char **argv, s
         struct words w = { .len = 0 };
         int image_at = argc - (int)options->n_args - 1;
 
-        if (!is_in_path(options->image)) {
+        if (e->code != ENOEXEC && strchr("/.", options->image[0]))
+                return;
+        if (e->code != ENOEXEC && !is_in_path(options->image)) {
                 err_hint(e, "kelp import FILE %s, or a path like ./%s", options->image,
                          options->image);
                 return;
