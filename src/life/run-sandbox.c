@@ -82,9 +82,11 @@ static enum host_topic topic_of(int step)
                 return HOST_TOPIC_ID_MAP;
         case STEP_NAMESPACES:
         case STEP_CLONE_INIT:
+        case STEP_NETNS:
                 return HOST_TOPIC_NAMESPACES;
         case STEP_PROPAGATION:
         case STEP_ROOT:
+        case STEP_KERNEL_VIEW:
         case STEP_PIVOT:
                 return HOST_TOPIC_MOUNT;
         case STEP_NETWORK:

@@ -228,12 +228,13 @@ static int check_line(const struct plan *p, const struct tree *t, const struct m
                 const struct tree_entry *entry = &t->entries[i];
                 size_t len = strlen(entry->box_path);
 
-                if (is_mount(entry) && len >= best && path_is_in(line->point, entry->box_path)) {
+                if (is_mount(entry) && (entry->flags & TREE_RECURSIVE) && len >= best &&
+                    path_is_in(line->point, entry->box_path)) {
                         owner = entry;
                         best = len;
                 }
         }
-        if (!owner || !(owner->flags & TREE_RECURSIVE))
+        if (!owner)
                 return err_set(e, EPERM, "there is a mount '%s' that nobody asked for",
                                line->point);
         unsigned want = wanted_flags(p, owner);

@@ -4,8 +4,6 @@
 #include "fd.h"
 #include "init.h"
 #include "landlock.h"
-#include "net.h"
-#include "newmount.h"
 #include "payload.h"
 #include "rights.h"
 #include "step.h"
@@ -13,6 +11,7 @@
 
 #include <errno.h>
 #include <linux/keyctl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
@@ -31,24 +30,28 @@ static int make_private(struct box *b, struct err *e)
         return 0;
 }
 
-/* slirp4netns wants a directory for its socket; this one has no name on the host. */
-static int give_api_dir(struct box *b, struct err *e)
-{
-        static const struct newmount_option options[] = { { "mode", "0700" }, { "size", "65536" } };
-
-        if (b->plan->net.mode != PLAN_NETWORK_USER || b->plan->net.n_ports == 0)
-                return 0;
-        autofd dir = newmount_fs("tmpfs", options, 2, TREE_NO_SUID | TREE_NO_DEV | TREE_NO_EXEC, e);
-        if (dir < 0)
-                return -e->code;
-        return sync_send(b->sock, SYNC_API_DIR, 0, &dir, 1, e);
-}
-
 static int make_root(struct box *b, struct err *e)
 {
-        if (give_api_dir(b, e) < 0)
-                return -e->code;
         return build_root(b->plan, b->launch->tree, &b->build, e);
+}
+
+/* The stage made it while the root was being built. */
+static int join_network(struct box *b, struct err *e)
+{
+        autofd netns = -1;
+
+        if (b->plan->net.mode == PLAN_NETWORK_HOST)
+                return 0;
+        if (sync_await(b->stage, SYNC_NETNS, NULL, &netns, 1, "the stage", e) < 0)
+                return -e->code;
+        if (setns(netns, CLONE_NEWNET) < 0)
+                return err_sys(e, "cannot enter the network namespace");
+        return 0;
+}
+
+static int make_kernel_view(struct box *b, struct err *e)
+{
+        return build_last(&b->build, b->launch->tree, e);
 }
 
 static int pivot(struct box *b, struct err *e)
@@ -59,11 +62,6 @@ static int pivot(struct box *b, struct err *e)
 static int open_terminal(struct box *b, struct err *e)
 {
         return tty_open(b->plan, &b->tty, &b->pty_master, e);
-}
-
-static int set_up_network(struct box *b, struct err *e)
-{
-        return net_setup_box(b->plan, e);
 }
 
 static int set_identity(struct box *b, struct err *e)
@@ -142,12 +140,13 @@ static const struct child_step child_steps[] = {
         { STEP_PROPAGATION, make_private },
         /* needs every capability and the names of the old root */
         { STEP_ROOT, make_root },
+        /* late, because it is long in the making; before /sys, which shows the namespace of its maker */
+        { STEP_JOIN_NETNS, join_network },
+        { STEP_KERNEL_VIEW, make_kernel_view },
         /* when the root is whole; from here on no name leads to the host */
         { STEP_PIVOT, pivot },
         /* needs the devpts of the new root; must be before the payload is forked into the session */
         { STEP_TERMINAL, open_terminal },
-        /* needs CAP_NET_ADMIN; before slirp4netns is done or beside it, never after the payload */
-        { STEP_LOOPBACK, set_up_network },
         /* needs CAP_SYS_ADMIN for the name and the new root for its passwd */
         { STEP_IDENTITY, set_identity },
         { STEP_KEYRING, join_keyring },
@@ -172,13 +171,13 @@ static int run_steps(struct box *b, struct err *e)
         return 0;
 }
 
-_Noreturn void box_main(const struct launch *l, int sock, int launcher_pidfd)
+_Noreturn void box_main(const struct launch *l, int sock, int stage, int launcher_pidfd)
 {
         struct box b = { .launch = l,
                          .plan = l->plan,
                          .sock = sock,
+                         .stage = stage,
                          .launcher_pidfd = launcher_pidfd,
-                         .api_dir = -1,
                          .build = BUILD_NONE,
                          .pty_master = -1 };
         struct err e = { 0 };

@@ -11,8 +11,8 @@ struct box {
         const struct launch *launch;
         const struct plan *plan;
         int sock;
+        int stage; /* the conversation with the stage */
         int launcher_pidfd;
-        int api_dir;
         struct build build;
         struct tty tty;
         int pty_master;
@@ -20,6 +20,6 @@ struct box {
 };
 
 /* Pid 1: builds the root, confines itself, starts the payload, reaps.  Never returns. */
-_Noreturn void box_main(const struct launch *l, int sock, int launcher_pidfd);
+_Noreturn void box_main(const struct launch *l, int sock, int stage, int launcher_pidfd);
 
 #endif

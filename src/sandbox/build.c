@@ -367,18 +367,18 @@ static int set_read_only(const struct build *b, const struct tree *t, struct err
         return 0;
 }
 
-static int build_all(struct build *b, const struct tree *t, struct err *e)
+static int build_entries(struct build *b, const struct tree *t, bool is_last, struct err *e)
 {
-        if (open_null(b, e) < 0 || build_base(b, e) < 0)
-                return -e->code;
-        for (size_t i = 1; i < t->n_entries; i++) {
-                const struct tree_entry *entry = &t->entries[i];
+        for (; b->n_built < t->n_entries; b->n_built++) {
+                const struct tree_entry *entry = &t->entries[b->n_built];
 
+                if (entry->kind == TREE_SYSFS && !is_last)
+                        return 0;
                 if (build_entry(b, entry, e) < 0)
                         return err_prefix(e, "%s '%s' (%s)", tree_kind_name(entry->kind),
                                           entry->box_path, entry->origin);
         }
-        return set_read_only(b, t, e);
+        return 0;
 }
 
 int build_root(const struct plan *p, const struct tree *t, struct build *ret, struct err *e)
@@ -386,12 +386,20 @@ int build_root(const struct plan *p, const struct tree *t, struct build *ret, st
         struct build b = BUILD_NONE;
 
         b.plan = p;
-        if (build_all(&b, t, e) < 0) {
+        b.n_built = 1; /* the base is the first entry */
+        if (open_null(&b, e) < 0 || build_base(&b, e) < 0 || build_entries(&b, t, false, e) < 0) {
                 build_done(&b);
                 return -e->code;
         }
         *ret = b;
         return 0;
+}
+
+int build_last(struct build *b, const struct tree *t, struct err *e)
+{
+        if (build_entries(b, t, true, e) < 0)
+                return -e->code;
+        return set_read_only(b, t, e);
 }
 
 int build_pivot(struct build *b, struct err *e)

@@ -10,6 +10,7 @@ struct build {
         int root;       /* the new root, attached over the old one; O_PATH */
         int stage;      /* the tmpfs that is the root, or that has the upper layer of an image */
         int null;       /* the host's null device, judged; what covers files */
+        size_t n_built; /* entries of the tree that are done */
         int max_userns; /* the limit of user namespaces of ours, open for writing; -1: kept */
 };
 
@@ -24,6 +25,12 @@ struct build {
  * who asked for it.
  */
 int build_root(const struct plan *p, const struct tree *t, struct build *ret, struct err *e);
+
+/*
+ * The rest of the tree, from /sys on: the kernel mounts it for whoever is in the network namespace
+ * that it is to show.  The root is whole afterwards, and read-only where it is to be.
+ */
+int build_last(struct build *b, const struct tree *t, struct err *e);
 
 /* pivot_root(".", ".") into what was built, and the old root is gone. */
 int build_pivot(struct build *b, struct err *e);

@@ -85,7 +85,7 @@ static int add_proc(struct tree *t, struct err *e)
  * /sys shows the network devices of the namespace that it is mounted in, and the kernel gives a
  * fresh one only to the owner of that namespace: with the host's network it is the host's.
  */
-static int add_sys(const struct plan *p, struct tree *t, struct err *e)
+int kernel_fs_add_sys(const struct plan *p, struct tree *t, struct err *e)
 {
         const unsigned flags = TREE_NO_SUID | TREE_NO_DEV | TREE_NO_EXEC | TREE_READ_ONLY |
                                TREE_IS_DIRECTORY | place_flag(t, "/sys");
@@ -165,7 +165,7 @@ static int add_dev(const struct plan *p, struct tree *t, struct err *e)
 
 int kernel_fs_add(const struct plan *p, struct tree *t, struct err *e)
 {
-        if (add_proc(t, e) < 0 || add_sys(p, t, e) < 0)
+        if (add_proc(t, e) < 0)
                 return -e->code;
         return add_dev(p, t, e);
 }

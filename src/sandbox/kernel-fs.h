@@ -4,7 +4,10 @@
 #include "plan.h"
 #include "tree.h"
 
-/* Adds /proc with its masks, /sys and /dev: the same for both kinds of root. */
+/* Adds /proc with its masks and /dev: the same for both kinds of root. */
 int kernel_fs_add(const struct plan *p, struct tree *t, struct err *e);
+
+/* Adds /sys, which comes last: see build_last(). */
+int kernel_fs_add_sys(const struct plan *p, struct tree *t, struct err *e);
 
 #endif

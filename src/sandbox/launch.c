@@ -54,19 +54,31 @@ static int reap_stage(struct child *stage, struct err *e)
         return 0;
 }
 
-static int await_init(const struct launch *l, struct run *r, struct err *e)
+static int await_init(struct run *r, struct err *e)
 {
-        bool needs_net = l->plan->net.mode == PLAN_NETWORK_USER;
-        int fds[2] = { -1, -1 };
         int pid = 0;
 
-        if (sync_await(r->sock, SYNC_CLONED, &pid, fds, needs_net ? 2 : 0, "the stage", e) < 0)
+        if (sync_await(r->sock, SYNC_CLONED, &pid, NULL, 0, "the stage", e) < 0)
                 return -e->code;
-        r->netns = fds[0];
-        r->userns = fds[1];
         r->init.pid = pid;
         r->init.pidfd = proc_pidfd(pid, e);
         return r->init.pidfd < 0 ? -e->code : 0;
+}
+
+/* What the network helper needs comes from the stage; pid 1 does not speak before it is ready. */
+static int await_network(const struct plan *p, struct run *r, struct err *e)
+{
+        int fds[3] = { -1, -1, -1 };
+
+        if (p->net.mode != PLAN_NETWORK_USER)
+                return 0;
+        if (sync_await(r->sock, SYNC_NETNS, NULL, fds, p->net.n_ports > 0 ? 3 : 2, "the stage", e) <
+            0)
+                return -e->code;
+        r->netns = fds[0];
+        r->userns = fds[1];
+        r->api_dir = fds[2];
+        return 0;
 }
 
 static int write_maps(const struct launch *l, struct run *r, pid_t stage, struct err *e)
@@ -104,13 +116,12 @@ int launch_start(const struct launch *l, struct run *ret, struct err *e)
 
         if (write_maps(l, ret, stage.pid, e) < 0)
                 return fail_at(STEP_ID_MAPS, e);
-        if (await_init(l, ret, e) < 0)
+        if (await_init(ret, e) < 0)
                 return fail_at(STEP_NAMESPACES, e);
-        if (reap_stage(&stage, e) < 0)
-                return fail_at(STEP_CLONE_INIT, e);
-        if (l->plan->net.mode == PLAN_NETWORK_USER && l->plan->net.n_ports > 0 &&
-            sync_await(ret->sock, SYNC_API_DIR, NULL, &ret->api_dir, 1, "pid 1", e) < 0)
-                return fail_at(STEP_BIND_LIFE, e);
+        if (await_network(l->plan, ret, e) < 0)
+                return fail_at(STEP_NETNS, e);
+        ret->stage = stage;
+        stage = (struct child)CHILD_NONE;
         return 0;
 }
 
@@ -129,10 +140,15 @@ unsigned launch_pty_streams(const struct plan *p)
 
 int launch_await_ready(const struct plan *p, struct run *r, struct err *e)
 {
+        size_t n_fds;
+
         r->on_pty = launch_pty_streams(p);
-        if (sync_await(r->sock, SYNC_READY, NULL, &r->pty_master, r->on_pty ? 1 : 0, "pid 1", e) <
-            0)
+        n_fds = r->on_pty ? 1 : 0;
+        if (sync_await(r->sock, SYNC_READY, NULL, &r->pty_master, n_fds, "pid 1", e) < 0)
                 return fail_at(STEP_ROOT, e);
+        /* it has given the network to pid 1, which would not be ready otherwise */
+        if (reap_stage(&r->stage, e) < 0)
+                return fail_at(STEP_CLONE_INIT, e);
         return 0;
 }
 

@@ -15,8 +15,8 @@
 
 /*
  * The order of the list: the base of the root, the kernel's file systems, the rules from the top
- * down, what is protected inside them, what is covered because it would lead out, and last the
- * small files that name users and hosts.
+ * down, what is protected inside them, what is covered because it would lead out, the small
+ * files that name users and hosts, and last /sys.
  */
 
 static int add_image_root(struct tree *t, struct err *e)
@@ -174,7 +174,9 @@ static int build(const struct plan *p, struct tree *t, struct rules *rules, stru
         }
         if (protect_add(p, t, e) < 0 || special_add(p, t, e) < 0)
                 return -e->code;
-        return names_add(p, t, e);
+        if (names_add(p, t, e) < 0)
+                return -e->code;
+        return kernel_fs_add_sys(p, t, e);
 }
 
 int tree_build(const struct plan *p, struct tree *t, struct err *e)

@@ -4,6 +4,7 @@
 
 void run_done(struct run *r)
 {
+        proc_kill_child(&r->stage);
         proc_kill_child(&r->init);
         fd_close(&r->slirp_exit);
         proc_kill_child(&r->slirp);

@@ -8,11 +8,12 @@
 /* What a run is: pids and descriptors.  What was asked for is struct plan. */
 
 struct run {
-        int sock;          /* the launcher's end of the conversation; -1: none */
-        struct child init; /* pid 1 of the sandbox, a child of the launcher */
-        int pty_master;    /* of the payload's own terminal; -1: it has none */
-        unsigned on_pty;   /* bit n: standard stream n of the payload is that terminal */
-        int netns;         /* of the sandbox, for the network helper; -1: not needed */
+        int sock;           /* the launcher's end of the conversation; -1: none */
+        struct child stage; /* until pid 1 is ready */
+        struct child init;  /* pid 1 of the sandbox, a child of the launcher */
+        int pty_master;     /* of the payload's own terminal; -1: it has none */
+        unsigned on_pty;    /* bit n: standard stream n of the payload is that terminal */
+        int netns;          /* of the sandbox, for the network helper; -1: not needed */
         int userns;
         int api_dir; /* a directory of a tmpfs that nobody else sees; -1: not needed */
         struct child slirp;
@@ -21,8 +22,8 @@ struct run {
 
 #define RUN_NONE                                                                                   \
         {                                                                                          \
-                .sock = -1, .init = CHILD_NONE, .pty_master = -1, .netns = -1, .userns = -1,       \
-                .api_dir = -1, .slirp = CHILD_NONE, .slirp_exit = -1                               \
+                .sock = -1, .stage = CHILD_NONE, .init = CHILD_NONE, .pty_master = -1,             \
+                .netns = -1, .userns = -1, .api_dir = -1, .slirp = CHILD_NONE, .slirp_exit = -1    \
         }
 
 /* Ends whatever is still there: kills pid 1 (and so the sandbox) and the network helper. */

@@ -2,6 +2,8 @@
 
 #include "box.h"
 #include "fd.h"
+#include "net.h"
+#include "newmount.h"
 #include "step.h"
 #include "sync.h"
 
@@ -10,6 +12,7 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -24,51 +27,82 @@ static int await_maps(int sock, struct err *e)
         return 0;
 }
 
-static int make_namespaces(const struct plan *p, struct err *e)
+static int make_namespaces(struct err *e)
 {
-        int flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
-
         e->step = STEP_NAMESPACES;
-        if (p->net.mode != PLAN_NETWORK_HOST)
-                flags |= CLONE_NEWNET;
-        if (unshare(flags) < 0)
-                return err_sys(e, "cannot create the mount, pid, network, ipc, uts and cgroup "
-                                  "namespaces");
+        if (unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) < 0)
+                return err_sys(e, "cannot create the mount, pid, ipc, uts and cgroup namespaces");
         return 0;
 }
 
-/* The network helper enters by these; it could not open them of an undumpable process. */
-static int open_namespaces(const struct plan *p, int *fds, struct err *e)
+/* slirp4netns wants a directory for its socket; this one has no name on the host. */
+static int make_api_dir(struct err *e)
 {
-        if (p->net.mode != PLAN_NETWORK_USER)
+        static const struct newmount_option options[] = { { "mode", "0700" }, { "size", "65536" } };
+
+        return newmount_fs("tmpfs", options, 2, TREE_NO_SUID | TREE_NO_DEV | TREE_NO_EXEC, e);
+}
+
+/* The network helper enters by these; it could not open them of an undumpable process. */
+static int give_to_launcher(const struct plan *p, int sock, int netns, struct err *e)
+{
+        autofd userns = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+        autofd api_dir = -1;
+
+        if (userns < 0)
+                return err_sys(e, "cannot open the user namespace");
+        if (p->net.n_ports > 0) {
+                api_dir = make_api_dir(e);
+                if (api_dir < 0)
+                        return -e->code;
+        }
+        int fds[] = { netns, userns, api_dir };
+        return sync_send(sock, SYNC_NETNS, 0, fds, p->net.n_ports > 0 ? 3 : 2, e);
+}
+
+/* Beside pid 1, which is building the root meanwhile. */
+static int make_network(const struct plan *p, int sock, int to_init, struct err *e)
+{
+        if (p->net.mode == PLAN_NETWORK_HOST)
                 return 0;
-        fds[0] = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-        fds[1] = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
-        if (fds[0] < 0 || fds[1] < 0)
-                return err_sys(e, "cannot open the new namespaces");
-        return 2;
+        e->step = STEP_NETNS;
+        if (unshare(CLONE_NEWNET) < 0)
+                return err_sys(e, "cannot create the network namespace");
+        e->step = STEP_LOOPBACK;
+        if (net_setup_box(p, e) < 0)
+                return -e->code;
+        autofd netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+        if (netns < 0)
+                return err_sys(e, "cannot open the new network namespace");
+        if (sync_send(to_init, SYNC_NETNS, 0, &netns, 1, e) < 0)
+                return -e->code;
+        return p->net.mode == PLAN_NETWORK_USER ? give_to_launcher(p, sock, netns, e) : 0;
 }
 
 static int stage_run(const struct launch *l, int sock, int launcher_pidfd, struct err *e)
 {
         struct clone_args args = { .flags = CLONE_PARENT };
-        int fds[2] = { -1, -1 };
+        int ends[2];
 
-        if (await_maps(sock, e) < 0 || make_namespaces(l->plan, e) < 0)
+        if (await_maps(sock, e) < 0 || make_namespaces(e) < 0)
                 return -e->code;
-        int n_fds = open_namespaces(l->plan, fds, e);
-        if (n_fds < 0)
-                return -e->code;
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+                return err_sys(e, "cannot make a socket pair");
+        autofd to_init = ends[0];
+        autofd to_stage = ends[1];
+
         e->step = STEP_CLONE_INIT;
         pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
         if (pid < 0)
                 return err_sys(e, "cannot create pid 1 of the sandbox");
         if (pid == 0) {
-                fd_close(&fds[0]);
-                fd_close(&fds[1]);
-                box_main(l, sock, launcher_pidfd);
+                fd_close(&to_init);
+                box_main(l, sock, to_stage, launcher_pidfd);
         }
-        return sync_send(sock, SYNC_CLONED, pid, fds, (size_t)n_fds, e);
+        fd_close(&to_stage);
+        if (sync_send(sock, SYNC_CLONED, pid, NULL, 0, e) < 0)
+                return -e->code;
+        return make_network(l->plan, sock, to_init, e);
 }
 
 _Noreturn void stage_main(const struct launch *l, int sock, int far, int launcher_pidfd)

@@ -16,13 +16,16 @@ enum step {
         /* in the stage */
         STEP_NAMESPACES, /* all the others */
         STEP_CLONE_INIT, /* pid 1, by CLONE_PARENT */
+        STEP_NETNS,      /* the network namespace, beside pid 1 */
+        STEP_LOOPBACK,   /* lo up */
         /* in pid 1 */
         STEP_BIND_LIFE,   /* dies with the launcher */
         STEP_PROPAGATION, /* all mounts private */
         STEP_ROOT,        /* the new root, by descriptor */
+        STEP_JOIN_NETNS,  /* pid 1 enters the network namespace */
+        STEP_KERNEL_VIEW, /* /sys, which shows that namespace */
         STEP_PIVOT,       /* pivot_root, the old root detached */
         STEP_TERMINAL,    /* own session, own pty */
-        STEP_LOOPBACK,    /* lo up, routes that lead nowhere */
         STEP_IDENTITY,    /* host name, whom to run as */
         STEP_KEYRING,     /* a fresh session keyring */
         STEP_NESTING,     /* no user namespaces from here on */

@@ -7,24 +7,30 @@
 #include <stdint.h>
 
 /*
- * What the processes of a launch say to each other, over one SEQPACKET socketpair.  The launcher
- * has one end; the stage and then pid 1 have the other.  The payload has none.
+ * What the processes of a launch say to each other, over SEQPACKET socketpairs.  The launcher has
+ * one end of the first; the stage and pid 1 have the other.  A second one leads from the stage to
+ * pid 1.  The payload has none.
  *
  *      launcher                         stage                       pid 1
  *         |  clone3(NEWUSER) ------------>|
  *         |  writes the maps              |
  *         |-- MAPPED -------------------->|
  *         |                               |  unshare, clone(PARENT) --->|
- *         |<- CLONED pid [netns, userns] -|  exits                      |
- *         |  starts slirp4netns                                         |
- *         |<- API_DIR [dirfd]  (only with published ports) -------------|
- *         |                                          builds, confines   |
+ *         |<- CLONED pid -----------------|                             |  builds the root
+ *         |                               |  makes the network          |
+ *         |                               |-- NETNS [netns] ----------->|  joins it
+ *         |<- NETNS [netns, userns] ------|  exits                      |
+ *         |  starts slirp4netns             (only for the user network) |
+ *         |                                                             |  confines itself
  *         |<- READY [pty master] ---------------------------------------|
  *         |-- GO  (network is up) ------------------------------------->|  forks the payload
  *         |<- STARTED --------------------------------------------------|
  *         |-- SIGNAL n, RESUME ------------------------------------ ... |
  *         |<- STOPPED n, CONTINUED -------------------------------- ... |
  *         |<- EXITED wait-status ---------------------------------------|  exits
+ *
+ * A network namespace is the most expensive thing of a launch: it is made beside the root.  The
+ * third descriptor of NETNS, with published ports, is a directory of a tmpfs that nobody else sees.
  *
  * FAILED may come from either child in the place of any message.  The end of the stream before GO
  * is failure on both sides; so is a message that is not the one awaited.
@@ -33,7 +39,7 @@
 enum sync_type {
         SYNC_MAPPED = 1,
         SYNC_CLONED,
-        SYNC_API_DIR,
+        SYNC_NETNS,
         SYNC_READY,
         SYNC_GO,
         SYNC_STARTED,
