@@ -8,6 +8,8 @@ ROOM = 90  # right of the longest bar, for its number
 BAR = 18
 STEP = 28
 
+LABELS = {"bwrap": "bwrap, the same view", "bwrap, a bare view": "bwrap, one bind of /"}
+
 # kelp in its own colour, its peers in a quiet one, what is no sandbox in outline
 STYLE = """
   text { font: 13px system-ui, sans-serif; fill: #57606a }
@@ -46,7 +48,7 @@ def draw_group(title, rows, top):
         css = name if name in ("kelp", "floor") else ""
         own = "own" if name == "kelp" else ""
         length = max(row["median_ms"] * scale, 1.5)
-        parts.append(text(LABEL - 10, y + 14, name, own, "end"))
+        parts.append(text(LABEL - 10, y + 14, LABELS.get(name, name), own, "end"))
         parts.append(bar(y, length, css))
         parts.append(text(LABEL + round(length) + 8, y + 14, f"{row['median_ms']:.1f} ms", own))
         y += STEP
@@ -68,6 +70,6 @@ def draw(rows, groups, machine):
     parts.append(text(0, y + 22, "floor: the system calls that the launch cannot do without, and "
                       "nothing else", "note"))
     body = "\n".join(parts)
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y + 30}" '
-            f'width="{WIDTH}" height="{y + 30}" role="img">\n<title>Time to run true in a sandbox'
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-8 0 {WIDTH + 16} {y + 30}" '
+            f'width="{WIDTH + 16}" height="{y + 30}" role="img">\n<title>Time to run true in a sandbox'
             f'</title>\n<style>{STYLE}</style>\n{body}\n</svg>\n')
