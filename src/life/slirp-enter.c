@@ -243,6 +243,9 @@ int slirp_enter(void *arg, struct err *e)
         autofd from_tap = -1;
         pid_t tap_pid = 0;
 
+        /* a Ctrl-C that is meant for the payload goes to the whole process group of the launcher */
+        if (setsid() < 0)
+                return err_sys(e, "cannot start a session");
         if (setns(entry->userns, CLONE_NEWUSER) < 0)
                 return err_sys(e, "cannot enter the sandbox's user namespace");
         if (start_tap(entry, &from_tap, &tap_pid, e) < 0)
