@@ -33,10 +33,14 @@ struct front {
         int status_fd; /* of --status-fd; -1: none, or not usable */
 };
 
-/* For what goes wrong before there is a plan: one line, and the same for the status stream. */
+/*
+ * For what goes wrong before there is a plan: one line, and the same for the status stream.
+ * ECANCELED: a helper has written the line already.
+ */
 static int fail(const struct front *f, const struct err *e)
 {
-        log_err(e);
+        if (e->code != ECANCELED)
+                log_err(e);
         status_setup_failed(f->status_fd, e, "options");
         return EXIT_FAILED;
 }

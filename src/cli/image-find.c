@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct search {
@@ -45,6 +46,9 @@ static const char *path_key(struct arena *arena, const struct stat *st, struct e
                            (uintmax_t)st->st_ctim.tv_sec, st->st_ctim.tv_nsec);
 }
 
+/* A helper that ends so has told the user why. */
+#define HELPER_FAILED 125
+
 static int import(struct search *s, const char *key, struct err *e)
 {
         const char *helper = helper_find(s->arena, "kelp-image", e);
@@ -61,11 +65,19 @@ static int import(struct search *s, const char *key, struct err *e)
                 .die_with_parent = true,
         };
 
+        autochild child = CHILD_NONE;
+        int status = 0;
+
         if (!helper)
                 return -e->code;
-        if (proc_run(&spec, e) < 0)
+        if (proc_start(&spec, &child, e) < 0 || proc_wait(&child, &status, e) < 0)
                 return err_prefix(e, "cannot import '%s'", s->name);
-        return 0;
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+                return 0;
+        if (WIFEXITED(status) && WEXITSTATUS(status) == HELPER_FAILED)
+                return err_set(e, ECANCELED, "cannot import '%s'", s->name);
+        return err_set(e, EIO, "cannot import '%s': the helper ended with status %d", s->name,
+                       proc_exit_code(status));
 }
 
 static int find_by_key(struct search *s, const struct stat *st, struct plan_image_source *ret,

@@ -164,6 +164,24 @@ refused() {
     XDG_DATA_HOME=/var refused "there is no image 'x:y'*" run x:y
 }
 
+@test "the commands of images" {
+    for name in import images rmi; do
+        run -0 "$KELP" "$name" --help
+        [[ ${lines[0]} == "Usage:  kelp $name"* ]]
+        refused "unknown option '--foo'"$'\n'"hint: kelp $name --help" "$name" --foo
+    done
+    refused "'kelp import' needs a FILE"$'\n'"hint: kelp import --help" import
+    refused "unexpected word 'c'*" import a b c
+    refused "unexpected word 'a'*" images a
+    refused "'kelp rmi' needs the NAME of an image"* rmi
+    refused "there is no image 'nosuch'"* rmi nosuch
+    run -0 "$KELP" images
+    echo garbage >file.tar
+    refused "cannot import './file.tar': *" run ./file.tar
+    refused "cannot import 'file.tar': *" import file.tar
+    [ -z "$("$KELP" images --json | jq -r '.[]')" ]
+}
+
 @test "--status-fd tells of a failure before there is a plan" {
     run -125 "$KELP" run --status-fd 9 --network foo -- true 9>status
     [ "$(jq -r '.event + " " + .step' status)" = "setup-failed options" ]
