@@ -159,17 +159,12 @@ static int cover_all(const struct plan *p, struct tree *t, struct err *e)
         return 0;
 }
 
-/* The home is there and empty, wherever it is: many programs fail without one. */
-static int add_home(const struct plan *p, struct tree *t, struct err *e)
+int host_root_add_home(const struct plan *p, struct tree *t, struct err *e)
 {
         const char *home = p->files.home;
         struct tree_entry *entry;
 
-        if (!home)
-                return 0;
-        if (cover_real_path(t, home, "home", &p->ids.outer_uid, e) < 0)
-                return -e->code;
-        if (place_find(t, home) || !place_is_ours(t, home))
+        if (!home || place_find(t, home) || !place_is_ours(t, home))
                 return 0;
         if (place_make_parents(t, home, "home", e) < 0)
                 return -e->code;
@@ -192,5 +187,7 @@ int host_root_add(const struct plan *p, struct tree *t, struct err *e)
                 return -e->code;
         if (cover_all(p, t, e) < 0)
                 return -e->code;
-        return add_home(p, t, e);
+        if (!p->files.home)
+                return 0;
+        return cover_real_path(t, p->files.home, "home", &p->ids.outer_uid, e);
 }

@@ -10,4 +10,10 @@
  */
 int host_root_add(const struct plan *p, struct tree *t, struct err *e);
 
+/*
+ * The home is there and empty, wherever it is: many programs fail without one.  To be called when
+ * the rules have been added, which may have put a file system above it.
+ */
+int host_root_add_home(const struct plan *p, struct tree *t, struct err *e);
+
 #endif

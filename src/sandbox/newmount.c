@@ -56,12 +56,23 @@ int newmount_fs(const char *type, const struct newmount_option *options, size_t 
         }
         if (syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
                 return context_error(context, e, "create", type);
-        /* read-only comes last, when everything is in it */
-        uint64_t attr = attributes(flags & ~(unsigned)TREE_READ_ONLY);
+        /*
+         * Read-only comes last, when everything is in it; but for sysfs, which nothing is put into,
+         * and which is refused otherwise where an outer container has its own read-only.
+         */
+        if (strcmp(type, "sysfs") != 0)
+                flags &= ~(unsigned)TREE_READ_ONLY;
+        uint64_t attr = attributes(flags);
         int mount = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, (unsigned)attr);
         if (mount < 0)
                 return context_error(context, e, "mount", type);
         return mount;
+}
+
+/* What is reached by descriptor is named by the caller, which knows it. */
+static int name_error(struct err *e, const char *what, const char *path)
+{
+        return *path ? err_sys(e, "%s '%s'", what, path) : err_sys(e, "%s", what);
 }
 
 int newmount_clone(int dirfd, const char *path, unsigned flags, struct err *e)
@@ -74,7 +85,7 @@ int newmount_clone(int dirfd, const char *path, unsigned flags, struct err *e)
                 how |= AT_RECURSIVE;
         int mount = (int)syscall(SYS_open_tree, dirfd, path, how);
         if (mount < 0)
-                return err_sys(e, "cannot take a copy of the mount '%s'", path);
+                return name_error(e, "cannot take a copy of the mount", path);
         return mount;
 }
 
@@ -88,7 +99,7 @@ int newmount_set(int dirfd, const char *path, unsigned flags, struct err *e)
         if (flags & TREE_RECURSIVE)
                 how |= AT_RECURSIVE;
         if (syscall(SYS_mount_setattr, dirfd, path, how, &attr, sizeof(attr)) < 0)
-                return err_sys(e, "cannot set the attributes of the mount '%s'", path);
+                return name_error(e, "cannot set the attributes of the mount", path);
         return 0;
 }
 
@@ -99,6 +110,6 @@ int newmount_attach(int mount, int target, const char *path, struct err *e)
         if (*path == '\0')
                 how |= MOVE_MOUNT_T_EMPTY_PATH;
         if (syscall(SYS_move_mount, mount, "", target, path, how) < 0)
-                return err_sys(e, "cannot attach the mount to '%s'", path);
+                return name_error(e, "cannot attach the mount", path);
         return 0;
 }

@@ -172,6 +172,8 @@ static int build(const struct plan *p, struct tree *t, struct rules *rules, stru
                 if (add_rule(p, t, rules, &rules->items[i], e) < 0)
                         return -e->code;
         }
+        if (p->root == PLAN_ROOT_HOST && host_root_add_home(p, t, e) < 0)
+                return -e->code;
         if (protect_add(p, t, e) < 0 || special_add(p, t, e) < 0)
                 return -e->code;
         if (names_add(p, t, e) < 0)
