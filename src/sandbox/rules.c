@@ -17,9 +17,15 @@ static int resolve_cover(const struct plan *p, struct rules *r, struct rule *rul
         if (p->root != PLAN_ROOT_HOST || rule->asked->kind == PLAN_RULE_EMPTY)
                 return 0;
         if (resolve_source(r->arena, rule->box_path, &at, e) < 0) {
-                if (e->code != ENOENT && e->code != ENOTDIR && e->code != EACCES)
-                        return -e->code;
-                return 0;
+                bool is_absent = e->code == ENOENT || e->code == ENOTDIR;
+
+                /* out of the user's reach is out of the sandbox's, too */
+                if (e->code == EACCES || (is_absent && (rule->asked->if_exists ||
+                                                        rule->asked->kind != PLAN_RULE_HIDDEN))) {
+                        *e = (struct err){ .step = e->step };
+                        return 0;
+                }
+                return err_prefix(e, "%s", rule->asked->origin);
         }
         fd_close(&at.fd);
         if (!str_eq(at.path, rule->box_path)) {
