@@ -11,6 +11,7 @@
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <net/if.h>
+#include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -19,10 +20,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static void loopback_up(void)
+void loopback_up(void)
 {
         struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
-        int fd = (int)must("socket", socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+        int fd = (int)must("socket", socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 
         must("SIOCSIFFLAGS", ioctl(fd, SIOCSIFFLAGS, &lo));
         close(fd);
@@ -112,7 +113,6 @@ static void drop_capabilities(void)
 void confine_init(const struct floor_plan *p, const struct floor_state *state)
 {
         must("setsid", setsid());
-        loopback_up();
         must("sethostname", sethostname("kelp", 4));
         must("keyctl", syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL));
         must("max_user_namespaces", write(state->max_userns, "0", 1));
@@ -121,13 +121,39 @@ void confine_init(const struct floor_plan *p, const struct floor_state *state)
         restrict_files(p, state);
 }
 
-void confine_init_last(const struct floor_plan *p, int sock)
+/* Pid 1 is left with what its loop needs: an answer for each of a dozen calls. */
+static void restrict_init(void)
 {
-        must("close_range", (long)close_range(3, (unsigned)sock - 1, 0));
-        must("close_range", (long)close_range((unsigned)sock + 1, ~0u, 0));
+        static const int allowed[] = {
+                SYS_ppoll,    SYS_wait4,   SYS_kill,         SYS_recvmsg,        SYS_sendmsg,
+                SYS_ioctl,    SYS_getpgid, SYS_read,         SYS_write,          SYS_close,
+                SYS_recvfrom, SYS_sendto,  SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_exit_group,
+        };
+        struct sock_filter code[2 * sizeof(allowed) / sizeof(allowed[0]) + 2];
+        struct sock_fprog program = { .filter = code };
+
+        code[program.len++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+                                                           offsetof(struct seccomp_data, nr));
+        for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
+                code[program.len++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+                                                                   (unsigned)allowed[i], 0, 1);
+                code[program.len++] =
+                        (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+        }
+        code[program.len++] =
+                (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+        must("seccomp", syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program));
+}
+
+void confine_init_last(const struct floor_plan *p, int a, int b)
+{
+        must("close_range", (long)close_range(3, (unsigned)a - 1, 0));
+        if (a + 1 < b)
+                must("close_range", (long)close_range((unsigned)a + 1, (unsigned)b - 1, 0));
+        must("close_range", (long)close_range((unsigned)b + 1, ~0u, 0));
         drop_capabilities();
         if (!p->no_filter)
-                restrict_calls(p);
+                restrict_init();
 }
 
 void confine_payload(const struct floor_plan *p, const struct floor_state *state)
@@ -144,6 +170,10 @@ void confine_payload(const struct floor_plan *p, const struct floor_state *state
         drop_capabilities();
         must("chdir", chdir(state->workdir));
         must("close_range", (long)close_range(3, ~0u, CLOSE_RANGE_CLOEXEC));
+}
+
+void restrict_payload(const struct floor_plan *p)
+{
         if (!p->no_filter)
                 restrict_calls(p);
 }

@@ -29,16 +29,13 @@ static const char *const links[][2] = {
         { "pts/ptmx", "dev/ptmx" },
 };
 
-static const char *const covered[] = {
-        "proc/acpi",           "proc/asound",        "proc/interrupts",
-        "proc/kallsyms",       "proc/kcore",         "proc/key-users",
-        "proc/keys",           "proc/kmsg",          "proc/kpagecgroup",
-        "proc/kpagecount",     "proc/kpageflags",    "proc/latency_stats",
-        "proc/sched_debug",    "proc/scsi",          "proc/timer_list",
-        "proc/timer_stats",    "proc/vmallocinfo",   "sys/devices/virtual/powercap",
-        "sys/firmware",        "sys/fs/bpf",         "sys/kernel/debug",
-        "sys/kernel/security", "sys/kernel/tracing",
+static const char *const proc_covered[] = {
+        "proc/acpi",       "proc/asound",        "proc/interrupts",  "proc/kcore",
+        "proc/keys",       "proc/latency_stats", "proc/sched_debug", "proc/scsi",
+        "proc/timer_list", "proc/timer_stats",
 };
+
+static const char *const sys_covered[] = { "sys/devices/virtual/powercap", "sys/firmware" };
 
 static const char *const read_only[] = {
         "proc/bus", "proc/fs", "proc/irq", "proc/sys", "proc/sysrq-trigger",
@@ -250,41 +247,43 @@ static int new_proc(struct floor_state *ret)
         return mnt;
 }
 
-/* /proc, /sys and the tmpfs of /dev, on places that an image shapes. */
+/* /proc and the tmpfs of /dev, on places that an image shapes. */
 static void build_image(int root, struct floor_state *ret)
 {
         attach_at(new_proc(ret), open_place(root, "proc"));
-        attach_at(make_mount(open_fs("sysfs"), ATTR_NONE | MOUNT_ATTR_RDONLY),
-                  open_place(root, "sys"));
         attach_at(new_tmpfs("0755", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC),
                   open_place(root, "dev"));
         attach_at(new_tmpfs("1777", ATTR_SAFE), open_place(root, "tmp"));
 }
 
-/* Covers what tells about the whole machine, makes read-only what steers it. */
-static void cover(int root, int null)
+#define QUIET (ATTR_NONE | MOUNT_ATTR_RDONLY)
+
+/* Covers what tells about the whole machine. */
+static void cover(int root, int null, const char *const *places, size_t n)
 {
-        const unsigned quiet = ATTR_NONE | MOUNT_ATTR_RDONLY;
         struct stat st;
 
-        must("nothing", mkdirat(root, "dev/nothing", 0));
-        for (size_t i = 0; i < COUNT(covered); i++) {
-                int at = open_place(root, covered[i]);
+        for (size_t i = 0; i < n; i++) {
+                int at = open_place(root, places[i]);
 
                 if (at < 0)
                         continue;
-                must(covered[i], fstat(at, &st));
-                attach_at(S_ISDIR(st.st_mode) ? copy_mount(root, "dev/nothing", 0, quiet)
-                                              : copy_mount(null, "", AT_EMPTY_PATH, quiet),
+                must(places[i], fstat(at, &st));
+                attach_at(S_ISDIR(st.st_mode) ? copy_mount(root, "dev/nothing", 0, QUIET)
+                                              : copy_mount(null, "", AT_EMPTY_PATH, QUIET),
                           at);
         }
+}
+
+/* Makes read-only what steers the machine. */
+static void pin_proc(int root)
+{
         for (size_t i = 0; i < COUNT(read_only); i++) {
                 int at = open_place(root, read_only[i]);
 
                 if (at >= 0)
-                        attach_at(copy_mount(at, "", AT_EMPTY_PATH | AT_RECURSIVE, quiet), at);
+                        attach_at(copy_mount(at, "", AT_EMPTY_PATH | AT_RECURSIVE, QUIET), at);
         }
-        must("nothing", unlinkat(root, "dev/nothing", AT_REMOVEDIR));
 }
 
 /* What is looked up below the current directory so that it can be protected there. */
@@ -305,28 +304,41 @@ static void look_for_protected(int cwd)
  */
 void root_build(const struct floor_plan *p, int cwd, struct floor_state *ret)
 {
-        ret->workdir[0] = '/';
-
         must("private", mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
-        int null = (int)must("/dev/null", open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC));
+        ret->null = (int)must("/dev/null", open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC));
         int stage = new_tmpfs("0755", ATTR_SAFE);
         int root = p->lower ? new_overlay(stage, p->lower) : stage;
 
+        ret->root = root;
+        ret->workdir[0] = '/';
         must("move_mount", move_mount(root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH));
         if (p->lower) {
                 build_image(root, ret);
         } else {
                 build_host_view(root);
                 attach(new_proc(ret), root, "proc");
-                attach(make_mount(open_fs("sysfs"), ATTR_NONE | MOUNT_ATTR_RDONLY), root, "sys");
         }
         build_dev(root);
         if (!p->lower) {
                 look_for_protected(cwd);
                 bind_cwd(root, cwd, ret->workdir);
         }
-        cover(root, null);
-        close(null);
+        must("nothing", mkdirat(root, "dev/nothing", 0));
+        cover(root, ret->null, proc_covered, COUNT(proc_covered));
+        pin_proc(root);
+}
+
+void root_enter(const struct floor_plan *p, const struct floor_state *state)
+{
+        int root = state->root;
+        int sys = make_mount(open_fs("sysfs"), QUIET);
+
+        if (p->lower)
+                attach_at(sys, open_place(root, "sys"));
+        else
+                attach(sys, root, "sys");
+        cover(root, state->null, sys_covered, COUNT(sys_covered));
+        must("nothing", unlinkat(root, "dev/nothing", AT_REMOVEDIR));
         if (!p->lower)
                 set_attributes(root, 0, MOUNT_ATTR_RDONLY);
         must("fchdir", fchdir(root));

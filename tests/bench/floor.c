@@ -62,6 +62,44 @@ static int hear(int sock)
         return m.value;
 }
 
+static void say_fd(int sock, int fd)
+{
+        union {
+                struct cmsghdr head;
+                char room[CMSG_SPACE(sizeof(int))];
+        } control = { .head = { .cmsg_level = SOL_SOCKET,
+                                .cmsg_type = SCM_RIGHTS,
+                                .cmsg_len = CMSG_LEN(sizeof(int)) } };
+        struct iovec text = { .iov_base = "", .iov_len = 1 };
+        struct msghdr m = { .msg_iov = &text,
+                            .msg_iovlen = 1,
+                            .msg_control = &control,
+                            .msg_controllen = sizeof(control.room) };
+
+        memcpy(CMSG_DATA(&control.head), &fd, sizeof(fd));
+        must("sendmsg", sendmsg(sock, &m, MSG_NOSIGNAL));
+}
+
+static int hear_fd(int sock)
+{
+        union {
+                struct cmsghdr head;
+                char room[CMSG_SPACE(sizeof(int))];
+        } control = { 0 };
+        char none;
+        struct iovec text = { .iov_base = &none, .iov_len = 1 };
+        struct msghdr m = { .msg_iov = &text,
+                            .msg_iovlen = 1,
+                            .msg_control = &control,
+                            .msg_controllen = sizeof(control.room) };
+        int fd;
+
+        if (must("recvmsg", recvmsg(sock, &m, MSG_CMSG_CLOEXEC)) != 1)
+                _exit(125);
+        memcpy(&fd, CMSG_DATA(&control.head), sizeof(fd));
+        return fd;
+}
+
 static void write_file(const char *path, const char *text)
 {
         int fd = (int)must(path, open(path, O_WRONLY | O_CLOEXEC));
@@ -103,59 +141,87 @@ static void die_with(int parent_pidfd)
                 _exit(125);
 }
 
-static void payload(const struct floor_plan *p, const struct floor_state *state)
+static void payload(const struct floor_plan *p, const struct floor_state *state, int to_init)
 {
+        char go;
+
         confine_payload(p, state);
+        if (must("read", read(to_init, &go, 1)) != 1)
+                _exit(125);
+        restrict_payload(p);
         execvp(p->argv[0], p->argv);
         must(p->argv[0], -1);
 }
 
-static void init(const struct floor_plan *p, int sock, int parent_pidfd, int cwd)
+/* The payload runs when pid 1 is confined; the end of the conversation says that exec worked. */
+static pid_t start_payload(const struct floor_plan *p, const struct floor_state *state, int sock)
+{
+        int ends[2];
+        char none;
+
+        must("socketpair", socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends));
+        pid_t pid = (pid_t)must("fork", fork());
+        if (pid == 0) {
+                close(ends[0]);
+                payload(p, state, ends[1]);
+        }
+        close(ends[1]);
+        confine_init_last(p, sock < ends[0] ? sock : ends[0], sock < ends[0] ? ends[0] : sock);
+        must("write", write(ends[0], "", 1));
+        if (must("read", read(ends[0], &none, 1)) != 0)
+                _exit(125);
+        close(ends[0]);
+        return pid;
+}
+
+static void init(const struct floor_plan *p, int sock, int stage, int parent_pidfd, int cwd)
 {
         struct floor_state state = { .max_userns = -1 };
 
         die_with(parent_pidfd);
         root_build(p, cwd, &state);
+        int netns = hear_fd(stage);
+        must("setns", setns(netns, CLONE_NEWNET));
+        close(netns);
+        root_enter(p, &state);
         confine_init(p, &state);
 
         say(sock, 0); /* ready */
         hear(sock);   /* go */
 
-        /* the other end of this pipe closes at exec */
-        int started[2];
-        char none;
-        must("pipe2", pipe2(started, O_CLOEXEC));
-        pid_t pid = (pid_t)must("fork", fork());
-        if (pid == 0)
-                payload(p, &state);
-        close(started[1]);
-        if (must("read", read(started[0], &none, 1)) != 0)
-                _exit(125);
-        close(started[0]);
-        confine_init_last(p, sock);
+        pid_t pid = start_payload(p, &state, sock);
         say(sock, 0); /* started */
         say(sock, wait_for(pid));
         _exit(0);
 }
 
+/* The network is made beside pid 1, which builds the root meanwhile. */
 static void stage(const struct floor_plan *p, int sock, int parent_pidfd, int cwd)
 {
         struct clone_args args = { .flags = CLONE_PARENT, .exit_signal = 0 };
+        int ends[2];
 
         hear(sock); /* mapped */
         must("prctl", prctl(PR_SET_DUMPABLE, 0));
-        must("unshare", unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
-                                CLONE_NEWUTS | CLONE_NEWCGROUP));
+        must("unshare",
+             unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP));
+        must("socketpair", socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends));
         pid_t pid = (pid_t)must("clone3", syscall(SYS_clone3, &args, sizeof(args)));
-        if (pid == 0)
-                init(p, sock, parent_pidfd, cwd);
+        if (pid == 0) {
+                close(ends[0]);
+                init(p, sock, ends[1], parent_pidfd, cwd);
+        }
         say(sock, pid);
+        must("unshare", unshare(CLONE_NEWNET));
+        loopback_up();
+        say_fd(ends[0], (int)must("netns", open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)));
         _exit(0);
 }
 
 static int launch(const struct floor_plan *p)
 {
-        struct clone_args args = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
+        struct clone_args args = { .flags = CLONE_NEWUSER | CLONE_CLEAR_SIGHAND,
+                                   .exit_signal = SIGCHLD };
         int ends[2];
 
         int cwd = (int)must("cwd", open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -171,9 +237,9 @@ static int launch(const struct floor_plan *p)
         write_maps(p, pid);
         say(ends[LAUNCHER], 0); /* mapped */
         pid_t init_pid = hear(ends[LAUNCHER]);
-        wait_for(pid);
         int init_fd = (int)must("pidfd_open", syscall(SYS_pidfd_open, init_pid, 0));
-        hear(ends[LAUNCHER]);   /* ready */
+        hear(ends[LAUNCHER]); /* ready */
+        wait_for(pid);
         say(ends[LAUNCHER], 0); /* go */
         hear(ends[LAUNCHER]);   /* started */
 

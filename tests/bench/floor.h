@@ -17,21 +17,30 @@ struct floor_plan {
 struct floor_state {
         char workdir[4096]; /* of the payload */
         int max_userns;     /* open for writing */
+        int root;           /* of the new root */
+        int null;           /* the host's /dev/null */
 };
 
 /* The result of a kernel call: ends the process with the name of the call when it failed. */
 long must(const char *what, long result);
 
-/* Builds the root in pid 1's mount namespace, enters it and detaches the host's. */
+/* Builds the root in pid 1's mount namespace, all but /sys. */
 void root_build(const struct floor_plan *p, int cwd, struct floor_state *ret);
 
-/* From loopback to Landlock, in pid 1. */
+/* What shows the network; then enters the new root and detaches the host's. */
+void root_enter(const struct floor_plan *p, const struct floor_state *state);
+
+/* Loopback of a new network namespace, in the stage. */
+void loopback_up(void);
+
+/* From the session to Landlock, in pid 1. */
 void confine_init(const struct floor_plan *p, const struct floor_state *state);
 
-/* What pid 1 gives up once the payload runs. */
-void confine_init_last(const struct floor_plan *p, int sock);
+/* What pid 1 gives up before the payload runs: all but two descriptors, a < b. */
+void confine_init_last(const struct floor_plan *p, int a, int b);
 
-/* From the limits to the filter, in the payload, just before exec. */
+/* From the limits to the descriptors, in the payload, and its filter just before exec. */
 void confine_payload(const struct floor_plan *p, const struct floor_state *state);
+void restrict_payload(const struct floor_plan *p);
 
 #endif

@@ -51,8 +51,8 @@ bwrap_view() {
     done
     printf '%s ' --tmpfs /var/tmp --proc /proc --ro-bind /sys /sys --dev /dev --mqueue /dev/mqueue
     printf '%s ' --bind "$work/cwd" "$work/cwd" --chdir "$work/cwd"
-    for name in acpi asound interrupts kallsyms kcore key-users keys kmsg kpagecgroup kpagecount \
-        kpageflags latency_stats sched_debug scsi timer_list timer_stats vmallocinfo; do
+    for name in acpi asound interrupts kcore keys latency_stats sched_debug scsi timer_list \
+        timer_stats; do
         if [ -d "/proc/$name" ]; then
             printf '%s ' --tmpfs "/proc/$name"
         elif [ -e "/proc/$name" ]; then
@@ -62,8 +62,7 @@ bwrap_view() {
     for name in bus fs irq sys sysrq-trigger; do
         [ ! -e "/proc/$name" ] || printf '%s ' --ro-bind "/proc/$name" "/proc/$name"
     done
-    for name in devices/virtual/powercap firmware fs/bpf kernel/debug kernel/security \
-        kernel/tracing; do
+    for name in devices/virtual/powercap firmware; do
         [ ! -d "/sys/$name" ] || printf '%s ' --tmpfs "/sys/$name"
     done
     printf '%s ' --remount-ro /
