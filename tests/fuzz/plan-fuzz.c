@@ -1,0 +1,126 @@
+#include "plan-fuzz.h"
+
+#include "io.h"
+#include "path.h"
+#include "str.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+char *fuzz_text(const uint8_t *data, size_t size)
+{
+        char *text = malloc(size + 1);
+
+        if (!text)
+                abort();
+        memcpy(text, data, size);
+        text[size] = '\0';
+        return text;
+}
+
+static void must(bool holds, const char *what)
+{
+        if (holds)
+                return;
+        fprintf(stderr, "does not hold: %s\n", what);
+        abort();
+}
+
+static void judge_problems(const struct plan_problems *problems)
+{
+        for (size_t i = 0; i < problems->n; i++) {
+                const struct err *e = &problems->items[i];
+
+                must(e->code > 0, "a problem has a code");
+                must(e->text[0] != '\0' && e->text[0] != '\n', "a problem has a text");
+                must(memchr(e->text, '\0', sizeof(e->text)) != NULL, "a text is terminated");
+        }
+}
+
+static void judge_rules(const struct plan_files *files)
+{
+        for (size_t i = 0; i < files->n_rules; i++) {
+                const struct plan_rule *rule = &files->rules[i];
+                bool is_pattern = rule->kind == PLAN_RULE_PROTECTED && rule->box_path[0] != '/';
+
+                must(is_pattern || path_is_clean(rule->box_path), "paths inside are clean");
+                must(!is_pattern || !strstr(rule->box_path, "/../"), "names inside are clean");
+                must(!rule->host_path || path_is_clean(rule->host_path), "paths outside are clean");
+                must(rule->origin != NULL, "a rule has an origin");
+                must(rule->mode <= 07777, "a mode is one");
+                must(!str_eq(rule->box_path, "/"), "the root is not replaced");
+                must(rule->kind == PLAN_RULE_HIDDEN || rule->kind == PLAN_RULE_DEVICE ||
+                             rule->kind == PLAN_RULE_PROTECTED ||
+                             (!path_is_in(rule->box_path, "/proc") &&
+                              !path_is_in(rule->box_path, "/sys") &&
+                              !path_is_in(rule->box_path, "/dev")),
+                     "the kernel's own directories are not replaced");
+        }
+}
+
+static void judge_exec(const struct plan_exec *exec)
+{
+        must(exec->n_args > 0 && exec->argv[0][0], "there is a command");
+        must(exec->argv[exec->n_args] == NULL, "argv is terminated");
+        must(exec->env[exec->n_env] == NULL, "env is terminated");
+        must(path_is_clean(exec->workdir), "the working directory is clean");
+        for (size_t i = 0; i < exec->n_env; i++) {
+                size_t len = strcspn(exec->env[i], "=");
+
+                must(len > 0 && exec->env[i][len] == '=', "a variable has a name and a value");
+                for (size_t j = 0; j < i; j++)
+                        must(strncmp(exec->env[i], exec->env[j], len + 1) != 0,
+                             "no variable is there twice");
+        }
+}
+
+static void judge_rest(const struct plan *p)
+{
+        for (size_t i = 0; i < p->net.n_ports; i++)
+                must(p->net.ports[i].host_port && p->net.ports[i].box_port, "ports are ports");
+        must(p->net.n_ports == 0 || p->net.mode == PLAN_NETWORK_USER, "ports need a network");
+        for (size_t i = 0; i < p->limits.n_rlimits; i++)
+                must(p->limits.rlimits[i].soft <= p->limits.rlimits[i].hard, "soft is below hard");
+        for (size_t i = 0; i < p->report.n_keep_fds; i++) {
+                must(p->report.keep_fds[i] >= 3, "standard streams are not kept");
+                must(i == 0 || p->report.keep_fds[i - 1] < p->report.keep_fds[i], "in order");
+        }
+        must(p->root == PLAN_ROOT_IMAGE || p->confine.keep_caps == 0, "a host view has no rights");
+        must(p->confine.filter != NULL, "there is a filter");
+}
+
+void fuzz_judge(const struct made *m)
+{
+        judge_problems(m->problems);
+        must((m->result == 0) == (m->problems->n == 0), "a problem is a failure");
+        if (m->result != 0)
+                return;
+        judge_rules(&m->plan.files);
+        judge_exec(&m->plan.exec);
+        judge_rest(&m->plan);
+}
+
+#ifndef KELP_LIBFUZZER
+/* Without libFuzzer: each file once. */
+int main(int argc, char **argv)
+{
+        if (argc < 2) {
+                fprintf(stderr, "usage: %s FILE...\n", argv[0]);
+                return 2;
+        }
+        for (int i = 1; i < argc; i++) {
+                autofree char *data = NULL;
+                size_t len = 0;
+                struct err e = { 0 };
+
+                if (io_read_file(AT_FDCWD, argv[i], 1024 * 1024, &data, &len, &e) < 0) {
+                        fprintf(stderr, "%s\n", e.text);
+                        return 1;
+                }
+                LLVMFuzzerTestOneInput((const uint8_t *)data, len);
+        }
+        return 0;
+}
+#endif
