@@ -130,8 +130,11 @@ serve neighbour quiet:0.0.0.0/9000
 python3 -c 'import socket
 for a in "127.0.0.1", "203.0.113.1": socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"control", (a, 9000))'
 await_line host.log 'control'
-box --network user --cap-add NET_RAW -- python3 client.py tcp:203.0.113.2/9 raw:127.0.0.1/9000 \
-    raw:0.0.0.0/9000 raw:203.0.113.1/9000 raw:169.254.169.254/9000 raw:203.0.113.2/9000 || true
+mkdir -p root/usr root/w root/etc root/proc root/sys root/dev root/tmp
+for name in bin lib lib64; do ln -s "usr/$name" "root/$name"; done
+box --network user --userns single --cap-add NET_RAW -v /usr:/usr:ro -v "$PWD:/w:ro" ./root \
+    /usr/bin/python3 /w/client.py tcp:203.0.113.2/9 raw:127.0.0.1/9000 raw:0.0.0.0/9000 \
+    raw:203.0.113.1/9000 raw:169.254.169.254/9000 raw:203.0.113.2/9000
 sleep 0.3
 cat host.log neighbour.log
 END
