@@ -45,11 +45,11 @@ bool host_cause_refused(const struct host_view *v, int code, struct host_cause *
         return host_cause_seccomp(v, code, ret);
 }
 
-/* The mounts that are special are tried in turn; the first that fails is the one. */
+/* What is mounted is tried in turn; the first that fails, and by the same errno, is the one. */
 static bool find_mount(const struct host_view *v, int code, struct host_cause *ret)
 {
         return host_cause_proc(v, code, ret) || host_cause_sysfs(v, code, ret) ||
-               host_cause_overlay(v, code, ret) || host_cause_refused(v, code, ret);
+               host_cause_overlay(v, code, ret) || host_cause_view(v, code, ret);
 }
 
 bool host_find_cause(const struct host_view *v, enum host_topic topic, int code,

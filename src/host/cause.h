@@ -37,6 +37,7 @@ bool host_cause_userns(const struct host_view *v, int code, struct host_cause *r
 bool host_cause_id_map(const struct host_view *v, int code, struct host_cause *ret);
 bool host_cause_newidmap(const struct host_view *v, struct host_cause *ret);
 bool host_cause_namespaces(const struct host_view *v, int code, struct host_cause *ret);
+bool host_cause_view(const struct host_view *v, int code, struct host_cause *ret);
 bool host_cause_proc(const struct host_view *v, int code, struct host_cause *ret);
 bool host_cause_sysfs(const struct host_view *v, int code, struct host_cause *ret);
 bool host_cause_overlay(const struct host_view *v, int code, struct host_cause *ret);

@@ -133,7 +133,6 @@ void host_probe_cgroup(const struct host_view *v, struct host_fact *ret)
 {
         char mount[PATH_MAX / 2];
         char own[PATH_MAX];
-        char absent[64];
 
         if (!find_mount(v, mount, sizeof(mount))) {
                 host_fact_set(ret, HOST_WEAKER, "limits by rlimits and kelp's own clock only");
@@ -143,6 +142,8 @@ void host_probe_cgroup(const struct host_view *v, struct host_fact *ret)
                 return;
         }
         if (find_own(v, mount, own, sizeof(own)) && is_delegated(v, own)) {
+                char absent[64];
+
                 find_absent(v, own, absent, sizeof(absent));
                 if (absent[0] == '\0') {
                         host_fact_set(ret, HOST_OK, "memory, cpu and processes can be limited");

@@ -60,6 +60,17 @@ static int copy_mounts(void *data, char *note, struct err *e)
         return 0;
 }
 
+bool host_cause_view(const struct host_view *v, int code, struct host_cause *ret)
+{
+        const struct host_attempt attempt = { .run = copy_mounts, .in_userns = true };
+        struct err e = { 0 };
+
+        if (host_attempt(v, &attempt, NULL, &e) == 0 || e.step != HOST_TOPIC_MOUNT ||
+            e.code != code)
+                return false;
+        return host_cause_refused(v, code, ret);
+}
+
 void host_probe_view(const struct host_view *v, struct host_fact *ret)
 {
         const struct host_attempt attempt = { .run = copy_mounts, .in_userns = true };

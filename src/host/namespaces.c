@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
         int flag;
@@ -17,7 +18,10 @@ static const struct {
         { CLONE_NEWUTS, "uts", "host name" }, { CLONE_NEWCGROUP, "cgroup", "cgroup" },
 };
 
-/* One at a time, so that the one that is refused can be named; `note` gets its kind. */
+/*
+ * One at a time, so that the one that is refused can be named; `note` gets its kind.  The filters of
+ * outer containers allow the namespaces and refuse what is done with the host name.
+ */
 static int unshare_each(void *data, char *note, struct err *e)
 {
         (void)data;
@@ -28,7 +32,11 @@ static int unshare_each(void *data, char *note, struct err *e)
                 return host_failed(e, HOST_TOPIC_NAMESPACES,
                                    err_sys(e, "cannot make a %s namespace", kinds[i].name));
         }
-        return 0;
+        if (sethostname("kelp", strlen("kelp")) == 0)
+                return 0;
+        snprintf(note, HOST_NOTE_SIZE, "uts");
+        return host_failed(e, HOST_TOPIC_NAMESPACES,
+                           err_sys(e, "cannot set a sandbox's host name"));
 }
 
 static bool explain(const struct host_view *v, int code, const char *kind, struct host_cause *ret)

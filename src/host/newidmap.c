@@ -257,7 +257,9 @@ void host_probe_newidmap(const struct host_view *v, struct host_fact *ret)
                 return;
         }
         if (!read_ranges(v, ids)) {
-                host_fact_set(ret, HOST_WEAKER, "installed, without subordinate ids to map");
+                host_fact_set(ret, HOST_WEAKER, "images run with one id");
+                host_cause_why(&ret->cause, "it is installed, and has nothing to map");
+                host_cause_fix(&ret->cause, "as for the subordinate ids");
                 return;
         }
         if (try_mapping(v, ids, said, sizeof(said), &e) == 0) {

@@ -27,8 +27,10 @@ static const char *const fixes[HOST_OUTER_COUNT][HOST_OUTER_WISHES] = {
                                       "whose system call filter it inherits",
                 [HOST_OUTER_PROFILE] = "start kelp outside of the container or service whose "
                                        "security profile it inherits",
-                [HOST_OUTER_MASKS] = "start the outer container or sandbox so that nothing is "
-                                     "mounted over /proc and /sys",
+                [HOST_OUTER_PROC] = "start the outer container or sandbox so that nothing is "
+                                    "mounted over parts of its /proc",
+                [HOST_OUTER_SYS] = "start the outer container or sandbox so that nothing is "
+                                   "mounted over parts of its /sys",
                 [HOST_OUTER_TUN] = "give /dev/net/tun to the outer container or sandbox",
                 [HOST_OUTER_NNP] = "start kelp outside of the container or service that sets "
                                    "no_new_privs, or use --userns single",
@@ -37,15 +39,18 @@ static const char *const fixes[HOST_OUTER_COUNT][HOST_OUTER_WISHES] = {
                 [HOST_OUTER_FILTER] = "podman run --security-opt seccomp=unconfined ...",
                 [HOST_OUTER_PROFILE] = "podman run --security-opt label=disable "
                                        "--security-opt apparmor=unconfined ...",
-                [HOST_OUTER_MASKS] = "podman run --security-opt 'unmask=/proc/*' "
-                                     "--security-opt unmask=/sys/firmware ...",
+                [HOST_OUTER_PROC] = "podman run --security-opt 'unmask=/proc/*' ...",
+                /* with --network host, /sys is the machine's own and cannot be unmasked */
+                [HOST_OUTER_SYS] = "podman run --security-opt unmask=ALL ...   (and without "
+                                   "--network host)",
                 [HOST_OUTER_TUN] = "podman run --device /dev/net/tun ...",
                 [HOST_OUTER_NNP] = "start it without --security-opt no-new-privileges",
         },
         [HOST_OUTER_DOCKER] = {
                 [HOST_OUTER_FILTER] = "docker run --security-opt seccomp=unconfined ...",
                 [HOST_OUTER_PROFILE] = "docker run --security-opt apparmor=unconfined ...",
-                [HOST_OUTER_MASKS] = "docker run --security-opt systempaths=unconfined ...",
+                [HOST_OUTER_PROC] = "docker run --security-opt systempaths=unconfined ...",
+                [HOST_OUTER_SYS] = "docker run --security-opt systempaths=unconfined ...",
                 [HOST_OUTER_TUN] = "docker run --device /dev/net/tun ...",
                 [HOST_OUTER_NNP] = "start it without --security-opt no-new-privileges",
         },
@@ -53,7 +58,9 @@ static const char *const fixes[HOST_OUTER_COUNT][HOST_OUTER_WISHES] = {
                 [HOST_OUTER_FILTER] = "in the pod: securityContext.seccompProfile.type: Unconfined",
                 [HOST_OUTER_PROFILE] = "in the pod: securityContext.appArmorProfile.type: "
                                        "Unconfined",
-                [HOST_OUTER_MASKS] = "in the pod: hostUsers: false, and in the container: "
+                [HOST_OUTER_PROC] = "in the pod: hostUsers: false, and in the container: "
+                                     "securityContext.procMount: Unmasked",
+                [HOST_OUTER_SYS] = "in the pod: hostUsers: false, and in the container: "
                                      "securityContext.procMount: Unmasked",
                 [HOST_OUTER_TUN] = "give the pod /dev/net/tun by a device plugin",
                 [HOST_OUTER_NNP] = "in the container: securityContext.allowPrivilegeEscalation: "
@@ -62,7 +69,8 @@ static const char *const fixes[HOST_OUTER_COUNT][HOST_OUTER_WISHES] = {
         [HOST_OUTER_LXC] = {
                 [HOST_OUTER_FILTER] = "on the host: lxc config set NAME security.nesting true",
                 [HOST_OUTER_PROFILE] = "on the host: lxc config set NAME security.nesting true",
-                [HOST_OUTER_MASKS] = "on the host: lxc config set NAME security.nesting true",
+                [HOST_OUTER_PROC] = "on the host: lxc config set NAME security.nesting true",
+                [HOST_OUTER_SYS] = "on the host: lxc config set NAME security.nesting true",
                 [HOST_OUTER_TUN] = "on the host: lxc config device add NAME tun unix-char "
                                    "path=/dev/net/tun",
         },
@@ -74,7 +82,8 @@ static const char *const fixes[HOST_OUTER_COUNT][HOST_OUTER_WISHES] = {
         },
         [HOST_OUTER_FLATPAK] = {
                 [HOST_OUTER_FILTER] = "run it on the host: flatpak-spawn --host kelp ...",
-                [HOST_OUTER_MASKS] = "run it on the host: flatpak-spawn --host kelp ...",
+                [HOST_OUTER_PROC] = "run it on the host: flatpak-spawn --host kelp ...",
+                [HOST_OUTER_SYS] = "run it on the host: flatpak-spawn --host kelp ...",
                 [HOST_OUTER_TUN] = "run it on the host: flatpak-spawn --host kelp ...",
                 [HOST_OUTER_NNP] = "run it on the host: flatpak-spawn --host kelp ...",
         },

@@ -21,7 +21,8 @@ enum host_outer {
 enum host_outer_wish {
         HOST_OUTER_FILTER,  /* its system call filter */
         HOST_OUTER_PROFILE, /* its AppArmor or SELinux profile */
-        HOST_OUTER_MASKS,   /* what it puts over /proc and /sys */
+        HOST_OUTER_PROC,    /* what it puts over parts of /proc */
+        HOST_OUTER_SYS,     /* what it puts over parts of /sys */
         HOST_OUTER_TUN,     /* give /dev/net/tun */
         HOST_OUTER_NNP,     /* not set no_new_privs */
         HOST_OUTER_WISHES,

@@ -130,6 +130,7 @@ struct kernel_fs {
         const char *top;
         const char *type;
         enum host_topic topic;
+        enum host_outer_wish wish;
         struct host_attempt attempt;
 };
 
@@ -137,6 +138,7 @@ static const struct kernel_fs procfs = {
         .top = "/proc",
         .type = "proc",
         .topic = HOST_TOPIC_PROC,
+        .wish = HOST_OUTER_PROC,
         .attempt = { .run = try_proc, .in_userns = true },
 };
 
@@ -144,6 +146,7 @@ static const struct kernel_fs sysfs = {
         .top = "/sys",
         .type = "sysfs",
         .topic = HOST_TOPIC_SYSFS,
+        .wish = HOST_OUTER_SYS,
         .attempt = { .run = try_sysfs, .in_userns = true },
 };
 
@@ -176,20 +179,21 @@ static bool explain(const struct host_view *v, const struct kernel_fs *fs, int c
         } else {
                 return host_cause_refused(v, code, ret);
         }
-        host_outer_fix(outer, HOST_OUTER_MASKS, ret);
+        host_outer_fix(outer, fs->wish, ret);
         return true;
 }
 
-/* Explains nothing when another mount was refused: then this one works, or fails otherwise. */
+/* Explains nothing when this one works, or fails otherwise: then something else was refused. */
 static bool find_cause(const struct host_view *v, const struct kernel_fs *fs, int code,
                        struct host_cause *ret)
 {
         struct err e = { 0 };
 
-        if (host_attempt(v, &fs->attempt, NULL, &e) == 0 || e.step != (int)fs->topic ||
-            e.code != code)
+        if (host_attempt(v, &fs->attempt, NULL, &e) == 0 || e.code != code)
                 return false;
-        return explain(v, fs, code, ret);
+        if (e.step == HOST_TOPIC_MOUNT)
+                return host_cause_refused(v, code, ret);
+        return e.step == (int)fs->topic && explain(v, fs, code, ret);
 }
 
 bool host_cause_proc(const struct host_view *v, int code, struct host_cause *ret)

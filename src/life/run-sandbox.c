@@ -83,6 +83,7 @@ static enum host_topic topic_of(int step)
         case STEP_NAMESPACES:
         case STEP_CLONE_INIT:
         case STEP_NETNS:
+        case STEP_IDENTITY:
                 return HOST_TOPIC_NAMESPACES;
         case STEP_PROPAGATION:
         case STEP_ROOT:
@@ -95,6 +96,7 @@ static enum host_topic topic_of(int step)
                 return HOST_TOPIC_LOOPBACK;
         case STEP_LANDLOCK:
                 return HOST_TOPIC_LANDLOCK;
+        case STEP_KEYRING:
         case STEP_SECCOMP:
                 return HOST_TOPIC_SECCOMP;
         default:

@@ -150,6 +150,16 @@ assert_fact() {
     assert_fact "fresh /proc" ok
 }
 
+@test "/sys that is read-only outside is no hindrance" {
+    run -0 unshare --user --map-root-user --mount --net sh -euc '
+        mount -t sysfs -o ro none /sys
+        "$KELP" run -- ls /sys/class/net
+        "$KELP" doctor --json >doctor.json'
+    [ "${lines[0]}" = lo ]
+    output=$(cat doctor.json)
+    assert_fact "fresh /sys" ok
+}
+
 @test "no /proc at all" {
     run -1 worse 'mount -t tmpfs none /proc; "$KELP" doctor --json'
     assert_fact "user namespaces" missing "no /proc is mounted here" "mount -t proc"

@@ -209,47 +209,89 @@ static void test_apparmor_allows(void **state)
         fake_done(&f);
 }
 
-/* Runs in a child: what an outer container's filter does to unshare. */
-static int filtered_main(void)
+/* Refuses one call, as the filter of an outer container does, for good. */
+static int refuse(unsigned number)
 {
         struct sock_filter filter[] = {
                 BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_unshare, 0, 1),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
                 BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
                 BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
         };
         struct sock_fprog program = { .len = 4, .filter = filter };
+
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+                return -errno;
+        return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+struct refusal {
+        unsigned number;
+        void (*probe)(const struct host_view *v, struct host_fact *ret);
+        enum host_topic topic;
+};
+
+/* Runs in a child; 0 when both the fact and the hint name the filter. */
+static int refused_main(const struct refusal *r)
+{
         struct host_fact fact = { 0 };
         struct host_view v;
         struct err e = { 0 };
 
-        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-            prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+        if (refuse(r->number) < 0 || host_view_open(&v, "/", &e) < 0)
                 return 1;
-        if (host_view_open(&v, "/", &e) < 0)
-                return 2;
-        host_probe_userns(&v, &fact);
+        r->probe(&v, &fact);
         if (fact.state != HOST_MISSING || !strstr(fact.cause.why, "system call filter"))
-                return 3;
-        err_set(&e, EPERM, "cannot make a user namespace");
-        host_hint(&e, HOST_TOPIC_USERNS);
+                return 2;
+        err_set(&e, EPERM, "cannot do it");
+        host_hint(&e, r->topic);
         if (!err_get_hint(&e) || !strstr(err_get_hint(&e), "system call filter"))
-                return 4;
+                return 3;
         return 0;
 }
 
-static void test_filtered(void **state)
+static void test_refused_by_filter(void **state)
+{
+        static const struct refusal refusals[] = {
+                { SYS_unshare, host_probe_userns, HOST_TOPIC_USERNS },
+                { SYS_sethostname, host_probe_namespaces, HOST_TOPIC_NAMESPACES },
+                { SYS_open_tree, host_probe_view, HOST_TOPIC_MOUNT },
+                { SYS_mount, host_probe_proc, HOST_TOPIC_PROC },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+                int status = 0;
+                pid_t pid = fork();
+
+                assert_true(pid >= 0);
+                if (pid == 0)
+                        _exit(refused_main(&refusals[i]));
+                assert_int_equal(waitpid(pid, &status, 0), pid);
+                if (status != 0)
+                        fail_msg("refusal %zu: status %#x", i, (unsigned)status);
+        }
+}
+
+/* A filter that is there is not to blame for what works. */
+static void test_filter_is_innocent(void **state)
 {
         int status = 0;
 
         (void)state;
         pid_t pid = fork();
         assert_true(pid >= 0);
-        if (pid == 0)
-                _exit(filtered_main());
+        if (pid == 0) {
+                struct err e = { 0 };
+
+                if (refuse(SYS_reboot) < 0)
+                        _exit(1);
+                err_set(&e, EPERM, "cannot mount 'x'");
+                host_hint(&e, HOST_TOPIC_MOUNT);
+                _exit(err_get_hint(&e) ? 2 : 0);
+        }
         assert_int_equal(waitpid(pid, &status, 0), pid);
-        assert_true(WIFEXITED(status));
-        assert_int_equal(WEXITSTATUS(status), 0);
+        assert_int_equal(status, 0);
 }
 
 static void test_hint(void **state)
@@ -383,11 +425,13 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-                T(test_attempt_notes),       T(test_attempt_fails), T(test_attempt_dies),
-                T(test_attempt_hangs),       T(test_run_program),   T(test_apparmor_restricts),
-                T(test_apparmor_allows),     T(test_filtered),      T(test_hint),
-                T(test_hint_in_little_room), T(test_dns_answer),    T(test_dns_wrong_answer),
-                T(test_dns_refused),
+                T(test_attempt_notes),       T(test_attempt_fails),
+                T(test_attempt_dies),        T(test_attempt_hangs),
+                T(test_run_program),         T(test_apparmor_restricts),
+                T(test_apparmor_allows),     T(test_refused_by_filter),
+                T(test_filter_is_innocent),  T(test_hint),
+                T(test_hint_in_little_room), T(test_dns_answer),
+                T(test_dns_wrong_answer),    T(test_dns_refused),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
