@@ -43,7 +43,7 @@ job_run() {
         timeout -k 10 1200 bash "tests/$name.tap" >"$out" 2>&1 8>&- </dev/null ||
             echo "# the script ended with status $?" >>"$out"
     else
-        timeout -k 10 1200 bats --formatter tap "tests/$name.bats" >"$out" 2>&1 8>&- </dev/null ||
+        timeout -k 10 1200 bats --print-output-on-failure --formatter tap "tests/$name.bats" >"$out" 2>&1 8>&- </dev/null ||
             echo "# bats ended with status $?" >>"$out"
     fi
 }

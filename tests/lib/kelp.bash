@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # used by those who load this
 # What the suites of tests/e2e, tests/escape and tests/fault share.  Loaded by: load ../lib/kelp
 
 : "${KELP_SRC:=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}"

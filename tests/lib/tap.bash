@@ -23,7 +23,7 @@ trap tap_cleanup EXIT
 # One test point: NAME COMMAND...  It passes when the command, run in a subshell, succeeds; what it
 # prints is shown when it does not.
 tap_test() {
-    local name=$1 out
+    local name=$1 out line
     shift
 
     tap_n=$((tap_n + 1))
@@ -31,7 +31,9 @@ tap_test() {
         echo "ok $tap_n $name"
     else
         echo "not ok $tap_n $name"
-        sed 's/^/# /' <<<"$out"
+        while IFS= read -r line; do
+            echo "# $line"
+        done <<<"$out"
     fi
 }
 

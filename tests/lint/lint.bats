@@ -1,0 +1,143 @@
+#!/usr/bin/env bats
+# How the source looks: layout, size, layers, words, and what the checkers say.
+
+# shellcheck disable=SC2016 # what is quoted is for an inner shell
+
+bats_require_minimum_version 1.5.0
+load ../lib/kelp
+
+setup() {
+    cd "$KELP_SRC" || return 1
+}
+
+c_files() {
+    find src helpers tests -name '*.[ch]' | sort
+}
+
+shell_files() {
+    {
+        find tests helpers .ci -name '*.sh' -o -name '*.bash' -o -name '*.bats' -o -name '*.tap'
+        # scripts without a suffix say what they are in their first line
+        find tests helpers .ci -type f ! -name '*.*' -exec grep -lE '^#!.*(bash|/sh)' {} +
+    } | sort -u
+}
+
+@test "C is laid out by clang-format" {
+    local file bad=0
+    for file in $(c_files); do
+        clang-format --dry-run -Werror "$file" 2>/dev/null || {
+            echo "clang-format -i $file"
+            bad=1
+        }
+    done
+    [ "$bad" = 0 ]
+}
+
+@test "shell scripts pass shellcheck" {
+    mapfile -t files < <(shell_files)
+    [ ${#files[@]} -gt 5 ]
+    run -0 shellcheck -x -P . "${files[@]}"
+}
+
+@test "no function is longer than 60 lines, no file than 500" {
+    local file bad=0 lines
+    for file in $(find src helpers tests/payload tests/fault -name '*.[ch]' | sort); do
+        lines=$(wc -l <"$file")
+        [ "$lines" -le 500 ] || {
+            echo "$file has $lines lines"
+            bad=1
+        }
+        awk -v f="$file" '
+            /^[A-Za-z_].*\(/ && !/;[[:space:]]*$/ { name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name) }
+            /^\{/ { start = NR }
+            /^\}/ {
+                if (start && NR - start > 60) { printf "%s: %s() has %d lines\n", f, name, NR - start; bad = 1 }
+                start = 0
+            }
+            END { exit bad }' "$file" || bad=1
+    done
+    [ "$bad" = 0 ]
+}
+
+@test "nothing is left for later in the source" {
+    run ! grep -rnwE 'TODO|FIXME|XXX|HACK' src helpers policies doc
+    run ! grep -rniE 'not (yet )?implemented' src helpers policies
+}
+
+@test "no line ends in blanks, every file ends in a newline" {
+    local file
+    run ! grep -rnE '[[:blank:]]+$' src helpers policies tests --include='*.[ch]' --include='*.sh' \
+        --include='*.bash' --include='*.bats' --include='*.tap' --include='*.policy' \
+        --include=meson.build
+    for file in $(c_files) $(shell_files); do
+        [ -z "$(tail -c 1 "$file")" ] || {
+            echo "$file does not end in a newline"
+            false
+        }
+    done
+}
+
+@test "calls that are never right are not there" {
+    run ! grep -rnE '\b(strcpy|strcat|sprintf|vsprintf|gets|strtok|alloca|tmpnam|mktemp|popen|setjmp|longjmp)\(' \
+        src helpers --include='*.c'
+}
+
+# The include path of a layer holds its own directory and those below it: compiled alone with the
+# include path of a lower layer, a file that includes an upper one must not compile.
+@test "an upward include does not compile" {
+    local layers=(base plan host sandbox life cli) below i j header path=() tried=0
+    for i in "${!layers[@]}"; do
+        path+=("-I" "src/${layers[i]}")
+        for ((j = i + 1; j < ${#layers[@]}; j++)); do
+            header=$(find "src/${layers[j]}" -name '*.h' | sort | head -n 1)
+            [ -n "$header" ] || continue
+            tried=$((tried + 1))
+            below=$(jq -r --arg dir "src/${layers[i]}/" \
+                '[.[] | select(.file | contains($dir))][0].command' "$KELP_BUILD/compile_commands.json")
+            [ "$below" != null ]
+            # the compiler command of a real file of this layer, on a file that includes upwards
+            echo "#include \"$(basename "$header")\"" >"$BATS_TEST_TMPDIR/up.c"
+            below=$(sed -E 's/ -o [^ ]+ -c .*$//; s/ -M[DQF]( [^ ]+\.[od])?//g' <<<"$below")
+            # shellcheck disable=SC2086 # a command line
+            (cd "$KELP_BUILD" && ! $below -fsyntax-only "$BATS_TEST_TMPDIR/up.c" 2>"$BATS_TEST_TMPDIR/err") || {
+                echo "${layers[i]} can include $header"
+                false
+            }
+            grep -q "fatal error: $(basename "$header")\|No such file" "$BATS_TEST_TMPDIR/err"
+        done
+    done
+    [ "$tried" -ge 6 ]
+}
+
+@test "clang compiles everything without a warning" {
+    command -v clang >/dev/null
+    CC=clang meson setup "$BATS_TEST_TMPDIR/clang" . >/dev/null
+    run -0 ninja -C "$BATS_TEST_TMPDIR/clang"
+    run ! grep 'warning:' <<<"$output"
+}
+
+@test "cppcheck has nothing to say" {
+    run -0 cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr \
+        --std=c11 -D__x86_64__ --suppress=missingIncludeSystem --suppress=unknownMacro \
+        -j "$(nproc)" src helpers/image helpers/seccomp
+}
+
+@test "clang-tidy has nothing to say of the launcher" {
+    [ -f .clang-tidy ] || skip "there is no .clang-tidy"
+    run -0 bash -c 'find src -name "*.c" | xargs -P "$(nproc)" -n 4 clang-tidy --quiet -p "$KELP_BUILD" \
+        --warnings-as-errors="*" 2>/dev/null'
+}
+
+@test "the words of the repository are about kelp alone" {
+    run ! grep -rnE '/work/|/tmp/team|\bkelper\b' src helpers policies doc tests .ci --include='*' \
+        --exclude=lint.bats
+}
+
+@test "every policy, man page and script that is named exists" {
+    for file in README.md LICENSE HACKING.md SECURITY.md; do
+        [ -f "$file" ] || {
+            echo "$file is missing"
+            false
+        }
+    done
+}
