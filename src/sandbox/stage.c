@@ -44,9 +44,9 @@ static int make_api_dir(struct err *e)
 }
 
 /* The network helper enters by these; it could not open them of an undumpable process. */
-static int give_to_launcher(const struct plan *p, int sock, int netns, struct err *e)
+static int give_to_launcher(const struct plan *p, int sock, int ns_dir, int netns, struct err *e)
 {
-        autofd userns = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+        autofd userns = openat(ns_dir, "user", O_RDONLY | O_CLOEXEC);
         autofd api_dir = -1;
 
         if (userns < 0)
@@ -61,7 +61,7 @@ static int give_to_launcher(const struct plan *p, int sock, int netns, struct er
 }
 
 /* Beside pid 1, which is building the root meanwhile. */
-static int make_network(const struct plan *p, int sock, int to_init, struct err *e)
+static int make_network(const struct plan *p, int sock, int ns_dir, int to_init, struct err *e)
 {
         if (p->net.mode == PLAN_NETWORK_HOST)
                 return 0;
@@ -71,12 +71,12 @@ static int make_network(const struct plan *p, int sock, int to_init, struct err 
         e->step = STEP_LOOPBACK;
         if (net_setup_box(p, e) < 0)
                 return -e->code;
-        autofd netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+        autofd netns = openat(ns_dir, "net", O_RDONLY | O_CLOEXEC);
         if (netns < 0)
                 return err_sys(e, "cannot open the new network namespace");
         if (sync_send(to_init, SYNC_NETNS, 0, &netns, 1, e) < 0)
                 return -e->code;
-        return p->net.mode == PLAN_NETWORK_USER ? give_to_launcher(p, sock, netns, e) : 0;
+        return p->net.mode == PLAN_NETWORK_USER ? give_to_launcher(p, sock, ns_dir, netns, e) : 0;
 }
 
 static int stage_run(const struct launch *l, int sock, int launcher_pidfd, struct err *e)
@@ -90,6 +90,10 @@ static int stage_run(const struct launch *l, int sock, int launcher_pidfd, struc
                 return err_sys(e, "cannot make a socket pair");
         autofd to_init = ends[0];
         autofd to_stage = ends[1];
+        /* pid 1 shares our mount namespace: once it pivots there is no /proc by that name here */
+        autofd ns_dir = open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (ns_dir < 0)
+                return err_sys(e, "cannot open '/proc/self/ns'");
 
         e->step = STEP_CLONE_INIT;
         pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
@@ -97,12 +101,13 @@ static int stage_run(const struct launch *l, int sock, int launcher_pidfd, struc
                 return err_sys(e, "cannot create pid 1 of the sandbox");
         if (pid == 0) {
                 fd_close(&to_init);
+                fd_close(&ns_dir);
                 box_main(l, sock, to_stage, launcher_pidfd);
         }
         fd_close(&to_stage);
         if (sync_send(sock, SYNC_CLONED, pid, NULL, 0, e) < 0)
                 return -e->code;
-        return make_network(l->plan, sock, to_init, e);
+        return make_network(l->plan, sock, ns_dir, to_init, e);
 }
 
 _Noreturn void stage_main(const struct launch *l, int sock, int far, int launcher_pidfd)
