@@ -68,16 +68,14 @@ static int await_init(struct run *r, struct err *e)
 /* What the network helper needs comes from the stage; pid 1 does not speak before it is ready. */
 static int await_network(const struct plan *p, struct run *r, struct err *e)
 {
-        int fds[3] = { -1, -1, -1 };
+        int fds[2] = { -1, -1 };
 
         if (p->net.mode != PLAN_NETWORK_USER)
                 return 0;
-        if (sync_await(r->sock, SYNC_NETNS, NULL, fds, p->net.n_ports > 0 ? 3 : 2, "the stage", e) <
-            0)
+        if (sync_await(r->sock, SYNC_NETNS, NULL, fds, 2, "the stage", e) < 0)
                 return -e->code;
         r->netns = fds[0];
         r->userns = fds[1];
-        r->api_dir = fds[2];
         return 0;
 }
 

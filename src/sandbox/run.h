@@ -15,7 +15,7 @@ struct run {
         unsigned on_pty;    /* bit n: standard stream n of the payload is that terminal */
         int netns;          /* of the sandbox, for the network helper; -1: not needed */
         int userns;
-        int api_dir; /* a directory of a tmpfs that nobody else sees; -1: not needed */
+        int api_dir; /* of slirp4netns: on a tmpfs that nobody else sees; -1: none */
         struct child slirp;
         int slirp_exit; /* slirp4netns ends when this is closed; -1: none */
 };

@@ -3,7 +3,6 @@
 #include "box.h"
 #include "fd.h"
 #include "net.h"
-#include "newmount.h"
 #include "step.h"
 #include "sync.h"
 
@@ -35,29 +34,15 @@ static int make_namespaces(struct err *e)
         return 0;
 }
 
-/* slirp4netns wants a directory for its socket; this one has no name on the host. */
-static int make_api_dir(struct err *e)
-{
-        static const struct newmount_option options[] = { { "mode", "0700" }, { "size", "65536" } };
-
-        return newmount_fs("tmpfs", options, 2, TREE_NO_SUID | TREE_NO_DEV | TREE_NO_EXEC, e);
-}
-
 /* The network helper enters by these; it could not open them of an undumpable process. */
-static int give_to_launcher(const struct plan *p, int sock, int ns_dir, int netns, struct err *e)
+static int give_to_launcher(int sock, int ns_dir, int netns, struct err *e)
 {
         autofd userns = openat(ns_dir, "user", O_RDONLY | O_CLOEXEC);
-        autofd api_dir = -1;
 
         if (userns < 0)
                 return err_sys(e, "cannot open the user namespace");
-        if (p->net.n_ports > 0) {
-                api_dir = make_api_dir(e);
-                if (api_dir < 0)
-                        return -e->code;
-        }
-        int fds[] = { netns, userns, api_dir };
-        return sync_send(sock, SYNC_NETNS, 0, fds, p->net.n_ports > 0 ? 3 : 2, e);
+        int fds[] = { netns, userns };
+        return sync_send(sock, SYNC_NETNS, 0, fds, 2, e);
 }
 
 /* Beside pid 1, which is building the root meanwhile. */
@@ -76,7 +61,7 @@ static int make_network(const struct plan *p, int sock, int ns_dir, int to_init,
                 return err_sys(e, "cannot open the new network namespace");
         if (sync_send(to_init, SYNC_NETNS, 0, &netns, 1, e) < 0)
                 return -e->code;
-        return p->net.mode == PLAN_NETWORK_USER ? give_to_launcher(p, sock, ns_dir, netns, e) : 0;
+        return p->net.mode == PLAN_NETWORK_USER ? give_to_launcher(sock, ns_dir, netns, e) : 0;
 }
 
 static int stage_run(const struct launch *l, int sock, int launcher_pidfd, struct err *e)

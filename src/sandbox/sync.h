@@ -29,8 +29,7 @@
  *         |<- STOPPED n, CONTINUED -------------------------------- ... |
  *         |<- EXITED wait-status ---------------------------------------|  exits
  *
- * A network namespace is the most expensive thing of a launch: it is made beside the root.  The
- * third descriptor of NETNS, with published ports, is a directory of a tmpfs that nobody else sees.
+ * A network namespace is the most expensive thing of a launch: it is made beside the root.
  *
  * FAILED may come from either child in the place of any message.  The end of the stream before GO
  * is failure on both sides; so is a message that is not the one awaited.
