@@ -76,7 +76,7 @@ int caps_find(const char *name, int *ret_cap, struct err *e)
         char upper[24];
         size_t len = 0;
 
-        for (; plain[len] && len < sizeof(upper) - 1; len++)
+        for (; len < sizeof(upper) - 1 && plain[len]; len++)
                 upper[len] = (char)toupper((unsigned char)plain[len]);
         upper[len] = '\0';
         for (int i = 0; i < N_CAPS; i++) {

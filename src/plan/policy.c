@@ -54,7 +54,7 @@ static const char syscalls[] = "syscalls";
 
 struct reader {
         struct lines lines;
-        char section[16];
+        const char *section; /* "": none that is known */
         bool is_builtin;
         bool skips_section;  /* a section that was not understood: its keys are not judged */
         size_t seen[N_KEYS]; /* the line of each key that may come once */
@@ -74,7 +74,7 @@ static int enter_section(struct reader *r, char *line, struct err *e)
         size_t n = 0;
         size_t len = strlen(line);
 
-        r->section[0] = '\0';
+        r->section = "";
         r->skips_section = true;
         if (line[len - 1] != ']')
                 return err_set(e, EINVAL, "'%s' is not a section", line);
@@ -88,7 +88,7 @@ static int enter_section(struct reader *r, char *line, struct err *e)
         known[n] = NULL;
         for (size_t i = 0; i < n; i++) {
                 if (str_eq(known[i], name)) {
-                        strcpy(r->section, known[i]);
+                        r->section = known[i];
                         r->skips_section = false;
                         return 0;
                 }
@@ -211,7 +211,7 @@ int policy_apply(struct assembly *a, const char *text, const char *name, bool is
         struct err e = { 0 };
         int more = 0;
 
-        r.section[0] = '\0';
+        r.section = "";
         r.is_builtin = is_builtin;
         r.skips_section = false;
         memset(r.seen, 0, sizeof(r.seen));
