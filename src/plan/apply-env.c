@@ -1,6 +1,5 @@
 #include "apply.h"
 
-#include "lines.h"
 #include "parse.h"
 #include "str.h"
 
@@ -39,38 +38,44 @@ int apply_env(struct assembly *a, const struct setting *s, struct err *e)
         return assembly_add(a, &a->given, PLAN_MAX_ENV, "variables", item, e);
 }
 
-static int add_file_line(struct assembly *a, const char *line, struct err *e)
+static int add_file_line(struct assembly *a, char *line, struct err *e)
 {
+        size_t end = strlen(line);
         size_t len = strcspn(line, "=");
         struct setting s = { .value = line, .is_option = true };
 
+        if (end > 0 && line[end - 1] == '\r')
+                line[end - 1] = '\0';
+        if (line[0] == '\0' || line[0] == '#')
+                return 0;
         if (len == 0 || strcspn(line, " \t") < len)
-                return err_set(e, EINVAL, "'%s' is not NAME or NAME=VALUE", line);
+                return err_set(e, EINVAL, "'%.80s' is not NAME or NAME=VALUE", line);
         return apply_env(a, &s, e);
 }
 
-/* As docker's: no quotes, no expansion, '#' starts a comment at the start of a line only. */
+/*
+ * As docker's: no quotes, no expansion, '#' starts a comment at the start of a line only.  A value
+ * may be as long as the kernel takes it.
+ */
 int apply_env_file(struct assembly *a, const struct setting *s, struct err *e)
 {
-        struct lines l;
-        int more;
+        size_t number = 1;
 
         if (!s->text)
                 return err_set(e, EINVAL, "'%s' was not read", s->value);
-        if (lines_start(&l, s->text, s->value, e) < 0)
-                return -e->code;
-        while ((more = lines_next(&l, e)) > 0) {
-                char *line = l.line + strspn(l.line, " \t");
-                size_t len = strlen(line);
+        for (const char *at = s->text; *at; number++) {
+                size_t len = strcspn(at, "\n");
+                size_t blank = strspn(at, " \t");
+                char *line =
+                        arena_copy_n(&a->plan->arena, at + blank, blank < len ? len - blank : 0, e);
 
-                if (len > 0 && line[len - 1] == '\r')
-                        line[len - 1] = '\0';
-                if (line[0] == '\0' || line[0] == '#')
-                        continue;
+                at += len + (at[len] == '\n');
+                if (!line)
+                        return -e->code;
                 if (add_file_line(a, line, e) < 0)
-                        return lines_err(&l, e);
+                        return err_prefix(e, "%s:%zu", s->value, number);
         }
-        return more;
+        return 0;
 }
 
 /* NAME, or PREFIX* */

@@ -191,6 +191,43 @@ static void options_win_over_the_image(void **state)
         made_done(&m);
 }
 
+static void env_files_are_judged(void **state)
+{
+        static const struct {
+                const char *text;
+                const char *said;
+        } rows[] = {
+                { "A=b\n=c\n", "option '--env-file': ./f:2: '=c' is not NAME or NAME=VALUE" },
+                { "A B=c\n", "./f:1: 'A B=c' is not NAME or NAME=VALUE" },
+                { "\n\n  A B\n", "./f:3: 'A B' is not NAME" },
+                { "export A=b\n", "'export A=b' is not NAME" },
+        };
+        const char *argv[] = { "--env-file", "./f", "--", "x", NULL };
+        struct made m;
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                made_start(&m);
+                m.env_text = rows[i].text;
+                made_run(&m, argv);
+                if (m.problems->n != 1 || !strstr(made_text(&m), rows[i].said))
+                        fail_msg("%s: %s", rows[i].text, made_text(&m));
+                made_done(&m);
+        }
+        char *big = malloc(20001);
+        assert_non_null(big);
+        memset(big, 'x', 20000);
+        memcpy(big, "B=", 2);
+        big[20000] = '\0';
+        made_start(&m);
+        m.env_text = big;
+        made_run(&m, argv);
+        assert_int_equal(m.result, 0);
+        assert_int_equal(strlen(env_of(&m.plan, "B")), 19998);
+        made_done(&m);
+        free(big);
+}
+
 static void path_has_a_default(void **state)
 {
         const char *argv[] = { "img", "sh", NULL };
@@ -627,6 +664,7 @@ int main(void)
                 cmocka_unit_test(commands_as_docker_has_them),
                 cmocka_unit_test(image_sets_the_run),
                 cmocka_unit_test(options_win_over_the_image),
+                cmocka_unit_test(env_files_are_judged),
                 cmocka_unit_test(path_has_a_default),
                 cmocka_unit_test(refuses_bad_images),
                 cmocka_unit_test(an_image_cannot_leave_its_root),
