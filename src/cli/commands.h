@@ -6,12 +6,5 @@
 int cmd_run(int argc, char **argv);
 int cmd_image(int argc, char **argv); /* import, images and rmi */
 int cmd_version(int argc, char **argv);
-int cmd_help(int argc, char **argv);
-
-/* Tells of a command that does not exist; returns the exit status. */
-int command_unknown(const char *name);
-
-/* Prints the commands. */
-int command_print_all(void);
 
 #endif

@@ -1,10 +1,7 @@
 #include "help.h"
 
-#include "commands.h"
-#include "log.h"
 #include "option.h"
 #include "run-sandbox.h"
-#include "str.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -63,14 +60,4 @@ int help_print_run(void)
               "127 when it was not found.\n",
               stdout);
         return fflush(stdout) == 0 ? 0 : EXIT_FAILED;
-}
-
-int cmd_help(int argc, char **argv)
-{
-        if (argc > 1 && str_eq(argv[1], "run"))
-                return help_print_run();
-        if (argc < 2)
-                return command_print_all();
-        log_hint("kelp %s --help", argv[1]);
-        return EXIT_FAILED;
 }

@@ -2,7 +2,6 @@
 #include "commands.h"
 #include "err.h"
 #include "fd.h"
-#include "help.h"
 #include "log.h"
 #include "run-sandbox.h"
 #include "str.h"
@@ -24,6 +23,8 @@ struct command {
         const char *help;                  /* NULL: another name of the one above */
         int (*run)(int argc, char **argv); /* NULL: of a later version */
 };
+
+static int cmd_help(int argc, char **argv);
 
 static const struct command commands[] = {
         { "run", "Run a command in a sandbox, or a container of an image", cmd_run },
@@ -55,7 +56,7 @@ static const struct command commands[] = {
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-int command_print_all(void)
+static int print_commands(void)
 {
         fputs("Runs untrusted commands and images as a normal user.\n\n"
               "Usage:  kelp run [OPTIONS] -- COMMAND [ARG...]\n"
@@ -71,7 +72,7 @@ int command_print_all(void)
         return fflush(stdout) == 0 ? 0 : EXIT_FAILED;
 }
 
-int command_unknown(const char *name)
+static int tell_unknown(const char *name)
 {
         const char *known[N_COMMANDS + 1];
 
@@ -97,7 +98,15 @@ static int run_command(int argc, char **argv)
                 log_error("'kelp %s' is not yet supported", argv[0]);
                 return EXIT_FAILED;
         }
-        return command_unknown(argv[0]);
+        return tell_unknown(argv[0]);
+}
+
+static int cmd_help(int argc, char **argv)
+{
+        char ask[] = "--help";
+        char *words[] = { argv[argc > 1 ? 1 : 0], ask, NULL };
+
+        return argc > 1 && words[0][0] != '-' ? run_command(2, words) : print_commands();
 }
 
 static int dispatch(int argc, char **argv)
@@ -107,7 +116,7 @@ static int dispatch(int argc, char **argv)
         if (str_eq(word, "--"))
                 return cmd_run(argc, argv);
         if (str_eq(word, "--help") || str_eq(word, "-h")) {
-                int status = command_print_all();
+                int status = print_commands();
                 return argc > 1 ? status : EXIT_FAILED;
         }
         if (str_eq(word, "--version"))

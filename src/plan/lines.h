@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Lines of the small text formats: policies, image.policy, --env-file. */
+/* The lines and words of a policy. */
 
 #define LINES_MAX_TEXT ((size_t)256 * 1024)
 #define LINES_MAX      4000

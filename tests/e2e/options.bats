@@ -204,6 +204,12 @@ refused() {
     done
     [ "$(awk '{ print length }' <<<"$output" | sort -n | tail -1)" -le 100 ]
     run -0 "$KELP" help run
+    [[ $output == *"--dry-run"* ]]
+    run -0 "$KELP" help import
+    [[ ${lines[0]} == "Usage:  kelp import"* ]]
+    run -0 "$KELP" help doctor
+    run -0 "$KELP" help help
+    refused "unknown command 'nosuch'"* help nosuch
     run -0 "$KELP" --version
     [[ ${lines[0]} == "kelp "[0-9]*.[0-9]*.[0-9]* ]]
     run -125 "$KELP"
