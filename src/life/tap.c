@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <linux/ip.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <sched.h>
@@ -75,6 +76,10 @@ static int open_tap(struct err *e)
                         return tap_explain(ENODEV, e);
                 return err_sys(e, "cannot make '%s'", TAP_NAME);
         }
+        /*
+         * It goes with its namespace.  A tap that went with slirp4netns instead would keep the end
+         * of every run waiting for 15 ms, until the kernel has unregistered it.
+         */
         if (ioctl(tun, TUNSETPERSIST, 1) < 0)
                 return err_sys(e, "cannot keep '%s'", TAP_NAME);
         return 0;
@@ -90,6 +95,29 @@ static void add_link_up(struct netlink *nl, int index, const char *name)
         };
 
         netlink_begin(nl, RTM_NEWLINK, 0, &head, sizeof(head), name);
+}
+
+/*
+ * When slirp4netns is gone the tap has no carrier; its routes are then passed over, and a program
+ * gets ENETUNREACH at once instead of waiting for a packet that nobody reads.
+ */
+static void add_linkdown_ignored(struct netlink *nl, int tap)
+{
+        struct {
+                struct rtattr inet;
+                struct rtattr conf;
+                struct rtattr value;
+                uint32_t one;
+        } spec = {
+                .inet = { .rta_type = AF_INET, .rta_len = 16 },
+                .conf = { .rta_type = IFLA_INET_CONF, .rta_len = 12 },
+                .value = { .rta_type = IPV4_DEVCONF_IGNORE_ROUTES_WITH_LINKDOWN, .rta_len = 8 },
+                .one = 1,
+        };
+        struct ifinfomsg head = { .ifi_family = AF_UNSPEC, .ifi_index = tap };
+
+        netlink_begin(nl, RTM_NEWLINK, 0, &head, sizeof(head), TAP_NAME);
+        netlink_add(nl, IFLA_AF_SPEC, &spec, sizeof(spec));
 }
 
 static void begin_route(struct netlink *nl, int family, uint8_t type, uint8_t prefix,
@@ -179,6 +207,7 @@ int tap_make(const struct tap_spec *spec, struct err *e)
 
         /* IPv6's refusing routes hang on loopback, which pid 1 sets up only about now */
         add_link_up(&nl, loopback, "lo");
+        add_linkdown_ignored(&nl, tap);
         if (spec->has_ipv6) {
                 add_link_up(&nl, tap, TAP_NAME);
                 add_ipv6(&nl, tap);
@@ -225,7 +254,5 @@ int tap_guard(const struct child *slirp, const struct blocked *blocked, bool ans
         struct sock_fprog program = { .len = (unsigned short)filter.n, .filter = filter.code };
         if (ioctl(tap, TUNATTACHFILTER, &program) < 0)
                 return err_sys(e, "cannot set the filter of '%s'", TAP_NAME);
-        if (ioctl(tap, TUNSETPERSIST, 0) < 0)
-                return err_sys(e, "cannot bind '%s' to the life of slirp4netns", TAP_NAME);
         return 0;
 }

@@ -16,8 +16,8 @@ struct tap_spec {
 };
 
 /*
- * Makes the sandbox's end of the user network before slirp4netns opens it: a tap, which stays until
- * tap_guard(), and the routes that refuse what is blocked.
+ * Makes the sandbox's end of the user network before slirp4netns opens it: a persistent
+ * tap, and the routes that refuse what is blocked.
  *
  * The calling process needs CAP_SYS_ADMIN and CAP_NET_ADMIN over the network namespace and stays
  * in it; its name for /dev/net/tun is the host's.
@@ -25,8 +25,8 @@ struct tap_spec {
 int tap_make(const struct tap_spec *spec, struct err *e);
 
 /*
- * Puts the filter on the tap that `slirp` has open, and has the tap vanish with it.  The routes
- * stop whatever goes by the kernel's routing; the filter also stops raw sockets.
+ * Puts the filter on the tap that `slirp` has open; the kernel would not keep one set before.  The
+ * routes stop whatever goes by the kernel's routing; the filter also stops raw sockets.
  * EPERM and ENOSYS: this process may not get at the descriptors of another.
  */
 int tap_guard(const struct child *slirp, const struct blocked *blocked, bool answers_host,

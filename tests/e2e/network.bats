@@ -375,7 +375,8 @@ END
     scene <<'END'
 serve neighbour http:203.0.113.2/80
 in_background box.log --network user -- sh -c 'python3 client.py tcp:203.0.113.2/80
-    while [ ! -e go ]; do sleep 0.05; done; python3 client.py tcp:203.0.113.2/80; exit 7'
+    while [ ! -e go ]; do sleep 0.05; done
+    for turn in 1 2 3; do python3 client.py tcp:203.0.113.2/80; done; exit 7'
 await_line box.log reached
 kill -9 "$(slirp_of "$box_pid")"
 await_line box.log 'kelp: slirp4netns'
