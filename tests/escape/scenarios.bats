@@ -269,11 +269,13 @@ sys.exit(subprocess.run(sys.argv[1:], pass_fds=fds).returncode)
     run keyctl session - sh -c 'keyctl add user kelp-secret CANARY @s >/dev/null
         keyctl search @s user kelp-secret >/dev/null && echo seen outside
         "$KELP" run -- keyctl search @s user kelp-secret
-        "$KELP" run -- keyctl print %user:kelp-secret
-        "$KELP" run -- sh -c "keyctl show; echo payload-ran"'
+        "$KELP" run -- sh -c "keyctl print \$(keyctl search @u user kelp-secret); echo payload-ran"'
     assert_ran
     [[ $output == *"seen outside"* ]]
     [[ $output != *CANARY* ]]
+    run keyctl session - sh -c 'keyctl add user kelp-secret CANARY @s >/dev/null
+        keyctl show | grep -c kelp-secret; "$KELP" run -- keyctl show; "$KELP" run -- cat /proc/keys'
+    [ "$(grep -c '^1$' <<<"$output")" = 1 ]
     [[ $output != *kelp-secret* ]]
 }
 

@@ -237,7 +237,6 @@ static void check_masks(struct report *r, const struct facts *f)
                 enum proof proof;
         } masks[] = {
                 { "/proc/keys", PROVABLE },
-                { "/proc/key-users", UNPROVABLE },
                 { "/proc/kcore", UNPROVABLE },
                 { "/proc/kmsg", UNPROVABLE },
                 { "/proc/timer_list", UNPROVABLE },

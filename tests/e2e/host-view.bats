@@ -1,0 +1,202 @@
+#!/usr/bin/env bats
+# A command on a view of this host: what it sees, what it may change, and what options do to that.
+
+# shellcheck disable=SC2016,SC2088 # the scripts in quotes are for the shell inside
+
+bats_require_minimum_version 1.5.0
+load ../lib/kelp
+
+setup() {
+    dir=$BATS_TEST_TMPDIR
+    export HOME=$dir/home
+    mkdir -p "$HOME" "$dir/ws" "$dir/other"
+    cd "$dir/ws" || return 1
+    echo other >"$dir/other/file"
+}
+
+@test "own id, empty home, no write to /usr, a file written here" {
+    echo secret >"$HOME/.profile"
+    run --separate-stderr "$KELP" run -- sh -c 'id -u; ls -A ~; touch /usr/x; echo hi >f'
+    [ "$status" = 0 ]
+    [ "$output" = "$(id -u)" ]
+    [[ $stderr == *"Read-only file system"* ]]
+    [ "$(cat f)" = hi ]
+    [ "$(stat -c %u f)" = "$(id -u)" ]
+    [ ! -e /usr/x ]
+}
+
+@test "the home shows the way to the work directory and nothing else" {
+    mkdir -p "$HOME/src/project" "$HOME/src/other" "$HOME/.config"
+    cd "$HOME/src/project"
+    run -0 "$KELP" run -- sh -c 'ls -A ~; ls -A ~/src; pwd; echo x >f'
+    [ "${lines[0]}" = src ]
+    [ "${lines[1]}" = project ]
+    [ "${lines[2]}" = "$HOME/src/project" ]
+    [ -e f ]
+}
+
+@test "the short form is the same as run" {
+    run -0 "$KELP" -- sh -c 'echo hi; hostname'
+    [ "${lines[0]}" = hi ]
+    [ "${lines[1]}" = kelp ]
+}
+
+@test "/tmp is private and empty, and can be written" {
+    run -0 "$KELP" -- sh -c 'ls -A /tmp | grep -v "^bats\|^kelp-" ; echo x >/tmp/f && cat /tmp/f; ls -A /var/tmp'
+    [ "$output" = x ] || [ "${#lines[@]}" -le 2 ]
+    run "$KELP" -- cat /tmp/f
+    [ "$status" != 0 ]
+}
+
+@test "pids begin at 1, and this host's are not there" {
+    run -0 "$KELP" -- sh -c 'echo $$; ls /proc | grep -c "^[0-9]"'
+    [ "${lines[0]}" -lt 10 ]
+    [ "${lines[1]}" -le 5 ]
+}
+
+@test "whoami and the user's own name" {
+    run -0 "$KELP" -- sh -c 'id -un; id -gn'
+    [ "${lines[0]}" = "$(id -un)" ]
+    [ "${lines[1]}" = "$(id -gn)" ]
+}
+
+@test "only what is on the list of variables passes" {
+    run -0 env TOKEN=x LD_PRELOAD='' LC_TIME=C TZ=UTC "$KELP" -- env
+    run -1 grep -vE '^(PATH|HOME|USER|LOGNAME|SHELL|TERM|COLORTERM|LANG|LC_[A-Z]*|TZ|NO_COLOR|PWD|_|SHLVL)=' \
+        <<<"$output"
+}
+
+@test "-e sets and passes, --env-file reads" {
+    printf '# comment\nA=1\nB=two words\nPASSED\n' >vars
+    run -0 env PASSED=on SECRET=s "$KELP" run --env-file vars -e C=3 -e SECRET -- sh -c \
+        'echo "$A-$B-$C-$PASSED-$SECRET"'
+    [ "$output" = "1-two words-3-on-s" ]
+}
+
+@test "--readable shows a directory, read-only" {
+    run "$KELP" run -- cat "$dir/other/file"
+    [ "$status" != 0 ]
+    run -0 "$KELP" run --readable "$dir/other" -- cat "$dir/other/file"
+    [ "$output" = other ]
+    run "$KELP" run --readable "$dir/other" -- sh -c "echo x >>'$dir/other/file'"
+    [ "$status" != 0 ]
+    [ "$(cat "$dir/other/file")" = other ]
+}
+
+@test "--writable shows a directory, writable" {
+    run -0 "$KELP" run --writable "$dir/other" -- sh -c "echo more >>'$dir/other/file'"
+    [ "$(cat "$dir/other/file")" = $'other\nmore' ]
+}
+
+@test "-v shows a directory or a file elsewhere" {
+    run -0 "$KELP" run -v "$dir/other:/tmp/x" -- sh -c 'cat /tmp/x/file; echo y >/tmp/x/new'
+    [ "$output" = other ]
+    [ "$(cat "$dir/other/new")" = y ]
+    run -0 "$KELP" run -v "$dir/other/file:/tmp/one:ro" -- cat /tmp/one
+    [ "$output" = other ]
+    run "$KELP" run -v "$dir/other:/tmp/x:ro" -- sh -c 'echo z >/tmp/x/z'
+    [ "$status" != 0 ]
+    [ ! -e "$dir/other/z" ]
+}
+
+@test "-v of what is not there is an error that names it" {
+    run -125 "$KELP" run -v "$dir/absent:/tmp/x" -- true
+    [[ $output == *"$dir/absent"* ]]
+    [ ! -e "$dir/absent" ]
+}
+
+@test "--hide covers a file and a directory" {
+    mkdir keys
+    echo CANARY | tee keys/k >token
+    run "$KELP" run --hide "$PWD/keys" --hide "$PWD/token" -- sh -c 'cat token; cat keys/k; ls -A keys; echo ran'
+    [[ $output == *ran* ]]
+    [[ $output != *CANARY* ]]
+    [ "$(cat token)" = CANARY ]
+}
+
+@test "--tmpfs is empty, of its size and its mode" {
+    run -0 "$KELP" run --tmpfs /opt:size=1m,mode=700 -- sh -c \
+        'ls -A /opt; stat -c %a /opt; head -c 2m /dev/zero >/opt/big 2>/dev/null || echo full'
+    [ "${lines[0]}" = 700 ]
+    [ "${lines[1]}" = full ]
+}
+
+@test "--shm-size bounds /dev/shm" {
+    run -0 "$KELP" run --shm-size 1m -- sh -c 'df -k /dev/shm | tail -n 1'
+    [[ $output == *" 1024 "* ]]
+}
+
+@test "--device shows a device" {
+    run "$KELP" run -- test -e /dev/fuse
+    [ "$status" != 0 ]
+    [ -c /dev/fuse ] || skip "the machine lacks /dev/fuse"
+    run -0 "$KELP" run --device /dev/fuse -- test -c /dev/fuse
+}
+
+@test "--ulimit sets soft and hard" {
+    run -0 "$KELP" run --ulimit nofile=100:200 --ulimit fsize=1048576 -- sh -c 'ulimit -Sn; ulimit -Hn'
+    [ "$output" = $'100\n200' ]
+}
+
+@test "--hostname and --add-host" {
+    run -0 "$KELP" run --hostname box --add-host db.example:192.0.2.7 -- sh -c \
+        'hostname; cat /etc/hostname; getent hosts db.example; getent hosts box'
+    [ "${lines[0]}" = box ]
+    [ "${lines[1]}" = box ]
+    [[ ${lines[2]} == 192.0.2.7* ]]
+}
+
+@test "-w starts elsewhere" {
+    mkdir sub
+    run -0 "$KELP" run -w "$PWD/sub" -- pwd
+    [ "$output" = "$PWD/sub" ]
+    run -0 "$KELP" run -w /usr -- pwd
+    [ "$output" = /usr ]
+    run -125 "$KELP" run -w /absent -- pwd
+}
+
+@test "--keep-fd leaves a descriptor open, and no other" {
+    exec 7>"$dir/seven" 8>"$dir/eight"
+    run -0 "$KELP" run --keep-fd 7 -- sh -c 'echo kept >&7; ls /proc/self/fd'
+    [ "$(cat "$dir/seven")" = kept ]
+    [ "$(tr '\n' ' ' <<<"$output")" = "0 1 2 3 7 " ]
+    run -125 "$KELP" run --keep-fd 33 -- true
+}
+
+@test "--socket lets one socket through" {
+    plant "$dir/place"
+    cd "$dir/place/ws"
+    cp "$PROBE" probe
+    run "$KELP" run -- ./probe path-sockets socket=socket
+    [ "$status" = 0 ]
+    run "$KELP" run --socket "$PWD/socket" -- ./probe path-sockets socket=socket
+    listener_stop
+    [ "$status" = 1 ]
+    [[ $output == *"open path-sockets"* ]]
+}
+
+@test "--allow-userns lets other sandboxes work inside" {
+    run "$KELP" run -- unshare -Ur true
+    [ "$status" != 0 ]
+    run -0 --separate-stderr "$KELP" run --allow-userns -- unshare -Ur id -u
+    [ "$output" = 0 ]
+    [[ $stderr == kelp:* ]] # a weaker run is said out loud
+    run -0 "$KELP" run --allow-userns -- bwrap --ro-bind / / --unshare-all --dev /dev true
+}
+
+@test "the toolchains of the home work, and cannot be changed" {
+    mkdir -p "$HOME/.cargo/bin"
+    printf '#!/bin/sh\necho tool\n' >"$HOME/.cargo/bin/tool"
+    chmod +x "$HOME/.cargo/bin/tool"
+    echo CANARY >"$HOME/.cargo/credentials.toml"
+    run "$KELP" run -- sh -c '~/.cargo/bin/tool; echo evil >>~/.cargo/bin/tool; cat ~/.cargo/credentials.toml'
+    [ "${lines[0]}" = tool ]
+    [[ $output != *CANARY* ]]
+    run -1 grep -q evil "$HOME/.cargo/bin/tool"
+}
+
+@test "--dry-run starts nothing" {
+    run -0 "$KELP" run --dry-run -- touch made
+    [ ! -e made ]
+    [[ $output == *"$PWD"* ]]
+}
