@@ -6,12 +6,10 @@
 #include "str.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -40,6 +38,7 @@ static bool is_holder(const char *line, const struct plan_port *port, struct hol
         struct in_addr wanted;
         char wanted_hex[9];
 
+        /* NOLINTNEXTLINE(cert-err34-c): the kernel wrote these numbers, in their range */
         if (sscanf(line, " %*[^:]: %32[0-9A-F]:%x %*[0-9A-F]:%*x %x %*x:%*x %*x:%*x %*x %u %*u %lu",
                    address, &local_port, &state, &h.uid, &h.inode) != 5)
                 return false;
@@ -94,7 +93,7 @@ static bool process_has(const char *pid, const char *wanted)
 }
 
 /* The process that has the socket open, among those whose descriptors this user may see. */
-static bool find_process(unsigned long inode, char *name, size_t size, int *ret_pid)
+static bool find_process(unsigned long inode, char *name, size_t size, unsigned *ret_pid)
 {
         char wanted[48];
         autodir *dir = opendir("/proc");
@@ -102,15 +101,17 @@ static bool find_process(unsigned long inode, char *name, size_t size, int *ret_
 
         snprintf(wanted, sizeof(wanted), "socket:[%lu]", inode);
         while (dir && (entry = readdir(dir))) {
+                struct err unused = { 0 };
                 char path[64];
+                uint64_t pid;
 
-                if (!isdigit((unsigned char)entry->d_name[0]) ||
+                if (parse_number(entry->d_name, 1, UINT32_MAX, &pid, &unused) < 0 ||
                     !process_has(entry->d_name, wanted))
                         continue;
                 snprintf(path, sizeof(path), "/proc/%.20s/comm", entry->d_name);
                 if (io_read_small(AT_FDCWD, path, name, size) < 0)
                         return false;
-                *ret_pid = atoi(entry->d_name);
+                *ret_pid = (unsigned)pid;
                 return true;
         }
         return false;
@@ -124,7 +125,7 @@ static int explain_in_use(const struct plan_port *port, struct err *e)
         };
         struct holder holder = { 0 };
         char name[32];
-        int pid;
+        unsigned pid;
 
         for (size_t i = 0; i < 2 && holder.inode == 0; i++) {
                 struct holder found;
@@ -135,7 +136,7 @@ static int explain_in_use(const struct plan_port *port, struct err *e)
         if (holder.inode == 0)
                 err_set(e, EADDRINUSE, "the port is in use");
         else if (find_process(holder.inode, name, sizeof(name), &pid))
-                err_set(e, EADDRINUSE, "the port is in use by '%s' (process %d)", name, pid);
+                err_set(e, EADDRINUSE, "the port is in use by '%s' (process %u)", name, pid);
         else
                 err_set(e, EADDRINUSE, "the port is in use by a process of user %u", holder.uid);
         return err_hint(e, "take another host port: -p PORT:%u", (unsigned)port->box_port);

@@ -20,9 +20,9 @@ struct slirp_entry {
 };
 
 /*
- * What the process does between fork and exec to become a slirp4netns that is shut in; an
- * (*prepare)(struct slirp_entry *) of proc_start().
+ * What the process does between fork and exec to become a slirp4netns that is shut in; the
+ * `prepare` of proc_start(), with a struct slirp_entry for `arg`.
  */
-int slirp_enter(void *entry, struct err *e);
+int slirp_enter(void *arg, struct err *e);
 
 #endif

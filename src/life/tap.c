@@ -2,6 +2,7 @@
 
 #include "fd.h"
 #include "netlink.h"
+#include "parse.h"
 #include "tap-filter.h"
 
 #include <arpa/inet.h>
@@ -14,7 +15,6 @@
 #include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/statvfs.h>
@@ -233,8 +233,11 @@ static int find_tap_fd(pid_t pid, struct err *e)
                 char target[sizeof(TUN_PATH) + 1];
                 ssize_t n = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target));
 
-                if (n == sizeof(TUN_PATH) - 1 && memcmp(target, TUN_PATH, (size_t)n) == 0)
-                        return atoi(entry->d_name);
+                uint64_t fd;
+
+                if (n == sizeof(TUN_PATH) - 1 && memcmp(target, TUN_PATH, (size_t)n) == 0 &&
+                    parse_number(entry->d_name, 0, INT32_MAX, &fd, e) == 0)
+                        return (int)fd;
         }
         return err_set(e, ENOENT, "slirp4netns does not have '%s' open", TUN_PATH);
 }

@@ -20,6 +20,7 @@ box() {
     unshare -U --map-user="$scene_uid" --map-group="$scene_gid" -- "$KELP" run "$@"
 }
 
+# shellcheck disable=SC2034 # for who sources this
 # in_background LOG OPTIONS...: the same in the background; $box_pid is kelp's own
 in_background() {
     local log=$1

@@ -6,7 +6,7 @@ load ../lib/kelp
 
 setup() {
     PATH=$PATH:/usr/sbin:/sbin
-    cd "$BATS_TEST_TMPDIR"
+    cd "$BATS_TEST_TMPDIR" || return 1
     [ -c /dev/net/tun ] || skip "the machine lacks /dev/net/tun"
 }
 
@@ -34,7 +34,7 @@ lacks() {
 @test "none: loopback alone, up, and no way out" {
     run "$KELP" run --network none -- ip -o addr
     [ "$status" -eq 0 ]
-    [ -z "$(grep -v ' lo ' <<<"$output")" ]
+    [ "$(grep -vc ' lo ' <<<"$output")" -eq 0 ]
     has 'inet 127.0.0.1/8'
 
     cp "$KELP_SRC/tests/e2e/network-client.py" client.py
