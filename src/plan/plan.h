@@ -46,9 +46,9 @@ enum plan_userns {
 };
 
 enum plan_rule_kind {
-        PLAN_RULE_READABLE,  /* host_path, read-only, at box_path */
-        PLAN_RULE_WRITABLE,  /* host_path, writable, at box_path */
-        PLAN_RULE_HIDDEN,    /* box_path is covered by something empty */
+        PLAN_RULE_READABLE, /* host_path, read-only, at box_path */
+        PLAN_RULE_WRITABLE, /* host_path, writable, at box_path */
+        PLAN_RULE_HIDDEN,   /* box_path is covered by something empty */
         PLAN_RULE_PROTECTED, /* read-only and pinned; a relative box_path counts from each writable */
         PLAN_RULE_TEMPORARY, /* an empty tmpfs at box_path */
         PLAN_RULE_EMPTY,     /* box_path, directly below /, is an empty directory of a host view */
@@ -60,8 +60,8 @@ struct plan_rule {
         enum plan_rule_kind kind;
         const char *host_path; /* NULL for hidden, protected, temporary and empty */
         const char *box_path;
-        uint64_t size; /* temporary: bytes; 0: the default */
-        unsigned mode; /* temporary: permission bits; 0: 1777 */
+        uint64_t size;  /* temporary: bytes; 0: the default */
+        unsigned mode;  /* temporary: permission bits; 0: 1777 */
         bool if_exists; /* an absent host_path (or box_path) is no error */
         const char *origin;
 };
@@ -69,8 +69,8 @@ struct plan_rule {
 struct plan_files {
         struct plan_rule *rules; /* later ones win over earlier ones with the same box_path */
         size_t n_rules;
-        const char *home;   /* the user's home on the host and in a host view */
-        bool is_read_only;  /* --read-only: the image's root cannot be written either */
+        const char *home;  /* the user's home on the host and in a host view */
+        bool is_read_only; /* --read-only: the image's root cannot be written either */
 };
 
 struct plan_image {
@@ -139,9 +139,9 @@ struct plan_limits {
 };
 
 struct plan_confine {
-        uint64_t keep_caps;        /* bit n: capability n stays, inside the sandbox's own namespace */
-        const char *filter;        /* name of the built-in seccomp filter */
-        bool may_nest_userns;      /* --allow-userns */
+        uint64_t keep_caps;   /* bit n: capability n stays, inside the sandbox's own namespace */
+        const char *filter;   /* name of the built-in seccomp filter */
+        bool may_nest_userns; /* --allow-userns */
 };
 
 struct plan_exec {

@@ -5,10 +5,10 @@
 #include <assert.h>
 
 static const char *const kind_names[] = {
-        [TREE_DIR] = "dir",     [TREE_SYMLINK] = "symlink", [TREE_FILE] = "file",
-        [TREE_BIND] = "bind",   [TREE_PIN] = "pin",         [TREE_EMPTY] = "empty",
-        [TREE_TMPFS] = "tmpfs", [TREE_PROC] = "proc",       [TREE_SYSFS] = "sysfs",
-        [TREE_DEVPTS] = "devpts", [TREE_MQUEUE] = "mqueue", [TREE_OVERLAY] = "overlay",
+        [TREE_DIR] = "dir",       [TREE_SYMLINK] = "symlink", [TREE_FILE] = "file",
+        [TREE_BIND] = "bind",     [TREE_PIN] = "pin",         [TREE_EMPTY] = "empty",
+        [TREE_TMPFS] = "tmpfs",   [TREE_PROC] = "proc",       [TREE_SYSFS] = "sysfs",
+        [TREE_DEVPTS] = "devpts", [TREE_MQUEUE] = "mqueue",   [TREE_OVERLAY] = "overlay",
 };
 static_assert(sizeof(kind_names) / sizeof(kind_names[0]) == TREE_OVERLAY + 1,
               "a name for every kind of entry");

@@ -37,8 +37,8 @@ enum tree_flags {
         TREE_NO_SUID = 1 << 1,
         TREE_NO_DEV = 1 << 2,
         TREE_NO_EXEC = 1 << 3,
-        TREE_RECURSIVE = 1 << 4,   /* with all mounts below the source */
-        TREE_IF_EXISTS = 1 << 5,   /* an absent box_path is no error: there is nothing to cover */
+        TREE_RECURSIVE = 1 << 4,    /* with all mounts below the source */
+        TREE_IF_EXISTS = 1 << 5,    /* an absent box_path is no error: there is nothing to cover */
         TREE_IN_OWN_TMPFS = 1 << 6, /* the mount point may be made: it lies in a tmpfs of ours */
         TREE_IS_DIRECTORY = 1 << 7, /* what is mounted is a directory */
         TREE_IS_SPECIAL = 1 << 8,   /* a device, socket or fifo that was asked for */
@@ -52,9 +52,9 @@ struct tree_entry {
         unsigned mode;        /* dir, file, tmpfs */
         const char *box_path; /* clean */
         const char *source;
-        uint64_t size;        /* tmpfs: bytes, 0: the kernel's default */
-        int fd;               /* bind: the judged source, kept open so its inode stays; -1: none */
-        uint64_t dev;         /* bind: st_dev and st_ino of the judged source */
+        uint64_t size; /* tmpfs: bytes, 0: the kernel's default */
+        int fd;        /* bind: the judged source, kept open so its inode stays; -1: none */
+        uint64_t dev;  /* bind: st_dev and st_ino of the judged source */
         uint64_t ino;
         const char *origin;
 };
