@@ -14,6 +14,7 @@ setup() {
 # Starts kelp in the background with these arguments: its pid is in $kelp, its output in "out".
 # The shell has given its background job an ignored SIGINT, which kelp would honour.
 start() {
+    : >out
     setsid env --default-signal "$KELP" "$@" >out 2>&1 </dev/null 3>&- &
     kelp=$!
 }
@@ -258,4 +259,49 @@ time.sleep(20)'
 @test "--timeout is no matter to a command that is done before" {
     start run --timeout 30s -- sh -c 'exit 3'
     ends_with 3
+}
+
+@test "SIGTERM and --timeout become the image's stop signal" {
+    make_rootfs root
+    tar -C root -cf layer.tar .
+    umoci init --layout oci
+    umoci new --image oci:latest
+    umoci raw add-layer --image oci:latest layer.tar
+    umoci config --image oci:latest --config.stopsignal=SIGUSR1
+    script='trap "echo usr1; exit 4" USR1; trap "echo term; exit 5" TERM; echo ready; while :; do sleep 0.02; done'
+    start run "$PWD/oci" sh -c "$script"
+    wait_line ready
+    kill -TERM "$kelp"
+    ends_with 4
+    grep -qx usr1 out
+    start run --timeout 300ms "$PWD/oci" sh -c "$script"
+    ends_with 124
+    grep -qx usr1 out
+}
+
+needs_slirp() {
+    [ -w /dev/net/tun ] || skip "the machine lacks a usable /dev/net/tun"
+}
+
+@test "a Ctrl-C for the payload leaves its network alone" {
+    needs_slirp
+    start run --network user -- sh -c 'trap "echo int" INT; echo ready
+        while [ ! -e go ]; do sleep 0.02; done; ip -o link show tap0; exit 3'
+    wait_line ready
+    kill -INT -- "-$kelp"
+    wait_line int
+    touch go
+    ends_with 3
+    grep -q "tap0:.*UP" out
+}
+
+@test "slirp4netns ends: said once, and the run goes on" {
+    needs_slirp
+    start run --network user -- sh -c 'echo ready; while [ ! -e go ]; do sleep 0.02; done; exit 3'
+    wait_line ready
+    pkill -KILL -P "$kelp" slirp4netns
+    wait_line "kelp: slirp4netns has ended: .*"
+    touch go
+    ends_with 3
+    [ "$(grep -c "slirp4netns has ended" out)" = 1 ]
 }

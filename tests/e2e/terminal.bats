@@ -161,3 +161,69 @@ at_terminal() {
 @test "nothing inside can type into the user's terminal" {
     at_terminal nothing-is-typed
 }
+
+@test "in an image, as root and as another user, the terminal is one's own" {
+    make_rootfs root
+    cat >look <<'SH'
+tty
+[ "$(stat -c %u "$(tty)")" = "$(id -u)" ] && echo written >"$(tty)"
+SH
+    cp look root/look
+    run -0 "$KELP" run -t ./root sh /look </dev/null
+    [ "${lines[0]}" = $'/dev/pts/0\r' ]
+    [ "${lines[1]}" = $'written\r' ]
+    grep -q "^$(id -un):" /etc/subuid || skip "the machine lacks subordinate ids for $(id -un)"
+    run -0 "$KELP" run -t --userns subids -u bob ./root sh /look </dev/null
+    [ "${lines[0]}" = $'/dev/pts/0\r' ]
+    [ "${lines[1]}" = $'written\r' ]
+}
+
+# Runs tmux on a server of its own, which the test ends.
+t() {
+    tmux -S "$BATS_TEST_TMPDIR/tmux" -f /dev/null "$@"
+}
+
+# Waits until the screen shows $1.
+screen_has() {
+    local i
+
+    for ((i = 0; i < 500; i++)); do
+        ! t capture-pane -p | grep -q -- "$1" || return 0
+        sleep 0.02
+    done
+    t capture-pane -p
+    return 1
+}
+
+teardown() {
+    t kill-server 2>/dev/null || true
+}
+
+# shellcheck disable=SC2016 # $K is for the shell in tmux
+@test "in tmux: vim, a resize of the window, less and Ctrl-Z" {
+    env -u TMUX TERM=xterm K="$KELP" PS1='outer> ' tmux -S "$BATS_TEST_TMPDIR/tmux" -f /dev/null \
+        new-session -d -x 80 -y 24 bash --norc --noprofile -i 3>&-
+    screen_has 'outer>'
+    t send-keys '$K -- vim.tiny -u NONE --cmd "set ruler" note' Enter
+    screen_has 'note.*\[New'
+    t send-keys i 'first line' Escape
+    t resize-window -x 60 -y 15
+    screen_has '^first line'
+    [ "$(t capture-pane -p | grep -c '^~')" = 13 ]
+    t send-keys C-z
+    screen_has 'Stopped'
+    t send-keys fg Enter
+    screen_has '^first line'
+    t send-keys ':wq' Enter
+    t send-keys "echo clo''sed" Enter
+    screen_has '^closed'
+    [ "$(cat note)" = "first line" ]
+    seq 1 100 >numbers
+    t send-keys 'clear; $K -- less numbers' Enter
+    screen_has '^14'
+    t resize-window -x 60 -y 20
+    screen_has '^19'
+    t send-keys q
+    t send-keys 'stty size' Enter
+    screen_has '^20 60'
+}
