@@ -98,14 +98,9 @@ struct unit {
 static uint64_t duration_unit(const char *name)
 {
         static const struct unit units[] = {
-                { "", 1000000000u },
-                { "s", 1000000000u },
-                { "ms", 1000000u },
-                { "us", 1000u },
-                { "m", 60000000000u },
-                { "min", 60000000000u },
-                { "h", 3600000000000u },
-                { "d", 86400000000000u },
+                { "", 1000000000u },     { "s", 1000000000u },     { "ms", 1000000u },
+                { "us", 1000u },         { "m", 60000000000u },    { "min", 60000000000u },
+                { "h", 3600000000000u }, { "d", 86400000000000u },
         };
 
         for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {

@@ -41,17 +41,22 @@ void proc_wipe_arguments(void)
         explicit_bzero(start, (size_t)(end - start));
 }
 
-void proc_reset_signals(void)
+int proc_reset_signals(struct err *e)
 {
         struct sigaction sa = { .sa_handler = SIG_DFL };
         sigset_t none;
 
         for (int i = 1; i < _NSIG; i++) {
-                if (i != SIGKILL && i != SIGSTOP)
-                        sigaction(i, &sa, NULL);
+                /* the two that cannot be changed, and those that the C library keeps for itself */
+                if (i == SIGKILL || i == SIGSTOP || (i > SIGSYS && i < SIGRTMIN))
+                        continue;
+                if (sigaction(i, &sa, NULL) < 0)
+                        return err_sys(e, "cannot reset signal %d", i);
         }
         sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
+        if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
+                return err_sys(e, "cannot unblock the signals");
+        return 0;
 }
 
 int proc_die_with(int parent_pidfd, struct err *e)
@@ -112,7 +117,8 @@ static int child_streams(const struct proc_spec *spec)
         int out = high_copy(spec->stdout_fd);
         int err = high_copy(spec->stderr_fd);
 
-        if (null_fd < 0)
+        if (null_fd < 0 || (in < 0 && spec->stdin_fd >= 0) || (out < 0 && spec->stdout_fd >= 0) ||
+            (err < 0 && spec->stderr_fd >= 0))
                 return -errno;
         if (place_standard(in, STDIN_FILENO, null_fd) < 0 ||
             place_standard(out, STDOUT_FILENO, null_fd) < 0)
@@ -127,7 +133,8 @@ static void child_exec(const struct proc_spec *spec, int parent_pidfd, struct er
 {
         const char *const *env = spec->env ? spec->env : default_env;
 
-        proc_reset_signals();
+        if (proc_reset_signals(e) < 0)
+                return;
         if (spec->die_with_parent && proc_die_with(parent_pidfd, e) < 0)
                 return;
         if (child_streams(spec) < 0) {

@@ -17,7 +17,10 @@ struct child {
         int pidfd; /* -1: none */
 };
 
-#define CHILD_NONE { .pid = 0, .pidfd = -1 }
+#define CHILD_NONE                                                                                 \
+        {                                                                                          \
+                .pid = 0, .pidfd = -1                                                              \
+        }
 
 /* Kills and reaps the child if there is one; keeps errno. */
 void proc_kill_child(struct child *child);
@@ -64,7 +67,7 @@ int proc_pidfd(pid_t pid, struct err *e);
 void proc_wipe_arguments(void);
 
 /* Default dispositions for every signal and an empty mask. */
-void proc_reset_signals(void);
+int proc_reset_signals(struct err *e);
 
 /*
  * Dies by SIGKILL when the parent ends.  `parent_pidfd` was opened by the parent itself: if it is

@@ -129,8 +129,6 @@ static int build_pin(const struct build *b, const struct tree_entry *entry, stru
 
         if (place < 0) {
                 int code = -place;
-
-                place = -1;
                 if (code == ENOENT && (entry->flags & TREE_IF_EXISTS))
                         return 0;
                 return err_set(e, code, "cannot open '%s' of the new root: %s", entry->box_path,
@@ -162,8 +160,6 @@ static int build_empty(const struct build *b, const struct tree_entry *entry, st
 
         if (place < 0) {
                 int code = -place;
-
-                place = -1;
                 if ((code == ENOENT || code == ENOTDIR) && (entry->flags & TREE_IF_EXISTS))
                         return 0;
                 return err_set(e, code, "cannot open '%s' of the new root: %s", entry->box_path,
@@ -267,13 +263,9 @@ static int build_file(const struct build *b, const struct tree_entry *entry, str
         if (place >= 0 && fstat(place, &st) == 0 && S_ISREG(st.st_mode))
                 return entry->flags & TREE_IF_ABSENT ? 0 : mount_file(b, entry, place, e);
         if (b->plan->root == PLAN_ROOT_IMAGE) {
-                if (place < 0)
-                        place = -1;
                 return image_write_file(b->root, entry, e);
         }
         int code = place < 0 ? -place : EINVAL;
-        if (place < 0)
-                place = -1;
         return err_set(e, code, "cannot mount on '%s': %s", entry->box_path, err_name(code));
 }
 

@@ -27,7 +27,6 @@ static int read_root_file(const char *path, char **ret, struct err *e)
         if (fd < 0) {
                 int code = -fd;
 
-                fd = -1;
                 return err_set(e, code, "cannot open '/%s' of the sandbox: %s", path,
                                err_name(code));
         }

@@ -14,12 +14,23 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A writable directory of the sandbox, by its entry in the list. */
+/* A writable directory of the sandbox. */
 struct area {
         int fd;
         const char *host_path;
         const char *box_path;
 };
+
+struct protect {
+        const struct plan *plan;
+        struct tree *tree;
+        struct area *areas;
+        size_t n_areas;
+        const char *origin; /* of the rule that is being carried out */
+        int depth;          /* how many symlinks led here */
+};
+
+#define MAX_DEPTH 16
 
 static bool has_pin(const struct tree *t, const char *box_path)
 {
@@ -29,14 +40,23 @@ static bool has_pin(const struct tree *t, const char *box_path)
                (entry->kind == TREE_PIN || entry->kind == TREE_EMPTY || entry->kind == TREE_BIND);
 }
 
-static int pin(struct tree *t, const char *box_path, unsigned flags, const char *origin,
-               struct err *e)
+/*
+ * Makes `box_path` a mount of its own.  One that was pinned only because it is on the way to
+ * something can still become read-only.
+ */
+static int pin(struct protect *p, const char *box_path, unsigned flags, struct err *e)
 {
-        struct tree_entry *entry;
+        struct tree *t = p->tree;
 
+        for (size_t i = 0; i < t->n_entries; i++) {
+                if (t->entries[i].kind == TREE_PIN && str_eq(t->entries[i].box_path, box_path)) {
+                        t->entries[i].flags |= flags;
+                        return 0;
+                }
+        }
         if (has_pin(t, box_path))
                 return 0;
-        entry = tree_add(t, TREE_PIN, box_path, origin, e);
+        struct tree_entry *entry = tree_add(t, TREE_PIN, box_path, p->origin, e);
         if (!entry)
                 return -e->code;
         entry->flags = flags | TREE_NO_SUID | TREE_NO_DEV | TREE_RECURSIVE;
@@ -52,11 +72,11 @@ static int watch(struct tree *t, const char *host_path, struct err *e)
         return 0;
 }
 
-/* Covers the symlink `name` of `dir` itself: with its target where that can be shown, else empty. */
-static int cover_link(struct tree *t, const struct area *area, const char *rest,
-                      const char *box_path, const char *origin, struct err *e)
+/* Covers the symlink itself: with its target where that is a file of the area, else empty. */
+static int cover_link(struct protect *p, const struct area *area, const char *part,
+                      const char *box_path, struct err *e)
 {
-        autofd target = resolve_in_root(area->fd, rest, O_PATH, RESOLVE_NO_XDEV);
+        autofd target = resolve_in_root(area->fd, part, O_PATH, RESOLVE_NO_XDEV);
         struct tree_entry *entry;
         char name[PATH_MAX];
         struct stat st;
@@ -64,127 +84,199 @@ static int cover_link(struct tree *t, const struct area *area, const char *rest,
                         resolve_name_of(target, name, sizeof(name)) &&
                         path_is_in(name, area->host_path);
 
-        if (has_pin(t, box_path))
+        if (has_pin(p->tree, box_path))
                 return 0;
-        entry = tree_add(t, is_shown ? TREE_BIND : TREE_EMPTY, box_path, origin, e);
+        entry = tree_add(p->tree, is_shown ? TREE_BIND : TREE_EMPTY, box_path, p->origin, e);
         if (!entry)
                 return -e->code;
         entry->flags = TREE_NO_FOLLOW | TREE_READ_ONLY | TREE_NO_SUID | TREE_NO_DEV;
         if (!is_shown)
                 return 0;
-        entry->source = arena_copy(&t->arena, name, e);
+        entry->source = arena_copy(&p->tree->arena, name, e);
         entry->dev = st.st_dev;
         entry->ino = st.st_ino;
         entry->fd = fd_take(&target);
         return entry->source ? 0 : -e->code;
 }
 
-static int add_watch(struct tree *t, const struct area *area, const char *name, struct err *e)
-{
-        const char *path = path_join(&t->arena, area->host_path, name, e);
+static int protect_name(struct protect *p, const struct area *area, const char *name,
+                        struct err *e);
 
-        return path ? watch(t, path, e) : -e->code;
+/* A host path is protected in every area that shows it. */
+static int protect_host_path(struct protect *p, const char *host_path, struct err *e)
+{
+        for (size_t i = 0; i < p->n_areas; i++) {
+                const struct area *area = &p->areas[i];
+                const char *rest = host_path + strlen(area->host_path);
+
+                if (!path_is_in(host_path, area->host_path) || *rest == '\0')
+                        continue;
+                if (protect_name(p, area, rest + 1, e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
+/* Where the link leads on the host, whose programs will follow it later; `rest` is below that. */
+static int protect_target(struct protect *p, const struct area *area, const char *part,
+                          const char *rest, struct err *e)
+{
+        struct arena *a = &p->tree->arena;
+        char text[PATH_MAX];
+        char name[PATH_MAX];
+        autofd target = openat(area->fd, part, O_PATH | O_CLOEXEC);
+
+        if (target >= 0 && resolve_name_of(target, name, sizeof(name))) {
+                const char *path = *rest ? path_join(a, name, rest, e) : arena_copy(a, name, e);
+
+                return path ? protect_host_path(p, path, e) : -e->code;
+        }
+        /* it leads nowhere yet: whoever makes its target is told of */
+        ssize_t n = readlinkat(area->fd, part, text, sizeof(text) - 1);
+        if (n <= 0)
+                return 0;
+        text[n] = '\0';
+        const char *link = path_join(a, area->host_path, part, e);
+        const char *dir = link ? path_parent(a, link, e) : NULL;
+        const char *path = dir ? path_clean(a, dir, text, e) : NULL;
+        return path ? watch(p->tree, path, e) : -e->code;
+}
+
+static int protect_link(struct protect *p, const struct area *area, const char *name, size_t len,
+                        const char *box_path, struct err *e)
+{
+        const char *rest = name[len] ? name + len + 1 : "";
+        char *part = arena_copy_n(&p->tree->arena, name, len, e);
+
+        if (!part)
+                return -e->code;
+        if (p->depth >= MAX_DEPTH)
+                return err_set(e, ELOOP, "cannot protect '%s': too many symlinks", box_path);
+        p->depth++;
+        int r = protect_target(p, area, part, rest, e);
+        p->depth--;
+        return r < 0 ? r : cover_link(p, area, part, box_path, e);
+}
+
+/* What stands at `part` of the area, by its own kind; -1 with errno when it cannot be told. */
+static int kind_of(const struct area *area, const char *part, mode_t *ret)
+{
+        autofd fd = resolve_in_root(area->fd, part, O_PATH | O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
+        struct stat st;
+
+        if (fd < 0) {
+                errno = -fd;
+                return -1;
+        }
+        if (fstat(fd, &st) < 0)
+                return -1;
+        *ret = st.st_mode & S_IFMT;
+        return 0;
 }
 
 /*
  * Walks `name` component by component below the area.  `len` is how much of it has been looked at;
  * what lies on the way is pinned, the last component is made read-only.
  */
-static int protect_name(struct tree *t, const struct area *area, const char *name,
-                        const char *origin, struct err *e)
+static int protect_name(struct protect *p, const struct area *area, const char *name, struct err *e)
 {
+        struct arena *a = &p->tree->arena;
         size_t len = 0;
 
         for (;;) {
                 len += strcspn(name + len, "/");
-                char *part = arena_copy_n(&t->arena, name, len, e);
-                char *box_path = part ? path_join(&t->arena, area->box_path, part, e) : NULL;
-                bool is_last = name[len] == '\0';
-                struct stat st;
+                char *part = arena_copy_n(a, name, len, e);
+                char *box_path = part ? path_join(a, area->box_path, part, e) : NULL;
+                mode_t kind = 0;
 
                 if (!box_path)
                         return -e->code;
-                autofd fd =
-                        resolve_in_root(area->fd, part, O_PATH | O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
-                if (fd == -ENOENT || fd == -ENOTDIR) {
-                        fd = -1;
-                        return add_watch(t, area, name, e);
+                if (kind_of(area, part, &kind) < 0) {
+                        if (errno != ENOENT && errno != ENOTDIR)
+                                return err_sys(e, "cannot protect '%s'", box_path);
+                        const char *path = path_join(a, area->host_path, name, e);
+                        return path ? watch(p->tree, path, e) : -e->code;
                 }
-                /* with O_PATH and O_NOFOLLOW a symlink at the end is ELOOP only by the flag */
-                if (fd == -ELOOP) {
-                        fd = -1;
-                        return cover_link(t, area, part, box_path, origin, e);
-                }
-                if (fd < 0 || fstat(fd, &st) < 0) {
-                        int code = fd < 0 ? -fd : errno;
-
-                        fd = -1;
-                        return err_set(e, code, "cannot protect '%s': %s", box_path,
-                                       err_name(code));
-                }
-                if (S_ISLNK(st.st_mode))
-                        return cover_link(t, area, part, box_path, origin, e);
-                if (is_last)
-                        return pin(t, box_path, TREE_READ_ONLY, origin, e);
-                if (!S_ISDIR(st.st_mode))
-                        return pin(t, box_path, TREE_READ_ONLY, origin, e);
-                if (pin(t, box_path, 0, origin, e) < 0)
+                if (kind == S_IFLNK)
+                        return protect_link(p, area, name, len, box_path, e);
+                if (name[len] == '\0' || kind != S_IFDIR)
+                        return pin(p, box_path, TREE_READ_ONLY, e);
+                if (pin(p, box_path, 0, e) < 0)
                         return -e->code;
                 len++;
         }
 }
 
-static int protect_area(const struct plan *p, struct tree *t, const struct area *area,
-                        struct err *e)
+static int protect_area(struct protect *p, const struct area *area, struct err *e)
 {
-        for (size_t i = 0; i < p->files.n_rules; i++) {
-                const struct plan_rule *rule = &p->files.rules[i];
+        struct git_names names = { 0 };
+
+        for (size_t i = 0; i < p->plan->files.n_rules; i++) {
+                const struct plan_rule *rule = &p->plan->files.rules[i];
 
                 if (rule->kind != PLAN_RULE_PROTECTED || rule->box_path[0] == '/')
                         continue;
-                if (protect_name(t, area, rule->box_path, rule->origin, e) < 0)
+                p->origin = rule->origin;
+                if (protect_name(p, area, rule->box_path, e) < 0)
                         return -e->code;
         }
-
-        struct git_names names = { 0 };
-        if (git_find_names(&t->arena, area->fd, &names, e) < 0)
+        p->origin = "git";
+        if (git_find_names(&p->tree->arena, area->fd, &names, e) < 0)
                 return -e->code;
         for (size_t i = 0; i < names.n; i++) {
-                if (protect_name(t, area, names.items[i], "git", e) < 0)
+                if (protect_name(p, area, names.items[i], e) < 0)
                         return -e->code;
         }
         return 0;
 }
 
 /* An absolute protected path counts where it is seen; one that is not there cannot be changed. */
-static int protect_absolute(const struct plan *p, struct tree *t, struct err *e)
+static int protect_absolute(struct protect *p, struct err *e)
 {
-        for (size_t i = 0; i < p->files.n_rules; i++) {
-                const struct plan_rule *rule = &p->files.rules[i];
+        for (size_t i = 0; i < p->plan->files.n_rules; i++) {
+                const struct plan_rule *rule = &p->plan->files.rules[i];
 
                 if (rule->kind != PLAN_RULE_PROTECTED || rule->box_path[0] != '/')
                         continue;
-                if (pin(t, rule->box_path, TREE_READ_ONLY | TREE_IF_EXISTS, rule->origin, e) < 0)
+                p->origin = rule->origin;
+                if (pin(p, rule->box_path, TREE_READ_ONLY | TREE_IF_EXISTS, e) < 0)
                         return -e->code;
+        }
+        return 0;
+}
+
+static bool is_area(const struct tree_entry *entry)
+{
+        return entry->kind == TREE_BIND && entry->fd >= 0 && !(entry->flags & TREE_READ_ONLY) &&
+               (entry->flags & TREE_IS_DIRECTORY);
+}
+
+static int find_areas(struct protect *p, struct err *e)
+{
+        const struct tree *t = p->tree;
+
+        p->areas = arena_alloc(&p->tree->arena, (t->n_entries + 1) * sizeof(*p->areas), e);
+        if (!p->areas)
+                return -e->code;
+        for (size_t i = 0; i < t->n_entries; i++) {
+                const struct tree_entry *entry = &t->entries[i];
+
+                if (is_area(entry))
+                        p->areas[p->n_areas++] =
+                                (struct area){ entry->fd, entry->source, entry->box_path };
         }
         return 0;
 }
 
 int protect_add(const struct plan *p, struct tree *t, struct err *e)
 {
-        size_t n = t->n_entries;
+        struct protect protect = { .plan = p, .tree = t };
 
-        for (size_t i = 0; i < n; i++) {
-                const struct tree_entry *entry = &t->entries[i];
-                struct area area = { .fd = entry->fd,
-                                     .host_path = entry->source,
-                                     .box_path = entry->box_path };
-
-                if (entry->kind != TREE_BIND || entry->fd < 0 || (entry->flags & TREE_READ_ONLY) ||
-                    !(entry->flags & TREE_IS_DIRECTORY))
-                        continue;
-                if (protect_area(p, t, &area, e) < 0)
+        if (find_areas(&protect, e) < 0)
+                return -e->code;
+        for (size_t i = 0; i < protect.n_areas; i++) {
+                if (protect_area(&protect, &protect.areas[i], e) < 0)
                         return -e->code;
         }
-        return protect_absolute(p, t, e);
+        return protect_absolute(&protect, e);
 }
