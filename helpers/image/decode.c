@@ -14,7 +14,10 @@ struct magic {
         const char *name;
 };
 
-#define MAGIC(offset, bytes, name) { offset, bytes, sizeof(bytes) - 1, name }
+#define MAGIC(offset, bytes, name)                                                                 \
+        {                                                                                          \
+                offset, bytes, sizeof(bytes) - 1, name                                             \
+        }
 
 static const struct magic other_magics[] = {
         MAGIC(0, "BZh", "compressed with bzip2"),
@@ -75,7 +78,10 @@ enum packing decode_recognise(const void *head, size_t len)
 {
         static const struct magic own[] = {
                 [PACKING_GZIP] = MAGIC(0, "\x1f\x8b", ""),
-                [PACKING_XZ] = MAGIC(0, "\xfd" "7zXZ\0", ""),
+                [PACKING_XZ] = MAGIC(0,
+                                     "\xfd"
+                                     "7zXZ\0",
+                                     ""),
                 [PACKING_ZSTD] = MAGIC(0, "\x28\xb5\x2f\xfd", ""),
         };
 
@@ -91,7 +97,7 @@ enum packing decode_recognise(const void *head, size_t len)
 const char *decode_name(enum packing packing)
 {
         static const char *const names[] = {
-                [PACKING_NONE] = "tar",       [PACKING_GZIP] = "gzip",   [PACKING_XZ] = "xz",
+                [PACKING_NONE] = "tar",  [PACKING_GZIP] = "gzip",     [PACKING_XZ] = "xz",
                 [PACKING_ZSTD] = "zstd", [PACKING_OTHER] = "unknown",
         };
 
@@ -305,8 +311,7 @@ static int open_raw(struct archive *a, struct pulled *p, enum packing packing, s
         if (archive_read_support_format_raw(a) != ARCHIVE_OK ||
             (packing == PACKING_XZ ? archive_read_support_filter_xz(a)
                                    : archive_read_support_filter_zstd(a)) != ARCHIVE_OK)
-                return err_set(e, ENOTSUP, "this libarchive cannot read %s",
-                               decode_name(packing));
+                return err_set(e, ENOTSUP, "this libarchive cannot read %s", decode_name(packing));
         if (archive_read_open(a, p, NULL, pull_for_archive, NULL) != ARCHIVE_OK ||
             archive_read_next_header(a, &entry) != ARCHIVE_OK)
                 return archive_failure(a, p, packing, e);

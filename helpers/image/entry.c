@@ -6,8 +6,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define WHITEOUT "." "wh."
-#define OPAQUE   WHITEOUT WHITEOUT ".opq"
+#define WHITEOUT                                                                                   \
+        "."                                                                                        \
+        "wh."
+#define OPAQUE WHITEOUT WHITEOUT ".opq"
 
 static int refuse(const char *name, const char *why, struct err *e)
 {
@@ -43,8 +45,6 @@ int entry_path_parse(const char *name, struct entry_path *ret, struct err *e)
         ret->len = 0;
         if (!*name)
                 return refuse(name, "it has no name", e);
-        if (*name == '/')
-                return refuse(name, "its name is absolute", e);
         if (strlen(name) > LIMIT_PATH)
                 return refuse(name, "its name is longer than 4095 bytes", e);
         for (const char *at = name; *at;) {

@@ -9,8 +9,9 @@
 /*
  * Names of archive entries, judged as text before the file system is asked.
  *
- * A name is relative; "." components and repeated or trailing slashes mean nothing; ".." is
- * refused wherever it stands, and so is an absolute name.  The empty path is the layer's root.
+ * A name counts from the layer's root, with or without a leading slash (`umoci insert` and
+ * buildpacks write one); "." components and repeated or trailing slashes mean nothing; ".." is
+ * refused wherever it stands.  The empty path is the layer's root.
  *
  * Whiteouts (the OCI image spec, "Layer Filesystem Changeset"): an empty file `.wh.NAME` hides
  * NAME of the layers below, and `.wh..wh..opq` all that the layers below have in its directory.
@@ -20,7 +21,7 @@
 struct entry_path {
         char text[LIMIT_PATH + 1]; /* clean, relative; "" for the root */
         size_t len;
-        size_t dir_len; /* of the parent's path, without the slash */
+        size_t dir_len;   /* of the parent's path, without the slash */
         const char *base; /* the last component, inside text */
 };
 

@@ -27,8 +27,8 @@ static int close_jail(const struct import_child *child, struct err *e)
 {
         const struct session *session = child->session;
         const struct store *store = child->store;
-        int fds[] = { child->input,    child->report,   session->dir, session->blobs,
-                      session->layers, store->blobs,    store->layers };
+        int fds[] = { child->input,    child->report, session->dir, session->blobs,
+                      session->layers, store->blobs,  store->layers };
         int readable[3] = { store->blobs, store->layers };
         struct jail_spec spec = {
                 .fds = fds,
@@ -51,8 +51,8 @@ static int close_jail(const struct import_child *child, struct err *e)
 static int spool_input(const struct import_child *child, int *ret_fd, struct err *e)
 {
         autofree char *buffer = mem_alloc(256u << 10, e);
-        autofd fd = openat(child->session->dir, "input", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
-                           0600);
+        autofd fd =
+                openat(child->session->dir, "input", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         uint64_t size = 0;
 
         if (!buffer)
@@ -72,7 +72,8 @@ static int spool_input(const struct import_child *child, int *ret_fd, struct err
                 if (size > LIMIT_BYTES)
                         return err_set(e, EFBIG, "the input is larger than %llu GiB",
                                        LIMIT_BYTES >> 30);
-                if (io_write_all(fd, buffer, (size_t)n, "a temporary file in the image store", e) < 0)
+                if (io_write_all(fd, buffer, (size_t)n, "a temporary file in the image store", e) <
+                    0)
                         return -e->code;
         }
         *ret_fd = fd_take(&fd);

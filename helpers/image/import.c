@@ -139,8 +139,7 @@ static int import_in_session(const struct store *store, const struct session *se
         autochild child = CHILD_NONE;
         autofd fd = -1;
 
-        if (signals < 0 ||
-            start_child(store, session, input, request->name, &child, &fd, e) < 0 ||
+        if (signals < 0 || start_child(store, session, input, request->name, &child, &fd, e) < 0 ||
             wait_for_report(fd, signals, &child, &report, &ret->signal, e) < 0)
                 return -e->code;
         ret->devices = report.devices;

@@ -25,10 +25,10 @@
 #define NET_ALL    3ull /* ABI 4: bind and connect of TCP */
 #define SCOPED_ALL 3ull /* ABI 6: abstract sockets and signals */
 
-#define RULE_PATH_BENEATH    1
-#define CREATE_VERSION       1u
+#define RULE_PATH_BENEATH 1
+#define CREATE_VERSION    1u
 
-#define READ_RIGHTS  (FS_READ_FILE | FS_READ_DIR)
+#define READ_RIGHTS (FS_READ_FILE | FS_READ_DIR)
 #define WRITE_RIGHTS                                                                               \
         (READ_RIGHTS | FS_WRITE_FILE | FS_REMOVE_DIR | FS_REMOVE_FILE | FS_MAKE_CHAR |             \
          FS_MAKE_DIR | FS_MAKE_REG | FS_MAKE_FIFO | FS_MAKE_SYM | FS_REFER | FS_TRUNCATE)
@@ -83,8 +83,9 @@ int jail_restrict_files(const struct jail_spec *spec, struct err *e)
         uint64_t handled = 0;
 
         if (abi < 2)
-                return err_set(e, EOPNOTSUPP, "cannot confine the reader of the archive: this "
-                                              "kernel has no Landlock (ABI 2)");
+                return err_set(e, EOPNOTSUPP,
+                               "cannot confine the reader of the archive: this "
+                               "kernel has no Landlock (ABI 2)");
         int ruleset = make_ruleset(abi, &handled, e);
         if (ruleset < 0)
                 return -e->code;

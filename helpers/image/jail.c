@@ -188,7 +188,8 @@ static int wall_off(const struct jail_spec *spec, bool has_namespaces, struct er
 
 int jail_close(const struct jail_spec *spec, bool has_namespaces, int parent_pidfd, struct err *e)
 {
-        proc_reset_signals();
+        if (proc_reset_signals(e) < 0)
+                return -e->code;
         umask(0);
         if (has_namespaces && write_maps(spec->uid, spec->gid, e) < 0)
                 return -e->code;

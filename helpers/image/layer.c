@@ -161,8 +161,7 @@ static int unpack_symlink(struct unpack *u, struct archive_entry *entry, struct 
         return tree_make_symlink(u->tree, &u->path, target, &u->attr, e);
 }
 
-static int unpack_plain(struct unpack *u, struct archive_entry *entry, uint64_t size,
-                        struct err *e)
+static int unpack_plain(struct unpack *u, struct archive_entry *entry, uint64_t size, struct err *e)
 {
         const char *hardlink = archive_entry_hardlink(entry);
 

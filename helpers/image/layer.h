@@ -19,13 +19,13 @@ struct layer_count {
 
 struct layer_spec {
         struct region in;
-        enum packing packing;  /* of stream_recognise() */
-        int dir;               /* borrowed, empty; -1: only check the digests */
-        tree_lower *lower;     /* see tree_open() */
+        enum packing packing; /* of stream_recognise() */
+        int dir;              /* borrowed, empty; -1: only check the digests */
+        tree_lower *lower;    /* see tree_open() */
         void *lower_context;
-        int packed_out;        /* see struct stream_spec */
+        int packed_out; /* see struct stream_spec */
         int plain_out;
-        bool must_end;         /* no digest will tell that the archive was cut off */
+        bool must_end; /* no digest will tell that the archive was cut off */
 };
 
 /*

@@ -76,9 +76,10 @@ static int parse(int argc, char **argv, struct arguments *ret, struct err *e)
 static void print_notices(const struct import_result *result)
 {
         if (result->devices > 0)
-                log_notice("%llu device node%s in the image %s left out: a sandbox has its own /dev",
-                           (unsigned long long)result->devices, result->devices == 1 ? "" : "s",
-                           result->devices == 1 ? "was" : "were");
+                log_notice(
+                        "%llu device node%s in the image %s left out: a sandbox has its own /dev",
+                        (unsigned long long)result->devices, result->devices == 1 ? "" : "s",
+                        result->devices == 1 ? "was" : "were");
         if (result->n_ignored > 0)
                 log_notice("%u setting%s of the image's configuration mean%s nothing, ignoring",
                            result->n_ignored, result->n_ignored == 1 ? "" : "s",

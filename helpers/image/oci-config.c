@@ -130,8 +130,9 @@ static int read_diff_ids(const json_t *doc, struct oci_config *ret, struct err *
                 const char *text = json_string_value(json_array_get(list, i));
 
                 if (!text)
-                        return err_set(e, EINVAL, "'diff_ids' of %s has something else than "
-                                                  "strings",
+                        return err_set(e, EINVAL,
+                                       "'diff_ids' of %s has something else than "
+                                       "strings",
                                        what);
                 if (digest_parse(text, &ret->diff_ids[i], e) < 0)
                         return -e->code;

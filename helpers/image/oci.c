@@ -61,9 +61,9 @@ bool oci_is_manifest_type(const char *media_type)
 const char *oci_architecture(void)
 {
         static const char *const names[][2] = {
-                { "x86_64", "amd64" },    { "aarch64", "arm64" },     { "armv7l", "arm" },
-                { "armv6l", "arm" },      { "armv8l", "arm" },        { "i686", "386" },
-                { "i586", "386" },        { "ppc64le", "ppc64le" },   { "s390x", "s390x" },
+                { "x86_64", "amd64" },    { "aarch64", "arm64" },       { "armv7l", "arm" },
+                { "armv6l", "arm" },      { "armv8l", "arm" },          { "i686", "386" },
+                { "i586", "386" },        { "ppc64le", "ppc64le" },     { "s390x", "s390x" },
                 { "riscv64", "riscv64" }, { "loongarch64", "loong64" }, { "mips64", "mips64le" },
         };
         struct utsname u;

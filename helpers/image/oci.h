@@ -45,7 +45,7 @@ struct oci_manifest {
 };
 
 struct oci_index {
-        json_t *doc; /* owns every string below */
+        json_t *doc;                    /* owns every string below */
         struct oci_descriptor *entries; /* those whose media type is known, in their order */
         size_t n_entries;
 };
@@ -71,7 +71,7 @@ const char *oci_architecture(void);
 struct oci_config {
         struct digest diff_ids[LIMIT_LAYERS];
         size_t n_diff_ids;
-        unsigned n_ignored;     /* entries of Env and ExposedPorts that mean nothing */
+        unsigned n_ignored;    /* entries of Env and ExposedPorts that mean nothing */
         char architecture[32]; /* "" when it is not given */
 };
 

@@ -120,8 +120,8 @@ int ref_parse(const char *text, char *ret, struct err *e)
 
 static void cut_suffix(char *name)
 {
-        static const char *const suffixes[] = { ".gz",  ".tgz", ".xz",     ".txz", ".zst",
-                                                ".tzst", ".tar", ".oci",   ".docker" };
+        static const char *const suffixes[] = { ".gz",   ".tgz", ".xz",  ".txz",   ".zst",
+                                                ".tzst", ".tar", ".oci", ".docker" };
 
         for (bool has_cut = true; has_cut;) {
                 has_cut = false;
@@ -223,8 +223,9 @@ int ref_check_path_key(const char *key, struct err *e)
         size_t len = strlen(key);
 
         if (len < 1 || len > 200 || strspn(key, LOWER DIGITS ".-") != len || key[0] == '.')
-                return err_set(e, EINVAL, "'%.200s' cannot be a path key: [0-9a-z.-], no leading "
-                                          "dot, at most 200",
+                return err_set(e, EINVAL,
+                               "'%.200s' cannot be a path key: [0-9a-z.-], no leading "
+                               "dot, at most 200",
                                key);
         return 0;
 }

@@ -21,7 +21,7 @@
 struct removal {
         const struct store *store;
         struct catalog catalog;
-        bool *names;  /* which of the catalog's go */
+        bool *names; /* which of the catalog's go */
         bool *paths;
         bool *images;
 };
@@ -146,8 +146,7 @@ static bool is_blob_kept(const struct removal *r, const struct digest *blob)
         for (size_t i = 0; i < r->catalog.n_images; i++) {
                 const struct image *image = &r->catalog.images[i].image;
 
-                if (!r->images[i] &&
-                    has_digest(image->store.blobs, image->store.n_blobs, blob))
+                if (!r->images[i] && has_digest(image->store.blobs, image->store.n_blobs, blob))
                         return true;
         }
         return false;

@@ -15,7 +15,6 @@
  * Everything is checked first: an unknown name or a layer that a running sandbox uses is an error
  * before anything is changed.  What was done is told on `out`, a line each.
  */
-int remove_images(const struct store *store, char *const *args, size_t n, FILE *out,
-                  struct err *e);
+int remove_images(const struct store *store, char *const *args, size_t n, FILE *out, struct err *e);
 
 #endif

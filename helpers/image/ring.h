@@ -14,9 +14,9 @@
  * After ring_stop() nobody waits any more: the producer gets NULL, consumers see the end.
  */
 
-#define RING_SLOTS      32
-#define RING_SLOT_SIZE  (256u << 10)
-#define RING_CONSUMERS  2
+#define RING_SLOTS     32
+#define RING_SLOT_SIZE (256u << 10)
+#define RING_CONSUMERS 2
 
 struct ring {
         pthread_mutex_t mutex;

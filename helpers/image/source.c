@@ -24,9 +24,9 @@
 static bool is_rootfs_name(const char *name)
 {
         static const char *const names[] = {
-                "bin", "boot", "dev", "etc",  "home", "lib",  "lib32", "lib64", "libx32", "media",
-                "mnt", "opt",  "proc", "root", "run",  "sbin", "srv",   "sys",   "tmp",    "usr",
-                "var", NULL,
+                "bin",    "boot",  "dev", "etc", "home", "lib",  "lib32", "lib64",
+                "libx32", "media", "mnt", "opt", "proc", "root", "run",   "sbin",
+                "srv",    "sys",   "tmp", "usr", "var",  NULL,
         };
         size_t len = strcspn(name, "/");
 
@@ -158,10 +158,9 @@ static int walk_file(struct source *s, bool *ret_is_rootfs, struct err *e)
 
 static int walk_stream(struct source *s, bool *ret_is_rootfs, struct err *e)
 {
-        const struct stream_spec spec = { .in = s->whole,
-                                          .packed_out = -1,
-                                          .plain_out = -1,
-                                          .no_digests = true };
+        const struct stream_spec spec = {
+                .in = s->whole, .packed_out = -1, .plain_out = -1, .no_digests = true
+        };
         autostream *stream = NULL;
         autotar tar = { 0 };
 
@@ -276,7 +275,9 @@ int source_find(const struct source *s, const char *name, int *ret_fd, struct re
         }
         if (fd < 0)
                 return err_sys(e, "cannot open '%.200s' of the archive", name);
-        *ret = (struct region){ .fd = fd, .offset = s->spool >= 0 ? 0 : m->offset, .size = m->size };
+        *ret = (struct region){ .fd = fd,
+                                .offset = s->spool >= 0 ? 0 : m->offset,
+                                .size = m->size };
         *ret_fd = fd;
         return 0;
 }

@@ -158,8 +158,8 @@ int store_write(int tmp, int dir, const char *name, const char *text, struct err
 
         snprintf(temporary, sizeof(temporary), "new-file.%d", (int)getpid());
         unlinkat(tmp, temporary, 0);
-        autofd fd = openat(tmp, temporary,
-                           O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        autofd fd =
+                openat(tmp, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0)
                 return err_sys(e, "cannot make a temporary file in the image store");
         if (io_write_all(fd, text, strlen(text), name, e) < 0)

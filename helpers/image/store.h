@@ -49,7 +49,10 @@ int store_open(struct store *store, const char *path, bool create, struct err *e
 void store_done(struct store *store);
 
 #define STORE_NONE                                                                                 \
-        { .dir = -1, .blobs = -1, .layers = -1, .images = -1, .names = -1, .paths = -1, .tmp = -1 }
+        {                                                                                          \
+                .dir = -1, .blobs = -1, .layers = -1, .images = -1, .names = -1, .paths = -1,      \
+                .tmp = -1                                                                          \
+        }
 
 #define autostore __attribute__((cleanup(store_done))) struct store
 
@@ -80,7 +83,10 @@ struct session {
         char name[64];
 };
 
-#define SESSION_NONE { .dir = -1, .blobs = -1, .layers = -1 }
+#define SESSION_NONE                                                                               \
+        {                                                                                          \
+                .dir = -1, .blobs = -1, .layers = -1                                               \
+        }
 
 /* Sweeps what dead imports left, and makes a new session. */
 int session_open(const struct store *store, struct session *ret, struct err *e);

@@ -9,8 +9,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
-#include <stdint.h>
-#include <sys/types.h>
 
 /*
  * The bytes of a layer on their way from the archive to the tar reader, over the cores:

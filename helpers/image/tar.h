@@ -25,6 +25,9 @@ struct tar {
         size_t len;
         uint64_t given;     /* bytes of the stream so far, with the current block */
         bool ends_in_zeros; /* the current block does, as an archive must */
+        bool has_ended;     /* there are no more blocks */
+        bool is_cut;        /* right behind the data of the last entry */
+        uint64_t left;      /* data of the current entry that was not read yet */
 };
 
 int tar_open(struct tar *tar, struct stream *stream, struct err *e);

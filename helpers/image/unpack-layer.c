@@ -121,8 +121,9 @@ static int check_result(const struct unpack_layer *want, const struct stream_res
                 return err_set(e, EINVAL, "the layer 'sha256:%s' is damaged: its digest is '%s'",
                                want->packed->hex, got->packed.hex);
         if (want->diff_id && !digest_is_same(want->diff_id, &got->plain))
-                return err_set(e, EINVAL, "the layer with the diff-id 'sha256:%s' is damaged: its "
-                                          "diff-id is '%s'",
+                return err_set(e, EINVAL,
+                               "the layer with the diff-id 'sha256:%s' is damaged: its "
+                               "diff-id is '%s'",
                                want->diff_id->hex, got->plain.hex);
         return 0;
 }
@@ -203,7 +204,8 @@ int unpack_one_layer(struct unpack_job *job, const struct unpack_layer *want,
         enum packing packing;
 
         if (want->packed && want->in.size != want->packed_size)
-                return err_set(e, EINVAL, "the layer 'sha256:%s' has the wrong size", want->packed->hex);
+                return err_set(e, EINVAL, "the layer 'sha256:%s' has the wrong size",
+                               want->packed->hex);
         if (want->packed && want->diff_id && has_blob(job, want->packed) &&
             has_layer(job, want->diff_id)) {
                 *ret = (struct oci_descriptor){ .digest = *want->packed, .size = want->in.size };

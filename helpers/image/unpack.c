@@ -107,7 +107,8 @@ int unpack_docker(struct unpack_job *job, struct err *e)
         struct docker_entry entry = { 0 };
         size_t len;
 
-        if (!config || source_read(&job->source, "manifest.json", LIMIT_JSON, &manifest, &len, e) < 0)
+        if (!config ||
+            source_read(&job->source, "manifest.json", LIMIT_JSON, &manifest, &len, e) < 0)
                 return -e->code;
         autodoc *doc = doc_parse(manifest, len, "manifest.json", e);
         if (!doc || docker_manifest_parse(doc, job->wanted, &entry, e) < 0)
@@ -220,8 +221,7 @@ static int find_manifest(struct unpack_job *job, struct oci_descriptor *ret, cha
         size_t len;
 
         if (source_read(&job->source, "index.json", LIMIT_JSON, &top_text, &len, e) < 0 ||
-            oci_index_parse(top_text, len, NULL, &top, e) < 0 ||
-            choose(job, &top, true, &d, e) < 0)
+            oci_index_parse(top_text, len, NULL, &top, e) < 0 || choose(job, &top, true, &d, e) < 0)
                 return -e->code;
         if (oci_is_index_type(d->media_type)) {
                 if (read_blob(job, d, "the index", &text, e) < 0 ||

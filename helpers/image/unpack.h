@@ -16,13 +16,13 @@
 
 struct unpack_job {
         /* given */
-        int input;             /* a file or a directory */
-        int session;           /* for temporary files */
+        int input;   /* a file or a directory */
+        int session; /* for temporary files */
         int session_blobs;
         int session_layers;
-        int store_blobs;       /* to look whether a blob is there already */
-        int store_layers;      /* the same for layers, and to look into those below */
-        const char *wanted;    /* the name that the image will have, or NULL: chooses among several */
+        int store_blobs;    /* to look whether a blob is there already */
+        int store_layers;   /* the same for layers, and to look into those below */
+        const char *wanted; /* the name that the image will have, or NULL: chooses among several */
 
         /* the result */
         struct image image;

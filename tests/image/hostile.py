@@ -53,8 +53,15 @@ BASE = ["d 755 ", "d 755 etc", "f 644 etc/hello"]
 
 
 def names():
-    tar("absolute", file(canary + "/evil"), "refuse", "absolute")
-    tar("absolute-directory", directory(canary + "/evil/"), "refuse", "absolute")
+    parents = canary[1:].split("/")
+    inside = ["d 755 " + "/".join(parents[:i + 1]) for i in range(len(parents))]
+    tar("absolute", file(canary + "/evil"), "ok",
+        expect=BASE + inside + [f"f 644 {canary[1:]}/evil"])
+    tar("absolute-directory", directory("//" + canary + "/evil/"), "ok",
+        expect=BASE + inside + [f"d 755 {canary[1:]}/evil"])
+    tar("absolute-root", directory("/", 0o711), "ok",
+        expect=["d 711 ", "d 755 etc", "f 644 etc/hello"])
+    tar("absolute-dotdot", file("/../etc/evil"), "refuse", r"'\.\.'")
     tar("dotdot", file("../evil"), "refuse", r"'\.\.'")
     tar("dotdot-inside", file("etc/../../../evil"), "refuse", r"'\.\.'")
     tar("dotdot-last", directory("etc/.."), "refuse", r"'\.\.'")
@@ -87,12 +94,13 @@ def links():
         expect=BASE + ["f 644 out"])
     tar("symlink-chmod", symlink("out", canary) + directory("out", 0o777), "ok",
         expect=BASE + ["d 777 out"])
-    tar("symlink-whiteout", symlink("out", canary) + file("out/.wh.file"), "refuse",
-        "symbolic link")
-    tar("symlink-opaque", symlink("out", canary) + file("out/.wh..wh..opq"), "refuse",
-        "symbolic link")
+    tar("symlink-whiteout", symlink("out", canary) + file("out/.wh.file"), "ok",
+        expect=BASE + ["l 777 out"])
+    tar("symlink-opaque", symlink("out", canary) + file("out/.wh..wh..opq"), "ok",
+        expect=BASE + ["l 777 out"])
     tar("symlink-empty", symlink("out", ""), "refuse", "symlink|target")
-    tar("hardlink-absolute", hardlink("out", canary + "/file"), "refuse", "absolute")
+    tar("hardlink-absolute", hardlink("out", canary + "/file"), "refuse",
+        "nothing in its layer")
     tar("hardlink-dotdot", hardlink("out", "../../../../../.." + canary + "/file"), "refuse",
         r"'\.\.'")
     tar("hardlink-by-symlink", symlink("s", canary) + hardlink("out", "s/file"), "refuse",
@@ -153,6 +161,8 @@ def kinds():
         expect=BASE)
     tar("fifo", header("pipe", b"6", mode=0o600), "ok", expect=BASE + ["p 600 pipe"])
     tar("replaced-directory", directory("d/") + file("d/x") + file("d"), "refuse", "not empty")
+    tar("replaced-whiteouts", file("d/.wh.x") + file("d", "new"), "ok",
+        expect=BASE + ["f 644 d"])
     tar("replaced-empty-directory", directory("d/") + file("d"), "ok", expect=BASE + ["f 644 d"])
     tar("replaced-file", file("f") + directory("f/") + file("f/x"), "ok",
         expect=BASE + ["d 755 f", "f 644 f/x"])
