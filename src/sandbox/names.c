@@ -122,9 +122,20 @@ static int add_host_user(const struct plan *p, struct tree *t, struct err *e)
         return text ? add_over_host(t, "/etc/passwd", text, e) : -e->code;
 }
 
+/* The host's own name is not told; where it has no such file there is none inside either. */
+static int add_host_name(const struct plan *p, struct tree *t, struct err *e)
+{
+        char *text;
+
+        if (access("/etc/hostname", F_OK) < 0)
+                return 0;
+        text = arena_print(&t->arena, e, "%s\n", p->net.host_name);
+        return text ? add_over_host(t, "/etc/hostname", text, e) : -e->code;
+}
+
 static int add_host_names(const struct plan *p, struct tree *t, struct err *e)
 {
-        if (add_host_user(p, t, e) < 0)
+        if (add_host_user(p, t, e) < 0 || add_host_name(p, t, e) < 0)
                 return -e->code;
         if (p->net.mode != PLAN_NETWORK_NONE || p->net.n_dns > 0) {
                 const char *host;
