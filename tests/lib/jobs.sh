@@ -4,14 +4,37 @@
 # TAP, or the unit suite; it leaves
 # TAP in $logs/NAME.tap.
 
-# Prints the names of all jobs, the slow ones first.
-job_list() {
-    local file
+# These take longest, so that they begin first.
+slow_jobs='e2e/image-kinds e2e/quickstart fault/sweep e2e/terminal lint/lint'
 
+# Prints the names of all jobs.
+job_list() {
+    local file name
+
+    for name in $slow_jobs; do
+        [ ! -e "tests/$name.bats" ] && [ ! -e "tests/$name.tap" ] || echo "$name"
+    done
     for file in fault escape e2e lint; do
         find "tests/$file" -name '*.bats' -o -name '*.tap' 2>/dev/null | sort
-    done | sed 's:^tests/::; s:\.bats$::; s:\.tap$::'
+    done | sed 's:^tests/::; s:\.bats$::; s:\.tap$::' | grep -vxF "$(tr ' ' '\n' <<<"$slow_jobs")"
     echo unit
+}
+
+# A Debian root file system takes half a minute and a network to make, so it is kept.
+keep_debian() {
+    local dir=${XDG_CACHE_HOME:-$HOME/.cache}/kelp
+
+    [ -z "${KELP_TEST_DEBIAN_TAR:-}" ] || return 0
+    if [ ! -s "$dir/debian-minbase.tar" ]; then
+        mkdir -p "$dir" || return 0
+        mmdebstrap --quiet --mode=unshare --variant=minbase \
+            --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+            --dpkgopt='path-exclude=/usr/share/locale/*' bookworm "$dir/debian-minbase.new.tar" \
+            >"$logs/mmdebstrap.log" 2>&1 &&
+            mv "$dir/debian-minbase.new.tar" "$dir/debian-minbase.tar"
+    fi
+    # without it, the test that wants it says what is missing
+    [ ! -s "$dir/debian-minbase.tar" ] || export KELP_TEST_DEBIAN_TAR=$dir/debian-minbase.tar
 }
 
 # meson's own report as TAP: one line a test program.
@@ -39,7 +62,10 @@ job_run() {
 
     if [ "$name" = unit ]; then
         unit_tap >"$out" 2>&1
-    elif [ -e "tests/$name.tap" ]; then
+        return
+    fi
+    [ "$name" != e2e/image-kinds ] || keep_debian
+    if [ -e "tests/$name.tap" ]; then
         timeout -k 10 1200 bash "tests/$name.tap" >"$out" 2>&1 8>&- </dev/null ||
             echo "# the script ended with status $?" >>"$out"
     else
