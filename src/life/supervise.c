@@ -208,8 +208,10 @@ static int on_message(struct supervisor *s, struct err *e)
         }
         switch (msg.type) {
         case SYNC_STOPPED:
+                s->is_stopped = true;
                 return job_stopped(s, msg.value, e);
         case SYNC_CONTINUED:
+                s->is_stopped = false;
                 return 0;
         case SYNC_EXITED:
                 s->has_exited = true;
@@ -269,7 +271,9 @@ static void fill(const struct supervisor *s, struct pollfd *fds)
         /* a hang-up is always reported: look only when there is something to do about it */
         if (fds[WATCH_MASTER].events)
                 fds[WATCH_MASTER].fd = relay->master;
-        if (relay_takes_input(relay) && !s->has_exited && (!relay->is_tty || s->term.is_raw))
+        /* a Ctrl-Z before the payload is continued would be undone by what continues it */
+        if (relay_takes_input(relay) && !s->is_stopped && !s->has_exited &&
+            (!relay->is_tty || s->term.is_raw))
                 fds[WATCH_INPUT].fd = relay->input;
         if (relay_has_output(relay)) {
                 fds[WATCH_OUTPUT].fd = relay->output;
