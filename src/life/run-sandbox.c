@@ -1,6 +1,5 @@
 #include "run-sandbox.h"
 
-#include "audit.h"
 #include "hint.h"
 #include "launch.h"
 #include "log.h"
@@ -40,11 +39,10 @@ static int find_filter(const struct plan *p, struct sock_fprog *ret, struct err 
 }
 
 static int prepare(const struct plan *p, struct tree *t, struct id_maps *maps,
-                   struct sock_fprog *filter, struct audit_namespaces *outer, struct err *e)
+                   struct sock_fprog *filter, struct err *e)
 {
         e->step = STEP_SOURCES;
-        if (audit_read_namespaces(outer, e) < 0 || find_filter(p, filter, e) < 0 ||
-            tree_build(p, t, e) < 0)
+        if (find_filter(p, filter, e) < 0 || tree_build(p, t, e) < 0)
                 return -e->code;
         if (userns_choose_maps(p, maps, e) < 0)
                 return -e->code;
@@ -145,12 +143,9 @@ static void tell_end(const struct plan *p, const struct supervise_end *end)
 }
 
 static int run_with(const struct plan *p, const struct tree *t, const struct id_maps *maps,
-                    const struct sock_fprog *filter, const struct audit_namespaces *outer,
-                    struct run_result *ret, struct err *e)
+                    const struct sock_fprog *filter, struct run_result *ret, struct err *e)
 {
-        const struct launch l = {
-                .plan = p, .tree = t, .maps = maps, .filter = filter, .outer = outer
-        };
+        const struct launch l = { .plan = p, .tree = t, .maps = maps, .filter = filter };
         struct run r = RUN_NONE;
         struct supervise_end end = { 0 };
 
@@ -171,14 +166,13 @@ static int run_with(const struct plan *p, const struct tree *t, const struct id_
 
 int run_sandbox(const struct plan *p, struct run_result *ret, struct err *e)
 {
-        struct audit_namespaces outer;
         struct sock_fprog filter = { 0 };
         struct id_maps maps;
         struct tree tree = { 0 };
 
-        int code = prepare(p, &tree, &maps, &filter, &outer, e);
+        int code = prepare(p, &tree, &maps, &filter, e);
         if (code == 0)
-                code = run_with(p, &tree, &maps, &filter, &outer, ret, e);
+                code = run_with(p, &tree, &maps, &filter, ret, e);
         tree_done(&tree);
         if (code < 0) {
                 host_hint(e, topic_of(e->step));

@@ -6,7 +6,7 @@
 /* Exit statuses of kelp itself, as docker and podman use them. */
 enum {
         EXIT_TIMEOUT = 124,
-        EXIT_FAILED = 125,        /* kelp failed; the payload never ran */
+        EXIT_FAILED = 125, /* kelp failed; the payload never ran */
         EXIT_NOT_EXECUTABLE = 126,
         EXIT_NOT_FOUND = 127,
 };

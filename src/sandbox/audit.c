@@ -17,7 +17,7 @@
 #define MAX_TABLE (16u << 20)
 
 static const char *const namespace_names[AUDIT_NAMESPACES] = {
-        "ns/mnt", "ns/pid", "ns/net", "ns/ipc", "ns/uts", "ns/cgroup", "ns/user",
+        "ns/mnt", "ns/pid", "ns/net", "ns/ipc", "ns/uts", "ns/cgroup",
 };
 
 int audit_read_namespaces(struct audit_namespaces *ret, struct err *e)

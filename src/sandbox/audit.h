@@ -6,8 +6,11 @@
 
 #include <stdint.h>
 
-/* The namespaces of a process, by inode: mnt, pid, net, ipc, uts, cgroup, user. */
-#define AUDIT_NAMESPACES 7
+/*
+ * The namespaces of a process, by inode: mnt, pid, net, ipc, uts, cgroup.  The user namespace is
+ * proved by its maps, which were read back.
+ */
+#define AUDIT_NAMESPACES 6
 
 struct audit_namespaces {
         uint64_t inode[AUDIT_NAMESPACES];

@@ -96,7 +96,7 @@ static int forbid_nesting(struct box *b, struct err *e)
 
 static int audit(struct box *b, struct err *e)
 {
-        return audit_box(b->plan, b->launch->tree, b->launch->outer, e);
+        return audit_box(b->plan, b->launch->tree, b->outer, e);
 }
 
 static int drop_bounding(struct box *b, struct err *e)
@@ -171,10 +171,12 @@ static int run_steps(struct box *b, struct err *e)
         return 0;
 }
 
-_Noreturn void box_main(const struct launch *l, int sock, int stage, int launcher_pidfd)
+_Noreturn void box_main(const struct launch *l, const struct audit_namespaces *outer, int sock,
+                        int stage, int launcher_pidfd)
 {
         struct box b = { .launch = l,
                          .plan = l->plan,
+                         .outer = outer,
                          .sock = sock,
                          .stage = stage,
                          .launcher_pidfd = launcher_pidfd,

@@ -111,8 +111,8 @@ static int add_dev_root(const struct plan *p, struct tree *t, struct err *e)
         if (p->root == PLAN_ROOT_HOST) {
                 entry = add(t, TREE_DIR, "/dev", 0, e);
         } else {
-                entry = add(t, TREE_TMPFS, "/dev", TREE_NO_SUID | TREE_NO_EXEC | TREE_IS_DIRECTORY,
-                            e);
+                entry = add(t, TREE_TMPFS, "/dev",
+                            TREE_NO_SUID | TREE_NO_DEV | TREE_NO_EXEC | TREE_IS_DIRECTORY, e);
                 if (entry)
                         entry->size = 65536;
         }

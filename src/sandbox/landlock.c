@@ -1,6 +1,7 @@
 #include "landlock.h"
 
 #include "fd.h"
+#include "path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +28,8 @@ enum {
         (ACCESS_EXECUTE | ACCESS_READ_FILE | ACCESS_WRITE_FILE | ACCESS_TRUNCATE | ACCESS_IOCTL_DEV)
 #define ACCESS_WRITE                                                                               \
         (0xffffu & ~(unsigned)(ACCESS_MAKE_CHAR | ACCESS_MAKE_BLOCK | ACCESS_IOCTL_DEV))
+
+#define ACCESS_NODE (ACCESS_READ_FILE | ACCESS_WRITE_FILE | ACCESS_IOCTL_DEV)
 
 #define SCOPE_ABSTRACT_UNIX 1
 #define SCOPE_SIGNAL        2
@@ -97,7 +100,7 @@ static uint64_t access_of(const struct tree_entry *entry)
         switch (entry->kind) {
         case TREE_BIND:
                 if (entry->flags & TREE_IS_SPECIAL)
-                        return ACCESS_READ_FILE | ACCESS_WRITE_FILE | ACCESS_IOCTL_DEV;
+                        return path_is_in(entry->box_path, "/dev") ? 0 : ACCESS_NODE;
                 return is_read_only ? 0 : ACCESS_WRITE;
         case TREE_TMPFS:
         case TREE_OVERLAY:
@@ -107,7 +110,6 @@ static uint64_t access_of(const struct tree_entry *entry)
         case TREE_PROC:
                 return ACCESS_WRITE_FILE | ACCESS_TRUNCATE;
         case TREE_DEVPTS:
-                return ACCESS_READ_FILE | ACCESS_WRITE_FILE | ACCESS_IOCTL_DEV;
         case TREE_DIR:
         case TREE_SYMLINK:
         case TREE_FILE:
@@ -122,7 +124,8 @@ static uint64_t access_of(const struct tree_entry *entry)
 static int add_tree(const struct ruleset *r, const struct plan *p, const struct tree *t,
                     struct err *e)
 {
-        if (add_path(r, "/", ACCESS_READ, e) < 0)
+        /* one rule for all nodes: what else is in /dev has its own */
+        if (add_path(r, "/", ACCESS_READ, e) < 0 || add_path(r, "/dev", ACCESS_NODE, e) < 0)
                 return -e->code;
         for (size_t i = 0; i < t->n_entries; i++) {
                 const struct tree_entry *entry = &t->entries[i];

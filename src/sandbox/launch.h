@@ -1,7 +1,6 @@
 #ifndef KELP_SANDBOX_LAUNCH_H
 #define KELP_SANDBOX_LAUNCH_H
 
-#include "audit.h"
 #include "plan.h"
 #include "run.h"
 #include "tree.h"
@@ -15,7 +14,6 @@ struct launch {
         const struct tree *tree;
         const struct id_maps *maps;
         const struct sock_fprog *filter;
-        const struct audit_namespaces *outer; /* the launcher's own namespaces */
 };
 
 /*

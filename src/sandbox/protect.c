@@ -28,6 +28,8 @@ struct protect {
         size_t n_areas;
         const char *origin; /* of the rule that is being carried out */
         int depth;          /* how many symlinks led here */
+        const char *absent; /* the first component last found missing, and where */
+        const struct area *absent_in;
 };
 
 #define MAX_DEPTH 16
@@ -174,6 +176,15 @@ static int kind_of(const struct area *area, const char *part, mode_t *ret)
         return 0;
 }
 
+/* Names come in families: without a .vscode there is none of the five files in it. */
+static bool is_known_absent(const struct protect *p, const struct area *area, const char *part)
+{
+        if (!p->absent || p->absent_in != area || !str_eq(p->absent, part))
+                return false;
+        errno = ENOENT;
+        return true;
+}
+
 /*
  * Walks `name` component by component below the area.  `len` is how much of it has been looked at;
  * what lies on the way is pinned, the last component is made read-only.
@@ -191,9 +202,13 @@ static int protect_name(struct protect *p, const struct area *area, const char *
 
                 if (!box_path)
                         return -e->code;
-                if (kind_of(area, part, &kind) < 0) {
+                if (is_known_absent(p, area, part) || kind_of(area, part, &kind) < 0) {
                         if (errno != ENOENT && errno != ENOTDIR)
                                 return err_sys(e, "cannot protect '%s'", box_path);
+                        if (len == strcspn(name, "/")) {
+                                p->absent = part;
+                                p->absent_in = area;
+                        }
                         const char *path = path_join(a, area->host_path, name, e);
                         return path ? watch(p->tree, path, e) : -e->code;
                 }

@@ -2,7 +2,6 @@
 
 #include "fd.h"
 #include "path.h"
-#include "str.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,21 +23,42 @@ bool resolve_name_of(int fd, char *buffer, size_t size)
         return path_is_clean(buffer);
 }
 
-int resolve_source(struct arena *a, const char *host_path, struct source *ret, struct err *e)
+/* A name without symlinks is the real name: the kernel is asked only for others. */
+static int open_plain(const char *path)
+{
+        struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS };
+
+        return path_is_clean(path) ? (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how))
+                                   : -1;
+}
+
+static int open_followed(struct arena *a, const char *host_path, const char **ret_path,
+                         struct err *e)
 {
         autofd fd = open(host_path, O_PATH | O_CLOEXEC);
         char name[PATH_MAX];
-        struct stat st;
 
         if (fd < 0)
                 return err_sys(e, "cannot open '%s'", host_path);
-        if (fstat(fd, &st) < 0)
-                return err_sys(e, "cannot stat '%s'", host_path);
         if (!resolve_name_of(fd, name, sizeof(name)))
                 return err_set(e, ESTALE, "cannot tell the real name of '%s'", host_path);
-        ret->path = str_eq(name, host_path) ? host_path : arena_copy(a, name, e);
-        if (!ret->path)
+        *ret_path = arena_copy(a, name, e);
+        return *ret_path ? fd_take(&fd) : -e->code;
+}
+
+int resolve_source(struct arena *a, const char *host_path, struct source *ret, struct err *e)
+{
+        const char *path = host_path;
+        autofd fd = open_plain(host_path);
+        struct stat st;
+
+        if (fd < 0)
+                fd = open_followed(a, host_path, &path, e);
+        if (fd < 0)
                 return -e->code;
+        if (fstat(fd, &st) < 0)
+                return err_sys(e, "cannot stat '%s'", host_path);
+        ret->path = path;
         ret->st = st;
         ret->fd = fd_take(&fd);
         return 0;

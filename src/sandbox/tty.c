@@ -175,9 +175,6 @@ static int come_to_front(int slave, struct err *e)
 
 int tty_enter(const struct tty *t, struct err *e)
 {
-        /* as a shell gives them to a job: nothing blocked, nothing ignored */
-        if (proc_reset_signals(e) < 0)
-                return -e->code;
         if (setpgid(0, 0) < 0)
                 return err_sys(e, "cannot start a process group");
         if (t->slave < 0)
