@@ -173,10 +173,10 @@ literals() {
 
 @test "an example of a policy is one" {
     local dir=$BATS_TEST_TMPDIR
-    mkdir -p "$dir/home/.cache/ccache" "$dir/home/work"
-    part "$policy_man" FORMAT | literals | sed 's:"/opt/my tools":/opt:' >"$dir/home/work/x.policy"
-    [ -s "$dir/home/work/x.policy" ]
-    cd "$dir/home/work"
+    mkdir -p "$dir/home/.cache/ccache" "$dir/home/project"
+    part "$policy_man" FORMAT | literals | sed 's:"/opt/my tools":/opt:' >"$dir/home/project/x.policy"
+    [ -s "$dir/home/project/x.policy" ]
+    cd "$dir/home/project"
     HOME=$dir/home run -0 "$KELP" run --policy ./x.policy --dry-run -- make
     grep -qF "$dir/home/.cache/ccache" <<<"$output"
 }
