@@ -8,11 +8,13 @@ gcc gcc
 meson meson
 ninja ninja-build
 pkg-config pkg-config
-/usr/include/sys/capability.h libcap-dev
+/usr/include/stdio.h libc6-dev
+pc:libcap libcap-dev
 pc:libseccomp libseccomp-dev
 pc:libarchive libarchive-dev
 pc:jansson libjansson-dev
 pc:libcrypto libssl-dev
+pc:zlib zlib1g-dev
 pc:inih libinih-dev
 pc:cmocka libcmocka-dev
 scdoc scdoc
@@ -36,7 +38,10 @@ xz xz-utils
 zstd zstd
 skopeo skopeo
 umoci umoci
+buildah buildah
 mmdebstrap mmdebstrap
+vim vim
+less less
 clang clang
 clang-format clang-format
 clang-tidy clang-tidy
