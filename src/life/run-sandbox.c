@@ -38,6 +38,12 @@ static int find_filter(const struct plan *p, struct sock_fprog *ret, struct err 
         return 0;
 }
 
+static void tell_fallback(const struct err *why)
+{
+        log_notice("%.*s; running with one id (--userns single says so quietly)",
+                   err_message_len(why), why->text);
+}
+
 static int prepare(const struct plan *p, struct tree *t, struct id_maps *maps,
                    struct sock_fprog *filter, struct err *e)
 {
@@ -47,8 +53,7 @@ static int prepare(const struct plan *p, struct tree *t, struct id_maps *maps,
         if (userns_choose_maps(p, maps, e) < 0)
                 return -e->code;
         if (maps->fallback.code != 0)
-                log_notice("%.*s; running with one id (--userns single says so quietly)",
-                           err_message_len(&maps->fallback), maps->fallback.text);
+                tell_fallback(&maps->fallback);
         e->step = STEP_NONE;
         return 0;
 }
@@ -164,6 +169,16 @@ static int run_with(const struct plan *p, const struct tree *t, const struct id_
         return 0;
 }
 
+/*
+ * Subordinate ids may be given to the user and still be refused, as in an outer namespace that does
+ * not have them.  With --userns auto one id serves then, too: nothing was started yet.
+ */
+static bool may_run_with_one_id(const struct plan *p, const struct id_maps *maps,
+                                const struct err *e)
+{
+        return e->step == STEP_ID_MAPS && maps->by_helper && p->ids.mode == PLAN_USERNS_AUTO;
+}
+
 int run_sandbox(const struct plan *p, struct run_result *ret, struct err *e)
 {
         struct sock_fprog filter = { 0 };
@@ -173,6 +188,12 @@ int run_sandbox(const struct plan *p, struct run_result *ret, struct err *e)
         int code = prepare(p, &tree, &maps, &filter, e);
         if (code == 0)
                 code = run_with(p, &tree, &maps, &filter, ret, e);
+        if (code < 0 && may_run_with_one_id(p, &maps, e)) {
+                tell_fallback(e);
+                *e = (struct err){ 0 };
+                userns_single_maps(p, &maps);
+                code = run_with(p, &tree, &maps, &filter, ret, e);
+        }
         tree_done(&tree);
         if (code < 0) {
                 host_hint(e, topic_of(e->step));

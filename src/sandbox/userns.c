@@ -50,24 +50,24 @@ static int choose_subids(struct id_maps *maps, struct err *e)
         return -e->code;
 }
 
-static void choose_single(const struct plan *p, struct id_maps *maps)
+void userns_single_maps(const struct plan *p, struct id_maps *ret)
 {
-        id_map_single(&maps->uids, p->ids.base_uid, p->ids.outer_uid);
-        id_map_single(&maps->gids, p->ids.base_gid, p->ids.outer_gid);
-        maps->by_helper = false;
+        id_map_single(&ret->uids, p->ids.base_uid, p->ids.outer_uid);
+        id_map_single(&ret->gids, p->ids.base_gid, p->ids.outer_gid);
+        ret->by_helper = false;
 }
 
 int userns_choose_maps(const struct plan *p, struct id_maps *ret, struct err *e)
 {
         struct id_maps maps = { 0 };
 
-        choose_single(p, &maps);
+        userns_single_maps(p, &maps);
         if (p->ids.mode == PLAN_USERNS_SUBIDS) {
                 if (choose_subids(&maps, e) < 0)
                         return err_prefix(e, "--userns subids");
         } else if (p->ids.mode == PLAN_USERNS_AUTO && p->root == PLAN_ROOT_IMAGE) {
                 if (choose_subids(&maps, &maps.fallback) < 0)
-                        choose_single(p, &maps);
+                        userns_single_maps(p, &maps);
                 else
                         maps.fallback.code = 0;
         }

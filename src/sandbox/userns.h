@@ -20,6 +20,9 @@ struct id_maps {
 /* Decides the maps.  With --userns subids what is missing is an error; with auto it is noted. */
 int userns_choose_maps(const struct plan *p, struct id_maps *ret, struct err *e);
 
+/* The user's own id and nothing else. */
+void userns_single_maps(const struct plan *p, struct id_maps *ret);
+
 /*
  * Writes the maps of process `pid` from outside and reads them back.  With one id setgroups(2) is
  * denied first, as the kernel demands.  Source: user_namespaces(7).
