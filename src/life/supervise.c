@@ -192,6 +192,11 @@ static int on_signal(struct supervisor *s, struct err *e)
         return 0;
 }
 
+static bool is_stop_signal(int number)
+{
+        return number == SIGSTOP || number == SIGTSTP || number == SIGTTIN || number == SIGTTOU;
+}
+
 static int on_message(struct supervisor *s, struct err *e)
 {
         struct sync_msg msg;
@@ -208,6 +213,11 @@ static int on_message(struct supervisor *s, struct err *e)
         }
         switch (msg.type) {
         case SYNC_STOPPED:
+                /* we are about to do the same to ourselves */
+                if (!is_stop_signal(msg.value))
+                        return err_set(e, EPROTO,
+                                       "pid 1 of the sandbox reports a stop by signal %d",
+                                       msg.value);
                 s->is_stopped = true;
                 return job_stopped(s, msg.value, e);
         case SYNC_CONTINUED:

@@ -79,7 +79,8 @@ int sync_await(int sock, enum sync_type type, int *ret_value, int *fds, size_t n
                 return -e->code;
         }
         if (msg.type == type && n_got == n_fds) {
-                memcpy(fds, got, n_got * sizeof(int));
+                if (n_got > 0)
+                        memcpy(fds, got, n_got * sizeof(int));
                 if (ret_value)
                         *ret_value = msg.value;
                 return 0;
