@@ -164,6 +164,8 @@ static int run_with(const struct plan *p, const struct tree *t, const struct id_
         if (code < 0)
                 return code;
         ret->exit_code = exit_code_of(&end);
+        if (end.reason == SUPERVISE_TIMEOUT)
+                log_notice("the time limit ended the run (--timeout)");
         report_new_files(t);
         tell_end(p, &end);
         return 0;

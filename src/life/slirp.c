@@ -265,11 +265,32 @@ static int report_death(struct run *r, struct err *e)
                        how_it_ended(status, end, sizeof(end)), words);
 }
 
+/* It takes some 5 ms; whoever needs longer than this is not coming up. */
+#define READY_MS 8000
+
+static int wait_for_word(const struct run *r, struct err *e)
+{
+        struct pollfd word = { .fd = r->slirp_exit, .events = POLLIN };
+        int n;
+
+        do {
+                n = poll(&word, 1, READY_MS);
+        } while (n < 0 && errno == EINTR);
+        if (n < 0)
+                return err_sys(e, "cannot wait for slirp4netns");
+        if (n == 0)
+                return err_set(e, ETIMEDOUT, "slirp4netns was not ready within %d seconds",
+                               READY_MS / 1000);
+        return 0;
+}
+
 static int await_ready(struct run *r, struct err *e)
 {
         char byte;
         ssize_t n;
 
+        if (wait_for_word(r, e) < 0)
+                return -e->code;
         do {
                 n = recv(r->slirp_exit, &byte, 1, 0);
         } while (n < 0 && errno == EINTR);

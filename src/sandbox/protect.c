@@ -67,6 +67,10 @@ static int pin(struct protect *p, const char *box_path, unsigned flags, struct e
 
 static int watch(struct tree *t, const char *host_path, struct err *e)
 {
+        for (size_t i = 0; i < t->n_watched; i++) {
+                if (str_eq(t->watched[i], host_path))
+                        return 0;
+        }
         if (arena_grow(&t->arena, &t->watched, t->n_watched, sizeof(*t->watched), TREE_MAX_ENTRIES,
                        "protected names", e) < 0)
                 return -e->code;
@@ -246,6 +250,18 @@ static int protect_area(struct protect *p, const struct area *area, struct err *
 }
 
 /* An absolute protected path counts where it is seen; one that is not there cannot be changed. */
+/* What is shared as a whole becomes read-only as a whole. */
+static bool set_share_read_only(struct tree *t, const char *box_path)
+{
+        for (size_t i = 0; i < t->n_entries; i++) {
+                if (t->entries[i].kind == TREE_BIND && str_eq(t->entries[i].box_path, box_path)) {
+                        t->entries[i].flags |= TREE_READ_ONLY;
+                        return true;
+                }
+        }
+        return false;
+}
+
 static int protect_absolute(struct protect *p, struct err *e)
 {
         for (size_t i = 0; i < p->plan->files.n_rules; i++) {
@@ -254,6 +270,8 @@ static int protect_absolute(struct protect *p, struct err *e)
                 if (rule->kind != PLAN_RULE_PROTECTED || rule->box_path[0] != '/')
                         continue;
                 p->origin = rule->origin;
+                if (set_share_read_only(p->tree, rule->box_path))
+                        continue;
                 if (pin(p, rule->box_path, TREE_READ_ONLY | TREE_IF_EXISTS, e) < 0)
                         return -e->code;
         }

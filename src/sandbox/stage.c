@@ -65,9 +65,10 @@ static int make_network(const struct plan *p, int sock, int ns_dir, int to_init,
         autofd netns = openat(ns_dir, "net", O_RDONLY | O_CLOEXEC);
         if (netns < 0)
                 return err_sys(e, "cannot open the new network namespace");
-        if (sync_send(to_init, SYNC_NETNS, 0, &netns, 1, e) < 0)
+        /* the launcher first: pid 1 must not be the one that it hears next */
+        if (p->net.mode == PLAN_NETWORK_USER && give_to_launcher(sock, ns_dir, netns, e) < 0)
                 return -e->code;
-        return p->net.mode == PLAN_NETWORK_USER ? give_to_launcher(sock, ns_dir, netns, e) : 0;
+        return sync_send(to_init, SYNC_NETNS, 0, &netns, 1, e);
 }
 
 static int stage_run(const struct launch *l, int sock, int launcher_pidfd, struct err *e)
