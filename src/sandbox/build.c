@@ -41,8 +41,7 @@ static int open_place(const struct build *b, const struct tree_entry *entry, str
         unsigned long how = 0;
         int fd;
 
-        if (b->plan->root == PLAN_ROOT_IMAGE && entry->kind != TREE_EMPTY &&
-            entry->kind != TREE_PIN) {
+        if (b->plan->root == PLAN_ROOT_IMAGE && !(entry->flags & TREE_NO_FOLLOW)) {
                 bool is_kernels = entry->kind == TREE_PROC || entry->kind == TREE_SYSFS ||
                                   strcmp(entry->box_path, "/dev") == 0 ||
                                   strcmp(entry->box_path, "/sys") == 0;
