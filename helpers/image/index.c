@@ -30,7 +30,13 @@ json_t *index_load(const struct store *store, struct err *e)
         autodoc *index = doc_parse(text, len, what, e);
         if (!index)
                 return NULL;
-        if (!json_is_object(index) || !json_is_array(manifests(index))) {
+        /* umoci writes null for an empty list */
+        if (json_is_null(manifests(index)) &&
+            json_object_set_new(index, "manifests", json_array()) < 0) {
+                err_set(e, ENOMEM, "out of memory");
+                return NULL;
+        }
+        if (!json_is_array(manifests(index))) {
                 err_set(e, EINVAL, "%s is not an index", what);
                 return NULL;
         }

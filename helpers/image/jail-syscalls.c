@@ -24,26 +24,15 @@ static const int allowed[] = {
         SCMP_SYS(sync_file_range),
         SCMP_SYS(sendmsg),
         SCMP_SYS(sendto),
-        /* files, all by descriptor */
-        SCMP_SYS(openat),
-        SCMP_SYS(openat2),
+        /* files that are open */
         SCMP_SYS(fstat),
-        SCMP_SYS(newfstatat),
-        SCMP_SYS(statx),
         SCMP_SYS(fstatfs),
         SCMP_SYS(getdents64),
-        SCMP_SYS(mkdirat),
-        SCMP_SYS(mknodat),
-        SCMP_SYS(symlinkat),
-        SCMP_SYS(linkat),
-        SCMP_SYS(unlinkat),
-        SCMP_SYS(renameat),
-        SCMP_SYS(renameat2),
         SCMP_SYS(fchmod),
         SCMP_SYS(ftruncate),
-        SCMP_SYS(utimensat),
         SCMP_SYS(fsetxattr),
         SCMP_SYS(fgetxattr),
+        SCMP_SYS(symlinkat),
         /* memory, threads, time */
         SCMP_SYS(munmap),
         SCMP_SYS(mremap),
@@ -69,6 +58,25 @@ static const int allowed[] = {
         SCMP_SYS(exit),
         SCMP_SYS(exit_group),
 };
+
+/* Names count from an open directory: a negative one would be the current directory. */
+static const int allowed_at[] = {
+        SCMP_SYS(openat),   SCMP_SYS(openat2),   SCMP_SYS(newfstatat), SCMP_SYS(statx),
+        SCMP_SYS(mkdirat),  SCMP_SYS(mknodat),   SCMP_SYS(linkat),     SCMP_SYS(unlinkat),
+        SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(utimensat),
+};
+
+static int add_calls_at(scmp_filter_ctx filter)
+{
+        const struct scmp_arg_cmp not_negative = SCMP_A0(SCMP_CMP_MASKED_EQ, 1u << 31, 0);
+
+        for (size_t i = 0; i < sizeof(allowed_at) / sizeof(allowed_at[0]); i++) {
+                int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed_at[i], 1, not_negative);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
 
 static int add_calls(scmp_filter_ctx filter)
 {
@@ -107,6 +115,8 @@ int jail_restrict_syscalls(struct err *e)
         if (!filter)
                 return err_set(e, ENOMEM, "libseccomp cannot start a filter");
         int r = add_calls(filter);
+        if (r == 0)
+                r = add_calls_at(filter);
         if (r == 0)
                 r = add_checked_calls(filter);
         if (r == 0)

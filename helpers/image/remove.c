@@ -28,14 +28,28 @@ struct removal {
 
 /* ------ what was meant ------ */
 
-static int unknown(const struct removal *r, const char *arg, struct err *e)
+/* As a name is typed: without the tag that needs no typing. */
+static const char *short_name(struct arena *arena, const char *name, struct err *e)
 {
-        autofree const char **names = mem_alloc((r->catalog.n_names + 1) * sizeof(*names), e);
+        size_t len = strlen(name);
+
+        if (str_has_suffix(name, ":latest"))
+                len -= strlen(":latest");
+        return arena_copy_n(arena, name, len, e);
+}
+
+static int unknown(struct removal *r, const char *arg, struct err *e)
+{
+        struct catalog *c = &r->catalog;
+        autofree const char **names = mem_alloc((c->n_names + 1) * sizeof(*names), e);
 
         if (!names)
                 return -e->code;
-        for (size_t i = 0; i < r->catalog.n_names; i++)
-                names[i] = r->catalog.names[i].name;
+        for (size_t i = 0; i < c->n_names; i++) {
+                names[i] = short_name(&c->arena, c->names[i].name, e);
+                if (!names[i])
+                        return -e->code;
+        }
         const char *nearest = str_nearest(arg, names);
         err_set(e, ENOENT, "there is no image '%.200s'", arg);
         if (nearest)

@@ -1,0 +1,362 @@
+#!/usr/bin/env bats
+# The store: names, listing, removal, locks, and what is said when something is wrong.
+
+bats_require_minimum_version 1.5.0
+load ../image/common
+
+setup_file() {
+    cd "$BATS_FILE_TMPDIR" || return 1
+    make_busybox_root root
+    tar -C root --sort=name -cf box.tar .
+    echo other >root/etc/other
+    tar -C root --sort=name -czf other.tar.gz .
+    make_layout root layout
+}
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    BOX=$BATS_FILE_TMPDIR/box.tar
+    OTHER=$BATS_FILE_TMPDIR/other.tar.gz
+}
+
+facts_of_store() {
+    (cd store && find . -path ./tmp -prune -o -printf '%p %y %m %s\n' | sort)
+}
+
+@test "an import prints the id, and only that" {
+    run -0 --separate-stderr image import "$BOX"
+    [[ $output =~ ^sha256:[0-9a-f]{64}$ ]]
+    [ -z "$stderr" ]
+    [ -f store/names/box%3Alatest ]
+}
+
+@test "the same file gives the same id, twice and elsewhere" {
+    local id
+
+    id=$(image import "$BOX" one)
+    cp "$BOX" copy.tar
+    [ "$(image import copy.tar two)" = "$id" ]
+    STORE=$PWD/second
+    [ "$(image import "$BOX")" = "$id" ]
+}
+
+@test "names: from the file, given, with a tag, with a registry" {
+    image import "$OTHER"
+    image import "$BOX" team/app
+    image import "$BOX" registry.example:5000/team/app:1.0
+    run -0 ls store/names
+    assert_eq "$output" "other%3Alatest
+registry.example%3A5000%2Fteam%2Fapp%3A1.0
+team%2Fapp%3Alatest"
+    run -125 image import "$BOX" 'Bad Name'
+    assert_refused "'Bad Name' is not a name for an image"
+    cp "$BOX" 'My File.tar'
+    run -125 image import 'My File.tar'
+    assert_refused "give a name behind the file"
+}
+
+@test "list: a table" {
+    run -0 image list
+    assert_eq "$output" "NAME    ID            SIZE     CREATED"
+    image import "$BATS_FILE_TMPDIR/layout" laid
+    image import "$BOX" a-long-name-for-a-box:1.0
+    run -0 image list
+    [[ ${lines[0]} =~ ^NAME\ {21,}ID\ {12}SIZE\ {5}CREATED$ ]]
+    [[ $output =~ a-long-name-for-a-box:1.0\ \ [0-9a-f]{12}\ \ [0-9.]+MB\ +\ [0-9]{4}-[0-9]{2}-[0-9]{2}\ [0-9]{2}:[0-9]{2} ]]
+    [ "${#lines[@]}" = 3 ]
+}
+
+@test "list: JSON" {
+    run -0 image list --json
+    assert_eq "$output" "[]"
+    local id
+    id=$(image import "$BOX" box:1)
+    image import "$BATS_FILE_TMPDIR/layout" laid
+    [ "$(image list --json | jq -r '.[] | select(.name == "box:1").id')" = "$id" ]
+    [ "$(image list --json | jq 'map(.layers) | add')" = 2 ]
+    [ "$(image list --json | jq -r '.[] | select(.name == "laid:latest").created')" != null ]
+}
+
+@test "a name that is given again moves" {
+    local first second
+
+    first=$(image import "$BOX" x)
+    second=$(image import "$OTHER" x)
+    [ "$first" != "$second" ]
+    [ "$(image list --json | jq -r '.[] | select(.name == "x:latest").id')" = "$second" ]
+    [ "$(image list --json | jq -r '.[] | select(.name == null).id')" = "$first" ]
+    [ "$(jq -r '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"]).digest' store/index.json)" = "$second" ]
+    # the one without a name is still there, and goes by its id
+    [ -d "$(layer_of "$first")" ]
+    run -0 image remove "${first:7:12}"
+    assert_eq "$output" "deleted: $first"
+    [ "$(image list --json | jq length)" = 1 ]
+}
+
+@test "remove: one of two names, then the other" {
+    local id
+
+    id=$(image import "$BOX" one)
+    image import "$BOX" two:2
+    run -0 image remove one
+    assert_eq "$output" "untagged: one:latest"
+    [ -d "$(layer_of "$id")" ]
+    [ "$(jq '.manifests | length' store/index.json)" = 1 ]
+    run -0 image remove two:2
+    assert_eq "$output" "untagged: two:2
+deleted: $id"
+    assert_eq "$(find store -type f | sort)" "store/index.json
+store/lock
+store/oci-layout"
+    assert_eq "$(cat store/index.json)" '{"schemaVersion":2,"manifests":[]}'
+}
+
+@test "remove: several at once, by name and id; all or nothing" {
+    local id before
+
+    id=$(image import "$BOX" one)
+    image import "$OTHER" two
+    image import "$OTHER" three
+    before=$(facts_of_store)
+    run -125 image remove one thre
+    assert_refused "there is no image 'thre'"
+    [[ ${lines[1]} == "hint: did you mean 'three'?" ]]
+    assert_eq "$(facts_of_store)" "$before"
+    image remove "$id" two three
+    [ "$(image list --json)" = "[]" ]
+}
+
+@test "remove: what is not there" {
+    run -125 image remove nothing
+    assert_refused "there is no image 'nothing'"
+    image import "$BOX" box
+    run -125 image remove bux
+    assert_refused "there is no image 'bux'"
+    [[ $output == *"did you mean 'box'?"* ]]
+    run -125 image remove 0123456789ab
+    assert_refused "there is no image '0123456789ab'"
+    run -125 image remove sha256:
+    assert_refused "there is no image 'sha256:'"
+    run -125 image remove "$(printf 'x\033[31m')"
+    assert_refused 'x\x1b[31m'
+    run -125 image remove ../../etc/passwd
+    assert_refused
+}
+
+@test "remove: shared layers and blobs stay as long as somebody needs them" {
+    local first
+
+    cp -r "$BATS_FILE_TMPDIR/layout" lay
+    first=$(image import lay first)
+    umoci config --image lay:v1 --config.env MORE=1
+    image import lay second
+    [ "$(ls store/unpacked/single | wc -l)" = 1 ]
+    image remove first
+    run -0 facts "$(layer_of "$(image list --json | jq -r '.[0].id')")"
+    [[ $output == *"'etc/passwd'"* ]]
+    umoci unpack --rootless --image store:second:latest out
+    [ ! -e "store/blobs/sha256/${first:7}" ]
+}
+
+@test "remove: an image in use is left alone" {
+    local id before
+
+    id=$(image import "$BOX" box)
+    before=$(facts_of_store)
+    exec {lock}<"$(layer_of "$id")"
+    flock -s "$lock"
+    run -125 image remove box
+    assert_refused "is in use by a running sandbox"
+    assert_eq "$(facts_of_store)" "$before"
+    exec {lock}<&-
+    image remove box
+}
+
+@test "remove: images of other tools keep their blobs" {
+    image import "$BATS_FILE_TMPDIR/layout" mine
+    skopeo copy -q "oci:store:mine:latest" "oci:store:theirs:1"
+    umoci config --image store:theirs:1 --config.env THEIRS=1
+    image remove mine
+    umoci unpack --rootless --image store:theirs:1 out
+    [ -f out/rootfs/etc/passwd ]
+}
+
+@test "an import by path has a key and no name" {
+    local id
+
+    id=$(image import --path-key 1f-2.3 -- "$BOX")
+    [ -z "$(ls -A store/names)" ]
+    [ "$(head -n 2 store/paths/1f-2.3 | tail -n 1)" = "id = $id" ]
+    run -0 image list
+    [[ ${lines[1]} == "<none> "* ]]
+    run -0 image remove "$id"
+    [ -z "$(ls -A store/paths)" ]
+    run -125 image import --path-key ../x "$BOX"
+    assert_refused "cannot be a path key"
+}
+
+@test "an image with a key outlives its name" {
+    local id
+
+    id=$(image import --path-key k "$BOX" box)
+    run -0 image remove box
+    assert_eq "$output" "untagged: box:latest"
+    [ -d "$(layer_of "$id")" ]
+    image remove "$id"
+    [ ! -e store/paths/k ]
+}
+
+@test "standard input: a pipe and a file" {
+    local id
+
+    id=$(image import "$OTHER" file)
+    # shellcheck disable=SC2002 # a pipe is meant
+    [ "$(cat "$OTHER" | image import - piped)" = "$id" ]
+    [ "$(image import - redirected <"$OTHER")" = "$id" ]
+    [ "$(image import <(cat "$OTHER") substituted)" = "$id" ]
+    run -125 image import - <"$OTHER"
+    assert_refused "an image from standard input needs a name"
+    run -125 image import - x </dev/null
+    assert_refused "neither a file nor a directory"
+    run -125 image import <(:) x
+    assert_refused "the file is empty"
+}
+
+@test "of several images in an archive one is chosen by name" {
+    local first second
+
+    cp -r "$BATS_FILE_TMPDIR/layout" lay
+    umoci tag --image lay:v1 v2
+    first=$(image import lay any)
+    umoci config --image lay:v2 --config.env TWO=2
+    run -125 image import lay
+    assert_refused "the layout has 2 images: 'v1', 'v2'"
+    [[ ${lines[1]} == "hint: choose one"* ]]
+    second=$(image import lay x:v2)
+    [ "$(image import lay x:v1)" = "$first" ]
+    [ "$second" != "$first" ]
+}
+
+@test "names inside an archive are not believed" {
+    umoci tag --image "$BATS_FILE_TMPDIR/layout:v1" evil 2>/dev/null || true
+    skopeo copy -q "oci:$BATS_FILE_TMPDIR/layout:v1" docker-archive:d.tar:docker.io/library/alpine:3
+    image import d.tar mine
+    assert_eq "$(ls store/names)" "mine%3Alatest"
+    assert_eq "$(jq -r '.manifests[].annotations["org.opencontainers.image.ref.name"]' store/index.json)" "mine:latest"
+}
+
+@test "a store that is open to others is refused" {
+    image import "$BOX" box
+    chmod 755 store
+    run -125 image list
+    assert_refused "is open to others (mode 755)"
+    [[ ${lines[1]} == "hint: chmod 700 "* ]]
+    chmod 700 store
+    image list
+    [ "$(stat -c %a store)" = 700 ]
+}
+
+@test "a store behind a symlink, and one that cannot be made" {
+    mkdir -m 700 real
+    ln -s real store
+    run -125 image import "$BOX" box
+    assert_refused "cannot open the image store"
+    STORE=/proc/nothing/store
+    run -125 image import "$BOX" box
+    assert_refused "cannot make '/proc/nothing'"
+}
+
+@test "missing parents of the store are made for the user alone" {
+    STORE=$PWD/a/b/store
+    image import "$BOX" box
+    [ "$(stat -c %a a)$(stat -c %a a/b)" = 700700 ]
+}
+
+@test "files that are not there or cannot be read" {
+    run -125 image import nothing.tar x
+    assert_refused "cannot import 'nothing.tar': cannot open 'nothing.tar': No such file or directory"
+    cp "$BOX" closed.tar
+    chmod 0 closed.tar
+    run -125 image import closed.tar x
+    assert_refused "Permission denied"
+    run -125 image import "$BATS_FILE_TMPDIR/root" x
+    assert_refused "is not an OCI layout"
+    [[ ${lines[1]} == "hint: a root directory needs no import"* ]]
+    [ -z "$(ls -A store/tmp)" ]
+}
+
+@test "wrong command lines" {
+    local args
+
+    for args in "" "nonsense" "import" "import a b c" "list x" "remove" "import x --nonsense" \
+        "import x --path-key" "list --path-key x" "remove --json x" "pull x" "verify" "prune"; do
+        # shellcheck disable=SC2086 # words
+        run -125 image $args
+        assert_refused
+        [[ ${lines[1]} == "hint: kelp-image --store DIR import"* ]]
+    done
+    run -125 "$KELP_IMAGE" list
+    assert_refused "--store DIR is missing"
+}
+
+@test "an import that is interrupted leaves nothing" {
+    mkfifo pipe
+    "$KELP_IMAGE" --store store import pipe x 3>&- &
+    local importer=$!
+    exec {end}>pipe
+    head -c 100000 /dev/zero >&"$end"
+    while [ -z "$(ls -A store/tmp 2>/dev/null)" ]; do sleep 0.05; done
+    kill -TERM "$importer"
+    local status=0
+    wait "$importer" || status=$?
+    [ "$status" = 143 ]
+    exec {end}>&-
+    [ -z "$(ls -A store/tmp)" ]
+    [ "$(image list --json)" = "[]" ]
+}
+
+@test "what a killed import left is swept by the next one, what a living one has is not" {
+    mkdir -p store
+    chmod 700 store
+    image list
+    image import "$BOX" first
+    mkdir -p store/tmp/import-dead/layers/new/sub store/tmp/import-alive
+    touch store/tmp/import-dead/layers/new/sub/file store/tmp/file
+    exec {lock}<store/tmp/import-alive
+    flock -x "$lock"
+    image import "$OTHER" second
+    assert_eq "$(ls store/tmp)" "import-alive"
+    exec {lock}<&-
+    image import "$OTHER" second
+    [ -z "$(ls -A store/tmp)" ]
+}
+
+@test "imports at the same time" {
+    local i pids=()
+
+    for i in 1 2 3 4 5 6; do
+        image import "$BOX" "same" >"id$i" 3>&- &
+        pids+=($!)
+        image import "$OTHER" "n$i" >/dev/null 3>&- &
+        pids+=($!)
+    done
+    for i in "${pids[@]}"; do
+        wait "$i"
+    done
+    [ "$(cat id? | sort -u | wc -l)" = 1 ]
+    [ "$(image list --json | jq length)" = 7 ]
+    [ "$(ls store/unpacked/single | wc -l)" = 2 ]
+    [ -z "$(ls -A store/tmp)" ]
+}
+
+@test "a store of another tool's making can be used" {
+    umoci init --layout store
+    chmod 700 store
+    image list
+    image import "$BOX" box
+    umoci new --image store:theirs
+    [ "$(image list --json | jq length)" = 1 ]
+    image remove box
+    run -0 umoci ls --layout store
+    assert_eq "$output" "theirs"
+}
