@@ -138,6 +138,10 @@ at_terminal() {
     at_terminal kill-pid-1
 }
 
+@test "the terminal is sane after kill -9 of any process at any moment" {
+    at_terminal kill-at-any-moment
+}
+
 @test "kill -9 of kelp leaves the shell's line editor alone" {
     at_terminal kill-with-line-editing
 }

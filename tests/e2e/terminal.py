@@ -636,6 +636,25 @@ def kill_pid_1():
 
 
 @case
+def kill_at_any_moment():
+    """Of any one process, from the first moment of a start; the guard's absence harms nobody."""
+    t = Terminal(DASH)
+    for i in range(60):
+        t.line("$K -- sleep 100")
+        launcher = launcher_of(t)
+        time.sleep((i % 12) * 0.001)
+        family = [launcher] + [pid for pid, _, _ in children(launcher)]
+        victim = family[i % len(family)]
+        is_guard = any(pid == victim and name == "kelp-guard" for pid, name, _ in children(launcher))
+        os.kill(victim, signal.SIGKILL)
+        if is_guard:
+            os.kill(launcher, signal.SIGTERM)
+        t.check_status(137, 143, 125)
+        t.check_sane()
+        wait_gone(*family)
+
+
+@case
 def kill_with_line_editing():
     """The guard must not undo what the shell's line editor has set meanwhile."""
     t = Terminal(["bash", "--norc", "--noprofile", "-i"])
