@@ -41,6 +41,7 @@ umoci umoci
 buildah buildah
 mmdebstrap mmdebstrap
 vim vim
+vim.tiny vim-tiny
 less less
 clang clang
 clang-format clang-format
