@@ -52,7 +52,7 @@ enum sync_type {
 
 struct sync_msg {
         uint32_t type;
-        int32_t value;  /* a pid, a signal or a wait status */
+        int32_t value;  /* a pid, a signal, a wait status; of RESUME: 1 in front, 0 behind */
         struct err err; /* of FAILED */
 };
 
