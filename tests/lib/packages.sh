@@ -40,7 +40,7 @@ skopeo skopeo
 umoci umoci
 buildah buildah
 mmdebstrap mmdebstrap
-vim vim
+vim.tiny vim-tiny
 vim.tiny vim-tiny
 less less
 clang clang

@@ -236,7 +236,7 @@ static void check_masks(struct report *r, const struct facts *f)
                 const char *path;
                 enum proof proof;
         } masks[] = {
-                { "/proc/keys", PROVABLE },
+                { "/proc/keys", UNPROVABLE },
                 { "/proc/kcore", UNPROVABLE },
                 { "/proc/kmsg", UNPROVABLE },
                 { "/proc/timer_list", UNPROVABLE },
