@@ -41,7 +41,6 @@ umoci umoci
 buildah buildah
 mmdebstrap mmdebstrap
 vim.tiny vim-tiny
-vim.tiny vim-tiny
 less less
 clang clang
 clang-format clang-format
