@@ -22,9 +22,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#ifdef __SANITIZE_ADDRESS__
+/* the address sanitizer maps terabytes; gcc and clang each say in their own way that it is on */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
 #define HAS_ASAN 1
-#else
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define HAS_ASAN 1
+#endif
+#ifndef HAS_ASAN
 #define HAS_ASAN 0
 #endif
 
