@@ -49,12 +49,13 @@ unit_tap() {
         sed 's/^/# /' "$logs/unit.out"
         return
     fi
-    jq -r '[.name, .result] | @tsv' "$log" | awk -F'\t' '
-        $2 == "OK" || $2 == "EXPECTEDFAIL" { print "ok " NR " " $1; next }
-        $2 == "SKIP" { print "ok " NR " " $1 " # skip meson: skipped"; next }
-        { print "not ok " NR " " $1 " (" $2 ")" }
-        END { print "1.." NR }'
-    grep -q '^Fail: *0$' "$logs/unit.out" || sed 's/^/# /' "$logs/unit.out"
+    jq -rn '
+        def tail: ((.stdout // "") + (.stderr // "")) | rtrimstr("\n") | split("\n") | .[-25:][] | "# " + .;
+        [inputs] | to_entries[] | (.key + 1) as $n | .value |
+        if .result == "OK" or .result == "EXPECTEDFAIL" then "ok \($n) \(.name)"
+        elif .result == "SKIP" then "ok \($n) \(.name) # skip \((.stdout // "") | split("\n")[0])"
+        else "not ok \($n) \(.name) (\(.result))", tail end' "$log"
+    echo "1..$(wc -l <"$log")"
 }
 
 job_run() {
