@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define BLOCK       512
 #define FILE_BUFFER (32u << 10)
@@ -126,6 +127,18 @@ void tar_done(struct tar *tar)
         tar->buffer = NULL;
 }
 
+/*
+ * A warning is a part of a header that was not understood, so two readers would differ about it.
+ * One is harmless: a name in a pax header that is not UTF-8, as many tools write it; libarchive
+ * then gives the name as its bytes, which is all that is asked for.
+ */
+static bool is_about_charset(struct tar *tar)
+{
+        const char *text = archive_error_string(tar->archive);
+
+        return text && strstr(text, "can't be converted from UTF-8");
+}
+
 int tar_next(struct tar *tar, struct archive_entry **ret, struct err *e)
 {
         int r = tar->is_cut ? ARCHIVE_EOF : archive_read_next_header(tar->archive, ret);
@@ -134,8 +147,7 @@ int tar_next(struct tar *tar, struct archive_entry **ret, struct err *e)
                 *ret = NULL;
                 return 0;
         }
-        /* a warning is a part of the header that was not understood: two readers would differ */
-        if (r == ARCHIVE_OK) {
+        if (r == ARCHIVE_OK || (r == ARCHIVE_WARN && is_about_charset(tar))) {
                 la_int64_t size = archive_entry_size(*ret);
 
                 tar->left = size > 0 ? (uint64_t)size : 0;

@@ -17,7 +17,7 @@ RSS_LIMIT = 64 << 10  # KiB
 def read_expected(path):
     if not os.path.exists(path):
         return None
-    with open(path, encoding="utf-8") as f:
+    with open(path, encoding="utf-8", errors="surrogateescape") as f:
         return f.read().splitlines()
 
 
@@ -31,7 +31,8 @@ def check_ok(store, result, expected):
     if expected is not None:
         found = tree.listing(store.layers(name)[-1])
         if found != expected:
-            problems += ["unpacked:"] + found + ["expected:"] + expected
+            problems += ["unpacked:"] + [ascii(line) for line in found]
+            problems += ["expected:"] + [ascii(line) for line in expected]
     removed = store.run("remove", name)
     if removed.returncode != 0:
         problems.append("cannot be removed: " + removed.stderr.decode("utf-8", "replace"))

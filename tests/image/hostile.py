@@ -31,7 +31,7 @@ HELLO = directory("etc/") + file("etc/hello", "hello\n")
 def case(name, path, verdict, pattern="", expect=None):
     cases.append("\t".join([name, path, verdict, pattern]))
     if expect is not None:
-        with open(os.path.join(out, name + ".expect"), "w") as f:
+        with open(os.path.join(out, name + ".expect"), "w", errors="surrogateescape") as f:
             f.write("".join(line + "\n" for line in sorted(expect)))
 
 
@@ -75,6 +75,8 @@ def names():
     tar("escapes-in-name", file("etc/\x1b]0;owned\x07/../\x1b[2J"), "refuse", r"x1b\]0")
     tar("bidi-in-name", file("../\u202etxt.exe"), "refuse", "xe2.x80.xae")
     tar("latin1", file(b"etc/caf\xe9"), "ok")
+    tar("latin1-pax", pax(path=b"etc/caf\xe9") + file("etc/x") + pax(linkpath=b"caf\xe9") +
+        symlink("etc/l", "y"), "ok", expect=BASE + ["f 644 etc/caf\udce9", "l 777 etc/l"])
     tar("utf8-pax", pax(path="etc/caf\u00e9") + file("etc/x"), "ok",
         expect=BASE + ["f 644 etc/caf\u00e9"])
     tar("case-tricks", directory("A/") + directory("a/") + file("A/x") + file("a/X") +
