@@ -12,12 +12,27 @@ const char *err_name(int code)
         return text ? text : "unknown error";
 }
 
-/* Cut a text that did not fit at a character's start, so that it stays valid UTF-8. */
-static void end_at_character(char *text, size_t len)
+/* Takes an unfinished character off the end of a text that was cut, so that it stays valid UTF-8. */
+static void end_at_character(char *text)
 {
-        while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
-                len--;
-        text[len] = '\0';
+        size_t len = strlen(text);
+        size_t start = len;
+
+        while (start > 0 && len - start < 3 && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
+                start--;
+        if (start == 0 || (unsigned char)text[start - 1] < 0xc0)
+                return;
+        unsigned char lead = (unsigned char)text[--start];
+        size_t want = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+        if (len - start < want)
+                text[start] = '\0';
+}
+
+/* A newline parts message and hint: a name that has one must not bring a hint of its own. */
+static void join_lines(char *text)
+{
+        while ((text = strchr(text, '\n')))
+                *text++ = ' ';
 }
 
 __attribute__((format(printf, 3, 0))) static void print_into(char *dst, size_t size,
@@ -28,7 +43,8 @@ __attribute__((format(printf, 3, 0))) static void print_into(char *dst, size_t s
         if (n < 0)
                 dst[0] = '\0';
         else if ((size_t)n >= size)
-                end_at_character(dst, size - 1);
+                end_at_character(dst);
+        join_lines(dst);
 }
 
 static void append(struct err *e, const char *text)

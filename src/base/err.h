@@ -7,7 +7,8 @@
  * that the user reads the reason of the process that failed.
  *
  * The text is "what could not be done, on which 'object': reason".  A hint, if there is one, is
- * kept behind a newline: what the user can do about it.
+ * kept behind a newline: what the user can do about it.  A newline in what is formatted (a name may
+ * have one) becomes a space, and what does not fit is cut at a character.
  *
  * Every function here returns the negative error number, so that "return err_set(...)" is the
  * one line that a failing function needs.

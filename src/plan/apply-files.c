@@ -231,8 +231,19 @@ int apply_empty(struct assembly *a, const struct setting *s, struct err *e)
         return apply_add_rule(a, s, PLAN_RULE_EMPTY, NULL, path, e);
 }
 
+static bool is_temporary(const struct plan_files *files, const char *path)
+{
+        for (size_t i = 0; i < files->n_rules; i++) {
+                if (files->rules[i].kind == PLAN_RULE_TEMPORARY &&
+                    path_is_in(path, files->rules[i].box_path))
+                        return true;
+        }
+        return false;
+}
+
 /*
- * empty: also where it does not lie in a directory that is replaced anyway (/srv/home/ann).
+ * empty: private, wherever it lies (/srv/home/ann), and writable, because caches and settings that
+ * cannot be written make most tools fail; what is in it is gone after the run.
  * readable: as it is on the host.
  */
 int apply_home(struct assembly *a, const struct setting *s, struct err *e)
@@ -245,7 +256,8 @@ int apply_home(struct assembly *a, const struct setting *s, struct err *e)
                 return 0;
         if (str_eq(s->value, "readable"))
                 return apply_add_rule(a, s, PLAN_RULE_READABLE, home, home, e);
-        if (is_replaced(&a->plan->files, home))
+        /* a directory of a file system that is writable and thrown away is one itself */
+        if (is_temporary(&a->plan->files, home))
                 return 0;
         if (apply_add_rule(a, s, PLAN_RULE_TEMPORARY, NULL, home, e) < 0)
                 return -e->code;

@@ -14,6 +14,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -184,6 +185,9 @@ _Noreturn void box_main(const struct launch *l, const struct audit_namespaces *o
                          .pty_master = -1 };
         struct err e = { 0 };
         pid_t payload;
+
+        /* what pid 1 makes has the modes that it says, whatever the caller's umask is */
+        b.umask = umask(022);
 
         if (run_steps(&b, &e) < 0 || (payload = payload_start(&b, &e)) < 0) {
                 sync_send_failed(sock, &e);

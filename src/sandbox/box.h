@@ -14,6 +14,7 @@ struct box {
         int sock;
         int stage; /* the conversation with the stage */
         int launcher_pidfd;
+        mode_t umask; /* the caller's, for a payload that writes in the caller's directory */
         struct build build;
         struct tty tty;
         int pty_master;

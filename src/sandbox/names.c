@@ -128,7 +128,7 @@ static int add_host_name(const struct plan *p, struct tree *t, struct err *e)
         char *text;
 
         if (access("/etc/hostname", F_OK) < 0)
-                return 0;
+                return errno == ENOENT ? 0 : err_sys(e, "cannot look for '/etc/hostname'");
         text = arena_print(&t->arena, e, "%s\n", p->net.host_name);
         return text ? add_over_host(t, "/etc/hostname", text, e) : -e->code;
 }

@@ -32,7 +32,7 @@ static int set_up_terminal(struct box *b, struct err *e)
 
 static int set_limits(struct box *b, struct err *e)
 {
-        umask(022);
+        umask(b->plan->root == PLAN_ROOT_HOST ? b->umask : 022);
         return rlimits_set(&b->plan->limits, e);
 }
 

@@ -92,6 +92,8 @@ static int resolve_rule(const struct plan *p, struct rules *r, struct rule *rule
                         *e = (struct err){ 0 };
                         return 0;
                 }
+                if (e->code == ENOENT && asked->kind == PLAN_RULE_WRITABLE)
+                        err_hint(e, "nothing is made on the host: mkdir -p it first");
                 return err_prefix(e, "%s", asked->origin);
         }
         if (judge_kind(rule, e) < 0)

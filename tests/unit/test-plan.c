@@ -329,7 +329,7 @@ static void the_current_directory(void **state)
                 { "/srv", "/srv/ann", true, NULL, "but your home lies in it", -1 },
                 { "/root", "/root", true, NULL, "but it is your home", -1 },
                 { NULL, "/home/ann", false, NULL, "the current directory is gone", -1 },
-                { "/home/ann", "/home/ann", true, "/srv/x", NULL, -1 },
+                { "/home/ann", "/home/ann", true, "/srv/x", NULL, PLAN_RULE_TEMPORARY },
                 { "/home/ann", "/home/ann", true, ".", NULL, PLAN_RULE_WRITABLE },
                 { "/", "/home/ann", false, "~/work", NULL, -1 },
         };
