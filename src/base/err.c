@@ -56,6 +56,8 @@ static void append(struct err *e, const char *text)
                 more = sizeof(e->text) - len - 1;
         memcpy(e->text + len, text, more);
         e->text[len + more] = '\0';
+        if (text[more] != '\0')
+                end_at_character(e->text);
 }
 
 int err_sys(struct err *e, const char *fmt, ...)

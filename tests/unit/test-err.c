@@ -57,15 +57,33 @@ static void cuts_at_a_character(void **state)
 
         (void)state;
         memset(text, 'a', sizeof(text));
-        for (size_t i = 501; i + 1 < sizeof(text); i += 2)
-                memcpy(text + i, "\xc3\xa4", 2);
-        text[sizeof(text) - 1] = '\0';
+        /* the last place is the 503rd: a character that begins there or before it is cut off whole */
+        memcpy(text + 502, "\xc3\xa4", 3);
         err_set(&e, EINVAL, "%s", text);
-        size_t len = strlen(e.text);
-        assert_true(len < sizeof(e.text));
-        assert_int_not_equal((unsigned char)e.text[len - 1], 0xc3);
+        assert_int_equal(strlen(e.text), 502);
+        memcpy(text + 501, "\xc3\xa4", 3);
+        err_set(&e, EINVAL, "%sx", text);
+        assert_int_equal(strlen(e.text), 503);
+        memcpy(text + 500, "\xf0\x9f\x8c\xbf", 5);
+        err_set(&e, EINVAL, "%s", text);
+        assert_int_equal(strlen(e.text), 500);
         err_hint(&e, "no room");
         assert_true(strlen(e.text) < sizeof(e.text));
+}
+
+static void a_newline_in_a_name_brings_no_hint(void **state)
+{
+        struct err e = { 0 };
+
+        (void)state;
+        errno = ENOENT;
+        err_sys(&e, "cannot execute '%s'", "a\nsudo b");
+        assert_string_equal(e.text, "cannot execute 'a sudo b': No such file or directory");
+        assert_null(err_get_hint(&e));
+        err_hint(&e, "%s", "one\ntwo");
+        err_prefix(&e, "in '%s'", "x\ny");
+        assert_string_equal(err_get_hint(&e), "one two");
+        assert_int_equal(strncmp(e.text, "in 'x y': cannot", 16), 0);
 }
 
 static void every_number_has_a_name(void **state)
@@ -107,6 +125,7 @@ int main(void)
                 cmocka_unit_test(adds_the_reason_of_errno),
                 cmocka_unit_test(prefix_keeps_the_hint),
                 cmocka_unit_test(cuts_at_a_character),
+                cmocka_unit_test(a_newline_in_a_name_brings_no_hint),
                 cmocka_unit_test(every_number_has_a_name),
                 cmocka_unit_test(arena_grows_and_limits),
         };

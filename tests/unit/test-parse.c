@@ -37,7 +37,9 @@ static void check_rows(const struct value_row *rows, size_t n, parse_fn *parse)
                 if (r < 0) {
                         assert_int_equal(value, 0xdead);
                         assert_int_equal(e.code, rows[i].result);
-                        assert_non_null(strstr(e.text, rows[i].text));
+                        /* as far as a line of an error has it */
+                        size_t len = strcspn(rows[i].text, "\n");
+                        assert_non_null(memmem(e.text, strlen(e.text), rows[i].text, len));
                 }
         }
 }
