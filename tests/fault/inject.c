@@ -20,10 +20,11 @@
  * until the payload is executed; or kills the process that was about to make it.  The calls are
  * counted over all processes together, so that every point of a launch has a number.
  *
- *      inject [-k POINT -e ERRNO | -k POINT -s SIGNAL] [-w SECONDS] -p PAYLOAD -o REPORT -- COMMAND
+ *      inject [-a] [-k POINT -e ERRNO | -k POINT -s SIGNAL] [-w SECONDS] -p PAYLOAD -o REPORT -- COMMAND
  *
  * ERRNO and SIGNAL are names.  PAYLOAD is the command name (comm) that ends the counting: all
- * processes are let go then.  REPORT gets one line of KEY=VALUE words.
+ * processes are let go then; with -a only the payload is, and the calls of those who look after it
+ * are counted on.  REPORT gets one line of KEY=VALUE words.
  *
  * A set-user-ID program does not work under a tracer without privilege, so newuidmap and newgidmap
  * are let go before they are executed.
@@ -43,6 +44,7 @@ struct job {
         int error;
         int signal;
         int wait_seconds;
+        bool goes_on; /* after the payload was started */
         const char *payload;
         const char *report;
         char **command;
@@ -156,7 +158,8 @@ static void set_result(pid_t pid, int error)
 {
         struct user_regs_struct regs;
 
-        ptrace(PTRACE_GETREGS, pid, NULL, &regs);
+        if (ptrace(PTRACE_GETREGS, pid, NULL, &regs) < 0)
+                return; /* it runs */
         regs.rax = (unsigned long long)-(long)error;
         ptrace(PTRACE_SETREGS, pid, NULL, &regs);
 }
@@ -203,32 +206,48 @@ static void on_syscall(const struct job *job, struct state *s, struct task *t)
         ptrace(PTRACE_SYSCALL, t->pid, NULL, NULL);
 }
 
-static void let_all_go(struct state *s)
+/* For a task that stops after it was told to; false when it ended or does not stop. */
+static bool await_stop(struct state *s, pid_t pid, int *status)
 {
-        for (size_t i = 0; i < s->n_tasks; i++) {
-                pid_t pid = s->tasks[i].pid;
-                int status;
+        for (int i = 0; i < 1000; i++) {
+                pid_t got = waitpid(pid, status, __WALL | WNOHANG);
 
-                /* those that run must stop before they can be let go */
-                if (ptrace(PTRACE_DETACH, pid, NULL, NULL) == 0)
-                        continue;
-                if (ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) < 0)
-                        continue;
-                if (waitpid(pid, &status, __WALL) != pid)
-                        continue;
-                if (WIFSTOPPED(status)) {
-                        int sig = WSTOPSIG(status);
-                        bool is_signal = (status >> 16) == 0 && sig != (SIGTRAP | 0x80);
-
-                        if ((status >> 16) == 0 && sig == (SIGTRAP | 0x80) &&
-                            s->tasks[i].is_failing)
-                                continue; /* its call is over only at the next stop */
-                        ptrace(PTRACE_DETACH, pid, NULL, (void *)(intptr_t)(is_signal ? sig : 0));
-                } else if (pid == s->root) {
+                if (got == pid && WIFSTOPPED(*status))
+                        return true;
+                if (got == pid && pid == s->root) {
                         s->root_ended = true;
-                        s->root_status = status;
+                        s->root_status = *status;
                 }
+                if (got != 0)
+                        return false;
+                usleep(1000);
         }
+        return false;
+}
+
+/* A call that is to fail gets its result now, as there is no later stop. */
+static void let_go(const struct job *job, struct state *s, struct task *t)
+{
+        int status;
+        int sig = 0;
+
+        if (t->is_failing)
+                set_result(t->pid, job->error);
+        if (ptrace(PTRACE_DETACH, t->pid, NULL, NULL) == 0)
+                return;
+        if (ptrace(PTRACE_INTERRUPT, t->pid, NULL, NULL) < 0 || !await_stop(s, t->pid, &status))
+                return;
+        if (t->is_failing)
+                set_result(t->pid, job->error);
+        if ((status >> 16) == 0 && WSTOPSIG(status) != (SIGTRAP | 0x80))
+                sig = WSTOPSIG(status);
+        ptrace(PTRACE_DETACH, t->pid, NULL, (void *)(intptr_t)sig);
+}
+
+static void let_all_go(const struct job *job, struct state *s)
+{
+        for (size_t i = 0; i < s->n_tasks; i++)
+                let_go(job, s, &s->tasks[i]);
         s->n_tasks = 0;
 }
 
@@ -240,7 +259,10 @@ static void on_exec(const struct job *job, struct state *s, struct task *t)
         read_comm(t->pid, comm, sizeof(comm));
         if (strcmp(comm, job->payload) == 0) {
                 s->has_payload = true;
-                let_all_go(s);
+                if (job->goes_on)
+                        ptrace(PTRACE_DETACH, t->pid, NULL, NULL);
+                else
+                        let_all_go(job, s);
                 return;
         }
         ptrace(PTRACE_SYSCALL, t->pid, NULL, NULL);
@@ -406,27 +428,15 @@ static pid_t start_root(const struct job *job)
         return pid;
 }
 
-static int parse_name(const char *name)
+static int parse_name(const char *name, const char *(*name_of)(int))
 {
         for (int i = 1; i < 134; i++) {
-                const char *text = strerrorname_np(i);
+                const char *text = name_of(i);
 
                 if (text && strcmp(text, name) == 0)
                         return i;
         }
-        fprintf(stderr, "inject: no error is called '%s'\n", name);
-        exit(2);
-}
-
-static int parse_signal(const char *name)
-{
-        for (int i = 1; i < NSIG; i++) {
-                const char *text = sigabbrev_np(i);
-
-                if (text && strcmp(text, name) == 0)
-                        return i;
-        }
-        fprintf(stderr, "inject: no signal is called '%s'\n", name);
+        fprintf(stderr, "inject: no error and no signal is called '%s'\n", name);
         exit(2);
 }
 
@@ -434,13 +444,15 @@ static void parse_options(struct job *job, int argc, char **argv)
 {
         int c;
 
-        while ((c = getopt(argc, argv, "+k:e:s:w:p:o:")) != -1) {
-                if (c == 'k')
+        while ((c = getopt(argc, argv, "+ak:e:s:w:p:o:")) != -1) {
+                if (c == 'a')
+                        job->goes_on = true;
+                else if (c == 'k')
                         job->point = atol(optarg);
                 else if (c == 'e')
-                        job->error = parse_name(optarg);
+                        job->error = parse_name(optarg, strerrorname_np);
                 else if (c == 's')
-                        job->signal = parse_signal(optarg);
+                        job->signal = parse_name(optarg, sigabbrev_np);
                 else if (c == 'w')
                         job->wait_seconds = atoi(optarg);
                 else if (c == 'p')
@@ -452,7 +464,7 @@ static void parse_options(struct job *job, int argc, char **argv)
         }
         job->command = argv + optind;
         if (!job->command[0] || !job->payload || !job->report) {
-                fprintf(stderr, "usage: inject [-k POINT -e ERRNO|-s SIGNAL] [-w SECONDS] "
+                fprintf(stderr, "usage: inject [-a] [-k POINT -e ERRNO|-s SIGNAL] [-w SECONDS] "
                                 "-p PAYLOAD -o REPORT -- COMMAND...\n");
                 exit(2);
         }

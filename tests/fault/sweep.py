@@ -2,10 +2,11 @@
 """Makes every STEPth system call of a launch fail, and judges what became of the launch.
 
 sweep.py INJECT NAME STEP ERRNO[,ERRNO...] -- COMMAND... (which ends in "probe fingerprint")
+sweep.py INJECT after:NAME STEP ... the same for the calls after the payload has been started
 
 For each errno (or SIGKILL) one TAP test point: each run must either fail closed, with exit status 125
 and one line, the payload never run, or give the same fingerprint as an undisturbed run.  None may
-hang or leave a process behind.
+hang or leave a process behind.  After the start, a run must end as it would have, or with one line.
 """
 import concurrent.futures
 import os
@@ -34,14 +35,18 @@ class Run:
         self.names = words.get("names", "")
 
 
-def launch(inject, command, point=None, error=None):
+def launch(inject, command, point=None, error=None, after=False):
     with tempfile.NamedTemporaryFile("r", prefix="kelp-fault.") as report:
-        args = [inject, "-p", "probe", "-o", report.name]
+        args = [inject, "-p", "probe", "-o", report.name] + (["-a"] if after else [])
         if point:
             args += ["-k", str(point)]
             args += ["-s", error[3:]] if error.startswith("SIG") else ["-e", error]
-        done = subprocess.run(args + ["--"] + command, stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, errors="replace", timeout=60)
+        try:
+            done = subprocess.run(args + ["--"] + command, stdin=subprocess.DEVNULL,
+                                  capture_output=True, text=True, errors="replace", timeout=60)
+        except subprocess.TimeoutExpired:
+            nothing = "points=0 hit=1 call=-1 in=- payload=0 exit=0 hung=1 left=0"
+            return Run(point, error, nothing, 1, "", "")
         return Run(point, error, report.read(), done.returncode, done.stdout, done.stderr)
 
 
@@ -78,6 +83,19 @@ def fault_of(run, golden):
     return None
 
 
+def fault_after(run, golden):
+    """The same for a call of those who look after the payload."""
+    if run.is_hung:
+        return "hung"
+    if run.left:
+        return f"left {run.left} processes ({run.names})"
+    if run.code == golden.code and run.out == golden.out or run.error == "SIGKILL":
+        return None
+    if run.code == 0:
+        return "said that all was well, but not all of the output arrived"
+    return None if one_line(run.err) else f"exit {run.code}, said {run.err.strip()!r}"
+
+
 def call_names():
     names = {}
     try:
@@ -91,8 +109,11 @@ def call_names():
 
 
 def sweep(inject, name, step, errors, command):
-    golden = launch(inject, command)
-    again = launch(inject, command)
+    after = name.startswith("after:")
+    first = launch(inject, command).points if after else 0
+    golden = launch(inject, command, after=after)
+    again = launch(inject, command, after=after)
+    judge = fault_after if after else fault_of
     if golden.code or not golden.has_payload or golden.out != again.out:
         print(f"not ok 1 {name}: two undisturbed runs are alike")
         for line in set(golden.out.splitlines()) ^ set(again.out.splitlines()):
@@ -100,18 +121,18 @@ def sweep(inject, name, step, errors, command):
         print("#", golden.err.strip())
         print("1..1")
         return
-    print(f"ok 1 {name}: two undisturbed runs are alike ({golden.points} calls)")
+    print(f"ok 1 {name}: two undisturbed runs are alike ({golden.points - first} calls)")
     names = call_names()
     last = max(golden.points, again.points)
     for n, error in enumerate(errors, start=2):
         # each errno starts elsewhere, so that together they see more points
-        points = range(1 + (n - 2) % step, last + 1, step)
+        points = range(first + 1 + (n - 2) % step, last + 1, step)
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            runs = list(pool.map(lambda k, e=error: launch(inject, command, k, e), points))
-        bad = [(r, why) for r in runs if (why := fault_of(r, golden))]
+            runs = list(pool.map(lambda k, e=error: launch(inject, command, k, e, after), points))
+        bad = [(r, why) for r in runs if (why := judge(r, golden))]
         hit = sum(r.is_hit for r in runs)
         ran = sum(r.has_payload for r in runs)
-        text = f"{name}: {error} at {hit} of {last} calls: {ran} ran alike, {hit - ran} refused"
+        text = f"{name}: {error} at {hit} of {last - first} calls: {ran} ran alike, {hit - ran} refused"
         if hit == 0:
             bad.append((golden, "no call was hit"))
         print("ok" if not bad else "not ok", n, text if not bad else f"{text}, {len(bad)} wrong")
