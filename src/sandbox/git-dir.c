@@ -38,13 +38,22 @@ static bool is_git_dir(int dirfd)
 
 static int add_git_dir(struct arena *a, struct git_names *names, const char *dir, struct err *e)
 {
-        static const char *const obeyed[] = { "hooks", "config", "config.worktree" };
+        static const char *const obeyed[] = { "hooks", "config", "config.worktree", "commondir" };
 
         for (size_t i = 0; i < sizeof(obeyed) / sizeof(obeyed[0]); i++) {
                 if (add(a, names, dir, obeyed[i], e) < 0)
                         return -e->code;
         }
         return 0;
+}
+
+/* *ret_fd is -1 when there is none.  A directory that is closed now can be opened from inside. */
+static int open_child(int dirfd, const char *name, int *ret_fd, struct err *e)
+{
+        *ret_fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (*ret_fd >= 0 || errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
+                return 0;
+        return err_sys(e, "cannot look for what git obeys in '%s'", name);
 }
 
 typedef int visit_fn(struct arena *a, struct git_names *names, int dirfd, const char *dir,
@@ -59,18 +68,20 @@ static int visit_children(struct arena *a, struct git_names *names, int dirfd, c
 
         if (!list)
                 return err_sys(e, "cannot list '%s'", dir);
-        while ((entry = readdir(list))) {
+        while (errno = 0, (entry = readdir(list))) {
+                autofd child = -1;
+
                 if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
                         continue;
-                autofd child = openat(dirfd, entry->d_name,
-                                      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                if (open_child(dirfd, entry->d_name, &child, e) < 0)
+                        return -e->code;
                 if (child < 0)
-                        continue; /* not a directory, or one that git cannot use either */
+                        continue;
                 char *path = arena_print(a, e, "%s/%s", dir, entry->d_name);
                 if (!path || visit(a, names, child, path, depth, e) < 0)
                         return -e->code;
         }
-        return 0;
+        return errno ? err_sys(e, "cannot list '%s'", dir) : 0;
 }
 
 /* .git/modules/NAME, where NAME may have slashes: look down until there is a git directory. */
@@ -80,10 +91,9 @@ static int visit_module(struct arena *a, struct git_names *names, int dirfd, con
         if (is_git_dir(dirfd)) {
                 if (add_git_dir(a, names, dir, e) < 0)
                         return -e->code;
-                autofd inner =
-                        openat(dirfd, "modules", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                autofd inner = -1;
                 char *path = arena_print(a, e, "%s/modules", dir);
-                if (!path)
+                if (!path || open_child(dirfd, "modules", &inner, e) < 0)
                         return -e->code;
                 if (inner < 0 || depth >= MAX_DEPTH)
                         return 0;
@@ -99,17 +109,21 @@ static int visit_worktree(struct arena *a, struct git_names *names, int dirfd, c
 {
         (void)dirfd;
         (void)depth;
-        return add(a, names, dir, "config.worktree", e);
+        if (add(a, names, dir, "config.worktree", e) < 0 || add(a, names, dir, "commondir", e) < 0)
+                return -e->code;
+        return add(a, names, dir, "gitdir", e);
 }
 
 static int find_in(struct arena *a, struct git_names *names, int git, const char *dir,
                    struct err *e)
 {
-        autofd modules = openat(git, "modules", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        autofd worktrees =
-                openat(git, "worktrees", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        autofd modules = -1;
+        autofd worktrees = -1;
         const char *slash = *dir ? "/" : "";
 
+        if (open_child(git, "modules", &modules, e) < 0 ||
+            open_child(git, "worktrees", &worktrees, e) < 0)
+                return -e->code;
         if (modules >= 0) {
                 char *path = arena_print(a, e, "%s%smodules", dir, slash);
 
@@ -127,11 +141,13 @@ static int find_in(struct arena *a, struct git_names *names, int git, const char
 
 int git_find_names(struct arena *a, int dirfd, struct git_names *ret, struct err *e)
 {
-        autofd dot_git = openat(dirfd, ".git", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        autofd dot_git = -1;
         struct git_names names = { 0 };
 
+        if (open_child(dirfd, ".git", &dot_git, e) < 0)
+                return -e->code;
         if (dot_git >= 0 && (find_in(a, &names, dot_git, ".git", e) < 0 ||
-                             add(a, &names, ".git", "config.worktree", e) < 0))
+                             add(a, &names, ".git", "commondir", e) < 0))
                 return -e->code;
         if (is_git_dir(dirfd)) {
                 autofd self = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

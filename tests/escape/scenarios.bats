@@ -152,6 +152,16 @@ sys.exit(subprocess.run(sys.argv[1:], pass_fds=fds).returncode)
     [ ! -e g ]
 }
 
+@test "git: hooks that cannot be looked for are a refusal" {
+    repository .
+    mkdir -p .git/modules/sub
+    chmod 0 .git/modules
+    run "$KELP" run -- sh -c 'chmod 700 .git/modules; echo payload-ran'
+    chmod 700 .git/modules
+    assert_refused
+    [[ $output == *"'modules'"* && $output != *payload-ran* ]]
+}
+
 @test "git: an ordinary commit works inside" {
     repository .
     run "$KELP" run -- sh -c 'echo x >file && git add file &&
