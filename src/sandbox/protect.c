@@ -65,16 +65,23 @@ static int pin(struct protect *p, const char *box_path, unsigned flags, struct e
         return 0;
 }
 
-static int watch(struct tree *t, const char *host_path, struct err *e)
+/* With `st` as it is there now; NULL: it is not there. */
+static int watch(struct tree *t, const char *host_path, const struct stat *st, struct err *e)
 {
         for (size_t i = 0; i < t->n_watched; i++) {
-                if (str_eq(t->watched[i], host_path))
+                if (str_eq(t->watched[i].host_path, host_path))
                         return 0;
         }
         if (arena_grow(&t->arena, &t->watched, t->n_watched, sizeof(*t->watched), TREE_MAX_ENTRIES,
                        "protected names", e) < 0)
                 return -e->code;
-        t->watched[t->n_watched++] = host_path;
+        struct tree_watch *w = &t->watched[t->n_watched++];
+        *w = (struct tree_watch){ .host_path = host_path, .is_there = st != NULL };
+        if (st) {
+                w->dev = st->st_dev;
+                w->ino = st->st_ino;
+                w->changed_ns = st->st_ctim.tv_sec * INT64_C(1000000000) + st->st_ctim.tv_nsec;
+        }
         return 0;
 }
 
@@ -145,7 +152,7 @@ static int protect_target(struct protect *p, const struct area *area, const char
         const char *link = path_join(a, area->host_path, part, e);
         const char *dir = link ? path_parent(a, link, e) : NULL;
         const char *path = dir ? path_clean(a, dir, text, e) : NULL;
-        return path ? watch(p->tree, path, e) : -e->code;
+        return path ? watch(p->tree, path, NULL, e) : -e->code;
 }
 
 static int protect_link(struct protect *p, const struct area *area, const char *name, size_t len,
@@ -164,20 +171,16 @@ static int protect_link(struct protect *p, const struct area *area, const char *
         return r < 0 ? r : cover_link(p, area, part, box_path, e);
 }
 
-/* What stands at `part` of the area, by its own kind; -1 with errno when it cannot be told. */
-static int kind_of(const struct area *area, const char *part, mode_t *ret)
+/* What stands at `part` of the area itself; -1 with errno when it cannot be told. */
+static int look_at(const struct area *area, const char *part, struct stat *ret)
 {
         autofd fd = resolve_in_root(area->fd, part, O_PATH | O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
-        struct stat st;
 
         if (fd < 0) {
                 errno = -fd;
                 return -1;
         }
-        if (fstat(fd, &st) < 0)
-                return -1;
-        *ret = st.st_mode & S_IFMT;
-        return 0;
+        return fstat(fd, ret);
 }
 
 /* Names come in families: without a .vscode there is none of the five files in it. */
@@ -187,6 +190,17 @@ static bool is_known_absent(const struct protect *p, const struct area *area, co
                 return false;
         errno = ENOENT;
         return true;
+}
+
+/* Read-only inside, and noted: a rename on the host takes every mount from what it replaces. */
+static int protect_here(struct protect *p, const struct area *area, const char *part,
+                        const char *box_path, const struct stat *st, struct err *e)
+{
+        const char *path = path_join(&p->tree->arena, area->host_path, part, e);
+
+        if (!path || watch(p->tree, path, st, e) < 0)
+                return -e->code;
+        return pin(p, box_path, TREE_READ_ONLY, e);
 }
 
 /*
@@ -202,11 +216,11 @@ static int protect_name(struct protect *p, const struct area *area, const char *
                 len += strcspn(name + len, "/");
                 char *part = arena_copy_n(a, name, len, e);
                 char *box_path = part ? path_join(a, area->box_path, part, e) : NULL;
-                mode_t kind = 0;
+                struct stat st;
 
                 if (!box_path)
                         return -e->code;
-                if (is_known_absent(p, area, part) || kind_of(area, part, &kind) < 0) {
+                if (is_known_absent(p, area, part) || look_at(area, part, &st) < 0) {
                         if (errno != ENOENT && errno != ENOTDIR)
                                 return err_sys(e, "cannot protect '%s'", box_path);
                         if (len == strcspn(name, "/")) {
@@ -214,12 +228,12 @@ static int protect_name(struct protect *p, const struct area *area, const char *
                                 p->absent_in = area;
                         }
                         const char *path = path_join(a, area->host_path, name, e);
-                        return path ? watch(p->tree, path, e) : -e->code;
+                        return path ? watch(p->tree, path, NULL, e) : -e->code;
                 }
-                if (kind == S_IFLNK)
+                if (S_ISLNK(st.st_mode))
                         return protect_link(p, area, name, len, box_path, e);
-                if (name[len] == '\0' || kind != S_IFDIR)
-                        return pin(p, box_path, TREE_READ_ONLY, e);
+                if (name[len] == '\0' || !S_ISDIR(st.st_mode))
+                        return protect_here(p, area, part, box_path, &st, e);
                 if (pin(p, box_path, 0, e) < 0)
                         return -e->code;
                 len++;
@@ -249,7 +263,6 @@ static int protect_area(struct protect *p, const struct area *area, struct err *
         return 0;
 }
 
-/* An absolute protected path counts where it is seen; one that is not there cannot be changed. */
 /* What is shared as a whole becomes read-only as a whole. */
 static bool set_share_read_only(struct tree *t, const char *box_path)
 {
@@ -262,6 +275,7 @@ static bool set_share_read_only(struct tree *t, const char *box_path)
         return false;
 }
 
+/* An absolute protected path counts where it is seen; one that is not there cannot be changed. */
 static int protect_absolute(struct protect *p, struct err *e)
 {
         for (size_t i = 0; i < p->plan->files.n_rules; i++) {
