@@ -95,8 +95,7 @@ static void read_comm(pid_t pid, char *buf, size_t size)
         int fd = open(path, O_RDONLY | O_CLOEXEC);
         ssize_t n = fd < 0 ? -1 : read(fd, buf, size - 1);
 
-        if (fd >= 0)
-                close(fd);
+        close(fd);
         buf[n > 0 ? n : 0] = '\0';
         buf[strcspn(buf, "\n")] = '\0';
 }
@@ -148,7 +147,6 @@ static bool runs_setuid_helper(pid_t pid, uint64_t nr, uint64_t path)
 static void skip_call(pid_t pid)
 {
         struct user_regs_struct regs;
-
         ptrace(PTRACE_GETREGS, pid, NULL, &regs);
         regs.orig_rax = (unsigned long long)-1;
         ptrace(PTRACE_SETREGS, pid, NULL, &regs);
