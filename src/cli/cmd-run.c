@@ -22,6 +22,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /*
  * kelp run: reads what the plan needs to know, has it made and checked, and hands it to the engine.
@@ -102,11 +103,27 @@ static void check_fd(int fd, struct plan_problems *problems)
         plan_add_problem(problems, &e);
 }
 
+/* From a directory ".." leads on, and a name without access can be opened anew with more of it. */
+static void check_kept_fd(int fd, struct plan_problems *problems)
+{
+        struct err e = { 0 };
+        struct stat st;
+        int flags = fcntl(fd, F_GETFL);
+
+        check_fd(fd, problems);
+        if (flags < 0 || fstat(fd, &st) < 0 || (!S_ISDIR(st.st_mode) && !(flags & O_PATH)))
+                return;
+        err_set(&e, EISDIR,
+                "descriptor %d is a directory or a path: it would lead to the whole host", fd);
+        err_hint(&e, "share the directory with --writable or --volume");
+        plan_add_problem(problems, &e);
+}
+
 static void check_fds(const struct plan *p, struct plan_problems *problems)
 {
         check_fd(p->report.status_fd, problems);
         for (size_t i = 0; i < p->report.n_keep_fds; i++)
-                check_fd(p->report.keep_fds[i], problems);
+                check_kept_fd(p->report.keep_fds[i], problems);
 }
 
 /* What makes the sandbox weaker than its default is said, not only done. */
@@ -115,7 +132,9 @@ static void tell_weakenings(const struct plan *p)
         if (p->net.mode == PLAN_NETWORK_HOST)
                 log_notice("the network is this host's own, with all that listens on it");
         if (p->confine.may_nest_userns)
-                log_notice("user namespaces are allowed inside");
+                log_notice(
+                        "user namespaces are allowed inside, which can undo what is protected in "
+                        "writable directories");
 }
 
 /* The number of instructions of the filter that the plan names; 0 when there is none. */

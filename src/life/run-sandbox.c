@@ -114,16 +114,30 @@ static int status_of(const struct err *e)
         return e->code == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 }
 
-/* Files that somebody outside will run or obey, and that were not there before. */
-static void report_new_files(const struct tree *t)
+static bool is_changed(const struct tree_watch *w, const struct stat *st)
+{
+        int64_t changed_ns = st->st_ctim.tv_sec * INT64_C(1000000000) + st->st_ctim.tv_nsec;
+
+        return st->st_dev != w->dev || st->st_ino != w->ino || changed_ns != w->changed_ns;
+}
+
+/* Files that somebody outside will run or obey: those that are new, and those that are others. */
+static void report_protected(const struct tree *t)
 {
         for (size_t i = 0; i < t->n_watched; i++) {
+                const struct tree_watch *w = &t->watched[i];
                 struct stat st;
 
-                if (fstatat(AT_FDCWD, t->watched[i], &st, AT_SYMLINK_NOFOLLOW) == 0)
+                if (fstatat(AT_FDCWD, w->host_path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                        continue;
+                if (!w->is_there)
                         log_notice("the sandbox made '%s', which takes effect outside of it: look "
                                    "at it before you use it",
-                                   t->watched[i]);
+                                   w->host_path);
+                else if (is_changed(w, &st))
+                        log_notice("'%s' takes effect outside of the sandbox and was changed "
+                                   "during the run: look at it before you use it",
+                                   w->host_path);
         }
 }
 
@@ -166,7 +180,7 @@ static int run_with(const struct plan *p, const struct tree *t, const struct id_
         ret->exit_code = exit_code_of(&end);
         if (end.reason == SUPERVISE_TIMEOUT)
                 log_notice("the time limit ended the run (--timeout)");
-        report_new_files(t);
+        report_protected(t);
         tell_end(p, &end);
         return 0;
 }

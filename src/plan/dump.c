@@ -309,6 +309,23 @@ static void dump_entry(FILE *out, size_t number, const struct tree_entry *entry)
         fputc('\n', out);
 }
 
+static void dump_watched(FILE *out, const struct tree *t)
+{
+        bool is_first = true;
+
+        for (size_t i = 0; i < t->n_watched; i++) {
+                if (t->watched[i].is_there)
+                        continue;
+                if (is_first)
+                        fprintf(out, "\nProtected, but not there yet; told at the end when it "
+                                     "appears:\n");
+                is_first = false;
+                fputs("      ", out);
+                put_word(out, t->watched[i].host_path);
+                fputc('\n', out);
+        }
+}
+
 int dump_plan(FILE *out, const struct plan *p, const struct tree *t, size_t n_instructions)
 {
         dump_root(out, p);
@@ -320,12 +337,6 @@ int dump_plan(FILE *out, const struct plan *p, const struct tree *t, size_t n_in
         fprintf(out, "\nThe root, in the order in which it is made:\n");
         for (size_t i = 0; i < t->n_entries; i++)
                 dump_entry(out, i + 1, &t->entries[i]);
-        if (t->n_watched > 0)
-                fprintf(out, "\nProtected, but not there yet; told at the end when it appears:\n");
-        for (size_t i = 0; i < t->n_watched; i++) {
-                fputs("      ", out);
-                put_word(out, t->watched[i]);
-                fputc('\n', out);
-        }
+        dump_watched(out, t);
         return fflush(out) != 0 || ferror(out) ? -EIO : 0;
 }

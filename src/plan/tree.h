@@ -59,11 +59,20 @@ struct tree_entry {
         const char *origin;
 };
 
+/* A protected name on the host, as it was before the run: for the report at the end. */
+struct tree_watch {
+        const char *host_path;
+        bool is_there;
+        uint64_t dev; /* of what is there */
+        uint64_t ino;
+        int64_t changed_ns; /* st_ctim */
+};
+
 struct tree {
         struct arena arena;
         struct tree_entry *entries;
         size_t n_entries;
-        const char **watched; /* protected host paths that did not exist, for the exit report */
+        struct tree_watch *watched;
         size_t n_watched;
 };
 

@@ -7,6 +7,7 @@
 #include "payload.h"
 #include "rights.h"
 #include "step.h"
+#include "streams.h"
 #include "sync.h"
 
 #include <errno.h>
@@ -34,6 +35,11 @@ static int make_private(struct box *b, struct err *e)
 static int make_root(struct box *b, struct err *e)
 {
         return build_root(b->plan, b->launch->tree, &b->build, e);
+}
+
+static int confine_streams(struct box *b, struct err *e)
+{
+        return streams_confine(b->plan, e);
 }
 
 /* The stage made it while the root was being built. */
@@ -141,6 +147,8 @@ static const struct child_step child_steps[] = {
         { STEP_PROPAGATION, make_private },
         /* needs every capability and the names of the old root */
         { STEP_ROOT, make_root },
+        /* needs the names of the old root, too; before anything reads from them */
+        { STEP_STREAMS, confine_streams },
         /* late, because it is long in the making; before /sys, which shows the namespace of its maker */
         { STEP_JOIN_NETNS, join_network },
         { STEP_KERNEL_VIEW, make_kernel_view },

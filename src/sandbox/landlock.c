@@ -158,7 +158,7 @@ static int add_open_file(const struct ruleset *r, int fd, struct err *e)
         if ((mode & O_ACCMODE) != O_WRONLY)
                 access |= ACCESS_READ_FILE;
         if ((mode & O_ACCMODE) != O_RDONLY)
-                access |= ACCESS_WRITE_FILE | ACCESS_TRUNCATE;
+                access |= ACCESS_WRITE_FILE | (mode & O_APPEND ? 0 : ACCESS_TRUNCATE);
         return add_fd(r, fd, access, "an inherited file", e);
 }
 

@@ -9,7 +9,8 @@
  * start-up files.  Existing ones become read-only mounts and every directory on the way to them a
  * mount of its own, so that neither can be renamed away and rebuilt.  A symlink is not followed by
  * hope: it is covered itself, by its target when that lies inside and is a file, else by nothing
- * readable.  Names that do not exist go to t->watched, for the report at the end.
+ * readable.  All names go to t->watched, for the report at the end: those that do not exist can be
+ * made, and a program of the host that replaces one by rename(2) takes its protection away.
  */
 int protect_add(const struct plan *p, struct tree *t, struct err *e);
 

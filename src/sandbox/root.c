@@ -174,7 +174,7 @@ static int build(const struct plan *p, struct tree *t, struct rules *rules, stru
         }
         if (p->root == PLAN_ROOT_HOST && host_root_add_home(p, t, e) < 0)
                 return -e->code;
-        if (protect_add(p, t, e) < 0 || special_add(p, t, e) < 0)
+        if (protect_add(p, t, e) < 0 || special_add(t, e) < 0)
                 return -e->code;
         if (names_add(p, t, e) < 0)
                 return -e->code;

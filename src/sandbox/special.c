@@ -18,6 +18,16 @@
 #define MAX_LOOKED 1000000u
 #define MAX_DEPTH  256
 
+/*
+ * Gone meanwhile, on a file system whose server is gone, or out of the user's reach: then out of
+ * the sandbox's too.  Anything else says nothing about the object, so it is no reason to pass it.
+ */
+static bool is_out_of_reach(int code)
+{
+        return code == ENOENT || code == ENOTDIR || code == ELOOP || code == EACCES ||
+               code == ENOTCONN || code == ESTALE || code == EIO;
+}
+
 static int cover(struct tree *t, const char *box_path, const char *origin, struct err *e)
 {
         const struct tree_entry *made = place_find(t, box_path);
@@ -63,11 +73,13 @@ static int cover_served(struct tree *t, const char *name, struct err *e)
         char real[PATH_MAX];
         struct stat st;
 
-        /* gone, or out of the user's reach: then out of the sandbox's too */
-        if (fd < 0 || fstat(fd, &st) < 0 || !S_ISSOCK(st.st_mode) ||
-            !resolve_name_of(fd, real, sizeof(real)))
+        if (fd < 0 && is_out_of_reach(errno))
                 return 0;
-        *e = (struct err){ 0 };
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return err_sys(e, "cannot judge the served socket '%s'", name);
+        if (!S_ISSOCK(st.st_mode) || !resolve_name_of(fd, real, sizeof(real)))
+                return 0;
+        *e = (struct err){ .step = e->step };
         box_path = seen_at(t, real, e);
         if (!box_path)
                 return -e->code;
@@ -111,36 +123,51 @@ struct walk {
 
 static int walk_dir(struct walk *w, int dirfd, size_t len, int depth, struct err *e);
 
-static unsigned char type_of(int dirfd, const struct dirent *entry)
+/* Some file systems leave it to stat(2).  *ret is DT_UNKNOWN for what is out of reach. */
+static int find_type(int dirfd, const struct dirent *entry, unsigned char *ret, struct err *e)
 {
         struct stat st;
 
+        *ret = entry->d_type;
         if (entry->d_type != DT_UNKNOWN)
-                return entry->d_type;
-        if (fstatat(dirfd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-                return DT_UNKNOWN;
-        return IFTODT(st.st_mode);
+                return 0;
+        if (fstatat(dirfd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+                *ret = IFTODT(st.st_mode);
+        else if (!is_out_of_reach(errno))
+                return err_sys(e, "cannot stat '%s'", entry->d_name);
+        return 0;
+}
+
+/* Looks into what can be listed: what the user cannot list, the payload cannot either. */
+static int walk_child(struct walk *w, int dirfd, const char *name, size_t len, int depth,
+                      struct err *e)
+{
+        int child = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        if (child >= 0)
+                return walk_dir(w, child, len, depth, e);
+        if (is_out_of_reach(errno))
+                return 0;
+        return err_sys(e, "cannot look for sockets and fifos in '%s%.*s'", w->box_path, (int)len,
+                       w->rest);
 }
 
 static int walk_entry(struct walk *w, int dirfd, const struct dirent *entry, size_t len, int depth,
                       struct err *e)
 {
-        unsigned char type = type_of(dirfd, entry);
         size_t name_len = strlen(entry->d_name);
+        unsigned char type;
 
+        if (find_type(dirfd, entry, &type, e) < 0)
+                return -e->code;
         if (type != DT_DIR && type != DT_SOCK && type != DT_FIFO)
                 return 0;
         if (len + name_len + 2 > sizeof(w->rest))
                 return err_set(e, ENAMETOOLONG, "a path below '%s' is too long", w->box_path);
         w->rest[len] = '/';
         memcpy(w->rest + len + 1, entry->d_name, name_len + 1);
-        if (type == DT_DIR) {
-                int child = openat(dirfd, entry->d_name,
-                                   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-                /* what the user cannot list, the payload cannot either */
-                return child < 0 ? 0 : walk_dir(w, child, len + 1 + name_len, depth + 1, e);
-        }
+        if (type == DT_DIR)
+                return walk_child(w, dirfd, entry->d_name, len + 1 + name_len, depth + 1, e);
         char *path = arena_print(&w->t->arena, e, "%s%s", w->box_path, w->rest);
         return path ? cover(w->t, path, type == DT_FIFO ? "fifo" : "socket", e) : -e->code;
 }
@@ -161,7 +188,7 @@ static int walk_dir(struct walk *w, int dirfd, size_t len, int depth, struct err
         if (depth > MAX_DEPTH)
                 return err_set(e, ELOOP, "'%s%.*s' is nested too deep", w->box_path, (int)len,
                                w->rest);
-        while ((entry = readdir(dir))) {
+        while (errno = 0, (entry = readdir(dir))) {
                 if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
                         continue;
                 if (++w->looked > MAX_LOOKED) {
@@ -174,7 +201,7 @@ static int walk_dir(struct walk *w, int dirfd, size_t len, int depth, struct err
                 if (walk_entry(w, dirfd, entry, len, depth, e) < 0)
                         return -e->code;
         }
-        return 0;
+        return errno ? err_sys(e, "cannot list '%s%.*s'", w->box_path, (int)len, w->rest) : 0;
 }
 
 /*
@@ -188,20 +215,16 @@ static bool is_share(const struct tree_entry *entry)
         return !(entry->flags & TREE_READ_ONLY) || str_has_prefix(entry->origin, "option");
 }
 
-int special_add(const struct plan *p, struct tree *t, struct err *e)
+int special_add(struct tree *t, struct err *e)
 {
         size_t n = t->n_entries;
 
-        (void)p;
         for (size_t i = 0; i < n; i++) {
                 struct walk w = { .t = t, .box_path = t->entries[i].box_path };
 
                 if (!is_share(&t->entries[i]))
                         continue;
-                int dir = openat(t->entries[i].fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-                if (dir < 0)
-                        continue; /* as above: it cannot be listed inside either */
-                if (walk_dir(&w, dir, 0, 0, e) < 0)
+                if (walk_child(&w, t->entries[i].fd, ".", 0, 0, e) < 0)
                         return -e->code;
         }
         return cover_all_served(t, e);

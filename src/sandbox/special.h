@@ -1,7 +1,6 @@
 #ifndef KELP_SANDBOX_SPECIAL_H
 #define KELP_SANDBOX_SPECIAL_H
 
-#include "plan.h"
 #include "tree.h"
 
 /*
@@ -10,6 +9,6 @@
  * them), and every socket and fifo in the directories that the user shared, but those that were
  * asked for with --socket.
  */
-int special_add(const struct plan *p, struct tree *t, struct err *e);
+int special_add(struct tree *t, struct err *e);
 
 #endif

@@ -73,7 +73,10 @@ static void tells_the_mounts_in_order(void **state)
         const char *argv[] = { "--", "x", NULL };
         struct tree tree = { 0 };
         struct err e = { 0 };
-        const char *watched[] = { "/home/ann/work/.envrc" };
+        struct tree_watch watched[] = {
+                { .host_path = "/home/ann/project/.envrc" },
+                { .host_path = "/home/ann/project/.npmrc", .is_there = true },
+        };
         struct tree_entry *entry;
 
         (void)state;
@@ -89,7 +92,7 @@ static void tells_the_mounts_in_order(void **state)
         entry = tree_add(&tree, TREE_EMPTY, "/proc/kcore", "built in", &e);
         entry->flags = TREE_IF_EXISTS;
         tree.watched = watched;
-        tree.n_watched = 1;
+        tree.n_watched = 2;
 
         char *text = dump(argv, &tree);
         contains(text, "   1  tmpfs    /  ");
@@ -99,7 +102,8 @@ static void tells_the_mounts_in_order(void **state)
         contains(text, "  rw,nosuid,nodev,rec  (option --volume)\n");
         contains(text, "   4  empty    /proc/kcore  ");
         contains(text, "  if it exists  (built in)\n");
-        contains(text, "      /home/ann/work/.envrc\n");
+        contains(text, "      /home/ann/project/.envrc\n");
+        assert_null(strstr(text, ".npmrc"));
         assert_null(strchr(text, '\x1b'));
         free(text);
         tree_done(&tree);
