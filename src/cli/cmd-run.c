@@ -20,9 +20,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /*
  * kelp run: reads what the plan needs to know, has it made and checked, and hands it to the engine.
@@ -167,6 +169,21 @@ static int print_plan(const struct front *f, const struct plan *p)
         return status;
 }
 
+/*
+ * A shell goes on with its loop or script when a command merely exits with 130: it must see that
+ * the Ctrl-C which ended the payload has ended us.
+ */
+static void die_interrupted(void)
+{
+        sigset_t interrupt;
+
+        signal(SIGINT, SIG_DFL);
+        sigemptyset(&interrupt);
+        sigaddset(&interrupt, SIGINT);
+        raise(SIGINT);
+        sigprocmask(SIG_UNBLOCK, &interrupt, NULL);
+}
+
 static int run_plan(const struct plan *p)
 {
         struct run_result result = { .exit_code = EXIT_FAILED };
@@ -175,6 +192,8 @@ static int run_plan(const struct plan *p)
         tell_weakenings(p);
         if (run_sandbox(p, &result, &e) < 0)
                 log_err(&e);
+        if (result.signal == SIGINT && isatty(STDIN_FILENO))
+                die_interrupted();
         return result.exit_code;
 }
 

@@ -178,6 +178,8 @@ static int run_with(const struct plan *p, const struct tree *t, const struct id_
         if (code < 0)
                 return code;
         ret->exit_code = exit_code_of(&end);
+        if (WIFSIGNALED(end.wait_status))
+                ret->signal = WTERMSIG(end.wait_status);
         if (end.reason == SUPERVISE_TIMEOUT)
                 log_notice("the time limit ended the run (--timeout)");
         report_protected(t);

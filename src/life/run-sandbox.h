@@ -13,6 +13,7 @@ enum {
 
 struct run_result {
         int exit_code; /* what kelp exits with */
+        int signal;    /* that ended the payload; 0: none */
 };
 
 /*
