@@ -200,3 +200,30 @@ setup() {
     [ ! -e made ]
     [[ $output == *"$PWD"* ]]
 }
+
+@test "more than can be handled is refused, and the limit is named" {
+    local i many=()
+    for ((i = 0; i < 1100; i++)); do
+        many+=(-v "/usr:/mnt/$i:ro")
+    done
+    run -125 "$KELP" run "${many[@]}" -- true
+    [[ ${lines[0]} == kelp:*"limit is"* ]]
+    seq -f 'V%g=1' 10100 >many
+    run -125 "$KELP" run --env-file many -- true
+    [[ ${lines[0]} == kelp:* ]]
+    head -c 3000000 /dev/zero | tr '\0' x >long
+    printf 'A=%s\n' "$(cat long)" >many
+    run -125 "$KELP" run --env-file many -- true
+    [[ ${lines[0]} == kelp:* ]]
+}
+
+@test "many shared directories work" {
+    local i many=()
+    for ((i = 0; i < 200; i++)); do
+        mkdir "$dir/other/$i"
+        echo "$i" >"$dir/other/$i/f"
+        many+=(-v "$dir/other/$i:/mnt/$i:ro")
+    done
+    run -0 "$KELP" run "${many[@]}" -- sh -c 'cat /mnt/*/f | wc -l'
+    [ "$output" = 200 ]
+}
