@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,16 +25,19 @@ static int add(struct arena *a, struct git_names *names, const char *dir, const 
         return 0;
 }
 
-static bool exists_in(int dirfd, const char *name)
+static int judge_git_dir(int dirfd, bool *ret_is_one, struct err *e)
 {
+        static const char *const marks[] = { "HEAD", "objects", "refs" };
         struct stat st;
 
-        return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-static bool is_git_dir(int dirfd)
-{
-        return exists_in(dirfd, "HEAD") && exists_in(dirfd, "objects") && exists_in(dirfd, "refs");
+        *ret_is_one = false;
+        for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+                if (fstatat(dirfd, marks[i], &st, AT_SYMLINK_NOFOLLOW) == 0)
+                        continue;
+                return errno == ENOENT ? 0 : err_sys(e, "cannot look for '%s' of git", marks[i]);
+        }
+        *ret_is_one = true;
+        return 0;
 }
 
 static int add_git_dir(struct arena *a, struct git_names *names, const char *dir, struct err *e)
@@ -88,7 +92,11 @@ static int visit_children(struct arena *a, struct git_names *names, int dirfd, c
 static int visit_module(struct arena *a, struct git_names *names, int dirfd, const char *dir,
                         int depth, struct err *e)
 {
-        if (is_git_dir(dirfd)) {
+        bool is_git_dir;
+
+        if (judge_git_dir(dirfd, &is_git_dir, e) < 0)
+                return -e->code;
+        if (is_git_dir) {
                 if (add_git_dir(a, names, dir, e) < 0)
                         return -e->code;
                 autofd inner = -1;
@@ -143,13 +151,14 @@ int git_find_names(struct arena *a, int dirfd, struct git_names *ret, struct err
 {
         autofd dot_git = -1;
         struct git_names names = { 0 };
+        bool is_git_dir;
 
-        if (open_child(dirfd, ".git", &dot_git, e) < 0)
+        if (open_child(dirfd, ".git", &dot_git, e) < 0 || judge_git_dir(dirfd, &is_git_dir, e) < 0)
                 return -e->code;
         if (dot_git >= 0 && (find_in(a, &names, dot_git, ".git", e) < 0 ||
                              add(a, &names, ".git", "commondir", e) < 0))
                 return -e->code;
-        if (is_git_dir(dirfd)) {
+        if (is_git_dir) {
                 autofd self = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
                 if (self < 0)
