@@ -241,6 +241,17 @@ static bool is_temporary(const struct plan_files *files, const char *path)
         return false;
 }
 
+static int cover_home(struct assembly *a, const struct setting *s, const char *home, struct err *e)
+{
+        /* a directory of a file system that is writable and thrown away is one itself */
+        if (!home || str_eq(home, "/") || is_temporary(&a->plan->files, home))
+                return 0;
+        if (apply_add_rule(a, s, PLAN_RULE_TEMPORARY, NULL, home, e) < 0)
+                return -e->code;
+        a->plan->files.rules[a->plan->files.n_rules - 1].mode = 0755;
+        return 0;
+}
+
 /*
  * empty: private, wherever it lies (/srv/home/ann), and writable, because caches and settings that
  * cannot be written make most tools fail; what is in it is gone after the run.
@@ -252,17 +263,12 @@ int apply_home(struct assembly *a, const struct setting *s, struct err *e)
 
         if (!str_eq(s->value, "empty") && !str_eq(s->value, "readable"))
                 return err_set(e, EINVAL, "'%s' is neither empty nor readable", s->value);
-        if (!home || str_eq(home, "/"))
-                return 0;
-        if (str_eq(s->value, "readable"))
+        if (str_eq(s->value, "readable") && home && !str_eq(home, "/"))
                 return apply_add_rule(a, s, PLAN_RULE_READABLE, home, home, e);
-        /* a directory of a file system that is writable and thrown away is one itself */
-        if (is_temporary(&a->plan->files, home))
-                return 0;
-        if (apply_add_rule(a, s, PLAN_RULE_TEMPORARY, NULL, home, e) < 0)
+        if (cover_home(a, s, home, e) < 0)
                 return -e->code;
-        a->plan->files.rules[a->plan->files.n_rules - 1].mode = 0755;
-        return 0;
+        /* HOME can say what it likes: what there is to protect is the account's own */
+        return cover_home(a, s, a->facts->account_home, e);
 }
 
 static int volume_kind(const char *text, enum plan_rule_kind *ret, struct err *e)

@@ -113,12 +113,8 @@ static int add_top_level(const struct plan *p, struct tree *t, struct err *e)
         return errno ? err_sys(e, "cannot list '/'") : 0;
 }
 
-/*
- * The home and the places that are to be empty, where they really are: on systems whose /home is a
- * symlink the bare name would hide nothing.
- */
-static int cover_real_path(struct tree *t, const char *path, const char *from, const uid_t *owner,
-                           struct err *e)
+/* A place that is to be empty where it really is: of a symlink the bare name would hide nothing. */
+static int cover_real_path(struct tree *t, const char *path, const char *from, struct err *e)
 {
         struct source at = { .fd = -1 };
         struct tree_entry *entry;
@@ -129,9 +125,6 @@ static int cover_real_path(struct tree *t, const char *path, const char *from, c
                 return 0;
         }
         fd_close(&at.fd);
-        /* a system user's home may be a directory that others live on */
-        if (owner && at.st.st_uid != *owner)
-                return 0;
         if (place_owner(t, at.path)->kind != TREE_BIND)
                 return 0;
         entry = tree_add(t, TREE_TMPFS, at.path, from, e);
@@ -153,7 +146,7 @@ static int cover_all(const struct plan *p, struct tree *t, struct err *e)
                 made = place_find(t, rule->box_path);
                 if (made && made->kind == TREE_DIR)
                         continue;
-                if (cover_real_path(t, rule->box_path, rule->origin, NULL, e) < 0)
+                if (cover_real_path(t, rule->box_path, rule->origin, e) < 0)
                         return -e->code;
         }
         return 0;
@@ -185,9 +178,5 @@ int host_root_add(const struct plan *p, struct tree *t, struct err *e)
         root->mode = 0755;
         if (add_top_level(p, t, e) < 0)
                 return -e->code;
-        if (cover_all(p, t, e) < 0)
-                return -e->code;
-        if (!p->files.home)
-                return 0;
-        return cover_real_path(t, p->files.home, "home", &p->ids.outer_uid, e);
+        return cover_all(p, t, e);
 }

@@ -150,6 +150,15 @@ static int open_parent(int root, const char *box_path, unsigned long how, const 
         return fd;
 }
 
+/* Things are made in the image's own upper layer alone, never in what the user shares. */
+static bool is_images_own(int root, int parent)
+{
+        struct stat own;
+        struct stat st;
+
+        return fstat(root, &own) == 0 && fstat(parent, &st) == 0 && own.st_dev == st.st_dev;
+}
+
 static int place_error(const char *box_path, int code, struct err *e)
 {
         if (code == ELOOP)
@@ -185,6 +194,11 @@ int image_make_place(int root, const char *box_path, bool is_directory, unsigned
 
                 if (parent < 0)
                         return -e->code;
+                if (!is_images_own(root, parent))
+                        return err_set(e, ENOENT,
+                                       "there is no '%s' to mount on, and nothing is made in what "
+                                       "is shared",
+                                       box_path);
                 int r = is_directory ? mkdirat(parent, name, 0755)
                                      : mknodat(parent, name, S_IFREG | 0644, 0);
                 if (r < 0)
@@ -207,6 +221,9 @@ int image_write_file(int root, const struct tree_entry *entry, struct err *e)
 
         if (parent < 0)
                 return -e->code;
+        /* whoever shares an /etc brings what is in it */
+        if (!is_images_own(root, parent))
+                return 0;
         if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
                 if (entry->flags & TREE_IF_ABSENT)
                         return 0;

@@ -5,9 +5,11 @@
 #include "str.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 /* A rule without a source may still name a place through a symlink of the host. */
 static int resolve_cover(const struct plan *p, struct rules *r, struct rule *rule, struct err *e)
@@ -80,6 +82,23 @@ static int judge_kind(const struct rule *rule, struct err *e)
                         path);
 }
 
+/*
+ * A name below the current directory that leads out of it is a symlink, and what runs here may have
+ * put it there: nobody is made to share what he did not name.
+ */
+static int judge_way(const struct rule *rule, struct err *e)
+{
+        const char *asked = rule->asked->host_path;
+        char cwd[PATH_MAX];
+
+        if (str_eq(asked, rule->source.path) || !getcwd(cwd, sizeof(cwd)) || str_eq(cwd, "/") ||
+            !path_is_in(asked, cwd) || path_is_in(rule->source.path, cwd))
+                return 0;
+        err_set(e, ELOOP, "'%s' is a symlink out of the current directory, to '%s'", asked,
+                rule->source.path);
+        return err_hint(e, "if that is what you mean, name it: %s", rule->source.path);
+}
+
 static int resolve_rule(const struct plan *p, struct rules *r, struct rule *rule, struct err *e)
 {
         const struct plan_rule *asked = rule->asked;
@@ -96,7 +115,7 @@ static int resolve_rule(const struct plan *p, struct rules *r, struct rule *rule
                         err_hint(e, "nothing is made on the host: mkdir -p it first");
                 return err_prefix(e, "%s", asked->origin);
         }
-        if (judge_kind(rule, e) < 0)
+        if (judge_way(rule, e) < 0 || judge_kind(rule, e) < 0)
                 return err_prefix(e, "%s", asked->origin);
         if (str_eq(asked->host_path, asked->box_path) &&
             !str_eq(rule->source.path, asked->box_path)) {
