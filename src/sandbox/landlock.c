@@ -52,11 +52,19 @@ struct ruleset {
         uint64_t access; /* what it handles */
 };
 
-int landlock_abi(void)
+/*
+ * *ret is the ABI of this kernel, 0 without one: it was not built in (ENOSYS), is switched off
+ * (EOPNOTSUPP), or the filter of an outer container hides it (EPERM).  Any other failure says
+ * nothing about that.
+ */
+static int find_abi(int *ret, struct err *e)
 {
         long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, 1);
 
-        return abi < 0 ? 0 : (int)abi;
+        *ret = abi < 0 ? 0 : (int)abi;
+        if (abi >= 0 || errno == ENOSYS || errno == EOPNOTSUPP || errno == EPERM)
+                return 0;
+        return err_sys(e, "cannot ask for Landlock");
 }
 
 static uint64_t handled_access(int abi)
@@ -175,36 +183,41 @@ static int add_open_files(const struct ruleset *r, const struct plan *p, struct 
         return 0;
 }
 
-static int create_ruleset(const struct plan *p, int abi, uint64_t *ret_access, struct err *e)
+static struct ruleset_attr choose_attr(const struct plan *p, int abi)
 {
         struct ruleset_attr attr = { 0 };
-        /* each ABI knows the struct up to its own members */
-        size_t size = abi >= 6 ? sizeof(attr) : abi >= 4 ? 16 : 8;
 
         if (!p->confine.may_nest_userns)
                 attr.access_fs = handled_access(abi);
         if (abi >= 6)
                 attr.scoped = SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL;
-        if (attr.access_fs == 0 && attr.scoped == 0)
-                return -1;
-        int fd = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
+        return attr;
+}
+
+static int create_ruleset(const struct ruleset_attr *attr, int abi, struct err *e)
+{
+        /* each ABI knows the struct up to its own members */
+        size_t size = abi >= 6 ? sizeof(*attr) : abi >= 4 ? 16 : 8;
+        int fd = (int)syscall(SYS_landlock_create_ruleset, attr, size, 0);
+
         if (fd < 0)
                 return err_sys(e, "cannot create a Landlock ruleset");
-        *ret_access = attr.access_fs;
         return fd;
 }
 
 int landlock_enter(const struct plan *p, const struct tree *t, struct err *e)
 {
-        int abi = landlock_abi();
-        struct ruleset r = { .fd = -1 };
+        int abi;
 
-        if (abi == 0)
+        if (find_abi(&abi, e) < 0)
+                return -e->code;
+        const struct ruleset_attr attr = choose_attr(p, abi);
+        if (attr.access_fs == 0 && attr.scoped == 0)
                 return 0;
-        autofd fd = create_ruleset(p, abi, &r.access, e);
+        autofd fd = create_ruleset(&attr, abi, e);
         if (fd < 0)
                 return -e->code;
-        r.fd = fd;
+        const struct ruleset r = { .fd = fd, .access = attr.access_fs };
         if (r.access != 0 && (add_tree(&r, p, t, e) < 0 || add_open_files(&r, p, e) < 0))
                 return -e->code;
         if (syscall(SYS_landlock_restrict_self, fd, 0) < 0)

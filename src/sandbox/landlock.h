@@ -13,7 +13,4 @@
  */
 int landlock_enter(const struct plan *p, const struct tree *t, struct err *e);
 
-/* The ABI of this kernel; 0: none, or it is switched off. */
-int landlock_abi(void);
-
 #endif

@@ -114,6 +114,52 @@ static int cover_all_served(struct tree *t, struct err *e)
         return 0;
 }
 
+/*
+ * Whether the line of a mount table is of a file system that shows the host's processes or devices.
+ * "id parent major:minor root point options [optional fields] - type source options"
+ */
+static bool is_host_view(const char *line)
+{
+        static const char *const types[] = { " - proc ", " - sysfs ", " - devpts ", " - mqueue " };
+
+        for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+                if (strstr(line, types[i]))
+                        return true;
+        }
+        return false;
+}
+
+/* The fifth field; a name with a blank or a backslash is escaped there and not looked for. */
+static char *mount_point(char *line)
+{
+        char *point = NULL;
+
+        for (int i = 0; i < 5; i++)
+                point = str_next_field(&line, ' ');
+        return point && !strchr(point, '\\') ? point : NULL;
+}
+
+/* A chroot's own /proc, say, which came along with the tree that it is in. */
+static int cover_host_views(struct tree *t, struct err *e)
+{
+        autofree char *table = NULL;
+        char *at;
+
+        if (io_read_file(AT_FDCWD, "/proc/self/mountinfo", MAX_TABLE, &table, NULL, e) < 0)
+                return err_prefix(e, "cannot look for other mounts of /proc");
+        at = table;
+        for (char *line = str_next_field(&at, '\n'); line; line = str_next_field(&at, '\n')) {
+                char *point = is_host_view(line) ? mount_point(line) : NULL;
+                const char *box_path = point ? seen_at(t, point, e) : NULL;
+
+                if (box_path && cover(t, box_path, "the host's kernel file systems", e) < 0)
+                        return -e->code;
+                if (e->code != 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
 struct walk {
         struct tree *t;
         const char *box_path;
@@ -227,5 +273,7 @@ int special_add(struct tree *t, struct err *e)
                 if (walk_child(&w, t->entries[i].fd, ".", 0, 0, e) < 0)
                         return -e->code;
         }
-        return cover_all_served(t, e);
+        if (cover_all_served(t, e) < 0)
+                return -e->code;
+        return cover_host_views(t, e);
 }
