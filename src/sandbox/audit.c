@@ -154,18 +154,27 @@ static bool is_mount(const struct tree_entry *entry)
         return true;
 }
 
-/* The topmost mount at `point`: the last line.  The list has the same order: start behind `*at`. */
+/*
+ * The topmost mount at `point`: the last line of it.  The list has the same order as the table, so
+ * the search starts behind `*at`.
+ */
 static struct mount_line *find_line(const struct mount_table *table, const char *point, size_t *at)
 {
-        for (size_t i = 0; i < table->n; i++) {
+        struct mount_line *found = NULL;
+
+        for (size_t i = 0; i < table->n && !found; i++) {
                 size_t k = (*at + i) % table->n;
 
                 if (str_eq(table->lines[k].point, point)) {
                         *at = k + 1;
-                        return &table->lines[k];
+                        found = &table->lines[k];
                 }
         }
-        return NULL;
+        for (size_t k = *at; found && k < table->n; k++) {
+                if (str_eq(table->lines[k].point, point))
+                        found = &table->lines[k];
+        }
+        return found;
 }
 
 /* A place that a symlink of the image leads elsewhere goes by another name in the table. */
