@@ -35,19 +35,25 @@ static int add_subids(const struct host_view *v, struct id_map *map, const char 
         return id_map_add_subids(map, &subids, file, e);
 }
 
+static int find_subids(const struct host_view *v, struct id_maps *maps, struct err *e)
+{
+        if (find_helper(v, "newuidmap", maps->newuidmap, e) < 0 ||
+            find_helper(v, "newgidmap", maps->newgidmap, e) < 0 ||
+            add_subids(v, &maps->uids, "etc/subuid", e) < 0)
+                return -e->code;
+        return add_subids(v, &maps->gids, "etc/subgid", e);
+}
+
 static int choose_subids(struct id_maps *maps, struct err *e)
 {
         struct host_view v;
 
         if (host_view_open(&v, "/", e) < 0)
                 return -e->code;
-        if (find_helper(&v, "newuidmap", maps->newuidmap, e) == 0 &&
-            find_helper(&v, "newgidmap", maps->newgidmap, e) == 0 &&
-            add_subids(&v, &maps->uids, "etc/subuid", e) == 0)
-                add_subids(&v, &maps->gids, "etc/subgid", e);
+        int r = find_subids(&v, maps, e);
         host_view_done(&v);
-        maps->by_helper = e->code == 0;
-        return -e->code;
+        maps->by_helper = r == 0;
+        return r;
 }
 
 void userns_single_maps(const struct plan *p, struct id_maps *ret)
@@ -68,8 +74,6 @@ int userns_choose_maps(const struct plan *p, struct id_maps *ret, struct err *e)
         } else if (p->ids.mode == PLAN_USERNS_AUTO && p->root == PLAN_ROOT_IMAGE) {
                 if (choose_subids(&maps, &maps.fallback) < 0)
                         userns_single_maps(p, &maps);
-                else
-                        maps.fallback.code = 0;
         }
         *ret = maps;
         return 0;
