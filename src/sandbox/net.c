@@ -1,7 +1,6 @@
 #include "net.h"
 
 #include "fd.h"
-#include "step.h"
 
 #include <net/if.h>
 #include <sys/ioctl.h>
@@ -11,7 +10,7 @@
  * One ioctl instead of a netlink message and its answer: this stands in every launch.  The kernel
  * adds 127.0.0.1/8 and ::1/128 by itself when loopback comes up.  Source: netdevice(7).
  */
-static int set_loopback_up(struct err *e)
+int net_set_loopback_up(struct err *e)
 {
         struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
         autofd sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -20,16 +19,5 @@ static int set_loopback_up(struct err *e)
                 return err_sys(e, "cannot make a socket to set up 'lo'");
         if (ioctl(sock, SIOCSIFFLAGS, &request) < 0)
                 return err_sys(e, "cannot set 'lo' up");
-        return 0;
-}
-
-int net_setup_box(const struct plan *p, struct err *e)
-{
-        if (p->net.mode == PLAN_NETWORK_HOST)
-                return 0;
-        if (set_loopback_up(e) < 0) {
-                e->step = STEP_LOOPBACK;
-                return -e->code;
-        }
         return 0;
 }

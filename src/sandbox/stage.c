@@ -60,7 +60,7 @@ static int make_network(const struct plan *p, int sock, int ns_dir, int to_init,
         if (unshare(CLONE_NEWNET) < 0)
                 return err_sys(e, "cannot create the network namespace");
         e->step = STEP_LOOPBACK;
-        if (net_setup_box(p, e) < 0)
+        if (net_set_loopback_up(e) < 0)
                 return -e->code;
         autofd netns = openat(ns_dir, "net", O_RDONLY | O_CLOEXEC);
         if (netns < 0)
