@@ -28,6 +28,7 @@ static void set_defaults(struct assembly *a, const struct plan_request *request)
         p->image.directory = request->image.directory;
         p->image.layers_dir = request->image.layers_dir;
         p->files.home = facts->home;
+        p->files.cwd = facts->cwd;
         p->ids.outer_uid = facts->uid;
         p->ids.outer_gid = facts->gid;
         p->ids.base_uid = is_image ? 0 : facts->uid;

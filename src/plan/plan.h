@@ -70,6 +70,7 @@ struct plan_files {
         struct plan_rule *rules; /* later ones win over earlier ones with the same box_path */
         size_t n_rules;
         const char *home;  /* the user's home on the host and in a host view */
+        const char *cwd;   /* where kelp was started; NULL: it is gone */
         bool is_read_only; /* --read-only: the image's root cannot be written either */
 };
 

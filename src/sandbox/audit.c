@@ -155,26 +155,21 @@ static bool is_mount(const struct tree_entry *entry)
 }
 
 /*
- * The topmost mount at `point`: the last line of it.  The list has the same order as the table, so
- * the search starts behind `*at`.
+ * The topmost mount at `point` that no later entry has: entries and table have the same order, and
+ * both are gone through from their ends.  The search goes on where the last one ended, at `*at`.
  */
 static struct mount_line *find_line(const struct mount_table *table, const char *point, size_t *at)
 {
-        struct mount_line *found = NULL;
+        for (size_t i = 0; i < table->n; i++) {
+                size_t k = (*at + table->n - 1 - i) % table->n;
+                struct mount_line *line = &table->lines[k];
 
-        for (size_t i = 0; i < table->n && !found; i++) {
-                size_t k = (*at + i) % table->n;
-
-                if (str_eq(table->lines[k].point, point)) {
-                        *at = k + 1;
-                        found = &table->lines[k];
+                if (!line->is_named && str_eq(line->point, point)) {
+                        *at = k;
+                        return line;
                 }
         }
-        for (size_t k = *at; found && k < table->n; k++) {
-                if (str_eq(table->lines[k].point, point))
-                        found = &table->lines[k];
-        }
-        return found;
+        return NULL;
 }
 
 /* A place that a symlink of the image leads elsewhere goes by another name in the table. */

@@ -60,6 +60,14 @@ static int open_child(int dirfd, const char *name, int *ret_fd, struct err *e)
         return err_sys(e, "cannot look for what git obeys in '%s'", name);
 }
 
+static int open_followed(int dirfd, const char *name, int *ret_fd, struct err *e)
+{
+        *ret_fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (*ret_fd >= 0 || errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
+                return 0;
+        return err_sys(e, "cannot look for what git obeys in '%s'", name);
+}
+
 typedef int visit_fn(struct arena *a, struct git_names *names, int dirfd, const char *dir,
                      int depth, struct err *e);
 
@@ -153,7 +161,9 @@ int git_find_names(struct arena *a, int dirfd, struct git_names *ret, struct err
         struct git_names names = { 0 };
         bool is_git_dir;
 
-        if (open_child(dirfd, ".git", &dot_git, e) < 0 || judge_git_dir(dirfd, &is_git_dir, e) < 0)
+        /* a symlink is followed, as git does; its target is protected by the same names */
+        if (open_followed(dirfd, ".git", &dot_git, e) < 0 ||
+            judge_git_dir(dirfd, &is_git_dir, e) < 0)
                 return -e->code;
         if (dot_git >= 0 && (find_in(a, &names, dot_git, ".git", e) < 0 ||
                              add(a, &names, ".git", "commondir", e) < 0))

@@ -2,6 +2,7 @@
 
 #include "fd.h"
 #include "git-dir.h"
+#include "io.h"
 #include "path.h"
 #include "place.h"
 #include "resolve.h"
@@ -11,6 +12,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -227,6 +229,9 @@ static int protect_name(struct protect *p, const struct area *area, const char *
                                 p->absent = part;
                                 p->absent_in = area;
                         }
+                        /* of a new repository it is enough to say that it is new */
+                        if (str_eq(part, ".git"))
+                                return 0;
                         const char *path = path_join(a, area->host_path, name, e);
                         return path ? watch(p->tree, path, NULL, e) : -e->code;
                 }
@@ -238,6 +243,76 @@ static int protect_name(struct protect *p, const struct area *area, const char *
                         return -e->code;
                 len++;
         }
+}
+
+/*
+ * The path in a small file of git's, relative to the directory that the file lies in: behind
+ * "gitdir: " in a .git file, alone in commondir.  NULL without an error when there is none.
+ */
+static const char *read_git_path(struct protect *p, const char *dir, const char *name,
+                                 const char *head, struct err *e)
+{
+        struct arena *a = &p->tree->arena;
+        const char *file = path_join(a, dir, name, e);
+        char text[PATH_MAX + 16];
+
+        if (!file)
+                return NULL;
+        ssize_t n = io_read_small(AT_FDCWD, file, text, sizeof(text));
+        if (n <= 0 || !str_has_prefix(text, head))
+                return NULL;
+        text[strcspn(text, "\r\n")] = '\0';
+        const char *path = path_clean(a, dir, text + strlen(head), e);
+        char real[PATH_MAX];
+        if (!path || !realpath(path, real))
+                return NULL;
+        return arena_copy(a, real, e);
+}
+
+static int protect_git_names_at(struct protect *p, const char *git_dir, struct err *e)
+{
+        static const char *const names[] = { "hooks", "config", "config.worktree", "commondir",
+                                             "gitdir" };
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+                const char *path = path_join(&p->tree->arena, git_dir, names[i], e);
+
+                if (!path || protect_host_path(p, path, e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
+/* A worktree's .git is a file that names its git directory; that may name a common one in turn. */
+static int protect_git_file(struct protect *p, const struct area *area, struct err *e)
+{
+        const char *git_dir = read_git_path(p, area->host_path, ".git", "gitdir: ", e);
+
+        for (int i = 0; git_dir && i < 2; i++) {
+                if (protect_git_names_at(p, git_dir, e) < 0)
+                        return -e->code;
+                git_dir = read_git_path(p, git_dir, "commondir", "", e);
+        }
+        return -e->code;
+}
+
+/* What git would act upon at the next command outside, and what makes a directory git's own. */
+static int watch_git(struct protect *p, const struct area *area, struct err *e)
+{
+        static const char *const names[] = { ".git", ".git/rebase-merge", ".git/rebase-apply",
+                                             ".git/sequencer", "HEAD" };
+        struct stat st;
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+                if (fstatat(area->fd, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0)
+                        continue;
+                const char *path = path_join(&p->tree->arena, area->host_path, names[i], e);
+                if (!path || watch(p->tree, path, NULL, e) < 0)
+                        return -e->code;
+                if (i == 0)
+                        i = 3; /* without it there is nothing in it */
+        }
+        return 0;
 }
 
 static int protect_area(struct protect *p, const struct area *area, struct err *e)
@@ -254,6 +329,8 @@ static int protect_area(struct protect *p, const struct area *area, struct err *
                         return -e->code;
         }
         p->origin = "git";
+        if (watch_git(p, area, e) < 0 || protect_git_file(p, area, e) < 0)
+                return -e->code;
         if (git_find_names(&p->tree->arena, area->fd, &names, e) < 0)
                 return -e->code;
         for (size_t i = 0; i < names.n; i++) {

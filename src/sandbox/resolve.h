@@ -28,6 +28,9 @@ int resolve_source(struct arena *a, const char *host_path, struct source *ret, s
  */
 int resolve_in_root(int dirfd, const char *path, int flags, unsigned long resolve);
 
+/* Whether an open object lies in a /proc or a /sys. */
+bool resolve_is_kernels(int fd);
+
 /* The kernel's name of an open object, into `buffer`; false when it has none. */
 bool resolve_name_of(int fd, char *buffer, size_t size);
 

@@ -99,6 +99,23 @@ static int judge_way(const struct rule *rule, struct err *e)
         return err_hint(e, "if that is what you mean, name it: %s", rule->source.path);
 }
 
+/*
+ * The name of the current directory may have come to lead elsewhere since it was asked for; the
+ * directory itself cannot.
+ */
+static int judge_cwd(const struct plan *p, const struct rule *rule, struct err *e)
+{
+        struct stat st;
+
+        if (!p->files.cwd || !str_eq(rule->asked->host_path, p->files.cwd))
+                return 0;
+        if (stat(".", &st) < 0)
+                return err_sys(e, "cannot stat the current directory");
+        if (st.st_dev == rule->source.st.st_dev && st.st_ino == rule->source.st.st_ino)
+                return 0;
+        return err_set(e, ESTALE, "the current directory is no longer '%s'", p->files.cwd);
+}
+
 static int resolve_rule(const struct plan *p, struct rules *r, struct rule *rule, struct err *e)
 {
         const struct plan_rule *asked = rule->asked;
@@ -115,7 +132,7 @@ static int resolve_rule(const struct plan *p, struct rules *r, struct rule *rule
                         err_hint(e, "nothing is made on the host: mkdir -p it first");
                 return err_prefix(e, "%s", asked->origin);
         }
-        if (judge_way(rule, e) < 0 || judge_kind(rule, e) < 0)
+        if (judge_way(rule, e) < 0 || judge_cwd(p, rule, e) < 0 || judge_kind(rule, e) < 0)
                 return err_prefix(e, "%s", asked->origin);
         if (str_eq(asked->host_path, asked->box_path) &&
             !str_eq(rule->source.path, asked->box_path)) {

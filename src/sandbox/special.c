@@ -30,11 +30,21 @@ static bool is_out_of_reach(int code)
 
 static int cover(struct tree *t, const char *box_path, const char *origin, struct err *e)
 {
-        const struct tree_entry *made = place_find(t, box_path);
         struct tree_entry *entry;
 
-        if (made)
+        for (size_t i = 0; i < t->n_entries; i++) {
+                entry = &t->entries[i];
+                if (!str_eq(entry->box_path, box_path))
+                        continue;
+                /* a protected name can be one, too; what was asked for by --socket stays */
+                if (entry->kind == TREE_PIN)
+                        *entry = (struct tree_entry){ .kind = TREE_EMPTY,
+                                                      .flags = TREE_IF_EXISTS | TREE_NO_FOLLOW,
+                                                      .box_path = entry->box_path,
+                                                      .fd = -1,
+                                                      .origin = origin };
                 return 0;
+        }
         box_path = arena_copy(&t->arena, box_path, e);
         entry = box_path ? tree_add(t, TREE_EMPTY, box_path, origin, e) : NULL;
         if (!entry)
@@ -190,6 +200,11 @@ static int walk_child(struct walk *w, int dirfd, const char *name, size_t len, i
 {
         int child = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
+        if (child >= 0 && resolve_is_kernels(child)) {
+                /* another mount of /proc has no end, and is covered as a whole */
+                close(child);
+                return 0;
+        }
         if (child >= 0)
                 return walk_dir(w, child, len, depth, e);
         if (is_out_of_reach(errno))

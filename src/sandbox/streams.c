@@ -8,18 +8,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
-
-static bool is_kernels(int fd)
-{
-        struct statfs fs;
-
-        return fstatfs(fd, &fs) == 0 && (fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC);
-}
 
 /* A mount of the one file, which must be the one that the descriptor has. */
 static int mount_file(const char *name, const struct stat *want, struct err *e)
@@ -62,7 +53,7 @@ static int confine_one(int fd, struct err *e)
         if (flags < 0 || fstat(fd, &st) < 0)
                 return err_sys(e, "cannot judge descriptor %d", fd);
         if ((flags & O_ACCMODE) != O_RDONLY || !S_ISREG(st.st_mode) || st.st_nlink == 0 ||
-            is_kernels(fd) || !resolve_name_of(fd, name, sizeof(name)))
+            resolve_is_kernels(fd) || !resolve_name_of(fd, name, sizeof(name)))
                 return 0;
         autofd mount = mount_file(name, &st, e);
         if (mount < 0 || reopen(fd, mount, flags, e) < 0) {
