@@ -154,33 +154,33 @@ static bool is_mount(const struct tree_entry *entry)
         return true;
 }
 
-/*
- * The topmost mount at `point` that no later entry has: entries and table have the same order, and
- * both are gone through from their ends.  The search goes on where the last one ended, at `*at`.
- */
-static struct mount_line *find_line(const struct mount_table *table, const char *point, size_t *at)
+/* The topmost mount at `point` that no later entry has. */
+static struct mount_line *find_line(const struct mount_table *table, const char *point)
 {
-        for (size_t i = 0; i < table->n; i++) {
-                size_t k = (*at + table->n - 1 - i) % table->n;
-                struct mount_line *line = &table->lines[k];
+        for (size_t i = table->n; i > 0; i--) {
+                struct mount_line *line = &table->lines[i - 1];
 
-                if (!line->is_named && str_eq(line->point, point)) {
-                        *at = k;
+                if (!line->is_named && str_eq(line->point, point))
                         return line;
-                }
         }
         return NULL;
 }
 
-/* A place that a symlink of the image leads elsewhere goes by another name in the table. */
-static struct mount_line *find_real(const struct mount_table *table, const char *point, size_t *at)
+/*
+ * A place that a symlink of the image leads elsewhere goes by another name in the table.
+ * *ret_is_there tells whether there is anything at all.
+ */
+static struct mount_line *find_real(const struct mount_table *table, const struct tree_entry *entry,
+                                    bool *ret_is_there)
 {
-        autofd fd = open(point, O_PATH | O_CLOEXEC);
+        int no_follow = entry->flags & TREE_NO_FOLLOW ? O_NOFOLLOW : 0;
+        autofd fd = open(entry->box_path, O_PATH | O_CLOEXEC | no_follow);
         char name[PATH_MAX];
 
+        *ret_is_there = fd >= 0 || (errno != ENOENT && errno != ENOTDIR);
         if (fd < 0 || !resolve_name_of(fd, name, sizeof(name)))
                 return NULL;
-        return find_line(table, name, at);
+        return find_line(table, name);
 }
 
 static unsigned wanted_flags(const struct plan *p, const struct tree_entry *entry)
@@ -195,15 +195,16 @@ static unsigned wanted_flags(const struct plan *p, const struct tree_entry *entr
 }
 
 static int check_entry(const struct plan *p, const struct tree_entry *entry,
-                       const struct mount_table *table, size_t *at, struct err *e)
+                       const struct mount_table *table, struct err *e)
 {
         unsigned want = wanted_flags(p, entry);
-        struct mount_line *line = find_line(table, entry->box_path, at);
+        struct mount_line *line = find_line(table, entry->box_path);
+        bool is_there = true;
 
         if (!line && entry->kind != TREE_OVERLAY)
-                line = find_real(table, entry->box_path, at);
+                line = find_real(table, entry, &is_there);
         if (!line) {
-                bool may_lack = (entry->flags & TREE_IF_EXISTS) ||
+                bool may_lack = (!is_there && (entry->flags & TREE_IF_EXISTS)) ||
                                 (entry->kind == TREE_FILE && p->root == PLAN_ROOT_IMAGE);
 
                 if (may_lack)
@@ -252,15 +253,17 @@ static int check_mounts(const struct plan *p, const struct tree *t, struct arena
 {
         autofree char *text = NULL;
         struct mount_table table = { 0 };
-        size_t at = 0;
 
         if (io_read_file(AT_FDCWD, "/proc/self/mountinfo", MAX_TABLE, &text, NULL, e) < 0 ||
             parse_table(a, text, &table, e) < 0)
                 return -e->code;
         if (table.n == 0)
                 return err_set(e, EPROTO, "the mount table is empty");
-        for (size_t i = 0; i < t->n_entries; i++) {
-                if (is_mount(&t->entries[i]) && check_entry(p, &t->entries[i], &table, &at, e) < 0)
+        /* entries and table have the same order: of several mounts at a place each gets its own */
+        for (size_t i = t->n_entries; i > 0; i--) {
+                const struct tree_entry *entry = &t->entries[i - 1];
+
+                if (is_mount(entry) && check_entry(p, entry, &table, e) < 0)
                         return -e->code;
         }
         for (size_t i = 0; i < table.n; i++) {

@@ -22,7 +22,8 @@ int audit_read_namespaces(struct audit_namespaces *ret, struct err *e);
 /*
  * Compares what pid 1 built with what was asked, just before there is a payload: every namespace is
  * another one than `outer`'s; every mount is on the list, private, and with at least the flags that
- * the list gives it; every entry of the list that is a mount is there.  Any difference is an error.
+ * the list gives it; every entry of the list that is a mount is there, unless its place is not and
+ * need not be.  Any difference is an error.
  */
 int audit_box(const struct plan *p, const struct tree *t, const struct audit_namespaces *outer,
               struct err *e);
