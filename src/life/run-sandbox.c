@@ -181,7 +181,7 @@ static int run_with(const struct plan *p, const struct tree *t, const struct id_
         if (WIFSIGNALED(end.wait_status))
                 ret->signal = WTERMSIG(end.wait_status);
         if (end.reason == SUPERVISE_TIMEOUT)
-                log_notice("the time limit ended the run (--timeout)");
+                log_notice("the time limit ended the run");
         report_protected(t);
         tell_end(p, &end);
         return 0;

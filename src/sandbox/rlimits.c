@@ -1,7 +1,21 @@
 #include "rlimits.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sys/resource.h>
+
+/* As setrlimit(2) and the option know them. */
+static const char *const names[] = {
+        [RLIMIT_CPU] = "cpu",           [RLIMIT_FSIZE] = "fsize",
+        [RLIMIT_DATA] = "data",         [RLIMIT_STACK] = "stack",
+        [RLIMIT_CORE] = "core",         [RLIMIT_RSS] = "rss",
+        [RLIMIT_NPROC] = "nproc",       [RLIMIT_NOFILE] = "nofile",
+        [RLIMIT_MEMLOCK] = "memlock",   [RLIMIT_AS] = "as",
+        [RLIMIT_LOCKS] = "locks",       [RLIMIT_SIGPENDING] = "sigpending",
+        [RLIMIT_MSGQUEUE] = "msgqueue", [RLIMIT_NICE] = "nice",
+        [RLIMIT_RTPRIO] = "rtprio",     [RLIMIT_RTTIME] = "rttime",
+};
+static_assert(sizeof(names) / sizeof(names[0]) == RLIM_NLIMITS, "a name for every limit");
 
 static int set_one(int resource, uint64_t soft, uint64_t hard, struct err *e)
 {
@@ -14,7 +28,7 @@ static int set_one(int resource, uint64_t soft, uint64_t hard, struct err *e)
 
         getrlimit(resource, &now);
         errno = code;
-        err_sys(e, "cannot set resource limit %d to %llu", resource, (unsigned long long)soft);
+        err_sys(e, "cannot set the limit '%s' to %llu", names[resource], (unsigned long long)soft);
         if (code == EPERM)
                 err_hint(e, "your own hard limit is %llu", (unsigned long long)now.rlim_max);
         return -code;

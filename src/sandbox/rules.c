@@ -73,6 +73,10 @@ static int judge_kind(const struct rule *rule, struct err *e)
         case PLAN_RULE_EMPTY:
                 return 0;
         }
+        if (str_eq(path, "/")) {
+                err_set(e, EPERM, "cannot share '/': that would be this host as a whole");
+                return err_hint(e, "name the directories; kelp run -- COMMAND shows what is safe");
+        }
         if (S_ISDIR(mode) || S_ISREG(mode))
                 return judge_file_system(rule, e);
         err_set(e, EINVAL, "cannot share '%s': it is neither a directory nor a regular file", path);
