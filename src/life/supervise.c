@@ -67,8 +67,9 @@ void supervisor_signal(const struct supervisor *s, int number)
                 sync_send(s->run->sock, SYNC_SIGNAL, number, NULL, 0, &unused);
 }
 
-static void kill_box(const struct supervisor *s)
+static void kill_box(struct supervisor *s)
 {
+        s->is_killed = true;
         /* fails only when it is dead already */
         syscall(SYS_pidfd_send_signal, s->run->init.pidfd, SIGKILL, NULL, 0);
 }
@@ -401,6 +402,9 @@ static int run_to_end(struct supervisor *s, struct err *e)
 static struct supervise_end get_end(const struct supervisor *s)
 {
         /* pid 1 can say nothing more when it was killed, and with it the payload */
+        if (!s->has_exited && !s->is_killed)
+                log_error(
+                        "pid 1 of the sandbox ended before the command did, and the command with it");
         struct supervise_end end = { .wait_status = s->has_exited ? s->wait_status : SIGKILL };
 
         if (s->is_timed_out)

@@ -20,7 +20,8 @@ struct supervisor {
         bool has_front;      /* the payload is in the foreground of its terminal */
         bool is_stopped;     /* the payload is, until pid 1 says otherwise */
         bool has_exited;
-        bool is_gone; /* pid 1 is, and with it every process of the sandbox */
+        bool is_killed; /* pid 1, by us */
+        bool is_gone;   /* pid 1 is, and with it every process of the sandbox */
         bool is_timed_out;
         bool is_copied; /* all the payload's output is with the user, or given up */
         int wait_status;

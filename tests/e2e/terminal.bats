@@ -199,6 +199,17 @@ screen_has() {
     return 1
 }
 
+# Waits until the shell of the window has the terminal again: what is typed before goes to kelp.
+shell_is_back() {
+    local i
+
+    for ((i = 0; i < 500; i++)); do
+        [ "$(t display-message -p '#{pane_current_command}')" != bash ] || return 0
+        sleep 0.02
+    done
+    return 1
+}
+
 teardown() {
     t kill-server 2>/dev/null || true
 }
@@ -219,6 +230,7 @@ teardown() {
     t send-keys fg Enter
     screen_has '^first line'
     t send-keys ':wq' Enter
+    shell_is_back
     t send-keys "echo clo''sed" Enter
     screen_has '^closed'
     [ "$(cat note)" = "first line" ]
@@ -228,6 +240,7 @@ teardown() {
     t resize-window -x 60 -y 20
     screen_has '^19'
     t send-keys q
+    shell_is_back
     t send-keys 'stty size' Enter
     screen_has '^20 60'
 }
