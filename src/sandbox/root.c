@@ -16,7 +16,7 @@
 /*
  * The order of the list: the base of the root, the kernel's file systems, the rules from the top
  * down, what is protected inside them, what is covered because it would lead out, the small
- * files that name users and hosts, and last /sys.
+ * files that name users and hosts, and last /sys with what is hidden in it.
  */
 
 static int add_image_root(struct tree *t, struct err *e)
@@ -127,13 +127,16 @@ static int add_tmpfs(const struct plan *p, struct tree *t, const struct rule *ru
 static int add_hidden(const struct plan *p, struct tree *t, const struct rules *rules,
                       const struct rule *rule, struct err *e)
 {
+        const struct tree_entry *made = place_find(t, rule->box_path);
         struct tree_entry *entry;
 
         /* what was granted inside needs a way to it */
         if (rules_has_inside(rules, rule->box_path))
                 return add_tmpfs(p, t, rule, true, e);
         /* in a tmpfs of ours there is only what the rules put there */
-        if (place_is_ours(t, rule->box_path) && !place_find(t, rule->box_path))
+        if (!made && place_is_ours(t, rule->box_path))
+                return 0;
+        if (made && made->kind == TREE_EMPTY)
                 return 0;
         entry = tree_add(t, TREE_EMPTY, rule->box_path, rule->asked->origin, e);
         if (!entry)
@@ -162,23 +165,39 @@ static int add_rule(const struct plan *p, struct tree *t, const struct rules *ru
         return 0;
 }
 
+/* What is to be hidden in /sys has to wait for it. */
+static bool is_late(const struct rule *rule)
+{
+        return rule->asked->kind == PLAN_RULE_HIDDEN && path_is_in(rule->box_path, "/sys");
+}
+
+static int add_rules(const struct plan *p, struct tree *t, struct rules *rules, bool are_late,
+                     struct err *e)
+{
+        for (size_t i = 0; i < rules->n; i++) {
+                struct rule *rule = &rules->items[i];
+
+                if (is_late(rule) == are_late && add_rule(p, t, rules, rule, e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
 static int build(const struct plan *p, struct tree *t, struct rules *rules, struct err *e)
 {
         int r = p->root == PLAN_ROOT_HOST ? host_root_add(p, t, e) : add_image_root(t, e);
 
         if (r < 0 || kernel_fs_add(p, t, e) < 0)
                 return -e->code;
-        for (size_t i = 0; i < rules->n; i++) {
-                if (add_rule(p, t, rules, &rules->items[i], e) < 0)
-                        return -e->code;
-        }
+        if (add_rules(p, t, rules, false, e) < 0)
+                return -e->code;
         if (p->root == PLAN_ROOT_HOST && host_root_add_home(p, t, e) < 0)
                 return -e->code;
         if (protect_add(p, t, e) < 0 || special_add(t, e) < 0)
                 return -e->code;
-        if (names_add(p, t, e) < 0)
+        if (names_add(p, t, e) < 0 || kernel_fs_add_sys(p, t, e) < 0)
                 return -e->code;
-        return kernel_fs_add_sys(p, t, e);
+        return add_rules(p, t, rules, true, e);
 }
 
 int tree_build(const struct plan *p, struct tree *t, struct err *e)

@@ -105,6 +105,19 @@ setup() {
     [ ! -e "$dir/absent" ]
 }
 
+@test "--hide covers what the kernel shows, also where it is covered anyway" {
+    local network
+
+    for network in none host; do
+        run -0 "$KELP" run --network "$network" --hide /sys/kernel --hide /sys/firmware \
+            --hide /proc/keys --hide /proc/irq -- \
+            sh -c 'ls -A /sys/kernel /sys/firmware /proc/irq; cat /proc/keys; echo ran'
+        [[ $output == *ran ]]
+        [ "$(grep -c 'Permission denied' <<<"$output")" = 4 ]
+        [[ $output != *mm* && $output != *default_smp* ]]
+    done
+}
+
 @test "--hide covers a file and a directory" {
     mkdir keys
     echo CANARY | tee keys/k >token
