@@ -1,0 +1,184 @@
+#!/usr/bin/env bats
+# Attacks that once worked: each is a case of its own.
+
+# shellcheck disable=SC2016 # what is quoted is for the shell inside
+
+bats_require_minimum_version 1.5.0
+load ../lib/kelp
+
+setup() {
+    dir=$BATS_TEST_TMPDIR
+    export HOME=$dir/home
+    mkdir -p "$HOME" "$dir/ws"
+    cd "$dir/ws" || return 1
+}
+
+repository() {
+    git init -q -b main "$1"
+    git -C "$1" -c user.name=a -c user.email=a@b commit -q --allow-empty -m x
+}
+
+# The payload must have had its chance; then git on the host must not run what it left, or kelp must
+# have said what it left.
+git_is_safe() {
+    [[ $output == *payload-ran* ]] || {
+        echo "the payload did not run: $output"
+        return 1
+    }
+    git status >/dev/null 2>&1 || true
+    [ ! -e "$dir/pwned" ] || {
+        [[ $output == *"$1"* ]] || {
+            echo "git ran the payload's program, and kelp said nothing of $1: $output"
+            return 1
+        }
+    }
+}
+
+@test "a new .git/commondir that leads git to another configuration" {
+    repository .
+    run "$KELP" run -- sh -c '
+        mkdir .git/evil; cp -r .git/objects .git/refs .git/HEAD .git/config .git/evil/
+        printf "[core]\n\tfsmonitor = touch $0; false\n" >>.git/evil/config
+        echo evil >.git/commondir; echo payload-ran' "$dir/pwned"
+    git_is_safe commondir
+}
+
+@test "a .git file in a directory that was no repository" {
+    run "$KELP" run -- sh -c '
+        git init -q --separate-git-dir=.cache .
+        printf "[core]\n\tfsmonitor = touch $0; false\n" >>.cache/config; echo payload-ran' "$dir/pwned"
+    git_is_safe .git
+}
+
+@test "a bare repository in a directory that was none" {
+    run "$KELP" run -- sh -c '
+        git init -q --bare .
+        printf "[core]\n\tbare = false\n\tworktree = .\n\tfsmonitor = touch $0; false\n" >>config
+        echo payload-ran' "$dir/pwned"
+    git_is_safe HEAD
+}
+
+@test "a git directory in the share that a .git file names" {
+    git init -q --separate-git-dir=.bare .
+    git -c user.name=a -c user.email=a@b commit -q --allow-empty -m x
+    run "$KELP" run -- sh -c '
+        printf "[core]\n\tfsmonitor = touch $0; false\n" >>.bare/config
+        echo "touch $0" >.bare/hooks/pre-commit; mv .bare b; echo payload-ran' "$dir/pwned"
+    git_is_safe 'what cannot be said'
+    run -1 grep -q fsmonitor .bare/config
+}
+
+@test "a directory that is kept open has no .. inside" {
+    mkdir sub
+    echo CANARY >"$HOME/key"
+    chmod 600 "$HOME/key"
+    run bash -c '"$KELP" run --keep-fd 9 -- python3 -c "
+import os
+for path in (\"../../home/key\", \"../../../../../../../../..$HOME/key\"):
+    for what in (lambda: os.stat(path, dir_fd=9), lambda: os.chmod(path, 0o666, dir_fd=9),
+                 lambda: open(os.open(path, os.O_RDONLY, dir_fd=9)).read()):
+        try:
+            print(\"GOT\", what())
+        except OSError as e:
+            print(e.strerror)
+" 9<sub'
+    [[ $output != *GOT* ]] || { echo "$output"; false; }
+    [ "$(stat -c %a "$HOME/key")" = 600 ]
+}
+
+@test "a file on standard input is read, and not changed" {
+    echo mine >"$HOME/file"
+    chmod 400 "$HOME/file"
+    touch -d 2020-01-01 "$HOME/file"
+    run sh -c '"$KELP" run -- sh -c "cat; chmod 666 /proc/self/fd/0; touch -d 2001-01-01 /proc/self/fd/0
+        echo over >/proc/self/fd/0; true" <"$HOME/file" 2>/dev/null'
+    [ "${lines[0]}" = mine ]
+    [ "$(stat -c '%a %Y' "$HOME/file")" = "400 $(date -d 2020-01-01 +%s)" ]
+    [ "$(cat "$HOME/file")" = mine ]
+}
+
+@test "the account's own home is covered whatever HOME says" {
+    local account name=.kelp-test-canary-$$
+    account=$(getent passwd "$(id -un)" | cut -d: -f6)
+    [ -w "$account" ]
+    echo CANARY >"$account/$name"
+    run env HOME="$dir/home" "$KELP" run -- cat "$account/$name"
+    first=$output
+    run env HOME=/nonexistent "$KELP" run -- cat "$account/$name"
+    rm -f "$account/$name"
+    [[ $first$output != *CANARY* ]]
+}
+
+@test "an image's symlink makes nothing in a shared directory" {
+    make_rootfs "$dir/rootfs"
+    rm -r "$dir/rootfs/etc"
+    ln -s /data "$dir/rootfs/etc"
+    ln -s /data "$dir/rootfs/x"
+    mkdir "$dir/vol"
+    ln -s /nowhere "$dir/vol/resolv.conf"
+    tree_hash "$dir/vol" >"$dir/before"
+    run "$KELP" run --network none -v "$dir/vol:/data" "$dir/rootfs" true
+    tree_hash "$dir/vol" | diff "$dir/before" -
+    run "$KELP" run --network none -v "$dir/vol:/data" -v "$dir/home:/x/new" --tmpfs /x/tt "$dir/rootfs" true
+    tree_hash "$dir/vol" | diff "$dir/before" -
+}
+
+@test "the current directory is the one that was stood in, whoever swaps its name" {
+    local i racer hits=0
+    mkdir -p "$HOME/.ssh" "$dir/p/ws"
+    echo CANARY >"$HOME/.ssh/id"
+    ln -s "$HOME/.ssh" "$dir/p/link"
+    python3 -c '
+import ctypes, os, sys
+libc = ctypes.CDLL(None)
+os.chdir(sys.argv[1])
+while os.getppid() != 1:
+    libc.renameat2(-100, b"ws", -100, b"link", 2)
+' "$dir/p" 3>&- &
+    racer=$!
+    cd "$dir/p/ws" 2>/dev/null || cd "$dir/p/link"
+    for ((i = 0; i < 80; i++)); do
+        out=$(timeout 10 "$KELP" run -- cat "$HOME/.ssh/id" ./id 2>/dev/null) || true
+        [[ $out != *CANARY* ]] || hits=$((hits + 1))
+    done
+    kill "$racer"
+    wait "$racer" || true
+    [ "$hits" = 0 ]
+}
+
+@test "a socket and a fifo with a protected name are covered too" {
+    plant "$dir/place"
+    cd "$dir/place/ws"
+    rm -rf .npmrc .envrc
+    mv socket .npmrc
+    mv fifo .envrc
+    cp "$PROBE" probe
+    run ./probe path-sockets socket=.npmrc
+    [ "$status" = 1 ] # from outside it can be reached
+    run "$KELP" run -- ./probe all socket=.npmrc fifo=.envrc
+    listener_stop
+    [[ $output == *"path-sockets: .npmrc"* ]]
+    run -1 grep -E '^open (path-sockets|fifos)' <<<"$output"
+}
+
+@test "a protected file that was replaced and changed during the run is told" {
+    repository .
+    "$KELP" run -- sh -c 'while [ ! -e go ]; do sleep 0.05; done
+        printf "[core]\n\tfsmonitor = false\n" >>.git/config' >"$dir/said" 2>&1 3>&- &
+    sleep 0.5
+    git config user.foo bar
+    touch go
+    wait $!
+    if grep -q fsmonitor .git/config; then
+        grep -q '\.git/config' "$dir/said"
+    fi
+}
+
+@test "a name of the share that leads into the home is not a quiet way there" {
+    mkdir -p "$HOME/.ssh" "$dir/share/sub"
+    echo CANARY >"$HOME/.ssh/id"
+    cd "$dir/share"
+    run -0 "$KELP" run -- sh -c 'rmdir sub; ln -s "$0" sub' "$HOME/.ssh"
+    run "$KELP" run -v ./sub:/tmp/data -- cat /tmp/data/id
+    [ "$status" = 125 ] || [[ $output == kelp:*"$HOME/.ssh"* ]] || [[ $output != *CANARY* ]]
+}
