@@ -3,11 +3,9 @@
 #include "limit.h"
 #include "parse.h"
 #include "path.h"
-#include "ref.h"
 #include "str.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -266,12 +266,8 @@ static int set_new(json_t *object, const char *member, json_t *value, struct err
 
 static json_t *descriptor_new(const struct oci_descriptor *d)
 {
-        char digest[8 + DIGEST_HEX];
-
-        memcpy(digest, "sha256:", 7);
-        memcpy(digest + 7, d->digest.hex, DIGEST_HEX + 1);
-        return json_pack("{s:s, s:s, s:I}", "mediaType", d->media_type, "digest", digest, "size",
-                         (json_int_t)d->size);
+        return json_pack("{s:s, s:o, s:I}", "mediaType", d->media_type, "digest",
+                         json_sprintf("sha256:%s", d->digest.hex), "size", (json_int_t)d->size);
 }
 
 int oci_manifest_write(const struct oci_descriptor *config, const struct oci_descriptor *layers,

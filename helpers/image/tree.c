@@ -2,16 +2,11 @@
 
 #include "fd.h"
 #include "mem.h"
-#include "str.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <sys/sysmacros.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 struct level *tree_top(struct tree *t)

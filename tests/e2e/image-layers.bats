@@ -82,10 +82,8 @@ compare() {
 }
 
 @test "opaque directories" {
-    local number
-
     start_image
-    for number in 1 2; do
+    for _ in 1 2; do
         umoci insert --rootless --image lay:v1 --opaque root/usr/share /opt/keep
         umoci insert --rootless --image lay:v1 root/etc /opt/keep/deep
     done
@@ -175,6 +173,21 @@ EOF
     [ "$(grep -c '"busybox", O_WRONLY' trace)" = 0 ]
     image remove base
     compare lay more
+}
+
+@test "layers of another image cannot be had by naming their digests" {
+    local digest
+
+    start_image
+    image import lay private
+    digest=$(jq -r '.manifests[0].digest' lay/index.json)
+    digest=$(jq -r '.layers[0].digest' "lay/blobs/sha256/${digest#sha256:}")
+    # the same image without the content of its layer
+    truncate -s "$(stat -c %s "lay/blobs/sha256/${digest#sha256:}")" hollow
+    cp -f hollow "lay/blobs/sha256/${digest#sha256:}"
+    run -125 image import lay stolen
+    assert_refused "is damaged: its digest is"
+    [ "$(image list --json | jq length)" = 1 ]
 }
 
 @test "the binaries run from the merged root" {

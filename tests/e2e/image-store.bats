@@ -36,7 +36,7 @@ facts_of_store() {
     id=$(image import "$BOX" one)
     cp "$BOX" copy.tar
     [ "$(image import copy.tar two)" = "$id" ]
-    STORE=$PWD/second
+    export STORE=$PWD/second
     [ "$(image import "$BOX")" = "$id" ]
 }
 
@@ -261,13 +261,13 @@ store/oci-layout"
     ln -s real store
     run -125 image import "$BOX" box
     assert_refused "cannot open the image store"
-    STORE=/proc/nothing/store
+    export STORE=/proc/nothing/store
     run -125 image import "$BOX" box
     assert_refused "cannot make '/proc/nothing'"
 }
 
 @test "missing parents of the store are made for the user alone" {
-    STORE=$PWD/a/b/store
+    export STORE=$PWD/a/b/store
     image import "$BOX" box
     [ "$(stat -c %a a)$(stat -c %a a/b)" = 700700 ]
 }

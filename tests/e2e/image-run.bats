@@ -1,0 +1,92 @@
+#!/usr/bin/env bats
+# Images from archives, from `kelp import` to what runs inside.
+
+bats_require_minimum_version 1.5.0
+load ../lib/kelp
+load ../image/common
+
+setup_file() {
+    cd "$BATS_FILE_TMPDIR" || return 1
+    make_busybox_root root
+    echo root-file >root/etc/base
+    make_layout root layout
+    umoci config --image layout:v1 --config.workingdir /tmp --config.entrypoint /bin/sh \
+        --config.entrypoint -c --config.cmd 'echo default $FOO; pwd'
+    skopeo copy -q oci:layout:v1 docker-archive:docker.tar:x:v1
+    skopeo copy -q oci:layout:v1 oci-archive:oci.tar
+    tar -C root --sort=name -cJf rootfs.tar.xz .
+}
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    export XDG_DATA_HOME=$PWD/data
+}
+
+@test "import, images, run, rmi" {
+    run -0 "$KELP" import "$BATS_FILE_TMPDIR/docker.tar" app
+    [[ $output =~ ^sha256:[0-9a-f]{64}$ ]]
+    run -0 "$KELP" images
+    [[ ${lines[1]} == app:latest\ * ]]
+    run -0 "$KELP" run app
+    assert_eq "$output" "default bar
+/tmp"
+    run -0 "$KELP" run app 'echo given; id -u'
+    assert_eq "$output" "given
+0"
+    run -0 "$KELP" rmi app
+    run -125 "$KELP" run app
+    assert_refused "there is no image 'app'"
+}
+
+@test "a path is imported once: the second run starts no helper" {
+    local file
+
+    for file in docker.tar oci.tar layout rootfs.tar.xz; do
+        run -0 "$KELP" run --userns single --entrypoint /bin/busybox "$BATS_FILE_TMPDIR/$file" cat /etc/base
+        assert_eq "$output" root-file
+        run -0 strace -f -qq -e trace=execve -o "trace-$file" \
+            "$KELP" run --userns single --entrypoint /bin/busybox "$BATS_FILE_TMPDIR/$file" cat /etc/base
+        assert_eq "$output" root-file
+        [ "$(grep -c kelp-image "trace-$file")" = 0 ]
+    done
+    # the archive that changed is another image
+    cp "$BATS_FILE_TMPDIR/docker.tar" mine.tar
+    "$KELP" run ./mine.tar
+    echo changed >"$BATS_TEST_TMPDIR/base"
+    mkdir etc
+    mv base etc/base
+    umoci init --layout other
+    umoci new --image other:v1
+    umoci insert --rootless --image other:v1 "$BATS_FILE_TMPDIR/root" /
+    umoci insert --rootless --image other:v1 etc /etc
+    skopeo copy -q oci:other:v1 docker-archive:new.tar:x:v1
+    mv new.tar mine.tar
+    run -0 "$KELP" run ./mine.tar /bin/busybox cat /etc/base
+    assert_eq "$output" changed
+}
+
+@test "what a run changes is gone in the next one, and not in the store" {
+    local before
+
+    "$KELP" import "$BATS_FILE_TMPDIR/rootfs.tar.xz" box
+    before=$(facts "$XDG_DATA_HOME"/kelp/store/unpacked/single/*)
+    run -0 "$KELP" run box /bin/sh -c 'b=busybox; $b rm /etc/base /bin/ls && echo x >/etc/passwd && $b mkdir /new && $b chmod 777 /root'
+    run -0 "$KELP" run box /bin/sh -c 'busybox cat /etc/base; test -e /new || echo gone'
+    assert_eq "$output" "root-file
+gone"
+    assert_eq "$(facts "$XDG_DATA_HOME"/kelp/store/unpacked/single/*)" "$before"
+}
+
+@test "a hostile archive is an error of kelp run" {
+    python3 -B - "$KELP_SRC/tests/image" <<'EOF'
+import sys
+sys.path.insert(0, sys.argv[1])
+from rawtar import END, directory, file
+with open("evil.tar", "wb") as f:
+    f.write(directory("etc/") + file("../../evil\x1b[31m", "x") + END)
+EOF
+    run -125 "$KELP" run ./evil.tar true
+    [[ $output == *"'..'"* ]]
+    [[ $output != *$'\e'* ]]
+    [ -z "$(ls -A "$XDG_DATA_HOME/kelp/store/tmp")" ]
+}
