@@ -1,0 +1,51 @@
+#!/usr/bin/env bats
+# The runner counts right: what it prints is what a build machine believes.
+
+bats_require_minimum_version 1.5.0
+load ../lib/kelp
+
+setup() {
+    # shellcheck source=tests/lib/jobs.sh
+    . "$KELP_SRC/tests/lib/jobs.sh"
+}
+
+count() {
+    tap_count "$1" /dev/stdin
+}
+
+@test "passed, failed and skipped" {
+    run count '' <<<$'1..4\nok 1 a\nnot ok 2 b\n# why\nok 3 c # skip the machine lacks x\nok 4 d'
+    [ "$output" = "2 1 1" ]
+}
+
+@test "in CI a skip without a feature that the machine lacks has failed" {
+    run count true <<<$'1..2\nok 1 a # skip no time\nok 2 b # skip the machine lacks x'
+    [ "$output" = "0 1 1" ]
+}
+
+@test "a test that was planned and never ran has failed" {
+    run count '' <<<$'1..5\nok 1 a\nok 2 b'
+    [ "$output" = "2 3 0" ]
+}
+
+@test "a file without a plan has failed" {
+    run count '' <<<$'bash: syntax error'
+    [ "$output" = "0 1 0" ]
+    run count '' <<<$'ok 1 a'
+    [ "$output" = "1 1 0" ]
+}
+
+@test "the sum of all files" {
+    logs=$BATS_TEST_TMPDIR
+    echo 3 1 0 >"$logs/a.count"
+    echo 4 0 2 >"$logs/b.count"
+    [ "$(jobs_total)" = "7 passed, 1 failed, 2 skipped" ]
+}
+
+@test "every suite is found, once" {
+    cd "$KELP_SRC"
+    job_list | sort >"$BATS_TEST_TMPDIR/jobs"
+    find tests -name '*.bats' -o -name '*.tap' | sed 's:^tests/::; s:\.[a-z]*$::' | sort >"$BATS_TEST_TMPDIR/files"
+    echo unit >>"$BATS_TEST_TMPDIR/files"
+    diff <(sort "$BATS_TEST_TMPDIR/files") "$BATS_TEST_TMPDIR/jobs"
+}
