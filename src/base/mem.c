@@ -44,23 +44,6 @@ static size_t capacity_after(size_t n)
         return 0;
 }
 
-int mem_grow(void *items, size_t n, size_t size, size_t limit, const char *what, struct err *e)
-{
-        size_t capacity = capacity_after(n);
-        void *old;
-
-        if (n >= limit)
-                return err_set(e, E2BIG, "too many %s: the limit is %zu", what, limit);
-        if (capacity == 0)
-                return 0;
-        memcpy(&old, items, sizeof(old));
-        void *grown = reallocarray(old, capacity, size);
-        if (!grown)
-                return err_set(e, ENOMEM, "out of memory");
-        memcpy(items, &grown, sizeof(grown));
-        return 0;
-}
-
 static struct arena_block *block_new(size_t at_least, struct err *e)
 {
         size_t size = at_least > BLOCK_SIZE ? at_least : BLOCK_SIZE;

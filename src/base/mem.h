@@ -16,12 +16,6 @@ void mem_free_at(void *at);
 void *mem_alloc(size_t size, struct err *e);
 
 /*
- * Room for one more item in a growing array of `n` items of `size` bytes at *items; more than
- * `limit` items are refused with E2BIG ("too many WHAT").  *items may move.
- */
-int mem_grow(void *items, size_t n, size_t size, size_t limit, const char *what, struct err *e);
-
-/*
  * An arena: many small things that die together.  All its functions return NULL with `e` set
  * when there is no memory.  A zeroed struct is an empty arena.
  */
@@ -35,7 +29,11 @@ char *arena_copy_n(struct arena *a, const char *text, size_t len, struct err *e)
 char *arena_print(struct arena *a, struct err *e, const char *fmt, ...)
         __attribute__((format(printf, 3, 4)));
 
-/* Like mem_grow(), from the arena: the old array stays behind in it. */
+/*
+ * Room for one more item in a growing array of `n` items of `size` bytes at *items; more than
+ * `limit` items are refused with E2BIG ("too many WHAT").  *items may move: the old array stays
+ * behind in the arena.
+ */
 int arena_grow(struct arena *a, void *items, size_t n, size_t size, size_t limit, const char *what,
                struct err *e);
 void arena_done(struct arena *a);

@@ -176,11 +176,6 @@ int parse_signal(const char *text, int *ret, struct err *e)
         return err_set(e, EINVAL, "'%s' is not a signal", text);
 }
 
-bool parse_is_env_name(const char *name)
-{
-        return name[0] != '\0' && !strchr(name, '=');
-}
-
 bool parse_is_host_name(const char *name)
 {
         size_t label = 0;

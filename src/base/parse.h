@@ -33,9 +33,6 @@ int parse_signal(const char *text, int *ret, struct err *e);
 /* The name of a signal without "SIG", or NULL. */
 const char *parse_signal_name(int number);
 
-/* Whether `name` can be the name of an environment variable: not empty, no '=', no NUL. */
-bool parse_is_env_name(const char *name);
-
 /* Whether `name` is a host name as sethostname and DNS take it: LDH labels, at most 64 bytes. */
 bool parse_is_host_name(const char *name);
 

@@ -214,22 +214,6 @@ int proc_wait(struct child *child, int *ret_status, struct err *e)
         return 0;
 }
 
-int proc_run(const struct proc_spec *spec, struct err *e)
-{
-        autochild child = CHILD_NONE;
-        int status = 0;
-
-        if (proc_start(spec, &child, e) < 0 || proc_wait(&child, &status, e) < 0)
-                return -e->code;
-        if (WIFSIGNALED(status))
-                return err_set(e, EIO, "'%s' was killed by signal %d", spec->path,
-                               WTERMSIG(status));
-        if (WEXITSTATUS(status) != 0)
-                return err_set(e, EIO, "'%s' failed with status %d", spec->path,
-                               WEXITSTATUS(status));
-        return 0;
-}
-
 int proc_exit_code(int wait_status)
 {
         if (WIFSIGNALED(wait_status))

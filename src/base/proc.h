@@ -51,9 +51,6 @@ int proc_start(const struct proc_spec *spec, struct child *ret_child, struct err
 /* Waits for the end of the child and reaps it; *ret_status as of waitpid(2). */
 int proc_wait(struct child *child, int *ret_status, struct err *e);
 
-/* proc_start() and proc_wait(); anything but "exited, 0" is an error that says which. */
-int proc_run(const struct proc_spec *spec, struct err *e);
-
 /* The exit status of a shell for a wait status: the code, or 128 + the signal. */
 int proc_exit_code(int wait_status);
 
