@@ -226,7 +226,7 @@ static void emit_c(const struct job *job, FILE *out)
         emit_c_end(out, policies, programs, job->n_filters);
 }
 
-/* All output is made in memory first: a file is written whole, or not at all. */
+/* All output is made in memory first: where it cannot be made no file is begun. */
 static int write_output(const char *path, const char *data, size_t len, struct err *e)
 {
         if (!path)
