@@ -46,7 +46,8 @@ static int put_text(FILE *out, const char *path)
                 fputs("\\n\"\n", out);
         }
         fputs("        \"\";\n\n", out);
-        return fclose(in);
+        int r = ferror(in);
+        return fclose(in) == 0 ? -r : -1;
 }
 
 static void put_lookup(FILE *out, int n, char **paths)
@@ -78,9 +79,12 @@ int main(int argc, char **argv)
         }
         fputs("#include \"policy.h\"\n\n#include \"str.h\"\n\n", out);
         for (int i = 2; i < argc; i++) {
-                if (put_text(out, argv[i]) < 0)
+                if (put_text(out, argv[i]) != 0) {
+                        fclose(out);
                         return 1;
+                }
         }
         put_lookup(out, argc - 2, argv + 2);
-        return fclose(out) == 0 ? 0 : 1;
+        int r = ferror(out);
+        return fclose(out) == 0 && r == 0 ? 0 : 1;
 }
