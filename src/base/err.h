@@ -10,6 +10,8 @@
  * kept behind a newline: what the user can do about it.  A newline in what is formatted (a name may
  * have one) becomes a space, and what does not fit is cut at a character.
  *
+ * Who survives an error empties it again: that `code` is 0 says that nothing has failed.
+ *
  * Every function here returns the negative error number, so that "return err_set(...)" is the
  * one line that a failing function needs.
  */

@@ -122,6 +122,7 @@ static int cover_real_path(struct tree *t, const char *path, const char *from, s
         if (resolve_source(&t->arena, path, &at, e) < 0) {
                 if (e->code != ENOENT && e->code != EACCES)
                         return -e->code;
+                *e = (struct err){ .step = e->step };
                 return 0;
         }
         fd_close(&at.fd);

@@ -60,6 +60,7 @@ static int add_over_host(struct tree *t, const char *path, const char *text, str
         } else {
                 if (e->code != ENOENT)
                         return -e->code;
+                *e = (struct err){ .step = e->step };
                 real = dangling_target(t, path, e);
                 if (!real)
                         return -e->code;
@@ -77,6 +78,7 @@ static int host_resolv_conf(struct arena *a, const char **ret, struct err *e)
         if (io_read_file(AT_FDCWD, "/etc/resolv.conf", MAX_NAMES_FILE, &text, NULL, e) < 0) {
                 if (e->code != ENOENT)
                         return -e->code;
+                *e = (struct err){ .step = e->step };
                 *ret = "";
                 return 0;
         }

@@ -105,6 +105,13 @@ setup() {
     [ ! -e "$dir/absent" ]
 }
 
+@test "a directory that is to be empty need not be there" {
+    # not every system has a /media
+    printf '[policy]\nextends = sandbox\n[files]\nempty = /no-such-directory\n' >my.policy
+    run -0 "$KELP" run --policy my.policy -- echo ran
+    [ "$output" = ran ]
+}
+
 @test "--hide covers what the kernel shows, also where it is covered anyway" {
     local network
 
