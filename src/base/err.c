@@ -52,7 +52,7 @@ static void append(struct err *e, const char *text)
         size_t len = strlen(e->text);
         size_t more = strlen(text);
 
-        if (more >= sizeof(e->text) - len)
+        if (more + 1 > sizeof(e->text) - len)
                 more = sizeof(e->text) - len - 1;
         memcpy(e->text + len, text, more);
         e->text[len + more] = '\0';

@@ -24,9 +24,9 @@ static void find_absent(const struct host_view *v, const char *dir, char *ret, s
 
         ret[0] = '\0';
         snprintf(path, sizeof(path), "%s/cgroup.controllers", dir + 1);
-        host_read(v, path, text + 1, sizeof(text) - 2);
+        ssize_t n = host_read(v, path, text + 1, sizeof(text) - 2);
         text[0] = ' ';
-        strcat(text, " ");
+        text[n > 0 ? n + 1 : 1] = ' ';
         for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
                 char word[32];
                 size_t len = strlen(ret);
