@@ -26,9 +26,13 @@ make_debian() {
         cp "$KELP_TEST_DEBIAN_TAR" debian/root.tar
         return
     fi
-    mmdebstrap --quiet --mode=unshare --variant=minbase \
-        --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-        --dpkgopt='path-exclude=/usr/share/man/*' \
+    local path excluded=()
+
+    # what takes the most room and no packaging script needs
+    for path in share/doc share/locale share/man share/zoneinfo 'lib/*/gconv' 'lib/*/perl-base/unicore'; do
+        excluded+=("--dpkgopt=path-exclude=/usr/$path/*")
+    done
+    mmdebstrap --quiet --mode=unshare --variant=essential "${excluded[@]}" \
         bookworm debian/root.tar >debian/log 2>&1 || {
         cat debian/log
         : >debian/missing
