@@ -41,8 +41,9 @@ static void hold_signals(sigset_t *ret_awake)
         sigset_t all;
 
         sigfillset(&all);
-        sigprocmask(SIG_SETMASK, &all, NULL);
-        sigaction(SIGCHLD, &sa, NULL);
+        /* without these two the end of the payload would never be seen */
+        if (sigprocmask(SIG_SETMASK, &all, NULL) < 0 || sigaction(SIGCHLD, &sa, NULL) < 0)
+                _exit(1);
         *ret_awake = all;
         sigdelset(ret_awake, SIGCHLD);
 }
