@@ -2,6 +2,7 @@
 
 #include "fd.h"
 #include "io.h"
+#include "mounts.h"
 #include "path.h"
 #include "place.h"
 #include "resolve.h"
@@ -124,43 +125,30 @@ static int cover_all_served(struct tree *t, struct err *e)
         return 0;
 }
 
-/*
- * Whether the line of a mount table is of a file system that shows the host's processes or devices.
- * "id parent major:minor root point options [optional fields] - type source options"
- */
-static bool is_host_view(const char *line)
+/* Whether a file system of that type shows the host's processes or devices. */
+static bool is_host_view(const char *type)
 {
-        static const char *const types[] = { " - proc ", " - sysfs ", " - devpts ", " - mqueue " };
+        static const char *const types[] = { "proc", "sysfs", "devpts", "mqueue" };
 
         for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-                if (strstr(line, types[i]))
+                if (str_eq(type, types[i]))
                         return true;
         }
         return false;
-}
-
-/* The fifth field; a name with a blank or a backslash is escaped there and not looked for. */
-static char *mount_point(char *line)
-{
-        char *point = NULL;
-
-        for (int i = 0; i < 5; i++)
-                point = str_next_field(&line, ' ');
-        return point && !strchr(point, '\\') ? point : NULL;
 }
 
 /* A chroot's own /proc, say, which came along with the tree that it is in. */
 static int cover_host_views(struct tree *t, struct err *e)
 {
         autofree char *table = NULL;
+        struct host_mount mount;
         char *at;
 
         if (io_read_file(AT_FDCWD, "/proc/self/mountinfo", MAX_TABLE, &table, NULL, e) < 0)
                 return err_prefix(e, "cannot look for other mounts of /proc");
         at = table;
-        for (char *line = str_next_field(&at, '\n'); line; line = str_next_field(&at, '\n')) {
-                char *point = is_host_view(line) ? mount_point(line) : NULL;
-                const char *box_path = point ? seen_at(t, point, e) : NULL;
+        while (host_next_mount(&at, &mount)) {
+                const char *box_path = is_host_view(mount.type) ? seen_at(t, mount.point, e) : NULL;
 
                 if (box_path && cover(t, box_path, "the host's kernel file systems", e) < 0)
                         return -e->code;
