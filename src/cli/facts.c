@@ -38,15 +38,22 @@ static bool is_account_of(char *line, uid_t uid, struct account *ret)
         return true;
 }
 
-/* An account that is not in the file (it may come from a directory service) is no error. */
+/*
+ * An account that is not in the file (it may come from a directory service) is no error, nor is a
+ * machine without one.  One that cannot be read may name a home that has to be covered.
+ */
 static int find_account(struct arena *arena, uid_t uid, struct account *ret, struct err *e)
 {
         autofree char *text = NULL;
         struct err unread = { 0 };
         struct account found;
 
-        if (io_read_file(AT_FDCWD, "/etc/passwd", MAX_PASSWD, &text, NULL, &unread) < 0)
-                return 0;
+        if (io_read_file(AT_FDCWD, "/etc/passwd", MAX_PASSWD, &text, NULL, &unread) < 0) {
+                if (unread.code == ENOENT)
+                        return 0;
+                *e = unread;
+                return -e->code;
+        }
         for (char *at = text, *line; (line = str_next_field(&at, '\n')) != NULL;) {
                 if (!is_account_of(line, uid, &found))
                         continue;
