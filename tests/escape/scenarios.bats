@@ -218,7 +218,7 @@ sys.exit(subprocess.run(sys.argv[1:], pass_fds=fds).returncode)
         echo evil >.envrc; echo hello >plain'
     [ "$status" = 0 ]
     echo "$output"
-    [[ $output == *.git/hooks* ]]
+    [[ $output == *"/.git"* ]]
     [[ $output == *.envrc* ]]
     [[ $output != *plain* ]]
 }
@@ -327,13 +327,15 @@ print(os.WIFEXITED(status), os.WEXITSTATUS(status))
     [[ $output == kelp:* ]]
 }
 
-@test "a sandbox in a sandbox works where user namespaces are allowed" {
+@test "a sandbox in a sandbox, where user namespaces are allowed, works or says why not" {
     cp "$KELP" kelp
     mkdir inner
     run "$KELP" run --allow-userns -- sh -c 'cd inner && ../kelp run -- sh -c "echo in; id -u"'
-    echo "$output"
-    [ "$status" = 0 ]
-    [[ $output == *in* ]]
+    [ "$status" = 0 ] && [[ $output == *in* ]] || {
+        [ "$status" = 125 ]
+        [ "$(grep -c '^kelp: ' <<<"$output")" = 2 ] # one of the outer, one of the inner
+    }
+    run -0 "$KELP" run --allow-userns -- bwrap --ro-bind / / --unshare-all --dev /dev true
 }
 
 @test "two sandboxes do not see each other" {

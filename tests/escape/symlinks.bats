@@ -26,7 +26,7 @@ teardown() {
 look_around() {
     run timeout -k 1 20 "$KELP" run -- sh -c '
         find . -maxdepth 4 2>/dev/null | while read -r f; do
-            [ -f "$f" ] && cat "$f"; echo evil >>"$f"; ls -A "$f/"; done 2>/dev/null
+            [ -f "$f" ] && head -c 100000 "$f" | tr -d "\000"; echo evil >>"$f"; ls -A "$f/"; done 2>/dev/null
         cat /proc/self/mountinfo; echo payload-ran'
     if [ "$status" = 125 ]; then
         [[ $output == kelp:* ]]
