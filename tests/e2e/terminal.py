@@ -635,6 +635,13 @@ def kill_pid_1():
     killed(BASH, "init")
 
 
+def kill_if_there(pid, number):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
 def is_zombie(pid):
     try:
         with open(f"/proc/{pid}/stat") as file:
@@ -654,14 +661,10 @@ def kill_at_any_moment():
         family = [launcher] + [pid for pid, _, _ in children(launcher)]
         victim = family[i % len(family)]
         is_guard = any(pid == victim and name == "kelp-guard" for pid, name, _ in children(launcher))
-        is_gone = False
-        try:
-            os.kill(victim, signal.SIGKILL)
-        except ProcessLookupError:
-            is_gone = True
+        kill_if_there(victim, signal.SIGKILL)
         # the stage ends by itself in the middle of a start, and the run goes on
-        if is_guard or is_gone or is_zombie(victim):
-            os.kill(launcher, signal.SIGTERM)
+        if is_guard or (victim != launcher and is_zombie(victim)):
+            kill_if_there(launcher, signal.SIGTERM)
         t.check_status(137, 143, 125)
         t.check_sane()
         wait_gone(*family)
