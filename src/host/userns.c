@@ -99,7 +99,6 @@ bool host_cause_id_map(const struct host_view *v, int code, struct host_cause *r
  */
 static size_t count_in_use(const struct host_view *v)
 {
-        autofree uint64_t *seen = calloc(MAX_SEEN, sizeof(*seen));
         autofd fd = openat(v->root_fd, "proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         autodir *dir = fd < 0 ? NULL : fdopendir(fd);
         size_t n = 0;
@@ -107,6 +106,7 @@ static size_t count_in_use(const struct host_view *v)
         if (!dir)
                 return 0;
         int proc = fd_take(&fd); /* the directory has it now */
+        autofree uint64_t *seen = calloc(MAX_SEEN, sizeof(*seen));
         if (!seen)
                 return 0;
         for (struct dirent *entry; n < MAX_SEEN && (entry = readdir(dir));) {
