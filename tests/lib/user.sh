@@ -57,24 +57,33 @@ tree_copy() {
     chown -R "$test_user:" "$2"
 }
 
+# Sets $dir to a directory of the user's for this run alone: the first whose lock is free.  The lock
+# is descriptor 8, which the run keeps to its end.
+test_directory_take() {
+    local home=$1 n
+
+    for n in '' 2 3 4 5 6 7 8; do
+        dir=$home/kelp-tests$n
+        mkdir -p "$dir" || return 1
+        exec 8>"$dir.lock"
+        ! flock -n 8 || return 0
+    done
+    echo "tests/run: eight other runs of '$test_user' are under way" >&2
+    return 1
+}
+
 # Runs this tree's tests/run as the user, with the arguments given.  Does not come back.
 test_drop_to_user() {
     local top=$1 home dir
     shift
 
     home=$(getent passwd "$test_user" | cut -d: -f6)
-    dir=$home/kelp-tests
-    mkdir -p "$dir" || exit 1
-    exec 8>"$dir.lock"
-    flock -n 8 || {
-        echo "tests/run: another run of '$test_user' holds '$dir.lock'" >&2
-        exit 1
-    }
+    test_directory_take "$home" || exit 1
     tree_copy "$top" "$dir" || exit 1
     cd "$dir/src" || exit 1
     exec setpriv --reuid="$test_user" --regid="$test_user" --init-groups --inh-caps=-all \
         env -i HOME="$home" USER="$test_user" LOGNAME="$test_user" SHELL=/bin/sh \
         PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin LANG=C.UTF-8 TERM="${TERM:-dumb}" \
         CI="${CI:-}" KELP_TEST_BUILD="$dir/build" \
-        bash tests/run "$@" </dev/null 8>&-
+        bash tests/run "$@" </dev/null
 }
