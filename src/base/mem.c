@@ -1,10 +1,12 @@
 #include "mem.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define BLOCK_SIZE 4000
 
@@ -12,6 +14,7 @@ struct arena_block {
         struct arena_block *next;
         size_t used;
         size_t size;
+        bool is_shared; /* a mapping, and the only block of its arena */
         max_align_t data[];
 };
 
@@ -55,8 +58,23 @@ static struct arena_block *block_new(size_t at_least, struct err *e)
         }
         block->used = 0;
         block->size = size;
+        block->is_shared = false;
         block->next = NULL;
         return block;
+}
+
+int arena_share(struct arena *a, size_t size, struct err *e)
+{
+        void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                            MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+        if (memory == MAP_FAILED)
+                return err_sys(e, "cannot make memory for several processes");
+        a->block = memory;
+        /* the rest is zero: it is new */
+        a->block->size = size - sizeof(*a->block);
+        a->block->is_shared = true;
+        return 0;
 }
 
 void *arena_alloc(struct arena *a, size_t size, struct err *e)
@@ -68,6 +86,10 @@ void *arena_alloc(struct arena *a, size_t size, struct err *e)
                 return NULL;
         }
         size = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
+        if (block && block->is_shared && block->size - block->used < size) {
+                err_set(e, ENOMEM, "the memory for several processes is full");
+                return NULL;
+        }
         if (!block || block->size - block->used < size) {
                 block = block_new(size, e);
                 if (!block)
@@ -77,7 +99,8 @@ void *arena_alloc(struct arena *a, size_t size, struct err *e)
         }
         void *memory = (char *)block->data + block->used;
         block->used += size;
-        memset(memory, 0, size);
+        if (!block->is_shared)
+                memset(memory, 0, size);
         return memory;
 }
 
@@ -140,7 +163,10 @@ void arena_done(struct arena *a)
         while (a->block) {
                 struct arena_block *next = a->block->next;
 
-                free(a->block);
+                if (a->block->is_shared)
+                        munmap(a->block, sizeof(*a->block) + a->block->size);
+                else
+                        free(a->block);
                 a->block = next;
         }
 }

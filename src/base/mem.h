@@ -23,6 +23,12 @@ struct arena {
         struct arena_block *block;
 };
 
+/*
+ * Makes `a`, which is empty, an arena in `size` bytes of memory that processes forked later share:
+ * what one of them puts there the others see at the same place.  It does not grow beyond that.
+ */
+int arena_share(struct arena *a, size_t size, struct err *e);
+
 void *arena_alloc(struct arena *a, size_t size, struct err *e);
 char *arena_copy(struct arena *a, const char *text, struct err *e);
 char *arena_copy_n(struct arena *a, const char *text, size_t len, struct err *e);

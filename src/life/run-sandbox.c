@@ -44,13 +44,11 @@ static void tell_fallback(const struct err *why)
                    err_message_len(why), why->text);
 }
 
-static int prepare(const struct plan *p, struct tree *t, struct id_maps *maps,
-                   struct sock_fprog *filter, struct err *e)
+static int prepare(const struct plan *p, struct id_maps *maps, struct sock_fprog *filter,
+                   struct err *e)
 {
         e->step = STEP_SOURCES;
-        if (find_filter(p, filter, e) < 0 || tree_build(p, t, e) < 0)
-                return -e->code;
-        if (userns_choose_maps(p, maps, e) < 0)
+        if (find_filter(p, filter, e) < 0 || userns_choose_maps(p, maps, e) < 0)
                 return -e->code;
         if (maps->fallback.code != 0)
                 tell_fallback(&maps->fallback);
@@ -58,9 +56,23 @@ static int prepare(const struct plan *p, struct tree *t, struct id_maps *maps,
         return 0;
 }
 
-static int bring_up(const struct launch *l, struct run *r, struct err *e)
+/* Beside the stage, which makes the namespaces meanwhile. */
+static int fill_view(const struct plan *p, struct launch_view *view, struct err *e)
 {
-        if (launch_start(l, r, e) < 0)
+        e->step = STEP_SOURCES;
+        if (tree_build(p, &view->tree, e) < 0 || audit_read_namespaces(&view->outer, e) < 0)
+                return -e->code;
+        e->step = STEP_NONE;
+        return 0;
+}
+
+static int bring_up(const struct launch *l, struct launch_view *view, struct run *r, struct err *e)
+{
+        if (launch_start(l, r, e) < 0 || fill_view(l->plan, view, e) < 0) {
+                launch_abandon(r);
+                return -e->code;
+        }
+        if (launch_continue(l, r, e) < 0)
                 return -e->code;
         e->step = STEP_NETWORK;
         if (slirp_start(l->plan, r, e) < 0)
@@ -73,7 +85,7 @@ static int bring_up(const struct launch *l, struct run *r, struct err *e)
                 return -e->code;
         e->step = STEP_NONE;
         supervise_hold_signals();
-        return launch_go(r, e);
+        return launch_go(l->plan, r, e);
 }
 
 static enum host_topic topic_of(int step)
@@ -161,14 +173,15 @@ static void tell_end(const struct plan *p, const struct supervise_end *end)
                       reasons[end->reason]);
 }
 
-static int run_with(const struct plan *p, const struct tree *t, const struct id_maps *maps,
+static int run_with(const struct plan *p, struct launch_view *view, const struct id_maps *maps,
                     const struct sock_fprog *filter, struct run_result *ret, struct err *e)
 {
-        const struct launch l = { .plan = p, .tree = t, .maps = maps, .filter = filter };
+        struct launch l = { .plan = p, .view = view, .maps = maps, .filter = filter };
         struct run r = RUN_NONE;
         struct supervise_end end = { 0 };
 
-        int code = bring_up(&l, &r, e);
+        cpu_choose(&l.cpus);
+        int code = bring_up(&l, view, &r, e);
         if (code == 0) {
                 status_started(p->report.status_fd, r.init.pid, p->name);
                 e->step = STEP_SUPERVISE;
@@ -182,7 +195,7 @@ static int run_with(const struct plan *p, const struct tree *t, const struct id_
                 ret->signal = WTERMSIG(end.wait_status);
         if (end.reason == SUPERVISE_TIMEOUT)
                 log_notice("the time limit ended the run");
-        report_protected(t);
+        report_protected(&view->tree);
         tell_end(p, &end);
         return 0;
 }
@@ -201,18 +214,18 @@ int run_sandbox(const struct plan *p, struct run_result *ret, struct err *e)
 {
         struct sock_fprog filter = { 0 };
         struct id_maps maps;
-        struct tree tree = { 0 };
+        struct launch_view *view = launch_view_new(e);
 
-        int code = prepare(p, &tree, &maps, &filter, e);
+        int code = view ? prepare(p, &maps, &filter, e) : -e->code;
         if (code == 0)
-                code = run_with(p, &tree, &maps, &filter, ret, e);
+                code = run_with(p, view, &maps, &filter, ret, e);
         if (code < 0 && may_run_with_one_id(p, &maps, e)) {
                 tell_fallback(e);
                 *e = (struct err){ 0 };
                 userns_single_maps(p, &maps);
-                code = run_with(p, &tree, &maps, &filter, ret, e);
+                code = run_with(p, view, &maps, &filter, ret, e);
         }
-        tree_done(&tree);
+        launch_view_free(&view);
         if (code < 0) {
                 host_hint(e, topic_of(e->step));
                 status_setup_failed(p->report.status_fd, e, step_name((enum step)e->step));

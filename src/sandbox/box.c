@@ -21,7 +21,9 @@
 
 static int bind_life(struct box *b, struct err *e)
 {
-        return proc_die_with(b->launcher_pidfd, e);
+        if (proc_die_with(b->launcher_pidfd, e) < 0)
+                return -e->code;
+        return cpu_take_all(&b->launch->cpus, e);
 }
 
 static int make_private(struct box *b, struct err *e)
@@ -32,9 +34,20 @@ static int make_private(struct box *b, struct err *e)
         return 0;
 }
 
+static int make_base(struct box *b, struct err *e)
+{
+        return build_base(b->plan, &b->build, e);
+}
+
+/* The list is in the making until the launcher says so. */
+static int await_view(struct box *b, struct err *e)
+{
+        return sync_await(b->sock, SYNC_VIEW, NULL, NULL, 0, "the launcher", e);
+}
+
 static int make_root(struct box *b, struct err *e)
 {
-        return build_root(b->plan, b->launch->tree, &b->build, e);
+        return build_root(&b->build, &b->launch->view->tree, e);
 }
 
 static int confine_streams(struct box *b, struct err *e)
@@ -58,7 +71,7 @@ static int join_network(struct box *b, struct err *e)
 
 static int make_kernel_view(struct box *b, struct err *e)
 {
-        return build_last(&b->build, b->launch->tree, e);
+        return build_last(&b->build, &b->launch->view->tree, e);
 }
 
 static int pivot(struct box *b, struct err *e)
@@ -101,11 +114,6 @@ static int forbid_nesting(struct box *b, struct err *e)
         return 0;
 }
 
-static int audit(struct box *b, struct err *e)
-{
-        return audit_box(b->plan, b->launch->tree, b->outer, e);
-}
-
 static int drop_bounding(struct box *b, struct err *e)
 {
         if (rights_drop_bounding(&b->plan->confine, e) < 0)
@@ -115,7 +123,7 @@ static int drop_bounding(struct box *b, struct err *e)
 
 static int enter_landlock(struct box *b, struct err *e)
 {
-        return landlock_enter(b->plan, b->launch->tree, e);
+        return landlock_enter(b->plan, &b->launch->view->tree, e);
 }
 
 /* The root stands and pid 1 is confined; the launcher may have a network to bring up. */
@@ -145,6 +153,10 @@ static const struct child_step child_steps[] = {
         { STEP_BIND_LIFE, bind_life },
         /* before the first mount, or the host would see it */
         { STEP_PROPAGATION, make_private },
+        /* needs every capability; before the list, which it does not need */
+        { STEP_ROOT, make_base },
+        /* before anything on it is looked at */
+        { STEP_SOURCES, await_view },
         /* needs every capability and the names of the old root */
         { STEP_ROOT, make_root },
         /* needs the names of the old root, too; before anything reads from them */
@@ -161,8 +173,6 @@ static const struct child_step child_steps[] = {
         { STEP_KEYRING, join_keyring },
         /* after the last namespace that is ours to make; needs CAP_SYS_RESOURCE */
         { STEP_NESTING, forbid_nesting },
-        /* when everything that it reads is in place, and before there is a payload */
-        { STEP_AUDIT, audit },
         /* needs CAP_SETPCAP; must not be before anything that gains privileges by exec: nothing does */
         { STEP_BOUNDING, drop_bounding },
         /* needs no_new_privs or CAP_SYS_ADMIN; after the last mount, which it forbids */
@@ -180,12 +190,19 @@ static int run_steps(struct box *b, struct err *e)
         return 0;
 }
 
-_Noreturn void box_main(const struct launch *l, const struct audit_namespaces *outer, int sock,
-                        int stage, int launcher_pidfd)
+int box_audit(const struct box *b, struct err *e)
+{
+        const struct launch_view *view = b->launch->view;
+
+        if (audit_box(b->plan, &view->tree, &view->outer, e) < 0)
+                return -e->code;
+        return rights_check_bounding(&b->plan->confine, e);
+}
+
+_Noreturn void box_main(const struct launch *l, int sock, int stage, int launcher_pidfd)
 {
         struct box b = { .launch = l,
                          .plan = l->plan,
-                         .outer = outer,
                          .sock = sock,
                          .stage = stage,
                          .launcher_pidfd = launcher_pidfd,

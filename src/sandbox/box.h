@@ -10,7 +10,6 @@
 struct box {
         const struct launch *launch;
         const struct plan *plan;
-        const struct audit_namespaces *outer; /* the host's, which this one must not have */
         int sock;
         int stage; /* the conversation with the stage */
         int launcher_pidfd;
@@ -22,7 +21,9 @@ struct box {
 };
 
 /* Pid 1: builds the root, confines itself, starts the payload, reaps.  Never returns. */
-_Noreturn void box_main(const struct launch *l, const struct audit_namespaces *outer, int sock,
-                        int stage, int launcher_pidfd);
+_Noreturn void box_main(const struct launch *l, int sock, int stage, int launcher_pidfd);
+
+/* Compares what pid 1 has built with what was asked. */
+int box_audit(const struct box *b, struct err *e);
 
 #endif

@@ -312,19 +312,6 @@ static int build_stage(struct build *b, struct err *e)
         return 0;
 }
 
-static int build_base(struct build *b, struct err *e)
-{
-        if (build_stage(b, e) < 0)
-                return -e->code;
-        b->root = b->plan->root == PLAN_ROOT_HOST ? fcntl(b->stage, F_DUPFD_CLOEXEC, 3)
-                                                  : image_mount_root(b->plan, b->stage, e);
-        if (b->root < 0)
-                return e->code ? -e->code : err_sys(e, "cannot open the new root");
-        if (b->plan->root == PLAN_ROOT_IMAGE)
-                return newmount_attach(b->root, AT_FDCWD, "/", e);
-        return 0;
-}
-
 /* A device node covers what a payload or an image must not read: only the real one will do. */
 static int open_null(struct build *b, struct err *e)
 {
@@ -335,6 +322,19 @@ static int open_null(struct build *b, struct err *e)
                 return err_sys(e, "cannot open '/dev/null'");
         if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
                 return err_set(e, ENODEV, "'/dev/null' of the host is not the null device");
+        return 0;
+}
+
+static int make_base(struct build *b, struct err *e)
+{
+        if (open_null(b, e) < 0 || build_stage(b, e) < 0)
+                return -e->code;
+        b->root = b->plan->root == PLAN_ROOT_HOST ? fcntl(b->stage, F_DUPFD_CLOEXEC, 3)
+                                                  : image_mount_root(b->plan, b->stage, e);
+        if (b->root < 0)
+                return e->code ? -e->code : err_sys(e, "cannot open the new root");
+        if (b->plan->root == PLAN_ROOT_IMAGE)
+                return newmount_attach(b->root, AT_FDCWD, "/", e);
         return 0;
 }
 
@@ -372,18 +372,23 @@ static int build_entries(struct build *b, const struct tree *t, bool is_last, st
         return 0;
 }
 
-int build_root(const struct plan *p, const struct tree *t, struct build *ret, struct err *e)
+int build_base(const struct plan *p, struct build *ret, struct err *e)
 {
         struct build b = BUILD_NONE;
 
         b.plan = p;
         b.n_built = 1; /* the base is the first entry */
-        if (open_null(&b, e) < 0 || build_base(&b, e) < 0 || build_entries(&b, t, false, e) < 0) {
+        if (make_base(&b, e) < 0) {
                 build_done(&b);
                 return -e->code;
         }
         *ret = b;
         return 0;
+}
+
+int build_root(struct build *b, const struct tree *t, struct err *e)
+{
+        return build_entries(b, t, false, e);
 }
 
 int build_last(struct build *b, const struct tree *t, struct err *e)

@@ -20,11 +20,13 @@ struct build {
         }
 
 /*
- * Builds the tree in the mount namespace of the caller, which must be private already, and leaves
- * it attached over "/", where path names do not see it yet.  Errors name the entry, its place and
- * who asked for it.
+ * Makes the base of the root in the mount namespace of the caller, which must be private already:
+ * a tmpfs or an image's layers, attached over "/", where path names do not see it yet.
  */
-int build_root(const struct plan *p, const struct tree *t, struct build *ret, struct err *e);
+int build_base(const struct plan *p, struct build *ret, struct err *e);
+
+/* Builds the tree on it.  Errors name the entry, its place and who asked for it. */
+int build_root(struct build *b, const struct tree *t, struct err *e);
 
 /*
  * The rest of the tree, from /sys on: the kernel mounts it for whoever is in the network namespace

@@ -18,8 +18,38 @@
 /*
  * The launcher's side of sync.h.  The user namespace comes first and alone: its maps are written
  * before any other namespace exists, so that all the others belong to a namespace whose ids are
- * known.
+ * known.  They are read back while the others are made: the view, without which pid 1 builds
+ * nothing, is given only when they are right.
  */
+
+/* A list of the most entries has about 2 MiB; what is not used takes no memory. */
+#define VIEW_SIZE ((size_t)32 << 20)
+
+struct launch_view *launch_view_new(struct err *e)
+{
+        struct arena arena = { 0 };
+
+        if (arena_share(&arena, VIEW_SIZE, e) < 0)
+                return NULL;
+        struct launch_view *view = arena_alloc(&arena, sizeof(*view), e);
+        if (view)
+                view->tree.arena = arena;
+        else
+                arena_done(&arena);
+        return view;
+}
+
+void launch_view_free(struct launch_view **view)
+{
+        struct tree tree;
+
+        if (!*view)
+                return;
+        /* the arena goes, and the view with it */
+        tree = (*view)->tree;
+        tree_done(&tree);
+        *view = NULL;
+}
 
 /* Stands until the step is over; what fails in between bears its name. */
 static int fail_at(enum step step, struct err *e)
@@ -79,11 +109,26 @@ static int await_network(const struct plan *p, struct run *r, struct err *e)
         return 0;
 }
 
+/* Somebody who is gone has said why before, and that is heard next. */
+static int tell(int sock, enum sync_type type, struct err *e)
+{
+        struct err failure = { .step = e->step };
+
+        if (sync_send(sock, type, 0, NULL, 0, &failure) == 0 || failure.code == EPIPE ||
+            failure.code == ECONNRESET)
+                return 0;
+        *e = failure;
+        return -e->code;
+}
+
 static int write_maps(const struct launch *l, struct run *r, pid_t stage, struct err *e)
 {
-        if (userns_write_maps(stage, l->maps, e) < 0)
+        autofd proc = userns_open(stage, e);
+
+        if (proc < 0 || userns_write_maps(proc, stage, l->maps, e) < 0 ||
+            tell(r->sock, SYNC_MAPPED, e) < 0)
                 return -e->code;
-        return sync_send(r->sock, SYNC_MAPPED, 0, NULL, 0, e);
+        return userns_check_maps(proc, l->maps, e);
 }
 
 static int open_sockets(struct run *r, int *ret_far, struct err *e)
@@ -101,7 +146,7 @@ int launch_start(const struct launch *l, struct run *ret, struct err *e)
 {
         autofd self = proc_pidfd(getpid(), e);
         autofd far = -1;
-        autochild stage = CHILD_NONE;
+        struct child stage = CHILD_NONE;
 
         if (self < 0 || open_sockets(ret, &far, e) < 0)
                 return fail_at(STEP_USERNS, e);
@@ -110,17 +155,40 @@ int launch_start(const struct launch *l, struct run *ret, struct err *e)
                 stage_main(l, far, ret->sock, self);
         if (stage.pid < 0)
                 return fail_at(STEP_USERNS, e);
+        cpu_put_apart(&l->cpus, stage.pid);
         fd_close(&far);
 
-        if (write_maps(l, ret, stage.pid, e) < 0)
-                return fail_at(STEP_ID_MAPS, e);
-        if (await_init(ret, e) < 0)
-                return fail_at(STEP_NAMESPACES, e);
-        if (await_network(l->plan, ret, e) < 0)
-                return fail_at(STEP_NETNS, e);
+        int r = write_maps(l, ret, stage.pid, e);
         ret->stage = stage;
         stage = (struct child)CHILD_NONE;
+        return r < 0 ? fail_at(STEP_ID_MAPS, e) : 0;
+}
+
+/* Without a network to bring up there is nothing to wait for once pid 1 is ready. */
+static bool is_free_to_go(const struct plan *p)
+{
+        return p->net.mode != PLAN_NETWORK_USER;
+}
+
+int launch_continue(const struct launch *l, struct run *r, struct err *e)
+{
+        if (tell(r->sock, SYNC_VIEW, e) < 0 ||
+            (is_free_to_go(l->plan) && tell(r->sock, SYNC_GO, e) < 0))
+                return fail_at(STEP_SOURCES, e);
+        if (await_init(r, e) < 0)
+                return fail_at(STEP_NAMESPACES, e);
+        if (await_network(l->plan, r, e) < 0)
+                return fail_at(STEP_NETNS, e);
         return 0;
+}
+
+void launch_abandon(struct run *r)
+{
+        struct err unused = { 0 };
+
+        /* whoever waits for a message now does so in vain, and ends */
+        if (r->sock >= 0 && shutdown(r->sock, SHUT_WR) == 0)
+                await_init(r, &unused);
 }
 
 unsigned launch_pty_streams(const struct plan *p)
@@ -150,9 +218,9 @@ int launch_await_ready(const struct plan *p, struct run *r, struct err *e)
         return 0;
 }
 
-int launch_go(struct run *r, struct err *e)
+int launch_go(const struct plan *p, struct run *r, struct err *e)
 {
-        if (sync_send(r->sock, SYNC_GO, 0, NULL, 0, e) < 0 ||
+        if ((!is_free_to_go(p) && tell(r->sock, SYNC_GO, e) < 0) ||
             sync_await(r->sock, SYNC_STARTED, NULL, NULL, 0, "pid 1", e) < 0)
                 return fail_at(STEP_START, e);
         return 0;

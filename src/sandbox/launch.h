@@ -1,6 +1,8 @@
 #ifndef KELP_SANDBOX_LAUNCH_H
 #define KELP_SANDBOX_LAUNCH_H
 
+#include "audit.h"
+#include "cpu.h"
 #include "plan.h"
 #include "run.h"
 #include "tree.h"
@@ -8,26 +10,49 @@
 
 struct sock_fprog;
 
+/*
+ * What the launcher finds out on the host while the namespaces are being made.  It lies in memory
+ * that the processes of a launch share: the launcher writes it, says VIEW, and from then on it is
+ * const for everybody.  Pid 1 does not look at it before.  The payload loses it with exec.
+ */
+struct launch_view {
+        struct tree tree;              /* everything in it lies in its own arena, or in the plan */
+        struct audit_namespaces outer; /* the host's, which the sandbox must not have */
+};
+
+/* NULL with `e` set on failure. */
+struct launch_view *launch_view_new(struct err *e);
+void launch_view_free(struct launch_view **view);
+
 /* All that a launch takes in; it owns none of it. */
 struct launch {
         const struct plan *plan;
-        const struct tree *tree;
+        const struct launch_view *view;
         const struct id_maps *maps;
+        struct cpu_choice cpus;
         const struct sock_fprog *filter;
 };
 
 /*
- * Clones the stage into a new user namespace, writes its maps, and waits until pid 1 of the
- * sandbox exists.  From then on pid 1 builds by itself; launch_await_ready() waits for that and
- * takes the descriptors that come with it.  On failure e->step names the step.
+ * Clones the stage into a new user namespace, writes its maps and lets it go on.  The view is to be
+ * filled next, while the stage makes the other namespaces.  On failure e->step names the step.
  */
 int launch_start(const struct launch *l, struct run *ret, struct err *e);
+
+/*
+ * Says that the view is filled, and waits until pid 1 of the sandbox exists.  From then on pid 1
+ * builds by itself; launch_await_ready() waits for that and takes the descriptors that come with it.
+ */
+int launch_continue(const struct launch *l, struct run *r, struct err *e);
+
+/* When it goes no further: what has been started is put into *r, for run_done() to end. */
+void launch_abandon(struct run *r);
 
 /* Waits until the root is built and pid 1 confined; takes the pty's master if there is one. */
 int launch_await_ready(const struct plan *p, struct run *r, struct err *e);
 
-/* Gives the word to start the payload and waits until it runs. */
-int launch_go(struct run *r, struct err *e);
+/* Gives the word to start the payload, where it was not given before, and waits until it runs. */
+int launch_go(const struct plan *p, struct run *r, struct err *e);
 
 /* Whether the payload will have a terminal of its own, and for which of the standard streams. */
 unsigned launch_pty_streams(const struct plan *p);

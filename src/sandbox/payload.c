@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,11 +23,18 @@
 /*
  * What a payload does between fork and exec, in this order.  Before: pid 1 has shrunk the bounding
  * set, set no_new_privs and entered Landlock for both of them.  Nothing may come after seccomp but
- * exec: what the steps need is what the filter refuses.
+ * exec, and a word with pid 1 before it: what the steps need is what the filter refuses.
+ *
+ * Pid 1 audits what it built, and confines itself, meanwhile; exec waits for that.
  */
+
+/* How often a read of the word that exec worked may fail. */
+#define READ_AGAIN 3
 
 static int set_up_terminal(struct box *b, struct err *e)
 {
+        if (cpu_take_all(&b->launch->cpus, e) < 0)
+                return -e->code;
         return tty_enter(&b->tty, e);
 }
 
@@ -113,43 +121,56 @@ static int await_init(int pipe, struct err *e)
         return 0;
 }
 
-/* Never returns: what fails is told over the pipe, whose silent end means that exec worked. */
+/* Never returns: what fails is told over the pipe; see await_exec() for what its end means. */
 static _Noreturn void payload_main(struct box *b, int pipe, const struct exec_image *image)
 {
         struct err e = { 0 };
         struct err unused = { 0 };
-        bool is_free = false;
 
         for (size_t i = 0; i < sizeof(payload_steps) / sizeof(payload_steps[0]); i++) {
                 e.step = payload_steps[i].step;
-                if (e.step == STEP_SECCOMP) {
-                        is_free = true;
-                        if (await_init(pipe, &e) < 0)
-                                break;
-                }
                 if (payload_steps[i].run(b, &e) < 0)
                         break;
         }
-        /* a word that was never read would be an error of its own at the other end */
-        if (!is_free)
-                await_init(pipe, &unused);
+        /* after a failure, too: a word that was never read would be one of its own at the other end */
+        await_init(pipe, e.code == 0 ? &e : &unused);
         if (e.code == 0) {
                 e.step = STEP_EXEC;
-                exec_run(image, &e);
+                /* an end of the pipe without it is a death on the way, and no start */
+                if (io_write_all(pipe, "", 1, "pipe", &e) == 0)
+                        exec_run(image, &e);
         }
         io_write_all(pipe, &e, sizeof(e), "pipe", &unused);
         _exit(127);
 }
 
-static int await_exec(int pipe, struct err *e)
+/*
+ * The payload is under way by now: a failed read says nothing about it, and giving up on it would
+ * end what may already run and call it never started.  So it is asked for again, within reason.
+ */
+static ssize_t read_news(int pipe, struct err *ret)
 {
-        struct err failure = { 0 };
+        int n_failed = 0;
         ssize_t n;
 
         do {
-                n = read(pipe, &failure, sizeof(failure));
-        } while (n < 0 && errno == EINTR);
-        if (n == 0)
+                n = read(pipe, ret, sizeof(*ret));
+        } while (n < 0 && (errno == EINTR || n_failed++ < READ_AGAIN));
+        return n;
+}
+
+/* One byte, and then the end: exec took the pipe away.  Anything else is why it did not. */
+static int await_exec(int pipe, struct err *e)
+{
+        struct err failure = { 0 };
+        ssize_t n = read_news(pipe, &failure);
+        bool is_ready = n == 1;
+
+        if (is_ready)
+                n = read_news(pipe, &failure);
+        if (n < 0)
+                return err_sys(e, "cannot learn whether the payload was started");
+        if (n == 0 && is_ready)
                 return 0;
         if (n != (ssize_t)sizeof(failure))
                 return err_set(e, EPROTO, "the payload ended before it was started");
@@ -214,7 +235,12 @@ pid_t payload_start(struct box *b, struct err *e)
                 fd_close(&pipe);
                 payload_main(b, far, &image);
         }
+        cpu_put_apart(&b->launch->cpus, pid);
         fd_close(&far);
+        e->step = STEP_AUDIT;
+        if (box_audit(b, e) < 0)
+                return -e->code;
+        e->step = STEP_START;
         if (confine_init(b, pipe, e) < 0 || let_go(pipe, e) < 0 || await_exec(pipe, e) < 0)
                 return -e->code;
         fd_close(&pipe);

@@ -37,6 +37,7 @@ static int open_plain(const char *path)
 {
         struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS };
 
+        errno = ELOOP;
         return path_is_clean(path) ? (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how))
                                    : -1;
 }
@@ -61,6 +62,9 @@ int resolve_source(struct arena *a, const char *host_path, struct source *ret, s
         autofd fd = open_plain(host_path);
         struct stat st;
 
+        /* what is absent, or out of reach, is so before there is a symlink to follow */
+        if (fd < 0 && (errno == ENOENT || errno == EACCES || errno == ENOTDIR))
+                return err_sys(e, "cannot open '%s'", host_path);
         if (fd < 0)
                 fd = open_followed(a, host_path, &path, e);
         if (fd < 0)

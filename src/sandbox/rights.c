@@ -41,19 +41,26 @@ static int read_bounding(uint64_t *ret, struct err *e)
 
 int rights_drop_bounding(const struct plan_confine *c, struct err *e)
 {
-        uint64_t left = 0;
-
         /* one call; the library's asks for each capability first */
         if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
                 return err_sys(e, "cannot empty the ambient set");
         for (cap_value_t cap = 0; cap < 64; cap++) {
-                /* EINVAL: this kernel has no capability of that number */
-                if (!(c->keep_caps & BIT(cap)) && cap_drop_bound(cap) < 0 && errno != EINVAL)
+                if ((c->keep_caps & BIT(cap)) || cap_drop_bound(cap) == 0)
+                        continue;
+                if (errno != EINVAL)
                         return err_sys(e, "cannot take capability %d off the bounding set", cap);
+                /* this kernel has none of that number or above */
+                break;
         }
         if (cap_set_secbits(c->keep_caps == 0 ? LOCKED_BITS : AMBIENT_BITS) < 0)
                 return err_sys(e, "cannot lock the securebits");
-        /* not how many the library thinks there are, but what the kernel says */
+        return 0;
+}
+
+int rights_check_bounding(const struct plan_confine *c, struct err *e)
+{
+        uint64_t left = 0;
+
         if (read_bounding(&left, e) < 0)
                 return -e->code;
         if (left & ~c->keep_caps)

@@ -15,6 +15,9 @@
  */
 int rights_drop_bounding(const struct plan_confine *c, struct err *e);
 
+/* Reads the bounding set: it must have nothing but what the plan keeps. */
+int rights_check_bounding(const struct plan_confine *c, struct err *e);
+
 int rights_no_new_privs(struct err *e);
 
 /* Becomes the user of the payload; sets exactly `keep` as permitted and effective; reads it back. */

@@ -1,6 +1,5 @@
 #include "stage.h"
 
-#include "audit.h"
 #include "box.h"
 #include "fd.h"
 #include "net.h"
@@ -17,11 +16,11 @@
 #include <unistd.h>
 
 /* What needs no map is done while the launcher writes them. */
-static int await_maps(int sock, struct audit_namespaces *ret_outer, struct err *e)
+static int await_maps(const struct launch *l, int sock, struct err *e)
 {
         e->step = STEP_USERNS;
         /* what the caller of kelp ignored or blocked is none of the sandbox's business */
-        if (proc_reset_signals(e) < 0 || audit_read_namespaces(ret_outer, e) < 0)
+        if (cpu_take_all(&l->cpus, e) < 0 || proc_reset_signals(e) < 0)
                 return -e->code;
         e->step = STEP_ID_MAPS;
         if (sync_await(sock, SYNC_MAPPED, NULL, NULL, 0, "the launcher", e) < 0)
@@ -74,10 +73,9 @@ static int make_network(const struct plan *p, int sock, int ns_dir, int to_init,
 static int stage_run(const struct launch *l, int sock, int launcher_pidfd, struct err *e)
 {
         struct clone_args args = { .flags = CLONE_PARENT };
-        struct audit_namespaces outer;
         int ends[2];
 
-        if (await_maps(sock, &outer, e) < 0 || make_namespaces(e) < 0)
+        if (await_maps(l, sock, e) < 0 || make_namespaces(e) < 0)
                 return -e->code;
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
                 return err_sys(e, "cannot make a socket pair");
@@ -95,8 +93,9 @@ static int stage_run(const struct launch *l, int sock, int launcher_pidfd, struc
         if (pid == 0) {
                 fd_close(&to_init);
                 fd_close(&ns_dir);
-                box_main(l, &outer, sock, to_stage, launcher_pidfd);
+                box_main(l, sock, to_stage, launcher_pidfd);
         }
+        cpu_put_apart(&l->cpus, pid);
         fd_close(&to_stage);
         if (sync_send(sock, SYNC_CLONED, pid, NULL, 0, e) < 0)
                 return -e->code;

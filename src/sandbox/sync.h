@@ -15,21 +15,24 @@
  *         |  clone3(NEWUSER) ------------>|
  *         |  writes the maps              |
  *         |-- MAPPED -------------------->|
- *         |                               |  unshare, clone(PARENT) --->|
- *         |<- CLONED pid -----------------|                             |  builds the root
- *         |                               |  makes the network          |
+ *         |  reads them back              |  unshare, clone(PARENT) --->|
+ *         |  judges the sources           |  makes the network          |  the base of the root
+ *         |-- VIEW  (see launch.h) ------------------------------------>|
+ *         |-- GO  (unless slirp4netns is to come) --------------------->|  builds the root
+ *         |<- CLONED pid -----------------|                             |
  *         |                               |-- NETNS [netns] ----------->|  joins it
  *         |<- NETNS [netns, userns] ------|  exits                      |
  *         |  starts slirp4netns             (only for the user network) |
  *         |                                                             |  confines itself
  *         |<- READY [pty master] ---------------------------------------|
- *         |-- GO  (network is up) ------------------------------------->|  forks the payload
+ *         |-- GO  (slirp4netns is ready) ------------------------------>|  forks the payload
  *         |<- STARTED --------------------------------------------------|
  *         |-- SIGNAL n, RESUME ------------------------------------ ... |
  *         |<- STOPPED n, CONTINUED -------------------------------- ... |
  *         |<- EXITED wait-status ---------------------------------------|  exits
  *
- * A network namespace is the most expensive thing of a launch: it is made beside the root.
+ * Nobody waits who has something to do: the sources are judged beside the namespaces, the network,
+ * which is the most expensive thing of a launch, is made beside the root.
  *
  * FAILED may come from either child in the place of any message.  The end of the stream before GO
  * is failure on both sides; so is a message that is not the one awaited.
@@ -37,6 +40,7 @@
 
 enum sync_type {
         SYNC_MAPPED = 1,
+        SYNC_VIEW,
         SYNC_CLONED,
         SYNC_NETNS,
         SYNC_READY,

@@ -90,7 +90,7 @@ static size_t print_map(char *text, size_t size, const struct id_map *map)
         return used;
 }
 
-static int open_process(pid_t pid, struct err *e)
+int userns_open(pid_t pid, struct err *e)
 {
         char path[32];
 
@@ -99,7 +99,6 @@ static int open_process(pid_t pid, struct err *e)
         return fd < 0 ? err_sys(e, "cannot open '%s'", path) : fd;
 }
 
-/* Reads a map back: the kernel, or whoever answers for it, must have taken what was asked. */
 static int check_map(int proc, const char *name, const struct id_map *map, struct err *e)
 {
         char text[ID_MAP_MAX * 40];
@@ -201,15 +200,14 @@ static int write_by_helpers(pid_t pid, const struct id_maps *maps, struct err *e
         return end_helper(&gid_child, maps->newgidmap, e);
 }
 
-int userns_write_maps(pid_t pid, const struct id_maps *maps, struct err *e)
+int userns_write_maps(int proc, pid_t pid, const struct id_maps *maps, struct err *e)
 {
-        autofd proc = open_process(pid, e);
-        int r;
+        return maps->by_helper ? write_by_helpers(pid, maps, e) : write_direct(proc, maps, e);
+}
 
-        if (proc < 0)
-                return -e->code;
-        r = maps->by_helper ? write_by_helpers(pid, maps, e) : write_direct(proc, maps, e);
-        if (r < 0 || check_map(proc, "uid_map", &maps->uids, e) < 0)
+int userns_check_maps(int proc, const struct id_maps *maps, struct err *e)
+{
+        if (check_map(proc, "uid_map", &maps->uids, e) < 0)
                 return -e->code;
         return check_map(proc, "gid_map", &maps->gids, e);
 }

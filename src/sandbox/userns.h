@@ -23,10 +23,16 @@ int userns_choose_maps(const struct plan *p, struct id_maps *ret, struct err *e)
 /* The user's own id and nothing else. */
 void userns_single_maps(const struct plan *p, struct id_maps *ret);
 
+/* The directory of process `pid` in /proc, as a descriptor of the caller's. */
+int userns_open(pid_t pid, struct err *e);
+
 /*
- * Writes the maps of process `pid` from outside and reads them back.  With one id setgroups(2) is
- * denied first, as the kernel demands.  Source: user_namespaces(7).
+ * Writes the maps of process `pid` from outside.  With one id setgroups(2) is denied first, as the
+ * kernel demands.  Source: user_namespaces(7).
  */
-int userns_write_maps(pid_t pid, const struct id_maps *maps, struct err *e);
+int userns_write_maps(int proc, pid_t pid, const struct id_maps *maps, struct err *e);
+
+/* Reads them back: the kernel, or whoever answers for it, must have taken what was asked. */
+int userns_check_maps(int proc, const struct id_maps *maps, struct err *e);
 
 #endif
