@@ -14,7 +14,7 @@ struct arena_block {
         struct arena_block *next;
         size_t used;
         size_t size;
-        bool is_shared; /* a mapping, and the only block of its arena */
+        bool is_mapped; /* and the only block of its arena */
         max_align_t data[];
 };
 
@@ -58,23 +58,31 @@ static struct arena_block *block_new(size_t at_least, struct err *e)
         }
         block->used = 0;
         block->size = size;
-        block->is_shared = false;
+        block->is_mapped = false;
         block->next = NULL;
         return block;
 }
 
-int arena_share(struct arena *a, size_t size, struct err *e)
+int arena_map(struct arena *a, size_t size, struct err *e)
 {
         void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-                            MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
         if (memory == MAP_FAILED)
-                return err_sys(e, "cannot make memory for several processes");
+                return err_sys(e, "cannot reserve memory");
+        /* a kernel that hands out 2 MiB at once would clear them first */
+        madvise(memory, size, MADV_NOHUGEPAGE);
         a->block = memory;
         /* the rest is zero: it is new */
         a->block->size = size - sizeof(*a->block);
-        a->block->is_shared = true;
+        a->block->is_mapped = true;
         return 0;
+}
+
+void *arena_mapped(const struct arena *a, size_t *ret_size)
+{
+        *ret_size = sizeof(*a->block) + a->block->used;
+        return a->block;
 }
 
 void *arena_alloc(struct arena *a, size_t size, struct err *e)
@@ -86,8 +94,8 @@ void *arena_alloc(struct arena *a, size_t size, struct err *e)
                 return NULL;
         }
         size = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
-        if (block && block->is_shared && block->size - block->used < size) {
-                err_set(e, ENOMEM, "the memory for several processes is full");
+        if (block && block->is_mapped && block->size - block->used < size) {
+                err_set(e, ENOMEM, "out of the memory that was reserved");
                 return NULL;
         }
         if (!block || block->size - block->used < size) {
@@ -99,7 +107,7 @@ void *arena_alloc(struct arena *a, size_t size, struct err *e)
         }
         void *memory = (char *)block->data + block->used;
         block->used += size;
-        if (!block->is_shared)
+        if (!block->is_mapped)
                 memset(memory, 0, size);
         return memory;
 }
@@ -163,7 +171,7 @@ void arena_done(struct arena *a)
         while (a->block) {
                 struct arena_block *next = a->block->next;
 
-                if (a->block->is_shared)
+                if (a->block->is_mapped)
                         munmap(a->block, sizeof(*a->block) + a->block->size);
                 else
                         free(a->block);

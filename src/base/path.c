@@ -67,13 +67,19 @@ char *path_clean(struct arena *a, const char *base, const char *path, struct err
         return arena_copy_n(a, out, len, e);
 }
 
+/* Every rule is compared with every other in front of every run, and most differ at once. */
 bool path_is_in(const char *path, const char *top)
 {
-        size_t len = strlen(top);
+        const char *start = path;
 
-        if (str_eq(top, "/"))
-                return true;
-        return strncmp(path, top, len) == 0 && (path[len] == '/' || path[len] == '\0');
+        while (*top && *path == *top) {
+                path++;
+                top++;
+        }
+        if (*top)
+                return false;
+        /* the end of "/" is the slash that stands before a name */
+        return *path == '\0' || *path == '/' || (path == start + 1 && path[-1] == '/');
 }
 
 const char *path_base(const char *path)

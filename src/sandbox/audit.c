@@ -273,14 +273,21 @@ static int check_mounts(const struct plan *p, const struct tree *t, struct arena
         return 0;
 }
 
-int audit_box(const struct plan *p, const struct tree *t, const struct audit_namespaces *outer,
-              struct err *e)
+static int differs(struct err *e)
+{
+        return err_prefix(e, "the sandbox is not what was asked for");
+}
+
+int audit_namespaces(const struct plan *p, const struct audit_namespaces *outer, struct err *e)
+{
+        return check_namespaces(p, outer, e) < 0 ? differs(e) : 0;
+}
+
+int audit_mounts(const struct plan *p, const struct tree *t, struct err *e)
 {
         struct arena arena = { 0 };
-        int r = check_namespaces(p, outer, e);
+        int r = check_mounts(p, t, &arena, e);
 
-        if (r == 0)
-                r = check_mounts(p, t, &arena, e);
         arena_done(&arena);
-        return r < 0 ? err_prefix(e, "the sandbox is not what was asked for") : 0;
+        return r < 0 ? differs(e) : 0;
 }

@@ -20,12 +20,17 @@ struct audit_namespaces {
 int audit_read_namespaces(struct audit_namespaces *ret, struct err *e);
 
 /*
- * Compares what pid 1 built with what was asked, just before there is a payload: every namespace is
- * another one than `outer`'s; every mount is on the list, private, and with at least the flags that
- * the list gives it; every entry of the list that is a mount is there, unless its place is not and
- * need not be.  Any difference is an error.
+ * Both compare what was built with what was asked, before the payload becomes what it is to run.
+ * Any difference is an error.
+ *
+ * Namespaces: the calling process, which is to become the payload, has none of `outer`'s.
  */
-int audit_box(const struct plan *p, const struct tree *t, const struct audit_namespaces *outer,
-              struct err *e);
+int audit_namespaces(const struct plan *p, const struct audit_namespaces *outer, struct err *e);
+
+/*
+ * Mounts: each is on the list, private, and with at least the flags that the list gives it; every
+ * entry of the list that is a mount is there, unless its place is not and need not be.
+ */
+int audit_mounts(const struct plan *p, const struct tree *t, struct err *e);
 
 #endif

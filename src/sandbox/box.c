@@ -3,7 +3,6 @@
 #include "audit.h"
 #include "fd.h"
 #include "init.h"
-#include "landlock.h"
 #include "payload.h"
 #include "rights.h"
 #include "step.h"
@@ -42,7 +41,7 @@ static int make_base(struct box *b, struct err *e)
 /* The list is in the making until the launcher says so. */
 static int await_view(struct box *b, struct err *e)
 {
-        return sync_await(b->sock, SYNC_VIEW, NULL, NULL, 0, "the launcher", e);
+        return launch_view_receive(b->launch->view, b->sock, e);
 }
 
 static int make_root(struct box *b, struct err *e)
@@ -121,11 +120,6 @@ static int drop_bounding(struct box *b, struct err *e)
         return rights_no_new_privs(e);
 }
 
-static int enter_landlock(struct box *b, struct err *e)
-{
-        return landlock_enter(b->plan, &b->launch->view->tree, e);
-}
-
 /* The root stands and pid 1 is confined; the launcher may have a network to bring up. */
 static int await_go(struct box *b, struct err *e)
 {
@@ -175,8 +169,6 @@ static const struct child_step child_steps[] = {
         { STEP_NESTING, forbid_nesting },
         /* needs CAP_SETPCAP; must not be before anything that gains privileges by exec: nothing does */
         { STEP_BOUNDING, drop_bounding },
-        /* needs no_new_privs or CAP_SYS_ADMIN; after the last mount, which it forbids */
-        { STEP_LANDLOCK, enter_landlock },
         { STEP_GO, await_go },
 };
 
@@ -188,15 +180,6 @@ static int run_steps(struct box *b, struct err *e)
                         return -e->code;
         }
         return 0;
-}
-
-int box_audit(const struct box *b, struct err *e)
-{
-        const struct launch_view *view = b->launch->view;
-
-        if (audit_box(b->plan, &view->tree, &view->outer, e) < 0)
-                return -e->code;
-        return rights_check_bounding(&b->plan->confine, e);
 }
 
 _Noreturn void box_main(const struct launch *l, int sock, int stage, int launcher_pidfd)
@@ -212,7 +195,7 @@ _Noreturn void box_main(const struct launch *l, int sock, int stage, int launche
         pid_t payload;
 
         /* what pid 1 makes has the modes that it says, whatever the caller's umask is */
-        b.umask = umask(022);
+        b.umask = umask(0);
 
         if (run_steps(&b, &e) < 0 || (payload = payload_start(&b, &e)) < 0) {
                 sync_send_failed(sock, &e);

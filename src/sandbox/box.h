@@ -23,7 +23,4 @@ struct box {
 /* Pid 1: builds the root, confines itself, starts the payload, reaps.  Never returns. */
 _Noreturn void box_main(const struct launch *l, int sock, int stage, int launcher_pidfd);
 
-/* Compares what pid 1 has built with what was asked. */
-int box_audit(const struct box *b, struct err *e);
-
 #endif

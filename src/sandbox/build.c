@@ -172,15 +172,35 @@ static int build_empty(const struct build *b, const struct tree_entry *entry, st
         return newmount_attach(mount, place, "", e);
 }
 
-static int build_tmpfs(const struct build *b, const struct tree_entry *entry, struct err *e)
+/*
+ * A file system of its own takes the kernel longer to make, and to undo when the sandbox ends, than
+ * all mounts on the way to it.  Where nobody asked for a size, a directory of the root's own tmpfs
+ * does as well: mounted by itself, with its own flags, and with no way from one to the other.
+ */
+static int build_room(struct build *b, const struct tree_entry *entry, struct err *e)
+{
+        char name[16];
+
+        snprintf(name, sizeof(name), "%zu", b->n_rooms++);
+        if (mkdirat(b->rooms, name, entry->mode) < 0)
+                return err_sys(e, "cannot make a directory in a new tmpfs");
+        autofd mount = newmount_clone(b->rooms, name, 0, e);
+        if (mount < 0 || newmount_set(mount, "", entry->flags & ~(unsigned)TREE_READ_ONLY, e) < 0)
+                return -e->code;
+        return attach(b, entry, mount, e);
+}
+
+static int build_tmpfs(struct build *b, const struct tree_entry *entry, struct err *e)
 {
         char mode[16];
         char size[32];
         struct newmount_option options[] = { { "mode", mode }, { "size", size } };
 
+        if (entry->size == 0)
+                return build_room(b, entry, e);
         snprintf(mode, sizeof(mode), "%o", entry->mode);
         snprintf(size, sizeof(size), "%llu", (unsigned long long)entry->size);
-        autofd mount = newmount_fs("tmpfs", options, entry->size ? 2 : 1, entry->flags, e);
+        autofd mount = newmount_fs("tmpfs", options, 2, entry->flags, e);
         if (mount < 0)
                 return -e->code;
         return attach(b, entry, mount, e);
@@ -307,9 +327,11 @@ static int build_stage(struct build *b, struct err *e)
         b->stage = newmount_fs("tmpfs", options, 1, TREE_NO_SUID | TREE_NO_DEV, e);
         if (b->stage < 0 || newmount_attach(b->stage, AT_FDCWD, "/", e) < 0)
                 return -e->code;
-        if (mkdirat(b->stage, EMPTY_DIR, 0) < 0)
+        if (mkdirat(b->stage, EMPTY_DIR, 0) < 0 || mkdirat(b->stage, "proc", 0755) < 0)
                 return err_sys(e, "cannot make a directory in a new tmpfs");
-        return 0;
+        /* of a host view /proc will cover it; the stage of an image is not seen at all */
+        b->rooms = openat(b->stage, "proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        return b->rooms < 0 ? err_sys(e, "cannot open a directory of a new tmpfs") : 0;
 }
 
 /* A device node covers what a payload or an image must not read: only the real one will do. */
@@ -421,6 +443,7 @@ int build_pivot(struct build *b, struct err *e)
                 return err_set(e, EXDEV, "the new root is not the root");
         fd_close(&b->root);
         fd_close(&b->stage);
+        fd_close(&b->rooms);
         fd_close(&b->null);
         return 0;
 }
@@ -429,6 +452,7 @@ void build_done(struct build *b)
 {
         fd_close(&b->root);
         fd_close(&b->stage);
+        fd_close(&b->rooms);
         fd_close(&b->null);
         fd_close(&b->max_userns);
 }

@@ -25,11 +25,14 @@
 /* A list of the most entries has about 2 MiB; what is not used takes no memory. */
 #define VIEW_SIZE ((size_t)32 << 20)
 
+/* A message of the view; a socket's buffer takes some of them. */
+#define VIEW_CHUNK ((size_t)32 << 10)
+
 struct launch_view *launch_view_new(struct err *e)
 {
         struct arena arena = { 0 };
 
-        if (arena_share(&arena, VIEW_SIZE, e) < 0)
+        if (arena_map(&arena, VIEW_SIZE, e) < 0)
                 return NULL;
         struct launch_view *view = arena_alloc(&arena, sizeof(*view), e);
         if (view)
@@ -49,6 +52,48 @@ void launch_view_free(struct launch_view **view)
         tree = (*view)->tree;
         tree_done(&tree);
         *view = NULL;
+}
+
+static size_t chunk_at(size_t done, size_t size)
+{
+        return size - done < VIEW_CHUNK ? size - done : VIEW_CHUNK;
+}
+
+static int send_view(const struct launch_view *view, int sock, struct err *e)
+{
+        size_t size;
+        const char *data = arena_mapped(&view->tree.arena, &size);
+
+        if (sync_send(sock, SYNC_VIEW, (int)size, NULL, 0, e) < 0)
+                return -e->code;
+        for (size_t done = 0; done < size; done += VIEW_CHUNK) {
+                if (io_send(sock, data + done, chunk_at(done, size), NULL, 0, e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
+int launch_view_receive(const struct launch_view *view, int sock, struct err *e)
+{
+        size_t unused;
+        char *data = arena_mapped(&view->tree.arena, &unused);
+        int told = 0;
+
+        if (sync_await(sock, SYNC_VIEW, &told, NULL, 0, "the launcher", e) < 0)
+                return -e->code;
+        size_t size = (size_t)told;
+        if (told < 0 || size > VIEW_SIZE)
+                return err_set(e, EPROTO, "the launcher speaks of %d bytes", told);
+        for (size_t done = 0; done < size; done += VIEW_CHUNK) {
+                size_t want = chunk_at(done, size);
+                ssize_t n = io_receive(sock, data + done, want, NULL, 0, NULL, e);
+
+                if (n < 0)
+                        return -e->code;
+                if ((size_t)n != want)
+                        return err_set(e, EPROTO, "the launcher ended before it was done");
+        }
+        return 0;
 }
 
 /* Stands until the step is over; what fails in between bears its name. */
@@ -110,15 +155,17 @@ static int await_network(const struct plan *p, struct run *r, struct err *e)
 }
 
 /* Somebody who is gone has said why before, and that is heard next. */
+static int pass_if_gone(struct err *e)
+{
+        if (e->code != EPIPE && e->code != ECONNRESET)
+                return -e->code;
+        *e = (struct err){ .step = e->step };
+        return 0;
+}
+
 static int tell(int sock, enum sync_type type, struct err *e)
 {
-        struct err failure = { .step = e->step };
-
-        if (sync_send(sock, type, 0, NULL, 0, &failure) == 0 || failure.code == EPIPE ||
-            failure.code == ECONNRESET)
-                return 0;
-        *e = failure;
-        return -e->code;
+        return sync_send(sock, type, 0, NULL, 0, e) < 0 ? pass_if_gone(e) : 0;
 }
 
 static int write_maps(const struct launch *l, struct run *r, pid_t stage, struct err *e)
@@ -172,7 +219,7 @@ static bool is_free_to_go(const struct plan *p)
 
 int launch_continue(const struct launch *l, struct run *r, struct err *e)
 {
-        if (tell(r->sock, SYNC_VIEW, e) < 0 ||
+        if ((send_view(l->view, r->sock, e) < 0 && pass_if_gone(e) < 0) ||
             (is_free_to_go(l->plan) && tell(r->sock, SYNC_GO, e) < 0))
                 return fail_at(STEP_SOURCES, e);
         if (await_init(r, e) < 0)

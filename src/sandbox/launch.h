@@ -11,18 +11,21 @@
 struct sock_fprog;
 
 /*
- * What the launcher finds out on the host while the namespaces are being made.  It lies in memory
- * that the processes of a launch share: the launcher writes it, says VIEW, and from then on it is
- * const for everybody.  Pid 1 does not look at it before.  The payload loses it with exec.
+ * What the launcher finds out on the host while the namespaces are being made.  Pid 1 is forked
+ * before that is known: it has the place in memory, and gets the content with VIEW, byte for byte.
+ * So nothing in it may lie anywhere else but in the plan, which was there before the fork.
  */
 struct launch_view {
-        struct tree tree;              /* everything in it lies in its own arena, or in the plan */
+        struct tree tree;              /* its descriptors are the launcher's alone */
         struct audit_namespaces outer; /* the host's, which the sandbox must not have */
 };
 
 /* NULL with `e` set on failure. */
 struct launch_view *launch_view_new(struct err *e);
 void launch_view_free(struct launch_view **view);
+
+/* Pid 1's part of VIEW: takes the content off the conversation. */
+int launch_view_receive(const struct launch_view *view, int sock, struct err *e);
 
 /* All that a launch takes in; it owns none of it. */
 struct launch {

@@ -1,9 +1,11 @@
 #include "payload.h"
 
+#include "audit.h"
 #include "exec.h"
 #include "fd.h"
 #include "filter.h"
 #include "io.h"
+#include "landlock.h"
 #include "rights.h"
 #include "rlimits.h"
 #include "step.h"
@@ -22,7 +24,7 @@
 
 /*
  * What a payload does between fork and exec, in this order.  Before: pid 1 has shrunk the bounding
- * set, set no_new_privs and entered Landlock for both of them.  Nothing may come after seccomp but
+ * set and set no_new_privs for both of them.  Nothing may come after seccomp but
  * exec, and a word with pid 1 before it: what the steps need is what the filter refuses.
  *
  * Pid 1 audits what it built, and confines itself, meanwhile; exec waits for that.
@@ -36,6 +38,16 @@ static int set_up_terminal(struct box *b, struct err *e)
         if (cpu_take_all(&b->launch->cpus, e) < 0)
                 return -e->code;
         return tty_enter(&b->tty, e);
+}
+
+static int check_namespaces(struct box *b, struct err *e)
+{
+        return audit_namespaces(b->plan, &b->launch->view->outer, e);
+}
+
+static int enter_landlock(struct box *b, struct err *e)
+{
+        return landlock_enter(b->plan, &b->launch->view->tree, e);
 }
 
 static int set_limits(struct box *b, struct err *e)
@@ -99,6 +111,11 @@ struct payload_step {
 static const struct payload_step payload_steps[] = {
         /* needs pid 1's session, which no other process may join later */
         { STEP_TERMINAL, set_up_terminal },
+        /* of the very process that is to be confined to them; while /proc is within reach */
+        { STEP_AUDIT, check_namespaces },
+        /* needs no_new_privs, and the standard streams in their places; while every rule's path is
+         * within reach.  Not pid 1's: its filter leaves it no file to open, and it must signal */
+        { STEP_LANDLOCK, enter_landlock },
         /* raising a hard limit back needs CAP_SYS_RESOURCE: before it goes */
         { STEP_LIMITS, set_limits },
         { STEP_CREDENTIALS, become_user },
@@ -238,7 +255,8 @@ pid_t payload_start(struct box *b, struct err *e)
         cpu_put_apart(&b->launch->cpus, pid);
         fd_close(&far);
         e->step = STEP_AUDIT;
-        if (box_audit(b, e) < 0)
+        if (audit_mounts(b->plan, &b->launch->view->tree, e) < 0 ||
+            rights_check_bounding(&b->plan->confine, e) < 0)
                 return -e->code;
         e->step = STEP_START;
         if (confine_init(b, pipe, e) < 0 || let_go(pipe, e) < 0 || await_exec(pipe, e) < 0)
