@@ -84,6 +84,8 @@ static void restrict_files(const struct floor_plan *p, const struct floor_state 
         if (!p->lower)
                 allow_beneath(ruleset, "/var/tmp", WRITE_RIGHTS);
         allow_beneath(ruleset, "/dev", WRITE_RIGHTS);
+        allow_beneath(ruleset, "/dev/mqueue", WRITE_RIGHTS);
+        allow_beneath(ruleset, "/dev/shm", WRITE_RIGHTS);
         allow_beneath(ruleset, "/proc", WRITE_RIGHTS);
         must("landlock_restrict_self", syscall(SYS_landlock_restrict_self, ruleset, 0));
         close(ruleset);
@@ -110,7 +112,7 @@ static void drop_capabilities(void)
         must("capset", syscall(SYS_capset, &header, none));
 }
 
-void confine_init(const struct floor_plan *p, const struct floor_state *state)
+void confine_init(const struct floor_state *state)
 {
         must("setsid", setsid());
         must("sethostname", sethostname("kelp", 4));
@@ -118,7 +120,6 @@ void confine_init(const struct floor_plan *p, const struct floor_state *state)
         must("max_user_namespaces", write(state->max_userns, "0", 1));
         close(state->max_userns);
         drop_bounding_set();
-        restrict_files(p, state);
 }
 
 /* Pid 1 is left with what its loop needs: an answer for each of a dozen calls. */
@@ -163,6 +164,8 @@ void confine_payload(const struct floor_plan *p, const struct floor_state *state
         struct rlimit no_core = { 0, 0 };
 
         must("setpgid", setpgid(0, 0));
+        look_at_namespaces();
+        restrict_files(p, state);
         umask(022);
         must("setrlimit", setrlimit(RLIMIT_CORE, &no_core));
         must("setresgid", setresgid(gid, gid, gid));
@@ -170,10 +173,6 @@ void confine_payload(const struct floor_plan *p, const struct floor_state *state
         drop_capabilities();
         must("chdir", chdir(state->workdir));
         must("close_range", (long)close_range(3, ~0u, CLOSE_RANGE_CLOEXEC));
-}
-
-void restrict_payload(const struct floor_plan *p)
-{
         if (!p->no_filter)
                 restrict_calls(p);
 }

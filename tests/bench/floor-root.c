@@ -41,10 +41,6 @@ static const char *const read_only[] = {
         "proc/bus", "proc/fs", "proc/irq", "proc/sys", "proc/sysrq-trigger",
 };
 
-static const char *const protected[] = {
-        ".git", ".envrc", ".vscode", ".idea", ".husky", ".bashrc", ".profile", ".zshrc",
-};
-
 /* What a view of the host has instead of the host's own. */
 static const char *const empty[] = { "home", "root", "run", "tmp", "mnt", "media" };
 static const char *const own[] = { "proc", "sys", "dev" };
@@ -133,6 +129,13 @@ static int is_in(const char *const *names, size_t n, const char *name)
 
 #define IS_IN(names, name) is_in(names, COUNT(names), name)
 
+/* A writable place in the root's own tmpfs, where it is not seen itself. */
+static int new_room(int root, const char *path, mode_t mode)
+{
+        must(path, mkdirat(root, path, mode));
+        return copy_mount(root, path, 0, ATTR_SAFE);
+}
+
 /* Each directory of the host's root is bound, each symlink made again. */
 static void build_host_view(int root)
 {
@@ -159,8 +162,8 @@ static void build_host_view(int root)
                 must(empty[i], mkdirat(root, empty[i], 0755));
         for (size_t i = 0; i < COUNT(own); i++)
                 must(own[i], mkdirat(root, own[i], 0755));
-        attach(new_tmpfs("1777", ATTR_SAFE), root, "tmp");
-        attach_at(new_tmpfs("1777", ATTR_SAFE), open_place(root, "var/tmp"));
+        attach(new_room(root, "proc/0", 01777), root, "tmp");
+        attach_at(new_room(root, "proc/1", 01777), open_place(root, "var/tmp"));
 }
 
 /*
@@ -251,9 +254,8 @@ static int new_proc(struct floor_state *ret)
 static void build_image(int root, struct floor_state *ret)
 {
         attach_at(new_proc(ret), open_place(root, "proc"));
-        attach_at(new_tmpfs("0755", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC),
-                  open_place(root, "dev"));
-        attach_at(new_tmpfs("1777", ATTR_SAFE), open_place(root, "tmp"));
+        attach_at(new_room(ret->stage, "dev", 0755), open_place(root, "dev"));
+        attach_at(new_room(ret->stage, "tmp", 01777), open_place(root, "tmp"));
 }
 
 #define QUIET (ATTR_NONE | MOUNT_ATTR_RDONLY)
@@ -286,32 +288,26 @@ static void pin_proc(int root)
         }
 }
 
-/* What is looked up below the current directory so that it can be protected there. */
-static void look_for_protected(int cwd)
-{
-        for (size_t i = 0; i < COUNT(protected); i++) {
-                int fd = open_place(cwd, protected[i]);
-
-                if (fd >= 0)
-                        close(fd);
-        }
-}
-
 /*
  * The new root lies over "/": names are still looked up from the old one, which is below it.
  * The tmpfs of an image's upper layer is attached nowhere: to detach it again would cost as much as
  * the namespaces do.
  */
-void root_build(const struct floor_plan *p, int cwd, struct floor_state *ret)
+void root_start(const struct floor_plan *p, struct floor_state *ret)
 {
         must("private", mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
         ret->null = (int)must("/dev/null", open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC));
-        int stage = new_tmpfs("0755", ATTR_SAFE);
-        int root = p->lower ? new_overlay(stage, p->lower) : stage;
-
-        ret->root = root;
+        ret->stage = new_tmpfs("0755", ATTR_SAFE);
+        ret->root = p->lower ? new_overlay(ret->stage, p->lower) : ret->stage;
         ret->workdir[0] = '/';
-        must("move_mount", move_mount(root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH));
+        must("move_mount",
+             move_mount(ret->root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH));
+}
+
+void root_build(const struct floor_plan *p, int cwd, struct floor_state *ret)
+{
+        int root = ret->root;
+
         if (p->lower) {
                 build_image(root, ret);
         } else {
@@ -319,10 +315,8 @@ void root_build(const struct floor_plan *p, int cwd, struct floor_state *ret)
                 attach(new_proc(ret), root, "proc");
         }
         build_dev(root);
-        if (!p->lower) {
-                look_for_protected(cwd);
+        if (!p->lower)
                 bind_cwd(root, cwd, ret->workdir);
-        }
         must("nothing", mkdirat(root, "dev/nothing", 0));
         cover(root, ret->null, proc_covered, COUNT(proc_covered));
         pin_proc(root);

@@ -4,8 +4,10 @@
  * The system calls that a launch of kelp cannot do without, in kelp's order and between the same
  * processes, as one plain sequence: no plan, no policy, no parsing, no checks beyond the result of
  * each call, no errors that explain themselves.  The difference between a run of kelp and a run of
- * this program is what kelp itself costs.  When kelp's steps change, this changes with them, and a
- * call that kelp could do without does not belong here.
+ * this program is what kelp itself costs.  What kelp promises to look at (sources and protected
+ * names before, mounts, namespaces and maps after) is looked at here, and judged by nobody.  When
+ * kelp's steps change, this changes with them, and a call that kelp could do without does not
+ * belong here.
  *
  *      floor COMMAND [ARG...]                         a view of this host, like kelp run -- COMMAND
  *      floor --overlay LOWER[:LOWER] COMMAND [ARG...]  an image's root, like kelp run IMAGE COMMAND
@@ -17,7 +19,6 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,12 +31,15 @@
 
 enum { LAUNCHER, CHILD };
 
-/* The size of kelp's own message, which carries the text of an error. */
+/* The size of kelp's own message. */
 struct message {
         int type;
         int value;
-        char text[512];
 };
+
+/* The size of the list of a root, as the launcher sends it to pid 1. */
+#define VIEW_SIZE 28000
+static char view[VIEW_SIZE];
 
 long must(const char *what, long result)
 {
@@ -124,6 +128,35 @@ static void write_maps(const struct floor_plan *p, pid_t pid)
         write_file(path, text);
 }
 
+static void read_maps(pid_t pid)
+{
+        static const char *const names[] = { "uid_map", "gid_map" };
+        char path[64];
+        char text[1280];
+
+        for (size_t i = 0; i < 2; i++) {
+                snprintf(path, sizeof(path), "/proc/%d/%s", pid, names[i]);
+                int fd = (int)must(path, open(path, O_RDONLY | O_CLOEXEC));
+                must(path, read(fd, text, sizeof(text)));
+                close(fd);
+        }
+}
+
+/* Where several processors are, parent and child are to use them. */
+static void put_apart(const struct floor_plan *p, pid_t child)
+{
+        cpu_set_t others = p->cpus;
+
+        CPU_CLR((size_t)sched_getcpu(), &others);
+        if (CPU_COUNT(&others) > 0)
+                must("sched_setaffinity", sched_setaffinity(child, sizeof(others), &others));
+}
+
+static void take_all(const struct floor_plan *p)
+{
+        must("sched_setaffinity", sched_setaffinity(0, sizeof(p->cpus), &p->cpus));
+}
+
 static int wait_for(pid_t pid)
 {
         int status;
@@ -145,15 +178,16 @@ static void payload(const struct floor_plan *p, const struct floor_state *state,
 {
         char go;
 
+        take_all(p);
         confine_payload(p, state);
         if (must("read", read(to_init, &go, 1)) != 1)
                 _exit(125);
-        restrict_payload(p);
+        must("write", write(to_init, "", 1));
         execvp(p->argv[0], p->argv);
         must(p->argv[0], -1);
 }
 
-/* The payload runs when pid 1 is confined; the end of the conversation says that exec worked. */
+/* The payload runs when pid 1 is confined; the end of the conversation, after a word, says so. */
 static pid_t start_payload(const struct floor_plan *p, const struct floor_state *state, int sock)
 {
         int ends[2];
@@ -165,9 +199,12 @@ static pid_t start_payload(const struct floor_plan *p, const struct floor_state 
                 close(ends[0]);
                 payload(p, state, ends[1]);
         }
+        put_apart(p, pid);
         close(ends[1]);
+        look_at_mounts();
         confine_init_last(p, sock < ends[0] ? sock : ends[0], sock < ends[0] ? ends[0] : sock);
         must("write", write(ends[0], "", 1));
+        must("read", read(ends[0], &none, 1));
         if (must("read", read(ends[0], &none, 1)) != 0)
                 _exit(125);
         close(ends[0]);
@@ -179,12 +216,16 @@ static void init(const struct floor_plan *p, int sock, int stage, int parent_pid
         struct floor_state state = { .max_userns = -1 };
 
         die_with(parent_pidfd);
+        take_all(p);
+        root_start(p, &state);
+        hear(sock); /* the view */
+        must("recv", recv(sock, view, sizeof(view), 0));
         root_build(p, cwd, &state);
         int netns = hear_fd(stage);
         must("setns", setns(netns, CLONE_NEWNET));
         close(netns);
         root_enter(p, &state);
-        confine_init(p, &state);
+        confine_init(&state);
 
         say(sock, 0); /* ready */
         hear(sock);   /* go */
@@ -201,6 +242,7 @@ static void stage(const struct floor_plan *p, int sock, int parent_pidfd, int cw
         struct clone_args args = { .flags = CLONE_PARENT, .exit_signal = 0 };
         int ends[2];
 
+        take_all(p);
         hear(sock); /* mapped */
         must("prctl", prctl(PR_SET_DUMPABLE, 0));
         must("unshare",
@@ -211,6 +253,7 @@ static void stage(const struct floor_plan *p, int sock, int parent_pidfd, int cw
                 close(ends[0]);
                 init(p, sock, ends[1], parent_pidfd, cwd);
         }
+        put_apart(p, pid);
         say(sock, pid);
         must("unshare", unshare(CLONE_NEWNET));
         loopback_up();
@@ -232,15 +275,20 @@ static int launch(const struct floor_plan *p)
                 close(ends[LAUNCHER]);
                 stage(p, ends[CHILD], self, cwd);
         }
+        put_apart(p, pid);
         close(ends[CHILD]);
         close(self);
         write_maps(p, pid);
         say(ends[LAUNCHER], 0); /* mapped */
+        read_maps(pid);
+        look_at_host(p, cwd);
+        say(ends[LAUNCHER], VIEW_SIZE);
+        must("send", send(ends[LAUNCHER], view, sizeof(view), MSG_NOSIGNAL));
+        say(ends[LAUNCHER], 0); /* go */
         pid_t init_pid = hear(ends[LAUNCHER]);
         int init_fd = (int)must("pidfd_open", syscall(SYS_pidfd_open, init_pid, 0));
         hear(ends[LAUNCHER]); /* ready */
         wait_for(pid);
-        say(ends[LAUNCHER], 0); /* go */
         hear(ends[LAUNCHER]);   /* started */
 
         int code = hear(ends[LAUNCHER]);
@@ -269,5 +317,6 @@ int main(int argc, char **argv)
         }
         p.argv = argv + first;
         must("close_range", (long)close_range(3, ~0u, 0));
+        must("sched_getaffinity", sched_getaffinity(0, sizeof(p.cpus), &p.cpus));
         return launch(&p);
 }

@@ -1,6 +1,7 @@
 #ifndef KELP_BENCH_FLOOR_H
 #define KELP_BENCH_FLOOR_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -11,12 +12,14 @@ struct floor_plan {
         char **argv;
         uid_t uid; /* the user's own */
         gid_t gid;
+        cpu_set_t cpus; /* that the launcher may use */
 };
 
 /* What one part leaves for the next. */
 struct floor_state {
         char workdir[4096]; /* of the payload */
         int max_userns;     /* open for writing */
+        int stage;          /* the tmpfs that the root, or its upper layer, lies in */
         int root;           /* of the new root */
         int null;           /* the host's /dev/null */
 };
@@ -24,7 +27,15 @@ struct floor_state {
 /* The result of a kernel call: ends the process with the name of the call when it failed. */
 long must(const char *what, long result);
 
-/* Builds the root in pid 1's mount namespace, all but /sys. */
+/* What the launcher looks at on the host before it lets the root be built. */
+void look_at_host(const struct floor_plan *p, int cwd);
+
+/* What pid 1 and the payload look at of what they have become. */
+void look_at_mounts(void);
+void look_at_namespaces(void);
+
+/* Starts the root in pid 1's mount namespace; then builds it, all but /sys. */
+void root_start(const struct floor_plan *p, struct floor_state *ret);
 void root_build(const struct floor_plan *p, int cwd, struct floor_state *ret);
 
 /* What shows the network; then enters the new root and detaches the host's. */
@@ -33,14 +44,13 @@ void root_enter(const struct floor_plan *p, const struct floor_state *state);
 /* Loopback of a new network namespace, in the stage. */
 void loopback_up(void);
 
-/* From the session to Landlock, in pid 1. */
-void confine_init(const struct floor_plan *p, const struct floor_state *state);
+/* From the session to the bounding set, in pid 1. */
+void confine_init(const struct floor_state *state);
 
 /* What pid 1 gives up before the payload runs: all but two descriptors, a < b. */
 void confine_init_last(const struct floor_plan *p, int a, int b);
 
-/* From the limits to the descriptors, in the payload, and its filter just before exec. */
+/* From Landlock to the filter, in the payload. */
 void confine_payload(const struct floor_plan *p, const struct floor_state *state);
-void restrict_payload(const struct floor_plan *p);
 
 #endif
