@@ -3,8 +3,8 @@
 void cpu_choose(struct cpu_choice *ret)
 {
         /* EINVAL: a machine with more processors than fit into the set; then it stays as it is */
-        ret->is_useful = sched_getaffinity(0, sizeof(ret->all), &ret->all) == 0 &&
-                         CPU_COUNT(&ret->all) > 1;
+        ret->is_useful =
+                sched_getaffinity(0, sizeof(ret->all), &ret->all) == 0 && CPU_COUNT(&ret->all) > 1;
 }
 
 void cpu_put_apart(const struct cpu_choice *c, pid_t child)

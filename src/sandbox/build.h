@@ -7,9 +7,9 @@
 /* What pid 1 keeps of the root that it built. */
 struct build {
         const struct plan *plan;
-        int root;       /* the new root, attached over the old one; O_PATH */
-        int stage;      /* the tmpfs that is the root, or that has the upper layer of an image */
-        int rooms;      /* a directory of that tmpfs which the sandbox does not see */
+        int root;  /* the new root, attached over the old one; O_PATH */
+        int stage; /* the tmpfs that is the root, or that has the upper layer of an image */
+        int rooms; /* a directory of that tmpfs which the sandbox does not see */
         size_t n_rooms;
         int null;       /* the host's null device, judged; what covers files */
         size_t n_built; /* entries of the tree that are done */
@@ -18,7 +18,7 @@ struct build {
 
 #define BUILD_NONE                                                                                 \
         {                                                                                          \
-                .root = -1, .stage = -1, .rooms = -1, .null = -1, .max_userns = -1                              \
+                .root = -1, .stage = -1, .rooms = -1, .null = -1, .max_userns = -1                 \
         }
 
 /*

@@ -300,8 +300,7 @@ void root_start(const struct floor_plan *p, struct floor_state *ret)
         ret->stage = new_tmpfs("0755", ATTR_SAFE);
         ret->root = p->lower ? new_overlay(ret->stage, p->lower) : ret->stage;
         ret->workdir[0] = '/';
-        must("move_mount",
-             move_mount(ret->root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH));
+        must("move_mount", move_mount(ret->root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH));
 }
 
 void root_build(const struct floor_plan *p, int cwd, struct floor_state *ret)

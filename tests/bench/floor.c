@@ -289,7 +289,7 @@ static int launch(const struct floor_plan *p)
         int init_fd = (int)must("pidfd_open", syscall(SYS_pidfd_open, init_pid, 0));
         hear(ends[LAUNCHER]); /* ready */
         wait_for(pid);
-        hear(ends[LAUNCHER]);   /* started */
+        hear(ends[LAUNCHER]); /* started */
 
         int code = hear(ends[LAUNCHER]);
         siginfo_t end;
