@@ -152,10 +152,12 @@ static _Noreturn void payload_main(struct box *b, int pipe, const struct exec_im
         /* after a failure, too: a word that was never read would be one of its own at the other end */
         await_init(pipe, e.code == 0 ? &e : &unused);
         if (e.code == 0) {
-                e.step = STEP_EXEC;
+                e.step = STEP_START;
                 /* an end of the pipe without it is a death on the way, and no start */
-                if (io_write_all(pipe, "", 1, "pipe", &e) == 0)
+                if (io_write_all(pipe, "", 1, "pipe", &e) == 0) {
+                        e.step = STEP_EXEC;
                         exec_run(image, &e);
+                }
         }
         io_write_all(pipe, &e, sizeof(e), "pipe", &unused);
         _exit(127);
