@@ -10,6 +10,7 @@
 #include "rules.h"
 #include "special.h"
 #include "str.h"
+#include "walk.h"
 
 #include <errno.h>
 
@@ -183,6 +184,20 @@ static int add_rules(const struct plan *p, struct tree *t, struct rules *rules, 
         return 0;
 }
 
+/* What the user shared is looked at before there is anything of ours in it. */
+static int add_found(const struct plan *p, struct tree *t, struct err *e)
+{
+        struct walk_found found = { 0 };
+        int r = walk_shares(t, &found, e);
+
+        if (r == 0)
+                r = protect_add(p, t, e);
+        if (r == 0)
+                r = special_add(t, &found, e);
+        walk_found_done(&found);
+        return r;
+}
+
 static int build(const struct plan *p, struct tree *t, struct rules *rules, struct err *e)
 {
         int r = p->root == PLAN_ROOT_HOST ? host_root_add(p, t, e) : add_image_root(t, e);
@@ -193,7 +208,7 @@ static int build(const struct plan *p, struct tree *t, struct rules *rules, stru
                 return -e->code;
         if (p->root == PLAN_ROOT_HOST && host_root_add_home(p, t, e) < 0)
                 return -e->code;
-        if (protect_add(p, t, e) < 0 || special_add(t, e) < 0)
+        if (add_found(p, t, e) < 0)
                 return -e->code;
         if (names_add(p, t, e) < 0 || kernel_fs_add_sys(p, t, e) < 0)
                 return -e->code;

@@ -7,6 +7,7 @@
 #include "place.h"
 #include "resolve.h"
 #include "str.h"
+#include "walk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,19 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_TABLE  (16u << 20)
-#define MAX_LOOKED 1000000u
-#define MAX_DEPTH  256
-
-/*
- * Gone meanwhile, on a file system whose server is gone, or out of the user's reach: then out of
- * the sandbox's too.  Anything else says nothing about the object, so it is no reason to pass it.
- */
-static bool is_out_of_reach(int code)
-{
-        return code == ENOENT || code == ENOTDIR || code == ELOOP || code == EACCES ||
-               code == ENOTCONN || code == ESTALE || code == EIO;
-}
+#define MAX_TABLE (16u << 20)
 
 static int cover(struct tree *t, const char *box_path, const char *origin, struct err *e)
 {
@@ -84,7 +73,7 @@ static int cover_served(struct tree *t, const char *name, struct err *e)
         char real[PATH_MAX];
         struct stat st;
 
-        if (fd < 0 && is_out_of_reach(errno))
+        if (fd < 0 && walk_is_out_of_reach(errno))
                 return 0;
         if (fd < 0 || fstat(fd, &st) < 0)
                 return err_sys(e, "cannot judge the served socket '%s'", name);
@@ -158,122 +147,10 @@ static int cover_host_views(struct tree *t, struct err *e)
         return 0;
 }
 
-struct walk {
-        struct tree *t;
-        const char *box_path;
-        char rest[PATH_MAX]; /* below box_path */
-        size_t looked;
-};
-
-static int walk_dir(struct walk *w, int dirfd, size_t len, int depth, struct err *e);
-
-/* Some file systems leave it to stat(2).  *ret is DT_UNKNOWN for what is out of reach. */
-static int find_type(int dirfd, const struct dirent *entry, unsigned char *ret, struct err *e)
+int special_add(struct tree *t, const struct walk_found *found, struct err *e)
 {
-        struct stat st;
-
-        *ret = entry->d_type;
-        if (entry->d_type != DT_UNKNOWN)
-                return 0;
-        if (fstatat(dirfd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-                *ret = IFTODT(st.st_mode);
-        else if (!is_out_of_reach(errno))
-                return err_sys(e, "cannot stat '%s'", entry->d_name);
-        return 0;
-}
-
-/* Looks into what can be listed: what the user cannot list, the payload cannot either. */
-static int walk_child(struct walk *w, int dirfd, const char *name, size_t len, int depth,
-                      struct err *e)
-{
-        int child = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-        if (child >= 0 && resolve_is_kernels(child)) {
-                /* another mount of /proc has no end, and is covered as a whole */
-                close(child);
-                return 0;
-        }
-        if (child >= 0)
-                return walk_dir(w, child, len, depth, e);
-        if (is_out_of_reach(errno))
-                return 0;
-        return err_sys(e, "cannot look for sockets and fifos in '%s%.*s'", w->box_path, (int)len,
-                       w->rest);
-}
-
-static int walk_entry(struct walk *w, int dirfd, const struct dirent *entry, size_t len, int depth,
-                      struct err *e)
-{
-        size_t name_len = strlen(entry->d_name);
-        unsigned char type;
-
-        if (find_type(dirfd, entry, &type, e) < 0)
-                return -e->code;
-        if (type != DT_DIR && type != DT_SOCK && type != DT_FIFO)
-                return 0;
-        if (len + name_len + 2 > sizeof(w->rest))
-                return err_set(e, ENAMETOOLONG, "a path below '%s' is too long", w->box_path);
-        w->rest[len] = '/';
-        memcpy(w->rest + len + 1, entry->d_name, name_len + 1);
-        if (type == DT_DIR)
-                return walk_child(w, dirfd, entry->d_name, len + 1 + name_len, depth + 1, e);
-        char *path = arena_print(&w->t->arena, e, "%s%s", w->box_path, w->rest);
-        return path ? cover(w->t, path, type == DT_FIFO ? "fifo" : "socket", e) : -e->code;
-}
-
-/* Takes `dirfd`. */
-static int walk_dir(struct walk *w, int dirfd, size_t len, int depth, struct err *e)
-{
-        autodir *dir = fdopendir(dirfd);
-        struct dirent *entry;
-
-        if (!dir) {
-                int saved = errno;
-
-                close(dirfd);
-                errno = saved;
-                return err_sys(e, "cannot list '%s%.*s'", w->box_path, (int)len, w->rest);
-        }
-        if (depth > MAX_DEPTH)
-                return err_set(e, ELOOP, "'%s%.*s' is nested too deep", w->box_path, (int)len,
-                               w->rest);
-        while (errno = 0, (entry = readdir(dir))) {
-                if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
-                        continue;
-                if (++w->looked > MAX_LOOKED) {
-                        err_set(e, E2BIG,
-                                "cannot look for sockets and fifos in '%s': it has more "
-                                "than %u entries",
-                                w->box_path, MAX_LOOKED);
-                        return err_hint(e, "share a directory further down");
-                }
-                if (walk_entry(w, dirfd, entry, len, depth, e) < 0)
-                        return -e->code;
-        }
-        return errno ? err_sys(e, "cannot list '%s%.*s'", w->box_path, (int)len, w->rest) : 0;
-}
-
-/*
- * What is writable, and what the user shared by hand.  The system's directories and a policy's
- * toolchains are too large to be walked before every run: there the table of served sockets counts.
- */
-static bool is_share(const struct tree_entry *entry)
-{
-        if (entry->kind != TREE_BIND || entry->fd < 0 || !(entry->flags & TREE_IS_DIRECTORY))
-                return false;
-        return !(entry->flags & TREE_READ_ONLY) || str_has_prefix(entry->origin, "option");
-}
-
-int special_add(struct tree *t, struct err *e)
-{
-        size_t n = t->n_entries;
-
-        for (size_t i = 0; i < n; i++) {
-                struct walk w = { .t = t, .box_path = t->entries[i].box_path };
-
-                if (!is_share(&t->entries[i]))
-                        continue;
-                if (walk_child(&w, t->entries[i].fd, ".", 0, 0, e) < 0)
+        for (size_t i = 0; i < found->n_specials; i++) {
+                if (cover(t, found->specials[i].box_path, found->specials[i].origin, e) < 0)
                         return -e->code;
         }
         if (cover_all_served(t, e) < 0)

@@ -1,0 +1,159 @@
+#include "walk.h"
+
+#include "fd.h"
+#include "resolve.h"
+#include "str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAX_LOOKED 1000000u
+#define MAX_DEPTH  256
+
+bool walk_is_out_of_reach(int code)
+{
+        return code == ENOENT || code == ENOTDIR || code == ELOOP || code == EACCES ||
+               code == ENOTCONN || code == ESTALE || code == EIO;
+}
+
+struct walk {
+        const struct tree *t;
+        const struct tree_entry *share;
+        struct walk_found *found;
+        char rest[PATH_MAX]; /* below box_path */
+        size_t looked;
+};
+
+static int walk_dir(struct walk *w, int dirfd, size_t len, int depth, struct err *e);
+
+/* Some file systems leave it to stat(2).  *ret is DT_UNKNOWN for what is out of reach. */
+static int find_type(int dirfd, const struct dirent *entry, unsigned char *ret, struct err *e)
+{
+        struct stat st;
+
+        *ret = entry->d_type;
+        if (entry->d_type != DT_UNKNOWN)
+                return 0;
+        if (fstatat(dirfd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+                *ret = IFTODT(st.st_mode);
+        else if (!walk_is_out_of_reach(errno))
+                return err_sys(e, "cannot stat '%s'", entry->d_name);
+        return 0;
+}
+
+/* Looks into what can be listed: what the user cannot list, the payload cannot either. */
+static int walk_child(struct walk *w, int dirfd, const char *name, size_t len, int depth,
+                      struct err *e)
+{
+        int child = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        if (child >= 0 && resolve_is_kernels(child)) {
+                /* another mount of /proc has no end, and is covered as a whole */
+                close(child);
+                return 0;
+        }
+        if (child >= 0)
+                return walk_dir(w, child, len, depth, e);
+        if (walk_is_out_of_reach(errno))
+                return 0;
+        return err_sys(e, "cannot look for sockets and fifos in '%s%.*s'", w->share->box_path,
+                       (int)len, w->rest);
+}
+
+static int note_special(struct walk *w, unsigned char type, struct err *e)
+{
+        struct walk_found *f = w->found;
+        char *path = arena_print(&f->arena, e, "%s%s", w->share->box_path, w->rest);
+
+        if (!path || arena_grow(&f->arena, &f->specials, f->n_specials, sizeof(*f->specials),
+                                TREE_MAX_ENTRIES, "sockets and fifos to cover", e) < 0)
+                return -e->code;
+        f->specials[f->n_specials++] =
+                (struct walk_special){ path, type == DT_FIFO ? "fifo" : "socket" };
+        return 0;
+}
+
+static int walk_entry(struct walk *w, int dirfd, const struct dirent *entry, size_t len, int depth,
+                      struct err *e)
+{
+        size_t name_len = strlen(entry->d_name);
+        unsigned char type;
+
+        if (find_type(dirfd, entry, &type, e) < 0)
+                return -e->code;
+        if (type != DT_DIR && type != DT_SOCK && type != DT_FIFO)
+                return 0;
+        if (len + name_len + 2 > sizeof(w->rest))
+                return err_set(e, ENAMETOOLONG, "a path below '%s' is too long",
+                               w->share->box_path);
+        w->rest[len] = '/';
+        memcpy(w->rest + len + 1, entry->d_name, name_len + 1);
+        if (type == DT_DIR)
+                return walk_child(w, dirfd, entry->d_name, len + 1 + name_len, depth + 1, e);
+        return note_special(w, type, e);
+}
+
+/* Takes `dirfd`. */
+static int walk_dir(struct walk *w, int dirfd, size_t len, int depth, struct err *e)
+{
+        autodir *dir = fdopendir(dirfd);
+        struct dirent *entry;
+
+        if (!dir) {
+                int saved = errno;
+
+                close(dirfd);
+                errno = saved;
+                return err_sys(e, "cannot list '%s%.*s'", w->share->box_path, (int)len, w->rest);
+        }
+        if (depth > MAX_DEPTH)
+                return err_set(e, ELOOP, "'%s%.*s' is nested too deep", w->share->box_path,
+                               (int)len, w->rest);
+        while (errno = 0, (entry = readdir(dir))) {
+                if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
+                        continue;
+                if (++w->looked > MAX_LOOKED) {
+                        err_set(e, E2BIG,
+                                "cannot look for sockets and fifos in '%s': it has more "
+                                "than %u entries",
+                                w->share->box_path, MAX_LOOKED);
+                        return err_hint(e, "share a directory further down");
+                }
+                if (walk_entry(w, dirfd, entry, len, depth, e) < 0)
+                        return -e->code;
+        }
+        return errno ? err_sys(e, "cannot list '%s%.*s'", w->share->box_path, (int)len, w->rest)
+                     : 0;
+}
+
+/*
+ * What is writable, and what the user shared by hand.  The system's directories and a policy's
+ * toolchains are too large to be walked before every run: there the table of served sockets counts.
+ */
+static bool is_share(const struct tree_entry *entry)
+{
+        if (entry->kind != TREE_BIND || entry->fd < 0 || !(entry->flags & TREE_IS_DIRECTORY))
+                return false;
+        return !(entry->flags & TREE_READ_ONLY) || str_has_prefix(entry->origin, "option");
+}
+
+int walk_shares(const struct tree *t, struct walk_found *ret, struct err *e)
+{
+        for (size_t i = 0; i < t->n_entries; i++) {
+                struct walk w = { .t = t, .share = &t->entries[i], .found = ret };
+
+                if (is_share(w.share) && walk_child(&w, w.share->fd, ".", 0, 0, e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
+void walk_found_done(struct walk_found *found)
+{
+        arena_done(&found->arena);
+        *found = (struct walk_found){ 0 };
+}

@@ -1,0 +1,37 @@
+#ifndef KELP_SANDBOX_WALK_H
+#define KELP_SANDBOX_WALK_H
+
+#include "tree.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * One look at all that lies in the directories which the user shared: sockets and fifos there.  It
+ * is taken before anything is protected or covered, and none of it lives in the tree: what goes
+ * there is copied.
+ */
+
+struct walk_special {
+        const char *box_path;
+        const char *origin; /* "socket" or "fifo" */
+};
+
+struct walk_found {
+        struct arena arena;
+        struct walk_special *specials;
+        size_t n_specials;
+};
+
+/* Fills `ret`, which is zeroed; to be done with also after an error. */
+int walk_shares(const struct tree *t, struct walk_found *ret, struct err *e);
+
+/*
+ * Gone meanwhile, on a file system whose server is gone, or out of the user's reach: then out of
+ * the sandbox's too.  Anything else says nothing about the object, so it is no reason to pass it.
+ */
+bool walk_is_out_of_reach(int code);
+
+void walk_found_done(struct walk_found *found);
+
+#endif
