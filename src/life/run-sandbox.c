@@ -56,12 +56,21 @@ static int prepare(const struct plan *p, struct id_maps *maps, struct sock_fprog
         return 0;
 }
 
+static void tell_open_repos(const struct tree *t)
+{
+        if (t->n_open_repos > 0)
+                log_notice("%zu more git repositories in subdirectories are not protected: their "
+                           "hooks and configuration can be changed",
+                           t->n_open_repos);
+}
+
 /* Beside the stage, which makes the namespaces meanwhile. */
 static int fill_view(const struct plan *p, struct launch_view *view, struct err *e)
 {
         e->step = STEP_SOURCES;
         if (tree_build(p, &view->tree, e) < 0 || audit_read_namespaces(&view->outer, e) < 0)
                 return -e->code;
+        tell_open_repos(&view->tree);
         e->step = STEP_NONE;
         return 0;
 }

@@ -326,6 +326,13 @@ static void dump_watched(FILE *out, const struct tree *t)
         }
 }
 
+static void dump_open_repos(FILE *out, const struct tree *t)
+{
+        if (t->n_open_repos > 0)
+                fprintf(out, "\nNot protected: %zu more git repositories in subdirectories\n",
+                        t->n_open_repos);
+}
+
 int dump_plan(FILE *out, const struct plan *p, const struct tree *t, size_t n_instructions)
 {
         dump_root(out, p);
@@ -338,5 +345,6 @@ int dump_plan(FILE *out, const struct plan *p, const struct tree *t, size_t n_in
         for (size_t i = 0; i < t->n_entries; i++)
                 dump_entry(out, i + 1, &t->entries[i]);
         dump_watched(out, t);
+        dump_open_repos(out, t);
         return fflush(out) != 0 || ferror(out) ? -EIO : 0;
 }

@@ -74,6 +74,7 @@ struct tree {
         size_t n_entries;
         struct tree_watch *watched;
         size_t n_watched;
+        size_t n_open_repos; /* git repositories in subdirectories that are too many to protect */
 };
 
 void tree_done(struct tree *t);

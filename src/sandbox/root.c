@@ -184,14 +184,14 @@ static int add_rules(const struct plan *p, struct tree *t, struct rules *rules, 
         return 0;
 }
 
-/* What the user shared is looked at before there is anything of ours in it. */
+/* What the user shared is looked at once, for both. */
 static int add_found(const struct plan *p, struct tree *t, struct err *e)
 {
         struct walk_found found = { 0 };
         int r = walk_shares(t, &found, e);
 
         if (r == 0)
-                r = protect_add(p, t, e);
+                r = protect_add(p, &found, t, e);
         if (r == 0)
                 r = special_add(t, &found, e);
         walk_found_done(&found);

@@ -1,12 +1,14 @@
 #include "walk.h"
 
 #include "fd.h"
+#include "place.h"
 #include "resolve.h"
 #include "str.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -77,6 +79,31 @@ static int note_special(struct walk *w, unsigned char type, struct err *e)
         return 0;
 }
 
+/* Of a directory at w->rest, `len` bytes, that has a `.git`.  The share's own is known without. */
+static int note_repo(struct walk *w, size_t len, unsigned char type, struct err *e)
+{
+        struct walk_found *f = w->found;
+        char box_path[2 * PATH_MAX];
+
+        if (len == 0 || (w->share->flags & TREE_READ_ONLY) ||
+            (type != DT_DIR && type != DT_REG && type != DT_LNK))
+                return 0;
+        /* where something else is mounted this one cannot be seen */
+        snprintf(box_path, sizeof(box_path), "%s%.*s/.git", w->share->box_path, (int)len, w->rest);
+        if (place_owner(w->t, box_path) != w->share)
+                return 0;
+        if (f->n_repos >= WALK_MAX_REPOS) {
+                f->n_more_repos++;
+                return 0;
+        }
+        char *dir = arena_copy_n(&f->arena, w->rest + 1, len - 1, e);
+        if (!dir || arena_grow(&f->arena, &f->repos, f->n_repos, sizeof(*f->repos), WALK_MAX_REPOS,
+                               "repositories", e) < 0)
+                return -e->code;
+        f->repos[f->n_repos++] = (struct walk_repo){ w->share->fd, dir };
+        return 0;
+}
+
 static int walk_entry(struct walk *w, int dirfd, const struct dirent *entry, size_t len, int depth,
                       struct err *e)
 {
@@ -84,6 +111,8 @@ static int walk_entry(struct walk *w, int dirfd, const struct dirent *entry, siz
         unsigned char type;
 
         if (find_type(dirfd, entry, &type, e) < 0)
+                return -e->code;
+        if (str_eq(entry->d_name, ".git") && note_repo(w, len, type, e) < 0)
                 return -e->code;
         if (type != DT_DIR && type != DT_SOCK && type != DT_FIFO)
                 return 0;

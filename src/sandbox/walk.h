@@ -7,20 +7,32 @@
 #include <stddef.h>
 
 /*
- * One look at all that lies in the directories which the user shared: sockets and fifos there.  It
- * is taken before anything is protected or covered, and none of it lives in the tree: what goes
- * there is copied.
+ * One look at all that lies in the directories which the user shared: sockets and fifos there, and
+ * in the writable ones git repositories in subdirectories.  It is taken before anything is
+ * protected or covered, and none of it lives in the tree: what goes there is copied.
  */
+
+/* Repositories in subdirectories that are protected; each needs mounts of its own. */
+#define WALK_MAX_REPOS 200
 
 struct walk_special {
         const char *box_path;
         const char *origin; /* "socket" or "fifo" */
 };
 
+/* A directory below a share that has a `.git`: a directory, a file or a symlink. */
+struct walk_repo {
+        int share_fd;    /* of the share's entry, borrowed */
+        const char *dir; /* below the share, never empty */
+};
+
 struct walk_found {
         struct arena arena;
         struct walk_special *specials;
         size_t n_specials;
+        struct walk_repo *repos;
+        size_t n_repos;
+        size_t n_more_repos; /* beyond WALK_MAX_REPOS */
 };
 
 /* Fills `ret`, which is zeroed; to be done with also after an error. */

@@ -1,0 +1,159 @@
+#!/usr/bin/env bats
+# Git repositories in subdirectories, and what a configuration names: git runs their hooks later.
+
+# shellcheck disable=SC2016 # what is quoted is for the shell inside
+
+bats_require_minimum_version 1.5.0
+load ../lib/kelp
+
+setup() {
+    dir=$BATS_TEST_TMPDIR
+    export HOME=$dir/home
+    mkdir -p "$HOME" "$dir/ws"
+    cd "$dir/ws" || return 1
+}
+
+repository() {
+    git init -q -b main "$1"
+    mkdir -p "$1/.git/hooks"
+    git -C "$1" -c user.name=a -c user.email=a@b commit -q --allow-empty -m x
+}
+
+# The payload must have had its chance.
+assert_ran() {
+    [[ $output == *payload-ran* ]] || {
+        echo "the payload did not run: $output"
+        return 1
+    }
+}
+
+@test "a repository further down: hooks and config stay, and nothing above them moves" {
+    repository a/b
+    echo 'exit 0' >a/b/.git/hooks/pre-commit
+    cp -r a/b/.git "$dir/before"
+    run "$KELP" run -- sh -c '
+        echo evil >>a/b/.git/hooks/pre-commit; echo evil >a/b/.git/hooks/post-checkout
+        rm -f a/b/.git/hooks/pre-commit; mv a/b/.git/hooks a/b/.git/h; echo evil >>a/b/.git/config
+        rm -f a/b/.git/config; mv a/b/.git a/b/g; mv a/b a/c; mv a c; rm -rf a
+        git -C a/b config core.fsmonitor evil; echo payload-ran'
+    assert_ran
+    diff -r a/b/.git/hooks "$dir/before/hooks"
+    cmp a/b/.git/config "$dir/before/config"
+    [ ! -e c ] && [ ! -e a/c ] && [ ! -e a/b/g ]
+}
+
+@test "control: the same is possible where there is no repository" {
+    mkdir -p a/b/git/hooks
+    echo 'exit 0' >a/b/git/hooks/pre-commit
+    run -0 "$KELP" run -- sh -c 'echo evil >>a/b/git/hooks/pre-commit; echo x >a/b/git/config; mv a c'
+    [ "$(cat c/b/git/hooks/pre-commit)" = $'exit 0\nevil' ]
+    [ -e c/b/git/config ]
+}
+
+@test "a repository further down: an ordinary commit works inside" {
+    repository a/b
+    run -0 "$KELP" run -- sh -c 'cd a/b && echo x >file && git add file &&
+        git -c user.name=a -c user.email=a@b commit -q -m y && git log --oneline | wc -l'
+    [[ $output == *2* ]]
+}
+
+@test "a repository further down: what is new and takes effect is told" {
+    repository a/b
+    rm -rf a/b/.git/hooks
+    run -0 "$KELP" run -- sh -c 'mkdir a/b/.git/hooks; echo evil >a/b/.git/hooks/x
+        echo . >a/b/.git/commondir; echo plain >a/b/plain'
+    [[ $output == *"made '$dir/ws/a/b/.git/hooks'"* ]]
+    [[ $output == *"made '$dir/ws/a/b/.git/commondir'"* ]]
+    [[ $output != *plain* ]]
+}
+
+@test "a worktree further down: its link, and the hooks of what it names" {
+    repository main
+    mkdir x
+    git -C main worktree add -q "$dir/ws/x/tree"
+    cp x/tree/.git "$dir/link"
+    run "$KELP" run -- sh -c 'echo "gitdir: /tmp/evil" >x/tree/.git; rm -f x/tree/.git; mv x y
+        echo evil >main/.git/hooks/pre-commit; echo evil >main/.git/worktrees/tree/commondir
+        echo payload-ran'
+    assert_ran
+    cmp x/tree/.git "$dir/link"
+    [ ! -e y ] && [ ! -e main/.git/hooks/pre-commit ]
+    [ "$(cat main/.git/worktrees/tree/commondir)" = ../.. ]
+}
+
+@test "a .git file further down that names nothing yet: who makes it is told" {
+    mkdir a
+    echo 'gitdir: ../gone' >a/.git
+    run -0 "$KELP" run -- sh -c 'git init -q --bare gone; echo payload-ran'
+    assert_ran
+    [[ $output == *"'$dir/ws/gone/"* ]] || [[ $output == *"'$dir/ws/gone'"* ]]
+}
+
+@test "a submodule of a repository further down" {
+    repository "$dir/lib"
+    repository a/b
+    git -C a/b -c protocol.file.allow=always submodule add -q "$dir/lib" lib
+    run "$KELP" run -- sh -c 'mkdir -p a/b/.git/modules/lib/hooks
+        echo evil >a/b/.git/modules/lib/hooks/pre-commit; echo evil >>a/b/.git/modules/lib/config
+        echo payload-ran'
+    assert_ran
+    run -1 grep -q evil a/b/.git/modules/lib/config
+    [ ! -e a/b/.git/modules/lib/hooks/pre-commit ] || [[ $output == *hooks* ]]
+}
+
+@test "a .git further down that is a symlink is not replaced" {
+    repository real
+    mkdir a
+    ln -s ../real/.git a/.git
+    run "$KELP" run -- sh -c 'rm -f a/.git; mkdir -p a/.git/hooks; echo evil >real/.git/hooks/x; echo payload-ran'
+    assert_ran
+    [ "$(readlink a/.git)" = ../real/.git ]
+    [ ! -e real/.git/hooks/x ]
+}
+
+@test "a .git further down that is closed stays closed" {
+    repository a/b
+    chmod 0 a/b/.git
+    run "$KELP" run -- sh -c 'chmod 700 a/b/.git; echo evil >a/b/.git/hooks/x; echo payload-ran'
+    chmod 700 a/b/.git
+    assert_ran
+    [ ! -e a/b/.git/hooks/x ]
+}
+
+@test "repositories in what is hidden, read-only or shared by itself are no error" {
+    repository a/hidden
+    repository a/shown
+    repository "$dir/other"
+    repository a/own
+    mkdir -p a/mnt/.git
+    run -0 "$KELP" run --hide "$dir/ws/a/hidden" --readable "$dir/ws/a/shown" -v "$dir/other:$dir/ws/a/mnt" \
+        --writable "$dir/ws/a/own" -- sh -c '
+        ls -A a/hidden/.git; echo evil >a/own/.git/hooks/x; echo evil >a/mnt/.git/hooks/x; echo payload-ran'
+    assert_ran
+    [ ! -e a/own/.git/hooks/x ] && [ ! -e "$dir/other/.git/hooks/x" ]
+}
+
+@test "a share inside a repository further down is mounted on it, not under it" {
+    repository a
+    mkdir -p a/data "$dir/data"
+    run -0 "$KELP" run -v "$dir/data:$dir/ws/a/data" -- sh -c 'echo x >a/data/file; echo evil >a/.git/hooks/x
+        echo payload-ran'
+    assert_ran
+    [ -e "$dir/data/file" ] && [ ! -e a/.git/hooks/x ]
+}
+
+@test "of 250 repositories 200 are protected, and the rest is told" {
+    local i evil
+    for ((i = 0; i < 250; i++)); do
+        mkdir -p "r$i/.git/hooks"
+        echo '[core]' >"r$i/.git/config"
+    done
+    run -0 "$KELP" run -- sh -c 'for i in r*; do echo evil >$i/.git/hooks/x; done 2>/dev/null; echo payload-ran'
+    assert_ran
+    [ "$(grep -c '50 more git repositories' <<<"$output")" = 1 ]
+    evil=$(find . -name x | wc -l)
+    [ "$evil" = 50 ]
+    rm -rf r2?? r1[5-9]?
+    run -0 "$KELP" run -- true
+    [[ $output != *repositories* ]]
+}
