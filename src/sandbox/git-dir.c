@@ -176,6 +176,8 @@ int git_find_names(struct arena *a, int dirfd, struct git_names *ret, struct err
                 if (add_git_dir(a, &names, "", e) < 0 || find_in(a, &names, self, "", e) < 0)
                         return -e->code;
         }
+        names.has_git_dir = dot_git >= 0;
+        names.is_git_dir = is_git_dir;
         *ret = names;
         return 0;
 }

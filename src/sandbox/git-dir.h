@@ -4,12 +4,15 @@
 #include "err.h"
 #include "mem.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Names below a directory that git would run or obey later. */
 struct git_names {
         const char **items; /* relative, clean */
         size_t n;
+        bool has_git_dir; /* .git is a directory */
+        bool is_git_dir;  /* the directory itself is one */
 };
 
 /*

@@ -1,6 +1,7 @@
 #include "protect-git.h"
 
 #include "fd.h"
+#include "git-config.h"
 #include "git-dir.h"
 #include "io.h"
 #include "path.h"
@@ -11,16 +12,33 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/*
+ * What a repository's files name is looked up as git will do it on the host, by descriptor, and
+ * kept by the kernel's name for it: keep_host_path() takes what lies in a writable directory of
+ * the sandbox and leaves the rest.  The text counts as well as what it leads to now, for a symlink
+ * on the way is kept by its own name, and what is absent is watched.
+ *
+ * All of it is the payload's word, of an earlier run.  It can make more be kept than git obeys, up
+ * to a refusal; what is read has a limit.
+ */
+
+#define MAX_CONFIG       (1u << 20)
+#define MAX_CONFIG_PATHS 500
+#define MAX_INCLUDES     10 /* one in another, as git has it */
 
 /* A directory that has a .git, or that is a git directory. */
 struct repo {
         struct keep *keep;
         const struct keep_area *area;
-        const char *dir; /* below the area; "" is the area itself */
-        int fd;          /* of the directory */
+        const char *home; /* what "~" stands for */
+        const char *dir;  /* below the area; "" is the area itself */
+        int fd;           /* of the directory */
+        size_t n_paths;   /* in configurations, so far */
 };
 
 static const char *name_below(const struct repo *r, const char *name, struct err *e)
@@ -56,6 +74,138 @@ static int watch_git(const struct repo *r, struct err *e)
                         i = 3; /* without it there is nothing in it */
         }
         return 0;
+}
+
+/*
+ * Keeps `text` as it is seen from the directory `dirfd`, once by that name and once by the name of
+ * what it leads to.  *ret_fd is that, O_PATH, or -1.
+ */
+static int keep_path(const struct repo *r, int dirfd, const char *text, int *ret_fd, struct err *e)
+{
+        autofd fd = openat(dirfd, text, O_PATH | O_CLOEXEC);
+        struct err why = { 0 };
+        char name[PATH_MAX];
+
+        *ret_fd = -1;
+        if (!resolve_name_of(dirfd, name, sizeof(name)))
+                return 0;
+        const char *path = path_clean(&r->keep->scratch, name, text, &why);
+        /* what is longer than a path can be is none */
+        if (!path && why.code != ENAMETOOLONG) {
+                *e = why;
+                return -e->code;
+        }
+        if (path && keep_host_path(r->keep, path, e) < 0)
+                return -e->code;
+        if (fd < 0 || !resolve_name_of(fd, name, sizeof(name)))
+                return 0;
+        if ((!path || !str_eq(path, name)) && keep_host_path(r->keep, name, e) < 0)
+                return -e->code;
+        *ret_fd = fd_take(&fd);
+        return 0;
+}
+
+static bool is_in_area(const struct keep *k, int fd)
+{
+        char name[PATH_MAX];
+
+        if (!resolve_name_of(fd, name, sizeof(name)))
+                return false;
+        for (size_t i = 0; i < k->n_areas; i++) {
+                if (path_is_in(name, k->areas[i].host_path))
+                        return true;
+        }
+        return false;
+}
+
+/* What is no file, or is closed to the user, git does not read either: *ret_text is NULL. */
+static int read_config(int file, char **ret_text, size_t *ret_len, struct err *e)
+{
+        struct err why = { 0 };
+        char link[32];
+        struct stat st;
+
+        if (file < 0 || fstat(file, &st) < 0 || !S_ISREG(st.st_mode))
+                return 0;
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", file);
+        if (io_read_file(AT_FDCWD, link, MAX_CONFIG, ret_text, ret_len, &why) == 0)
+                return 0;
+        if (why.code == EFBIG)
+                return err_set(e, EFBIG, "a git configuration is larger than %u bytes", MAX_CONFIG);
+        if (why.code == ENOMEM)
+                return err_set(e, ENOMEM, "out of memory");
+        return 0;
+}
+
+static const char *expand_home(const struct repo *r, const char *value, struct err *e)
+{
+        if (str_eq(value, "~") || str_has_prefix(value, "~/"))
+                return arena_print(&r->keep->scratch, e, "%s%s", r->home ? r->home : "", value + 1);
+        return value;
+}
+
+static int keep_config(struct repo *r, int dirfd, const char *name, int depth, struct err *e);
+
+/* Only what the payload could write is read for what it includes in turn. */
+static int keep_include(struct repo *r, int dirfd, const char *path, int depth, struct err *e)
+{
+        autofd file = -1;
+
+        if (keep_path(r, dirfd, path, &file, e) < 0)
+                return -e->code;
+        if (file < 0 || depth >= MAX_INCLUDES || !is_in_area(r->keep, file))
+                return 0;
+        return keep_config(r, dirfd, path, depth + 1, e);
+}
+
+/*
+ * What a configuration file names.  Hooks are relative to the top of the worktree, where git runs
+ * them; included files to the directory of the file that names them.
+ */
+static int keep_config(struct repo *r, int dirfd, const char *name, int depth, struct err *e)
+{
+        const char *slash = strrchr(name, '/');
+        const char *parent =
+                slash ? arena_copy_n(&r->keep->scratch, name, (size_t)(slash - name) + 1, e) : ".";
+        autofd file = openat(dirfd, name, O_PATH | O_CLOEXEC);
+        autofree char *text = NULL;
+        size_t len = 0;
+
+        if (!parent || read_config(file, &text, &len, e) < 0)
+                return -e->code;
+        if (!text)
+                return 0;
+        autofd dir = openat(dirfd, parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        struct git_config config = { .at = text, .end = text + len };
+        struct git_config_path found;
+        while (dir >= 0 && git_config_next(&config, &found)) {
+                const char *path = expand_home(r, found.value, e);
+                autofd hooks = -1;
+                int code;
+
+                if (++r->n_paths > MAX_CONFIG_PATHS)
+                        return err_set(e, E2BIG,
+                                       "the git configuration in '%s/%s' names more than %d paths",
+                                       r->area->box_path, r->dir, MAX_CONFIG_PATHS);
+                if (!path)
+                        return -e->code;
+                if (found.key == GIT_CONFIG_INCLUDE)
+                        code = keep_include(r, dir, path, depth, e);
+                else
+                        code = keep_path(r, r->fd, path, &hooks, e);
+                if (code < 0)
+                        return code;
+        }
+        return 0;
+}
+
+static int keep_configs(struct repo *r, int git_dir, struct err *e)
+{
+        if (git_dir < 0)
+                return 0;
+        if (keep_config(r, git_dir, "config", 0, e) < 0)
+                return -e->code;
+        return keep_config(r, git_dir, "config.worktree", 0, e);
 }
 
 static int keep_git_names_at(const struct repo *r, int git_dir, struct err *e)
@@ -111,7 +261,7 @@ static int keep_git_file(struct repo *r, struct err *e)
         for (int i = 0; git >= 0 && i < 2; i++) {
                 autofd common = -1;
 
-                if (keep_git_names_at(r, git, e) < 0 ||
+                if (keep_git_names_at(r, git, e) < 0 || keep_configs(r, git, e) < 0 ||
                     open_named(r, git, "commondir", "", &common, e) < 0)
                         return -e->code;
                 fd_close(&git);
@@ -131,12 +281,21 @@ static int keep_repo(struct repo *r, struct err *e)
                 if (keep_below(r, names.items[i], e) < 0)
                         return -e->code;
         }
-        return 0;
+        if (names.has_git_dir) {
+                autofd git = openat(r->fd, ".git", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+                if (keep_configs(r, git, e) < 0)
+                        return -e->code;
+        }
+        return names.is_git_dir ? keep_configs(r, r->fd, e) : 0;
 }
 
-int protect_git_top(struct keep *k, const struct keep_area *area, struct err *e)
+int protect_git_top(const struct plan *plan, struct keep *k, const struct keep_area *area,
+                    struct err *e)
 {
-        struct repo r = { .keep = k, .area = area, .dir = "", .fd = area->fd };
+        struct repo r = {
+                .keep = k, .area = area, .home = plan->files.home, .dir = "", .fd = area->fd
+        };
 
         k->origin = "git";
         return keep_repo(&r, e);
@@ -172,7 +331,7 @@ int protect_git_below(const struct plan *plan, struct keep *k, const struct keep
                       const char *dir, struct err *e)
 {
         autofd fd = resolve_in_root(area->fd, dir, O_PATH | O_DIRECTORY, RESOLVE_NO_SYMLINKS);
-        struct repo r = { .keep = k, .area = area, .dir = dir, .fd = fd };
+        struct repo r = { .keep = k, .area = area, .home = plan->files.home, .dir = dir, .fd = fd };
 
         /* gone since it was found; a symlink in its place is not followed */
         if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)

@@ -6,11 +6,13 @@
 
 /*
  * What git runs or obeys in a repository: hooks and configuration, also those of submodules and
- * linked worktrees, and of the git directory that a .git file names.
+ * linked worktrees, of the git directory that a .git file names, and what the configuration names
+ * by core.hooksPath and include.path.
  */
 
 /* The area itself, but for the plan's own names: they are protected already. */
-int protect_git_top(struct keep *k, const struct keep_area *area, struct err *e);
+int protect_git_top(const struct plan *plan, struct keep *k, const struct keep_area *area,
+                    struct err *e);
 
 /* A directory `dir` below the area that has a .git, with the plan's names that begin with it. */
 int protect_git_below(const struct plan *plan, struct keep *k, const struct keep_area *area,

@@ -16,7 +16,7 @@ static int protect_area(const struct plan *plan, struct keep *k, const struct ke
                 if (keep_name(k, area, rule->box_path, e) < 0)
                         return -e->code;
         }
-        return protect_git_top(k, area, e);
+        return protect_git_top(plan, k, area, e);
 }
 
 /* In the area that it was found in; what the plan says of `.git` counts for each repository. */

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # Git repositories in subdirectories, and what a configuration names: git runs their hooks later.
 
-# shellcheck disable=SC2016 # what is quoted is for the shell inside
+# shellcheck disable=SC2016,SC2088 # what is quoted is for the shell inside, or for git
 
 bats_require_minimum_version 1.5.0
 load ../lib/kelp
@@ -156,4 +156,92 @@ assert_ran() {
     rm -rf r2?? r1[5-9]?
     run -0 "$KELP" run -- true
     [[ $output != *repositories* ]]
+}
+
+@test "core.hooksPath: the directory is like hooks" {
+    repository .
+    mkdir githooks
+    echo 'exit 0' >githooks/pre-commit
+    git config core.hooksPath githooks
+    run "$KELP" run -- sh -c 'echo evil >>githooks/pre-commit; echo evil >githooks/post-merge
+        mv githooks g; rm -rf githooks; echo payload-ran'
+    assert_ran
+    [ "$(cat githooks/pre-commit)" = 'exit 0' ]
+    [ ! -e githooks/post-merge ] && [ ! -e g ]
+    git config --unset core.hooksPath # control
+    run -0 "$KELP" run -- sh -c 'echo evil >>githooks/pre-commit; mv githooks g'
+    [ -e g/pre-commit ]
+}
+
+@test "core.hooksPath: absolute, behind a symlink, through .., or not there yet" {
+    repository .
+    repository sub
+    mkdir -p h1 h2 h3 d/e
+    ln -s h2 link
+    git config core.hooksPath "$PWD/h1"
+    git config --add core.hooksPath link/
+    git config --add core.hooksPath ./d/../h3
+    git -C sub config core.hooksPath later
+    run "$KELP" run -- sh -c 'for i in h1 h2 h3; do echo evil >$i/x; done; rm -f link; mkdir -p link
+        mkdir sub/later; echo payload-ran'
+    assert_ran
+    [ ! -e h1/x ] && [ ! -e h2/x ] && [ ! -e h3/x ] && [ -L link ]
+    [[ $output == *"made '$dir/ws/sub/later'"* ]]
+}
+
+@test "core.hooksPath of a worktree counts from the worktree" {
+    repository main
+    git -C main worktree add -q "$dir/ws/tree"
+    mkdir tree/h main/h
+    git -C main config core.hooksPath h
+    run "$KELP" run -- sh -c 'echo evil >tree/h/x; echo evil >main/h/x; echo payload-ran'
+    assert_ran
+    [ ! -e tree/h/x ] && [ ! -e main/h/x ]
+}
+
+@test "include.path: the file stays, and what it names in turn" {
+    repository .
+    mkdir cfg deep
+    printf '[core]\n\tfoo = a\n[include]\n\tpath = more\n' >cfg/one
+    printf '[core]\n\thooksPath = deep\n' >cfg/more
+    printf '[user]\n\tname = x\n' >two
+    git config include.path ../cfg/one
+    git config includeIf.onbranch:main.path ../two
+    cp -r . "$dir/before"
+    run "$KELP" run -- sh -c 'for i in cfg/one cfg/more two deep/x; do echo evil >>$i; done
+        mv cfg c; mv two t; echo payload-ran'
+    assert_ran
+    diff -r cfg "$dir/before/cfg"
+    cmp two "$dir/before/two"
+    [ ! -e deep/x ]
+}
+
+@test "a configuration that names the outside, itself, or nonsense changes nothing there" {
+    local value
+    echo '# mine' >"$HOME/rc"
+    tree_hash "$HOME" >"$dir/home.before"
+    repository .
+    for value in / . .. ../../home /proc/self/fd /dev/zero /dev/tty "$HOME/rc" config ../.git/config '~' '~/rc' \
+        '~nobody/x' '%(prefix)/x' "$(printf 'a/%.0s' {1..3000})" 'x\n' ../fifo; do
+        printf '[core]\n\tbare = false\n\thooksPath = %s\n[include]\n\tpath = %s\n' "$value" "$value" >.git/config
+        [ -e fifo ] || mkfifo fifo
+        run timeout -k 1 20 "$KELP" run -- sh -c 'echo evil >>.git/config; cat /proc/self/mountinfo; echo payload-ran'
+        assert_ran
+        [ "$status" = 0 ]
+        run -1 grep -q evil .git/config
+        rm -f fifo
+    done
+    tree_hash "$HOME" | diff "$dir/home.before" -
+}
+
+@test "a configuration without end is refused in one line, or read in no time" {
+    repository .
+    truncate -s 10G .git/config
+    run timeout -k 1 20 "$KELP" run -- echo payload-ran
+    [ "$status" = 125 ]
+    [[ $output == kelp:*"git configuration is larger"* ]]
+    for i in $(seq 3000); do printf '[include]\npath = f%d\n' "$i"; done >.git/config
+    run timeout -k 1 20 "$KELP" run -- echo payload-ran
+    [ "$status" = 125 ]
+    [[ $output == kelp:*"names more than"* ]]
 }
