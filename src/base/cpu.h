@@ -11,9 +11,7 @@
  * Two processes of a launch that have work to do are to do it side by side.  A new process waits on
  * the processor of its parent, until that sleeps or another processor looks for work; in virtual
  * machines an idle processor often does not count as one, and nothing overlaps.  So the parent moves
- * a child that was just forked, and the child takes the wider choice back before anything else.
- *
- * Only speed depends on it.
+ * a child that it has just forked.
  */
 
 struct cpu_choice {
@@ -23,10 +21,11 @@ struct cpu_choice {
 
 void cpu_choose(struct cpu_choice *ret);
 
-/* Moves `child`, which has not run yet or does not mind, to another processor than ours. */
-void cpu_put_apart(const struct cpu_choice *c, pid_t child);
-
-/* The moved child: may run everywhere again.  An error only if it may not. */
-int cpu_take_all(const struct cpu_choice *c, struct err *e);
+/*
+ * Moves `child` to another processor than ours if it is still there; it may run on all of them
+ * again when this returns.  Where it cannot be moved it stays: slower, that is all.  An error is
+ * only what would leave it with fewer processors than it had.
+ */
+int cpu_put_apart(const struct cpu_choice *c, pid_t child, struct err *e);
 
 #endif

@@ -1,7 +1,6 @@
 #include "mem.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +13,7 @@ struct arena_block {
         struct arena_block *next;
         size_t used;
         size_t size;
-        bool is_mapped; /* and the only block of its arena */
+        const char *what; /* of a mapping, the only block of its arena; NULL: it is from malloc */
         max_align_t data[];
 };
 
@@ -58,28 +57,28 @@ static struct arena_block *block_new(size_t at_least, struct err *e)
         }
         block->used = 0;
         block->size = size;
-        block->is_mapped = false;
+        block->what = NULL;
         block->next = NULL;
         return block;
 }
 
-int arena_map(struct arena *a, size_t size, struct err *e)
+int arena_map(struct arena *a, size_t size, const char *what, struct err *e)
 {
         void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
         if (memory == MAP_FAILED)
-                return err_sys(e, "cannot reserve memory");
+                return err_sys(e, "cannot reserve %zu MiB for %s", size >> 20, what);
         /* a kernel that hands out 2 MiB at once would clear them first */
         madvise(memory, size, MADV_NOHUGEPAGE);
         a->block = memory;
         /* the rest is zero: it is new */
         a->block->size = size - sizeof(*a->block);
-        a->block->is_mapped = true;
+        a->block->what = what;
         return 0;
 }
 
-void *arena_mapped(const struct arena *a, size_t *ret_size)
+void *arena_mapped(struct arena *a, size_t *ret_size)
 {
         *ret_size = sizeof(*a->block) + a->block->used;
         return a->block;
@@ -94,8 +93,8 @@ void *arena_alloc(struct arena *a, size_t size, struct err *e)
                 return NULL;
         }
         size = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
-        if (block && block->is_mapped && block->size - block->used < size) {
-                err_set(e, ENOMEM, "out of the memory that was reserved");
+        if (block && block->what && block->size - block->used < size) {
+                err_set(e, E2BIG, "%s is longer than %zu MiB", block->what, block->size >> 20);
                 return NULL;
         }
         if (!block || block->size - block->used < size) {
@@ -107,7 +106,7 @@ void *arena_alloc(struct arena *a, size_t size, struct err *e)
         }
         void *memory = (char *)block->data + block->used;
         block->used += size;
-        if (!block->is_mapped)
+        if (!block->what)
                 memset(memory, 0, size);
         return memory;
 }
@@ -171,7 +170,7 @@ void arena_done(struct arena *a)
         while (a->block) {
                 struct arena_block *next = a->block->next;
 
-                if (a->block->is_mapped)
+                if (a->block->what)
                         munmap(a->block, sizeof(*a->block) + a->block->size);
                 else
                         free(a->block);

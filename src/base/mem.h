@@ -24,13 +24,13 @@ struct arena {
 };
 
 /*
- * Makes `a`, which is empty, an arena in one piece of at most `size` bytes.  A process forked later
+ * Makes `a`, which is empty, an arena for `what`, in one piece of at most `size` bytes.  A process forked later
  * has the same place free: what is copied there byte for byte is as good there as here.
  */
-int arena_map(struct arena *a, size_t size, struct err *e);
+int arena_map(struct arena *a, size_t size, const char *what, struct err *e);
 
 /* What is in use of such an arena. */
-void *arena_mapped(const struct arena *a, size_t *ret_size);
+void *arena_mapped(struct arena *a, size_t *ret_size);
 
 void *arena_alloc(struct arena *a, size_t size, struct err *e);
 char *arena_copy(struct arena *a, const char *text, struct err *e);

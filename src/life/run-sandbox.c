@@ -19,8 +19,8 @@
 #include <sys/wait.h>
 
 /*
- * One run from the checked plan to the exit status.  The plan and the tree are const for everybody
- * below; what the run becomes is in struct run.
+ * One run from the checked plan to the exit status.  The plan is const for everybody below, and so
+ * is the view once it is filled; what the run becomes is in struct run.
  */
 
 static int find_filter(const struct plan *p, struct sock_fprog *ret, struct err *e)
@@ -50,8 +50,6 @@ static int prepare(const struct plan *p, struct id_maps *maps, struct sock_fprog
         e->step = STEP_SOURCES;
         if (find_filter(p, filter, e) < 0 || userns_choose_maps(p, maps, e) < 0)
                 return -e->code;
-        if (maps->fallback.code != 0)
-                tell_fallback(&maps->fallback);
         e->step = STEP_NONE;
         return 0;
 }
@@ -70,19 +68,26 @@ static int fill_view(const struct plan *p, struct launch_view *view, struct err 
         e->step = STEP_SOURCES;
         if (tree_build(p, &view->tree, e) < 0 || audit_read_namespaces(&view->outer, e) < 0)
                 return -e->code;
-        tell_open_repos(&view->tree);
         e->step = STEP_NONE;
         return 0;
 }
 
-static int bring_up(const struct launch *l, struct launch_view *view, struct run *r, struct err *e)
+static int start(const struct launch *l, struct run *r, struct err *e)
 {
-        if (launch_start(l, r, e) < 0 || fill_view(l->plan, view, e) < 0) {
+        if (launch_start(l, r, e) < 0 || fill_view(l->plan, l->view, e) < 0)
+                return -e->code;
+        if (l->maps->fallback.code != 0)
+                tell_fallback(&l->maps->fallback);
+        tell_open_repos(&l->view->tree);
+        return launch_continue(l, r, e);
+}
+
+static int bring_up(const struct launch *l, struct run *r, struct err *e)
+{
+        if (start(l, r, e) < 0) {
                 launch_abandon(r);
                 return -e->code;
         }
-        if (launch_continue(l, r, e) < 0)
-                return -e->code;
         e->step = STEP_NETWORK;
         if (slirp_start(l->plan, r, e) < 0)
                 return -e->code;
@@ -94,7 +99,7 @@ static int bring_up(const struct launch *l, struct launch_view *view, struct run
                 return -e->code;
         e->step = STEP_NONE;
         supervise_hold_signals();
-        return launch_go(l->plan, r, e);
+        return launch_go(r, e);
 }
 
 static enum host_topic topic_of(int step)
@@ -182,15 +187,13 @@ static void tell_end(const struct plan *p, const struct supervise_end *end)
                       reasons[end->reason]);
 }
 
-static int run_with(const struct plan *p, struct launch_view *view, const struct id_maps *maps,
-                    const struct sock_fprog *filter, struct run_result *ret, struct err *e)
+static int run_launch(const struct launch *l, struct run_result *ret, struct err *e)
 {
-        struct launch l = { .plan = p, .view = view, .maps = maps, .filter = filter };
+        const struct plan *p = l->plan;
         struct run r = RUN_NONE;
         struct supervise_end end = { 0 };
 
-        cpu_choose(&l.cpus);
-        int code = bring_up(&l, view, &r, e);
+        int code = bring_up(l, &r, e);
         if (code == 0) {
                 status_started(p->report.status_fd, r.init.pid, p->name);
                 e->step = STEP_SUPERVISE;
@@ -204,9 +207,25 @@ static int run_with(const struct plan *p, struct launch_view *view, const struct
                 ret->signal = WTERMSIG(end.wait_status);
         if (end.reason == SUPERVISE_TIMEOUT)
                 log_notice("the time limit ended the run");
-        report_protected(&view->tree);
+        report_protected(&l->view->tree);
         tell_end(p, &end);
         return 0;
+}
+
+static int run_with(const struct plan *p, const struct id_maps *maps,
+                    const struct sock_fprog *filter, struct run_result *ret, struct err *e)
+{
+        struct launch l = { .plan = p, .maps = maps, .filter = filter };
+
+        e->step = STEP_SOURCES;
+        l.view = launch_view_new(e);
+        if (!l.view)
+                return -e->code;
+        e->step = STEP_NONE;
+        cpu_choose(&l.cpus);
+        int code = run_launch(&l, ret, e);
+        launch_view_free(&l.view);
+        return code;
 }
 
 /*
@@ -223,18 +242,16 @@ int run_sandbox(const struct plan *p, struct run_result *ret, struct err *e)
 {
         struct sock_fprog filter = { 0 };
         struct id_maps maps;
-        struct launch_view *view = launch_view_new(e);
+        int code = prepare(p, &maps, &filter, e);
 
-        int code = view ? prepare(p, &maps, &filter, e) : -e->code;
         if (code == 0)
-                code = run_with(p, view, &maps, &filter, ret, e);
+                code = run_with(p, &maps, &filter, ret, e);
         if (code < 0 && may_run_with_one_id(p, &maps, e)) {
                 tell_fallback(e);
                 *e = (struct err){ 0 };
                 userns_single_maps(p, &maps);
-                code = run_with(p, view, &maps, &filter, ret, e);
+                code = run_with(p, &maps, &filter, ret, e);
         }
-        launch_view_free(&view);
         if (code < 0) {
                 host_hint(e, topic_of(e->step));
                 status_setup_failed(p->report.status_fd, e, step_name((enum step)e->step));

@@ -52,7 +52,7 @@ struct tree_entry {
         unsigned mode;        /* dir, file, tmpfs */
         const char *box_path; /* clean */
         const char *source;
-        uint64_t size; /* tmpfs: bytes, 0: the kernel's default */
+        uint64_t size; /* tmpfs: bytes, 0: what the tmpfs of the root has for all of these */
         int fd;        /* bind: the judged source, kept open so its inode stays; -1: none */
         uint64_t dev;  /* bind: st_dev and st_ino of the judged source */
         uint64_t ino;

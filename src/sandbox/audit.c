@@ -4,6 +4,7 @@
 #include "io.h"
 #include "path.h"
 #include "resolve.h"
+#include "special.h"
 #include "str.h"
 
 #include <errno.h>
@@ -56,6 +57,7 @@ static int check_namespaces(const struct plan *p, const struct audit_namespaces 
 struct mount_line {
         char *point;
         unsigned flags; /* enum tree_flags */
+        const char *type;
         bool is_shared;
         bool is_named; /* by an entry of the list */
 };
@@ -114,7 +116,8 @@ static int parse_line(char *text, struct mount_line *ret)
         for (char *f = str_next_field(&text, ' '); f && !str_eq(f, "-");
              f = str_next_field(&text, ' '))
                 ret->is_shared = true;
-        return 0;
+        ret->type = str_next_field(&text, ' ');
+        return ret->type ? 0 : -EPROTO;
 }
 
 static int parse_table(struct arena *a, char *text, struct mount_table *ret, struct err *e)
@@ -218,7 +221,19 @@ static int check_entry(const struct plan *p, const struct tree_entry *entry,
         return 0;
 }
 
-/* A mount that came along with a recursive one must be as closed as that. */
+static bool is_covered(const struct tree *t, const char *point)
+{
+        for (size_t i = 0; i < t->n_entries; i++) {
+                if (t->entries[i].kind == TREE_EMPTY && path_is_in(point, t->entries[i].box_path))
+                        return true;
+        }
+        return false;
+}
+
+/*
+ * A mount that came along with a recursive one must be as closed as that.  The host's /proc and its
+ * like were looked for on the host, where one may have gone since this namespace was copied.
+ */
 static int check_line(const struct plan *p, const struct tree *t, const struct mount_line *line,
                       struct err *e)
 {
@@ -241,6 +256,10 @@ static int check_line(const struct plan *p, const struct tree *t, const struct m
         }
         if (!owner)
                 return err_set(e, EPERM, "there is a mount '%s' that nobody asked for",
+                               line->point);
+        if (special_is_host_view(line->type) && owner->kind == TREE_BIND &&
+            !is_covered(t, line->point))
+                return err_set(e, EPERM, "the host's %s came along at '%s'", line->type,
                                line->point);
         unsigned want = wanted_flags(p, owner);
         if ((line->flags & want) != want)

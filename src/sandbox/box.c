@@ -1,6 +1,5 @@
 #include "box.h"
 
-#include "audit.h"
 #include "fd.h"
 #include "init.h"
 #include "payload.h"
@@ -20,9 +19,7 @@
 
 static int bind_life(struct box *b, struct err *e)
 {
-        if (proc_die_with(b->launcher_pidfd, e) < 0)
-                return -e->code;
-        return cpu_take_all(&b->launch->cpus, e);
+        return proc_die_with(b->launcher_pidfd, e);
 }
 
 static int make_private(struct box *b, struct err *e)
@@ -59,11 +56,11 @@ static int join_network(struct box *b, struct err *e)
 {
         autofd netns = -1;
 
-        if (b->plan->net.mode == PLAN_NETWORK_HOST)
-                return 0;
-        if (sync_await(b->stage, SYNC_NETNS, NULL, &netns, 1, "the stage", e) < 0)
+        bool has_own = b->plan->net.mode != PLAN_NETWORK_HOST;
+
+        if (sync_await(b->stage, SYNC_NETNS, NULL, &netns, has_own, "the stage", e) < 0)
                 return -e->code;
-        if (setns(netns, CLONE_NEWNET) < 0)
+        if (has_own && setns(netns, CLONE_NEWNET) < 0)
                 return err_sys(e, "cannot enter the network namespace");
         return 0;
 }
@@ -120,13 +117,13 @@ static int drop_bounding(struct box *b, struct err *e)
         return rights_no_new_privs(e);
 }
 
-/* The root stands and pid 1 is confined; the launcher may have a network to bring up. */
-static int await_go(struct box *b, struct err *e)
+/* The root stands; while the launcher gets ready for the payload there is still enough to do. */
+static int tell_ready(struct box *b, struct err *e)
 {
         if (sync_send(b->sock, SYNC_READY, 0, &b->pty_master, b->pty_master >= 0 ? 1 : 0, e) < 0)
                 return -e->code;
         fd_close(&b->pty_master);
-        return sync_await(b->sock, SYNC_GO, NULL, NULL, 0, "the launcher", e);
+        return 0;
 }
 
 typedef int step_fn(struct box *b, struct err *e);
@@ -169,7 +166,8 @@ static const struct child_step child_steps[] = {
         { STEP_NESTING, forbid_nesting },
         /* needs CAP_SETPCAP; must not be before anything that gains privileges by exec: nothing does */
         { STEP_BOUNDING, drop_bounding },
-        { STEP_GO, await_go },
+        /* the last thing that the payload is not to have: the terminal's master goes with it */
+        { STEP_GO, tell_ready },
 };
 
 static int run_steps(struct box *b, struct err *e)

@@ -184,6 +184,9 @@ static int build_room(struct build *b, const struct tree_entry *entry, struct er
         snprintf(name, sizeof(name), "%zu", b->n_rooms++);
         if (mkdirat(b->rooms, name, entry->mode) < 0)
                 return err_sys(e, "cannot make a directory in a new tmpfs");
+        /* mkdir(2) takes no set-id bits */
+        if ((entry->mode & 06000) && fchmodat(b->rooms, name, entry->mode, 0) < 0)
+                return err_sys(e, "cannot set the mode of a directory in a new tmpfs");
         autofd mount = newmount_clone(b->rooms, name, 0, e);
         if (mount < 0 || newmount_set(mount, "", entry->flags & ~(unsigned)TREE_READ_ONLY, e) < 0)
                 return -e->code;

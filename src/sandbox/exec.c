@@ -106,7 +106,7 @@ static bool next_path(const char **at, const char *name, char *buffer, size_t si
 
 int exec_run(const struct exec_image *image, struct err *e)
 {
-        const char *name = image->argv[0];
+        const char *name = image->argv[0] ? image->argv[0] : "";
         const char *at = image->path;
         char refused[PATH_MAX] = "";
         char path[PATH_MAX];

@@ -6,6 +6,7 @@
 #include "resolve.h"
 #include "str.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -45,6 +46,9 @@ static struct tree_entry *add_above(struct tree *t, enum tree_kind kind, const c
 int keep_pin(struct keep *k, const char *box_path, unsigned flags, struct err *e)
 {
         struct tree *t = k->tree;
+
+        if (k->only_watches)
+                return 0;
 
         for (size_t i = 0; i < t->n_entries; i++) {
                 if (t->entries[i].kind == TREE_PIN && str_eq(t->entries[i].box_path, box_path)) {
@@ -153,6 +157,18 @@ static int keep_target(struct keep *k, const struct keep_area *area, const char 
         return path ? keep_watch(k, path, NULL, e) : -e->code;
 }
 
+static int watch_link(struct keep *k, const struct keep_area *area, const char *part, struct err *e)
+{
+        const char *path = path_join(&k->scratch, area->host_path, part, e);
+        struct stat st;
+
+        if (!path)
+                return -e->code;
+        if (fstatat(area->fd, part, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return keep_watch(k, path, NULL, e);
+        return keep_watch(k, path, &st, e);
+}
+
 static int keep_link(struct keep *k, const struct keep_area *area, const char *name, size_t len,
                      const char *box_path, struct err *e)
 {
@@ -166,6 +182,8 @@ static int keep_link(struct keep *k, const struct keep_area *area, const char *n
         k->depth++;
         int r = keep_target(k, area, part, rest, e);
         k->depth--;
+        if (r == 0 && k->only_watches)
+                return watch_link(k, area, part, e);
         return r < 0 ? r : cover_link(k, area, part, box_path, e);
 }
 
@@ -190,6 +208,28 @@ static bool is_known_absent(const struct keep *k, const struct keep_area *area, 
         return true;
 }
 
+/* Hooks that are there can be changed without a trace in their directory. */
+static int watch_inside(struct keep *k, const struct keep_area *area, const char *part,
+                        struct err *e)
+{
+        int fd = resolve_in_root(area->fd, part, O_RDONLY | O_DIRECTORY | O_NONBLOCK,
+                                 RESOLVE_NO_SYMLINKS);
+        autodir *dir = fd < 0 ? NULL : fdopendir(fd);
+        struct dirent *entry;
+        struct stat st;
+
+        while (dir && (entry = readdir(dir))) {
+                if (entry->d_name[0] == '.' || str_has_suffix(entry->d_name, ".sample") ||
+                    fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                        continue;
+                const char *at = path_join(&k->scratch, area->host_path, part, e);
+                const char *path = at ? path_join(&k->scratch, at, entry->d_name, e) : NULL;
+                if (!path || keep_watch(k, path, &st, e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
 /* Read-only inside, and noted: a rename on the host takes every mount from what it replaces. */
 static int keep_here(struct keep *k, const struct keep_area *area, const char *part,
                      const char *box_path, const struct stat *st, struct err *e)
@@ -198,6 +238,8 @@ static int keep_here(struct keep *k, const struct keep_area *area, const char *p
 
         if (!path || keep_watch(k, path, st, e) < 0)
                 return -e->code;
+        if (k->only_watches && S_ISDIR(st->st_mode))
+                return watch_inside(k, area, part, e);
         return keep_pin(k, box_path, TREE_READ_ONLY, e);
 }
 

@@ -3,6 +3,7 @@
 
 #include "tree.h"
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 /*
@@ -24,6 +25,7 @@ struct keep {
         struct keep_area *areas;
         size_t n_areas;
         const char *origin; /* of the rule that is being carried out */
+        bool only_watches;  /* no mounts: what is there is noted, and told when it has changed */
         int depth;          /* how many symlinks led here */
         const char *absent; /* the first component last found missing, and where */
         const struct keep_area *absent_in;

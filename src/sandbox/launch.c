@@ -18,21 +18,20 @@
 /*
  * The launcher's side of sync.h.  The user namespace comes first and alone: its maps are written
  * before any other namespace exists, so that all the others belong to a namespace whose ids are
- * known.  They are read back while the others are made: the view, without which pid 1 builds
- * nothing, is given only when they are right.
+ * known.
  */
 
-/* A list of the most entries has about 2 MiB; what is not used takes no memory. */
-#define VIEW_SIZE ((size_t)32 << 20)
+/* The longest lists have about 2 MiB; what is not used takes no memory. */
+#define VIEW_SIZE ((size_t)8 << 20)
 
-/* A message of the view; a socket's buffer takes some of them. */
-#define VIEW_CHUNK ((size_t)32 << 10)
+/* A message of the view; the smallest buffers of sockets take some of them. */
+#define VIEW_CHUNK ((size_t)8 << 10)
 
 struct launch_view *launch_view_new(struct err *e)
 {
         struct arena arena = { 0 };
 
-        if (arena_map(&arena, VIEW_SIZE, e) < 0)
+        if (arena_map(&arena, VIEW_SIZE, "the list of the root", e) < 0)
                 return NULL;
         struct launch_view *view = arena_alloc(&arena, sizeof(*view), e);
         if (view)
@@ -59,7 +58,7 @@ static size_t chunk_at(size_t done, size_t size)
         return size - done < VIEW_CHUNK ? size - done : VIEW_CHUNK;
 }
 
-static int send_view(const struct launch_view *view, int sock, struct err *e)
+static int send_view(struct launch_view *view, int sock, struct err *e)
 {
         size_t size;
         const char *data = arena_mapped(&view->tree.arena, &size);
@@ -73,7 +72,7 @@ static int send_view(const struct launch_view *view, int sock, struct err *e)
         return 0;
 }
 
-int launch_view_receive(const struct launch_view *view, int sock, struct err *e)
+int launch_view_receive(struct launch_view *view, int sock, struct err *e)
 {
         size_t unused;
         char *data = arena_mapped(&view->tree.arena, &unused);
@@ -154,6 +153,14 @@ static int await_network(const struct plan *p, struct run *r, struct err *e)
         return 0;
 }
 
+void launch_view_drop(struct launch_view *view)
+{
+        /* the descriptors in it are numbers of another process */
+        struct arena arena = view->tree.arena;
+
+        arena_done(&arena);
+}
+
 /* Somebody who is gone has said why before, and that is heard next. */
 static int pass_if_gone(struct err *e)
 {
@@ -170,12 +177,13 @@ static int tell(int sock, enum sync_type type, struct err *e)
 
 static int write_maps(const struct launch *l, struct run *r, pid_t stage, struct err *e)
 {
-        autofd proc = userns_open(stage, e);
+        autofd proc = userns_open_process(stage, e);
 
+        /* read back first: from MAPPED on the stage is nobody's to look at */
         if (proc < 0 || userns_write_maps(proc, stage, l->maps, e) < 0 ||
-            tell(r->sock, SYNC_MAPPED, e) < 0)
+            userns_check_maps(proc, l->maps, e) < 0)
                 return -e->code;
-        return userns_check_maps(proc, l->maps, e);
+        return tell(r->sock, SYNC_MAPPED, e);
 }
 
 static int open_sockets(struct run *r, int *ret_far, struct err *e)
@@ -193,34 +201,26 @@ int launch_start(const struct launch *l, struct run *ret, struct err *e)
 {
         autofd self = proc_pidfd(getpid(), e);
         autofd far = -1;
-        struct child stage = CHILD_NONE;
 
         if (self < 0 || open_sockets(ret, &far, e) < 0)
                 return fail_at(STEP_USERNS, e);
-        stage.pid = clone_stage(e);
-        if (stage.pid == 0)
+        pid_t pid = clone_stage(e);
+        if (pid == 0)
                 stage_main(l, far, ret->sock, self);
-        if (stage.pid < 0)
+        if (pid < 0)
                 return fail_at(STEP_USERNS, e);
-        cpu_put_apart(&l->cpus, stage.pid);
+        ret->stage.pid = pid;
         fd_close(&far);
-
-        int r = write_maps(l, ret, stage.pid, e);
-        ret->stage = stage;
-        stage = (struct child)CHILD_NONE;
-        return r < 0 ? fail_at(STEP_ID_MAPS, e) : 0;
-}
-
-/* Without a network to bring up there is nothing to wait for once pid 1 is ready. */
-static bool is_free_to_go(const struct plan *p)
-{
-        return p->net.mode != PLAN_NETWORK_USER;
+        if (cpu_put_apart(&l->cpus, pid, e) < 0)
+                return fail_at(STEP_USERNS, e);
+        if (write_maps(l, ret, pid, e) < 0)
+                return fail_at(STEP_ID_MAPS, e);
+        return 0;
 }
 
 int launch_continue(const struct launch *l, struct run *r, struct err *e)
 {
-        if ((send_view(l->view, r->sock, e) < 0 && pass_if_gone(e) < 0) ||
-            (is_free_to_go(l->plan) && tell(r->sock, SYNC_GO, e) < 0))
+        if (send_view(l->view, r->sock, e) < 0 && pass_if_gone(e) < 0)
                 return fail_at(STEP_SOURCES, e);
         if (await_init(r, e) < 0)
                 return fail_at(STEP_NAMESPACES, e);
@@ -233,6 +233,8 @@ void launch_abandon(struct run *r)
 {
         struct err unused = { 0 };
 
+        if (r->init.pid > 0)
+                return;
         /* whoever waits for a message now does so in vain, and ends */
         if (r->sock >= 0 && shutdown(r->sock, SHUT_WR) == 0)
                 await_init(r, &unused);
@@ -265,9 +267,9 @@ int launch_await_ready(const struct plan *p, struct run *r, struct err *e)
         return 0;
 }
 
-int launch_go(const struct plan *p, struct run *r, struct err *e)
+int launch_go(struct run *r, struct err *e)
 {
-        if ((!is_free_to_go(p) && tell(r->sock, SYNC_GO, e) < 0) ||
+        if (tell(r->sock, SYNC_GO, e) < 0 ||
             sync_await(r->sock, SYNC_STARTED, NULL, NULL, 0, "pid 1", e) < 0)
                 return fail_at(STEP_START, e);
         return 0;

@@ -13,7 +13,8 @@ struct sock_fprog;
 /*
  * What the launcher finds out on the host while the namespaces are being made.  Pid 1 is forked
  * before that is known: it has the place in memory, and gets the content with VIEW, byte for byte.
- * So nothing in it may lie anywhere else but in the plan, which was there before the fork.
+ * So nothing in it may lie anywhere else but in the plan, which was there before the fork, or in the
+ * program itself.
  */
 struct launch_view {
         struct tree tree;              /* its descriptors are the launcher's alone */
@@ -24,13 +25,14 @@ struct launch_view {
 struct launch_view *launch_view_new(struct err *e);
 void launch_view_free(struct launch_view **view);
 
-/* Pid 1's part of VIEW: takes the content off the conversation. */
-int launch_view_receive(const struct launch_view *view, int sock, struct err *e);
+/* Pid 1's part of VIEW: takes the content off the conversation; and when it needs it no more. */
+int launch_view_receive(struct launch_view *view, int sock, struct err *e);
+void launch_view_drop(struct launch_view *view);
 
 /* All that a launch takes in; it owns none of it. */
 struct launch {
         const struct plan *plan;
-        const struct launch_view *view;
+        struct launch_view *view; /* const for everybody once it was received */
         const struct id_maps *maps;
         struct cpu_choice cpus;
         const struct sock_fprog *filter;
@@ -51,11 +53,11 @@ int launch_continue(const struct launch *l, struct run *r, struct err *e);
 /* When it goes no further: what has been started is put into *r, for run_done() to end. */
 void launch_abandon(struct run *r);
 
-/* Waits until the root is built and pid 1 confined; takes the pty's master if there is one. */
+/* Waits until the root is built and pid 1 in it; takes the pty's master if there is one. */
 int launch_await_ready(const struct plan *p, struct run *r, struct err *e);
 
-/* Gives the word to start the payload, where it was not given before, and waits until it runs. */
-int launch_go(const struct plan *p, struct run *r, struct err *e);
+/* Gives the word to start the payload and waits until it runs. */
+int launch_go(struct run *r, struct err *e);
 
 /* Whether the payload will have a terminal of its own, and for which of the standard streams. */
 unsigned launch_pty_streams(const struct plan *p);

@@ -24,10 +24,11 @@
 
 /*
  * What a payload does between fork and exec, in this order.  Before: pid 1 has shrunk the bounding
- * set and set no_new_privs for both of them.  Nothing may come after seccomp but
- * exec, and a word with pid 1 before it: what the steps need is what the filter refuses.
+ * set and set no_new_privs for both of them.  Nothing may come after seccomp but a word with pid 1
+ * and exec: what the steps need is what the filter refuses.
  *
- * Pid 1 audits what it built, and confines itself, meanwhile; exec waits for that.
+ * Pid 1 audits what it built, and confines itself, meanwhile; exec waits for that, and for the
+ * launcher's word.
  */
 
 /* How often a read of the word that exec worked may fail. */
@@ -35,8 +36,6 @@
 
 static int set_up_terminal(struct box *b, struct err *e)
 {
-        if (cpu_take_all(&b->launch->cpus, e) < 0)
-                return -e->code;
         return tty_enter(&b->tty, e);
 }
 
@@ -195,6 +194,8 @@ static int await_exec(int pipe, struct err *e)
                 return err_set(e, EPROTO, "the payload ended before it was started");
         *e = failure;
         e->text[sizeof(e->text) - 1] = '\0';
+        if (e->code <= 0)
+                e->code = EPROTO;
         return -e->code;
 }
 
@@ -228,9 +229,24 @@ static int confine_init(struct box *b, int pipe, struct err *e)
         return filter_enter_init(e);
 }
 
-static int let_go(int pipe, struct err *e)
+/* The payload is confined, or will say why not, and so is pid 1: now the launcher has the word. */
+static int let_go(const struct box *b, int pipe, struct err *e)
 {
+        e->step = STEP_GO;
+        if (sync_await(b->sock, SYNC_GO, NULL, NULL, 0, "the launcher", e) < 0)
+                return -e->code;
+        e->step = STEP_START;
         return io_write_all(pipe, "", 1, "pipe", e);
+}
+
+static int audit(const struct box *b, struct err *e)
+{
+        e->step = STEP_AUDIT;
+        if (audit_mounts(b->plan, &b->launch->view->tree, e) < 0 ||
+            rights_check_bounding(&b->plan->confine, e) < 0)
+                return -e->code;
+        e->step = STEP_START;
+        return 0;
 }
 
 pid_t payload_start(struct box *b, struct err *e)
@@ -254,14 +270,11 @@ pid_t payload_start(struct box *b, struct err *e)
                 fd_close(&pipe);
                 payload_main(b, far, &image);
         }
-        cpu_put_apart(&b->launch->cpus, pid);
         fd_close(&far);
-        e->step = STEP_AUDIT;
-        if (audit_mounts(b->plan, &b->launch->view->tree, e) < 0 ||
-            rights_check_bounding(&b->plan->confine, e) < 0)
+        if (cpu_put_apart(&b->launch->cpus, pid, e) < 0 || audit(b, e) < 0)
                 return -e->code;
-        e->step = STEP_START;
-        if (confine_init(b, pipe, e) < 0 || let_go(pipe, e) < 0 || await_exec(pipe, e) < 0)
+        launch_view_drop(b->launch->view);
+        if (confine_init(b, pipe, e) < 0 || let_go(b, pipe, e) < 0 || await_exec(pipe, e) < 0)
                 return -e->code;
         fd_close(&pipe);
         if (sync_send(b->sock, SYNC_STARTED, pid, NULL, 0, e) < 0)

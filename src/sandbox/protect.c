@@ -4,6 +4,9 @@
 #include "protect-git.h"
 #include "str.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 static int protect_area(const struct plan *plan, struct keep *k, const struct keep_area *area,
                         struct err *e)
 {
@@ -19,13 +22,28 @@ static int protect_area(const struct plan *plan, struct keep *k, const struct ke
         return protect_git_top(plan, k, area, e);
 }
 
-/* In the area that it was found in; what the plan says of `.git` counts for each repository. */
+static bool is_repository(const struct keep_area *area)
+{
+        struct stat st;
+
+        return fstatat(area->fd, ".git", &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/*
+ * In the area that it was found in; what the plan says of `.git` counts for each repository.  Those
+ * inside of another repository are mostly fetched by a build, which removes them again: mounts
+ * would stand in its way, so they are only watched.
+ */
 static int protect_repo(const struct plan *plan, struct keep *k, const struct walk_repo *repo,
                         struct err *e)
 {
         for (size_t i = 0; i < k->n_areas; i++) {
-                if (k->areas[i].fd == repo->share_fd)
-                        return protect_git_below(plan, k, &k->areas[i], repo->dir, e);
+                if (k->areas[i].fd != repo->share_fd)
+                        continue;
+                k->only_watches = is_repository(&k->areas[i]);
+                int r = protect_git_below(plan, k, &k->areas[i], repo->dir, e);
+                k->only_watches = false;
+                return r;
         }
         return 0;
 }

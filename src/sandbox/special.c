@@ -114,8 +114,7 @@ static int cover_all_served(struct tree *t, struct err *e)
         return 0;
 }
 
-/* Whether a file system of that type shows the host's processes or devices. */
-static bool is_host_view(const char *type)
+bool special_is_host_view(const char *type)
 {
         static const char *const types[] = { "proc", "sysfs", "devpts", "mqueue" };
 
@@ -137,7 +136,8 @@ static int cover_host_views(struct tree *t, struct err *e)
                 return err_prefix(e, "cannot look for other mounts of /proc");
         at = table;
         while (host_next_mount(&at, &mount)) {
-                const char *box_path = is_host_view(mount.type) ? seen_at(t, mount.point, e) : NULL;
+                const char *box_path =
+                        special_is_host_view(mount.type) ? seen_at(t, mount.point, e) : NULL;
 
                 if (box_path && cover(t, box_path, "the host's kernel file systems", e) < 0)
                         return -e->code;

@@ -16,11 +16,11 @@
 #include <unistd.h>
 
 /* What needs no map is done while the launcher writes them. */
-static int await_maps(const struct launch *l, int sock, struct err *e)
+static int await_maps(int sock, struct err *e)
 {
         e->step = STEP_USERNS;
         /* what the caller of kelp ignored or blocked is none of the sandbox's business */
-        if (cpu_take_all(&l->cpus, e) < 0 || proc_reset_signals(e) < 0)
+        if (proc_reset_signals(e) < 0)
                 return -e->code;
         e->step = STEP_ID_MAPS;
         if (sync_await(sock, SYNC_MAPPED, NULL, NULL, 0, "the launcher", e) < 0)
@@ -53,9 +53,10 @@ static int give_to_launcher(int sock, int ns_dir, int netns, struct err *e)
 /* Beside pid 1, which is building the root meanwhile. */
 static int make_network(const struct plan *p, int sock, int ns_dir, int to_init, struct err *e)
 {
-        if (p->net.mode == PLAN_NETWORK_HOST)
-                return 0;
         e->step = STEP_NETNS;
+        /* pid 1 must not be heard of before the launcher knows of it */
+        if (p->net.mode == PLAN_NETWORK_HOST)
+                return sync_send(to_init, SYNC_NETNS, 0, NULL, 0, e);
         if (unshare(CLONE_NEWNET) < 0)
                 return err_sys(e, "cannot create the network namespace");
         e->step = STEP_LOOPBACK;
@@ -75,7 +76,7 @@ static int stage_run(const struct launch *l, int sock, int launcher_pidfd, struc
         struct clone_args args = { .flags = CLONE_PARENT };
         int ends[2];
 
-        if (await_maps(l, sock, e) < 0 || make_namespaces(e) < 0)
+        if (await_maps(sock, e) < 0 || make_namespaces(e) < 0)
                 return -e->code;
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
                 return err_sys(e, "cannot make a socket pair");
@@ -95,9 +96,9 @@ static int stage_run(const struct launch *l, int sock, int launcher_pidfd, struc
                 fd_close(&ns_dir);
                 box_main(l, sock, to_stage, launcher_pidfd);
         }
-        cpu_put_apart(&l->cpus, pid);
         fd_close(&to_stage);
-        if (sync_send(sock, SYNC_CLONED, pid, NULL, 0, e) < 0)
+        if (sync_send(sock, SYNC_CLONED, pid, NULL, 0, e) < 0 ||
+            cpu_put_apart(&l->cpus, pid, e) < 0)
                 return -e->code;
         return make_network(l->plan, sock, ns_dir, to_init, e);
 }

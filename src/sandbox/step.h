@@ -30,12 +30,12 @@ enum step {
         STEP_IDENTITY,    /* host name, whom to run as */
         STEP_KEYRING,     /* a fresh session keyring */
         STEP_NESTING,     /* no user namespaces from here on */
-        STEP_AUDIT,       /* what was built against what was asked */
         STEP_BOUNDING,    /* bounding set, securebits, no_new_privs */
+        STEP_START,       /* fork of the payload */
+        STEP_AUDIT,       /* what was built against what was asked; in part in the payload */
+        STEP_GO,          /* the launcher's word: signals are held back, the network is up */
+        /* in the payload, meanwhile */
         STEP_LANDLOCK,
-        STEP_GO,    /* the launcher's word that the network is up */
-        STEP_START, /* fork of the payload */
-        /* in the payload */
         STEP_LIMITS,
         STEP_CREDENTIALS, /* ids, groups, capability sets */
         STEP_DESCRIPTORS, /* the standard streams and what was asked for, nothing else */

@@ -70,6 +70,11 @@ int sync_await(int sock, enum sync_type type, int *ret_value, int *fds, size_t n
         struct sync_msg msg;
         ssize_t n = io_receive(sock, &msg, sizeof(msg), got, IO_MAX_FDS, &n_got, e);
 
+        /* the peer ended with a message of ours unread, and what it said last lies behind that */
+        if (n < 0 && e->code == ECONNRESET) {
+                *e = (struct err){ .step = e->step };
+                n = io_receive(sock, &msg, sizeof(msg), got, IO_MAX_FDS, &n_got, e);
+        }
         if (n < 0)
                 return -e->code;
         if (n == 0)

@@ -15,18 +15,18 @@
  *         |  clone3(NEWUSER) ------------>|
  *         |  writes the maps              |
  *         |-- MAPPED -------------------->|
- *         |  reads them back              |  unshare, clone(PARENT) --->|
- *         |  judges the sources           |  makes the network          |  the base of the root
+ *         |  judges the sources           |  unshare, clone(PARENT) --->|
+ *         |<- CLONED pid -----------------|                             |  the base of the root
  *         |-- VIEW  (see launch.h) ------------------------------------>|
- *         |-- GO  (unless slirp4netns is to come) --------------------->|  builds the root
- *         |<- CLONED pid -----------------|                             |
+ *         |                               |  makes the network          |  builds the root
  *         |                               |-- NETNS [netns] ----------->|  joins it
  *         |<- NETNS [netns, userns] ------|  exits                      |
  *         |  starts slirp4netns             (only for the user network) |
- *         |                                                             |  confines itself
+ *         |                                                             |  pivots
  *         |<- READY [pty master] ---------------------------------------|
- *         |-- GO  (slirp4netns is ready) ------------------------------>|  forks the payload
- *         |<- STARTED --------------------------------------------------|
+ *         |  holds back signals                                         |  forks the payload,
+ *         |-- GO  (and slirp4netns is ready) -------------------------->|  audits, confines itself
+ *         |<- STARTED --------------------------------------------------|  lets it execute
  *         |-- SIGNAL n, RESUME ------------------------------------ ... |
  *         |<- STOPPED n, CONTINUED -------------------------------- ... |
  *         |<- EXITED wait-status ---------------------------------------|  exits

@@ -90,7 +90,7 @@ static size_t print_map(char *text, size_t size, const struct id_map *map)
         return used;
 }
 
-int userns_open(pid_t pid, struct err *e)
+int userns_open_process(pid_t pid, struct err *e)
 {
         char path[32];
 

@@ -24,7 +24,7 @@ int userns_choose_maps(const struct plan *p, struct id_maps *ret, struct err *e)
 void userns_single_maps(const struct plan *p, struct id_maps *ret);
 
 /* The directory of process `pid` in /proc, as a descriptor of the caller's. */
-int userns_open(pid_t pid, struct err *e);
+int userns_open_process(pid_t pid, struct err *e);
 
 /*
  * Writes the maps of process `pid` from outside.  With one id setgroups(2) is denied first, as the
