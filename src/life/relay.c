@@ -96,6 +96,28 @@ static enum relay_result write_output(struct relay *r)
         return done ? RELAY_MOVED : RELAY_IDLE;
 }
 
+/*
+ * termios(3): end-of-file ends the line as it is, and only on an empty line is it the end of the
+ * file, so an unfinished line needs two.  To a payload in raw mode it is a character like any
+ * other, but line editors take it for the end as well.
+ */
+static void tell_end(struct relay *r)
+{
+        struct termios modes;
+
+        if (!r->is_ended || has_data(&r->in) || r->master < 0 || tcgetattr(r->master, &modes) < 0)
+                return;
+        bool is_canonical = (modes.c_lflag & ICANON) != 0;
+        enum relay_told now = is_canonical ? RELAY_TOLD_LINES : RELAY_TOLD_RAW;
+        if (r->told == now)
+                return;
+        r->in.at = 0;
+        r->in.len = r->ended_line || !is_canonical ? 1 : 2;
+        memset(r->in.data, modes.c_cc[VEOF], r->in.len);
+        r->told = now;
+        r->ended_line = true;
+}
+
 enum relay_result relay_output(struct relay *r)
 {
         bool is_idle = false;
@@ -114,6 +136,8 @@ enum relay_result relay_output(struct relay *r)
         enum relay_result result = write_output(r);
         if (!is_open && result == RELAY_MOVED)
                 return RELAY_FINISHED;
+        /* who changes the modes writes something soon, if only a prompt */
+        tell_end(r);
         return result;
 }
 
@@ -147,25 +171,15 @@ enum relay_result relay_input(struct relay *r)
         /* a master that takes nothing is about to end; the output side notices */
         if (r->master < 0 || drain(&r->in, r->master) < 0)
                 r->in.at = r->in.len = 0;
+        tell_end(r);
         return RELAY_MOVED;
 }
 
-/*
- * termios(3): end-of-file ends the line as it is, and only on an empty line is it the end of the
- * file, so an unfinished line needs two.  A payload in raw mode takes characters as they are.
- */
 void relay_end_input(struct relay *r)
 {
-        struct termios modes;
-
         r->input = -1;
-        if (r->master < 0 || tcgetattr(r->master, &modes) < 0 || !(modes.c_lflag & ICANON))
-                return;
-        if (has_data(&r->in))
-                return;
-        r->in.at = 0;
-        r->in.len = r->ended_line ? 1 : 2;
-        memset(r->in.data, modes.c_cc[VEOF], r->in.len);
+        r->is_ended = true;
+        tell_end(r);
 }
 
 short relay_master_events(const struct relay *r)

@@ -20,6 +20,13 @@ struct relay_way {
         char data[RELAY_CHUNK];
 };
 
+/* How the payload's terminal took its input when it was last told that there is no more. */
+enum relay_told {
+        RELAY_TOLD_NOTHING,
+        RELAY_TOLD_LINES,
+        RELAY_TOLD_RAW,
+};
+
 struct relay {
         int master;      /* -1: hung up */
         int input;       /* -1: none, or it ended */
@@ -29,6 +36,8 @@ struct relay {
         bool undoes_crs; /* the user's terminal makes CR LF of LF by itself, as the pty did */
         bool has_cr;     /* a CR that was last in a chunk waits for what comes after it */
         bool ended_line; /* the last byte of input was a newline, or there was none */
+        bool is_ended;   /* there is no more input, which the payload is told */
+        enum relay_told told;
         struct relay_way in;
         struct relay_way out;
 };
@@ -47,7 +56,12 @@ enum relay_result relay_output(struct relay *r);
 /* One step of the user's input. */
 enum relay_result relay_input(struct relay *r);
 
-/* No more input: tells the payload with the terminal's end-of-file character, as typing would. */
+/*
+ * No more input: tells the payload with the terminal's end-of-file character, as typing would, and
+ * once more each time its terminal has changed between lines and raw mode since.  A shell with a
+ * line editor does so for every command, and the kernel turns an end-of-file that nobody has read
+ * into an ordinary character then.
+ */
 void relay_end_input(struct relay *r);
 
 /* What to wait for, as of poll(2). */

@@ -145,6 +145,26 @@ setup() {
         [ "$(printf 'one' | timeout 20 "$KELP" run -t -- cat | tr -d '\r')" = oneone ]
 }
 
+# Types what the commands $2 print into the shell $1, and expects that it ends with its input.
+type_into() {
+    echo "$1: $2"
+    run -0 timeout -k 2 30 bash -c "($2) | \"\$KELP\" run -t -- env PS1='> ' $1"
+    [[ $output == *$'\n'*42$'\r'* ]]
+}
+
+@test "-t: the end of a pipe ends a shell, also one with a line editor" {
+    local shell
+
+    for shell in bash sh; do
+        type_into "$shell" 'echo "echo \$((40+2))"'
+        type_into "$shell" 'sleep 1; echo "echo \$((40+2))"; sleep 1'
+        type_into "$shell" 'echo "sleep 1; echo \$((40+2))"'
+    done
+    # what runs in the shell is told, too
+    type_into bash 'echo "cat; echo \$((40+2))"'
+    type_into bash 'sleep 1; echo "cat; echo \$((40+2))"; sleep 1'
+}
+
 @test "-t: whoever stops reading ends the payload" {
     set +o pipefail
     [ "$(timeout 20 "$KELP" run -t -- yes </dev/null | head -n 1 | tr -d '\r')" = y ]

@@ -202,18 +202,34 @@ static void test_input_ends(void **state)
         assert_int_equal(read(slave, got, sizeof(got)), 4);
         assert_int_equal(read(slave, got, sizeof(got)), 0);
 
-        b->relay.ended_line = true;
-        relay_end_input(&b->relay);
-        assert_int_equal(b->relay.in.len, 1);
-        relay_input(&b->relay);
-        assert_int_equal(read(slave, got, sizeof(got)), 0);
-
-        struct termios raw;
-        tcgetattr(slave, &raw);
-        raw.c_lflag &= ~(tcflag_t)ICANON;
-        tcsetattr(slave, TCSANOW, &raw);
+        /* told once; nobody looks at the output */
+        fd_close(&b->relay.output);
         relay_end_input(&b->relay);
         assert_int_equal(b->relay.in.len, 0);
+
+        /* and again in raw mode, where it is a character, when there was output since */
+        struct termios raw;
+        tcgetattr(slave, &raw);
+        struct termios lines = raw;
+        raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+        tcsetattr(slave, TCSANOW, &raw);
+        put(slave, "prompt");
+        assert_int_equal(relay_output(&b->relay), RELAY_MOVED);
+        assert_int_equal(b->relay.in.len, 1);
+        relay_input(&b->relay);
+        assert_int_equal(read(slave, got, sizeof(got)), 1);
+        assert_int_equal(got[0], raw.c_cc[VEOF]);
+        put(slave, "prompt");
+        assert_int_equal(relay_output(&b->relay), RELAY_MOVED);
+        assert_int_equal(b->relay.in.len, 0);
+
+        /* a command of the line editor reads lines */
+        lines.c_lflag &= ~(tcflag_t)ECHO;
+        tcsetattr(slave, TCSANOW, &lines);
+        put(slave, "output");
+        assert_int_equal(relay_output(&b->relay), RELAY_MOVED);
+        relay_input(&b->relay);
+        assert_int_equal(read(slave, got, sizeof(got)), 0);
         b->relay.master = -1;
 }
 
