@@ -169,6 +169,14 @@ static int print_plan(const struct front *f, const struct plan *p)
         return status;
 }
 
+/* Asked after the run, when standard input is no longer what it was. */
+static bool has_terminal(void)
+{
+        autofd tty = open("/dev/tty", O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+        return tty >= 0;
+}
+
 /*
  * A shell goes on with its loop or script when a command merely exits with 130: it must see that
  * the Ctrl-C which ended the payload has ended us.
@@ -192,7 +200,7 @@ static int run_plan(const struct plan *p)
         tell_weakenings(p);
         if (run_sandbox(p, &result, &e) < 0)
                 log_err(&e);
-        if (result.signal == SIGINT && isatty(STDIN_FILENO))
+        if (result.signal == SIGINT && has_terminal())
                 die_interrupted();
         return result.exit_code;
 }

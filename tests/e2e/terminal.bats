@@ -62,6 +62,10 @@ at_terminal() {
     at_terminal ctrl-c-without-stdin
 }
 
+@test "Ctrl-C ends a loop of the shell" {
+    at_terminal ctrl-c-ends-a-loop
+}
+
 @test "Ctrl-D ends the payload's input" {
     at_terminal ctrl-d
 }

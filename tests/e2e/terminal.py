@@ -334,6 +334,21 @@ def ctrl_c_without_stdin():
 
 
 @case
+def ctrl_c_ends_a_loop():
+    """A shell leaves its loop only when it sees that the signal has ended the command."""
+    for redirect in ("", "</dev/null", "</dev/null >out 2>&1"):
+        t = Terminal()
+        t.line(f"for i in 1 2 3 4; do echo ro''und-$i; $K -- sleep 100 {redirect}; done; echo la''ter")
+        t.expect(r"round-1\r\n")
+        payload_of(launcher_of(t))
+        time.sleep(0.2)
+        t.send(CTRL_C)
+        t.expect(PROMPT)
+        check("round-2" not in t.text and "later" not in t.text, "the loop went on")
+        t.check_sane()
+
+
+@case
 def ctrl_d():
     t = Terminal()
     t.line("$K -- cat")
