@@ -36,6 +36,14 @@ struct front {
         int status_fd; /* of --status-fd; -1: none, or not usable */
 };
 
+static void tell_failed(const struct front *f, const struct err *why, const char *step)
+{
+        struct err lost = { 0 };
+
+        if (status_setup_failed(f->status_fd, why, step, &lost) < 0)
+                log_err(&lost);
+}
+
 /*
  * For what goes wrong before there is a plan: one line, and the same for the status stream.
  * ECANCELED: a helper has written the line already.
@@ -44,7 +52,7 @@ static int fail(const struct front *f, const struct err *e)
 {
         if (e->code != ECANCELED)
                 log_err(e);
-        status_setup_failed(f->status_fd, e, "options");
+        tell_failed(f, e, "options");
         return EXIT_FAILED;
 }
 
@@ -54,20 +62,48 @@ static int fail_all(const struct front *f, const struct plan_problems *problems)
                 log_err(&problems->items[i]);
         if (problems->n_dropped > 0)
                 log_error("and %zu more", problems->n_dropped);
-        status_setup_failed(f->status_fd, &problems->items[0], "options");
+        tell_failed(f, &problems->items[0], "options");
         return EXIT_FAILED;
 }
 
-/* The descriptor for early errors.  One that is not usable is judged with the rest of the plan. */
-static int early_status_fd(const struct option_list *options)
+static bool can_write(int fd)
 {
-        const struct option_use *use = option_find(options, "status-fd");
+        int flags = fcntl(fd, F_GETFL);
+
+        return flags >= 0 && !(flags & O_PATH) && (flags & O_ACCMODE) != O_RDONLY;
+}
+
+/* The descriptor for early errors.  One that is not usable is judged with the rest of the plan. */
+static int usable_status_fd(const char *value)
+{
         struct err e = { 0 };
         uint64_t fd;
 
-        if (!use || parse_number(use->value, 3, 1048575, &fd, &e) < 0 || !fd_is_open((int)fd))
+        if (!value || parse_number(value, 3, 1048575, &fd, &e) < 0 || !can_write((int)fd))
                 return -1;
         return (int)fd;
+}
+
+static int early_status_fd(const struct option_list *options)
+{
+        const struct option_use *use = option_find(options, "status-fd");
+
+        return usable_status_fd(use ? use->value : NULL);
+}
+
+/* Of words that are not understood: whoever reads the status waits for the reason, too. */
+static int guess_status_fd(int argc, char **argv)
+{
+        static const char name[] = "--status-fd";
+        const char *value = NULL;
+
+        for (int i = 1; i < argc && !str_eq(argv[i], "--"); i++) {
+                if (str_eq(argv[i], name) && i + 1 < argc)
+                        value = argv[i + 1];
+                else if (str_has_prefix(argv[i], name) && argv[i][sizeof(name) - 1] == '=')
+                        value = argv[i] + sizeof(name);
+        }
+        return usable_status_fd(value);
 }
 
 /* Reads the files that options name; an option that is not the last --policy is read in vain. */
@@ -102,6 +138,7 @@ static void check_fd(int fd, struct plan_problems *problems)
         if (fd < 0 || fd_is_open(fd))
                 return;
         err_set(&e, EBADF, "descriptor %d is not open", fd);
+        err_hint(&e, "open it where kelp is started, like %d>FILE", fd);
         plan_add_problem(problems, &e);
 }
 
@@ -121,9 +158,21 @@ static void check_kept_fd(int fd, struct plan_problems *problems)
         plan_add_problem(problems, &e);
 }
 
+static void check_status_fd(int fd, struct plan_problems *problems)
+{
+        struct err e = { 0 };
+
+        check_fd(fd, problems);
+        if (fd < 0 || !fd_is_open(fd) || can_write(fd))
+                return;
+        err_set(&e, EBADF, "the status descriptor %d is open for reading alone", fd);
+        err_hint(&e, "open it for writing, like %d>FILE", fd);
+        plan_add_problem(problems, &e);
+}
+
 static void check_fds(const struct plan *p, struct plan_problems *problems)
 {
-        check_fd(p->report.status_fd, problems);
+        check_status_fd(p->report.status_fd, problems);
         for (size_t i = 0; i < p->report.n_keep_fds; i++)
                 check_kept_fd(p->report.keep_fds[i], problems);
 }
@@ -159,7 +208,7 @@ static int print_plan(const struct front *f, const struct plan *p)
 
         if (tree_build(p, &tree, &e) < 0) {
                 log_err(&e);
-                status_setup_failed(f->status_fd, &e, step_name(STEP_SOURCES));
+                tell_failed(f, &e, step_name(STEP_SOURCES));
                 status = EXIT_FAILED;
         } else if (dump_plan(stdout, p, &tree, filter_len(p)) < 0) {
                 log_error("cannot write to stdout");
@@ -252,8 +301,10 @@ static int run_with(struct front *f, struct plan *p, int argc, char **argv)
         int status;
 
         if (option_parse(&p->arena, (size_t)argc - 1, (const char *const *)argv + 1, &f->options,
-                         &e) < 0)
+                         &e) < 0) {
+                f->status_fd = guess_status_fd(argc, argv);
                 return fail(f, &e);
+        }
         if (option_find(&f->options, "help"))
                 return help_print_run();
         f->status_fd = early_status_fd(&f->options);

@@ -174,6 +174,21 @@ static int exit_code_of(const struct supervise_end *end)
         return proc_exit_code(end->wait_status);
 }
 
+/*
+ * Who cannot hear of the start hears no more: the command runs by now, and is not to be ended
+ * because somebody has stopped listening.
+ */
+static bool tell_start(const struct plan *p, int pid)
+{
+        struct err lost = { 0 };
+
+        if (status_started(p->report.status_fd, pid, p->name, &lost) == 0)
+                return true;
+        err_prefix(&lost, "the run goes on");
+        log_err(&lost);
+        return false;
+}
+
 static void tell_end(const struct plan *p, const struct supervise_end *end)
 {
         static const char *const reasons[] = {
@@ -181,10 +196,12 @@ static void tell_end(const struct plan *p, const struct supervise_end *end)
                 [SUPERVISE_SIGNAL] = "signal",
                 [SUPERVISE_TIMEOUT] = "timeout",
         };
+        struct err lost = { 0 };
 
-        status_exited(p->report.status_fd, exit_code_of(end),
-                      WIFSIGNALED(end->wait_status) ? WTERMSIG(end->wait_status) : 0,
-                      reasons[end->reason]);
+        if (status_exited(p->report.status_fd, exit_code_of(end),
+                          WIFSIGNALED(end->wait_status) ? WTERMSIG(end->wait_status) : 0,
+                          reasons[end->reason], &lost) < 0)
+                log_err(&lost);
 }
 
 static int run_launch(const struct launch *l, struct run_result *ret, struct err *e)
@@ -192,10 +209,11 @@ static int run_launch(const struct launch *l, struct run_result *ret, struct err
         const struct plan *p = l->plan;
         struct run r = RUN_NONE;
         struct supervise_end end = { 0 };
+        bool is_told = true;
 
         int code = bring_up(l, &r, e);
         if (code == 0) {
-                status_started(p->report.status_fd, r.init.pid, p->name);
+                is_told = tell_start(p, r.init.pid);
                 e->step = STEP_SUPERVISE;
                 code = supervise_run(p, &r, &end, e);
         }
@@ -208,7 +226,8 @@ static int run_launch(const struct launch *l, struct run_result *ret, struct err
         if (end.reason == SUPERVISE_TIMEOUT)
                 log_notice("the time limit ended the run");
         report_protected(&l->view->tree);
-        tell_end(p, &end);
+        if (is_told)
+                tell_end(p, &end);
         return 0;
 }
 
@@ -242,6 +261,7 @@ int run_sandbox(const struct plan *p, struct run_result *ret, struct err *e)
 {
         struct sock_fprog filter = { 0 };
         struct id_maps maps;
+        struct err lost = { 0 };
         int code = prepare(p, &maps, &filter, e);
 
         if (code == 0)
@@ -254,7 +274,9 @@ int run_sandbox(const struct plan *p, struct run_result *ret, struct err *e)
         }
         if (code < 0) {
                 host_hint(e, topic_of(e->step));
-                status_setup_failed(p->report.status_fd, e, step_name((enum step)e->step));
+                if (status_setup_failed(p->report.status_fd, e, step_name((enum step)e->step),
+                                        &lost) < 0)
+                        log_err(&lost);
                 ret->exit_code = status_of(e);
         }
         return code;

@@ -40,15 +40,18 @@ static void put_string(struct line *l, const char *name, const char *text, size_
         put(l, "\"");
 }
 
-static int finish(int fd, struct line *l)
+static int finish(int fd, struct line *l, struct err *e)
 {
-        struct err e = { 0 };
+        struct err why = { 0 };
 
         put(l, "}\n");
-        return io_write_all(fd, l->text, l->len, "status descriptor", &e);
+        if (io_write_all(fd, l->text, l->len, "status", &why) == 0)
+                return 0;
+        return err_set(e, why.code, "cannot write to the status descriptor %d: %s", fd,
+                       err_name(why.code));
 }
 
-int status_setup_failed(int fd, const struct err *why, const char *step)
+int status_setup_failed(int fd, const struct err *why, const char *step, struct err *e)
 {
         struct line l = { .len = 0 };
         const char *hint = err_get_hint(why);
@@ -63,10 +66,10 @@ int status_setup_failed(int fd, const struct err *why, const char *step)
                 put(&l, ",");
                 put_string(&l, "hint", hint, strlen(hint));
         }
-        return finish(fd, &l);
+        return finish(fd, &l, e);
 }
 
-int status_started(int fd, int pid, const char *name)
+int status_started(int fd, int pid, const char *name, struct err *e)
 {
         struct line l = { .len = 0 };
 
@@ -77,10 +80,10 @@ int status_started(int fd, int pid, const char *name)
                 put(&l, ",");
                 put_string(&l, "name", name, strlen(name));
         }
-        return finish(fd, &l);
+        return finish(fd, &l, e);
 }
 
-int status_exited(int fd, int code, int signal, const char *reason)
+int status_exited(int fd, int code, int signal, const char *reason, struct err *e)
 {
         struct line l = { .len = 0 };
         const char *signal_name = signal > 0 ? parse_signal_name(signal) : NULL;
@@ -95,5 +98,5 @@ int status_exited(int fd, int code, int signal, const char *reason)
         else
                 put(&l, "null");
         put(&l, ",\"reason\":\"%s\"", reason);
-        return finish(fd, &l);
+        return finish(fd, &l, e);
 }

@@ -13,13 +13,13 @@
  * `hint` and `name` are absent when there is none; `signal` is null unless a signal ended the
  * command.  Texts are escaped for a terminal first (\xNN), then for JSON, and are always UTF-8.
  *
- * With fd -1 nothing is written.  The caller has SIGPIPE ignored.  All return 0 or a negative errno.
+ * With fd -1 nothing is written.  The caller has SIGPIPE ignored.
  */
 
-int status_setup_failed(int fd, const struct err *why, const char *step);
-int status_started(int fd, int pid, const char *name);
+int status_setup_failed(int fd, const struct err *why, const char *step, struct err *e);
+int status_started(int fd, int pid, const char *name, struct err *e);
 
 /* `signal` is 0 for none; `reason` is exit, signal or timeout. */
-int status_exited(int fd, int code, int signal, const char *reason);
+int status_exited(int fd, int code, int signal, const char *reason, struct err *e);
 
 #endif

@@ -129,7 +129,7 @@ static int resolve_rule(const struct plan *p, struct rules *r, struct rule *rule
         if (resolve_source(r->arena, asked->host_path, &rule->source, e) < 0) {
                 if (asked->if_exists) {
                         rule->is_dropped = true;
-                        *e = (struct err){ 0 };
+                        *e = (struct err){ .step = e->step };
                         return 0;
                 }
                 if (e->code == ENOENT && asked->kind == PLAN_RULE_WRITABLE)

@@ -116,8 +116,8 @@ refused() {
 
 @test "descriptors that are not there" {
     refused "option '--keep-fd': *" run --keep-fd 2 -- true
-    refused "descriptor 77 is not open" run --keep-fd 77 -- true
-    refused "descriptor 78 is not open" run --status-fd 78 -- true
+    refused "descriptor 77 is not open"$'\n'"hint: *77>FILE" run --keep-fd 77 -- true
+    refused "descriptor 78 is not open"$'\n'"hint: *78>FILE" run --status-fd 78 -- true
     refused "option '--status-fd': *" run --status-fd 1 -- true
 }
 
@@ -180,6 +180,48 @@ refused() {
     refused "cannot import './file.tar': *" run ./file.tar
     refused "cannot import 'file.tar': *" import file.tar
     [ -z "$("$KELP" images --json | jq -r '.[]')" ]
+}
+
+@test "--status-fd tells of words that are not understood" {
+    local words
+
+    for words in "--status-fd 9 --badopt" "--badopt --status-fd 9" "--badopt --status-fd=9" \
+        "--status-fd=9 -Z" "--status-fd 9 --timeout never" "--timeout never --status-fd 9" \
+        "--status-fd 9 --tty=yes"; do
+        echo "$words"
+        # shellcheck disable=SC2086 # words are meant
+        run -125 "$KELP" run $words -- true 9>status
+        [[ $(cat status) == '{"event":"setup-failed","step":"options",'* ]]
+        [ "$(wc -l <status)" = 1 ]
+    done
+    # behind "--" the words are the command's
+    run -125 "$KELP" run --badopt -- echo --status-fd 9 9>status
+    [ ! -s status ]
+}
+
+@test "--status-fd names a step that the manual explains" {
+    local name
+
+    run -125 "$KELP" run --status-fd 9 -v ./no:/x -- true 9>status
+    [[ $(cat status) == '{"event":"setup-failed","step":"sources",'* ]]
+    while read -r name; do
+        grep -q "\*$name\*" "$KELP_SRC/doc/kelp.1.scd" || {
+            echo "kelp(1) does not name the step '$name'"
+            false
+        }
+    done < <(sed -n 's/.*\[STEP_[A-Z_]*\] = "\(.*\)",.*/\1/p' "$KELP_SRC/src/sandbox/step.c" | grep -v '^none$')
+}
+
+@test "--status-fd that cannot be written" {
+    run -125 "$KELP" run --status-fd 9 -- touch ran 9<"$KELP"
+    [[ $output == "kelp: the status descriptor 9 is open for reading alone"$'\n'"hint: "* ]]
+    [ ! -e ran ]
+    run -3 "$KELP" run --status-fd 9 -- sh -c 'exit 3' 9>/dev/full
+    [ "$output" = "kelp: the run goes on: cannot write to the status descriptor 9: No space left on device" ]
+    run -3 bash -c '"$KELP" run --status-fd 9 -- sh -c "sleep 0.2; exit 3" 9> >(exec <&-)'
+    [ "$(wc -l <<<"$output")" = 1 ]
+    run -125 "$KELP" run --status-fd 9 --network foo -- true 9>/dev/full
+    [[ $output == *"cannot write to the status descriptor 9: No space left on device"* ]]
 }
 
 @test "--status-fd tells of a failure before there is a plan" {

@@ -20,6 +20,8 @@ struct pipe_ends {
         int out;
 };
 
+static struct err failed;
+
 static struct pipe_ends open_pipe(void)
 {
         int ends[2];
@@ -43,15 +45,15 @@ static void one_line_an_event(void **state)
         struct pipe_ends p = open_pipe();
 
         (void)state;
-        assert_int_equal(status_started(p.out, 42, NULL), 0);
+        assert_int_equal(status_started(p.out, 42, NULL, &failed), 0);
         reads(p, "{\"event\":\"started\",\"pid\":42}\n");
-        assert_int_equal(status_started(p.out, 42, "web"), 0);
+        assert_int_equal(status_started(p.out, 42, "web", &failed), 0);
         reads(p, "{\"event\":\"started\",\"pid\":42,\"name\":\"web\"}\n");
-        assert_int_equal(status_exited(p.out, 3, 0, "exit"), 0);
+        assert_int_equal(status_exited(p.out, 3, 0, "exit", &failed), 0);
         reads(p, "{\"event\":\"exited\",\"code\":3,\"signal\":null,\"reason\":\"exit\"}\n");
-        assert_int_equal(status_exited(p.out, 137, SIGKILL, "signal"), 0);
+        assert_int_equal(status_exited(p.out, 137, SIGKILL, "signal", &failed), 0);
         reads(p, "{\"event\":\"exited\",\"code\":137,\"signal\":\"KILL\",\"reason\":\"signal\"}\n");
-        assert_int_equal(status_exited(p.out, 162, 34, "signal"), 0);
+        assert_int_equal(status_exited(p.out, 162, 34, "signal", &failed), 0);
         reads(p, "{\"event\":\"exited\",\"code\":162,\"signal\":\"34\",\"reason\":\"signal\"}\n");
         close(p.in);
         close(p.out);
@@ -64,11 +66,11 @@ static void failures_are_escaped(void **state)
 
         (void)state;
         err_set(&e, ENOENT, "no '%s'", "a\"b\\c\x1b\xff");
-        assert_int_equal(status_setup_failed(p.out, &e, "options"), 0);
+        assert_int_equal(status_setup_failed(p.out, &e, "options", &failed), 0);
         reads(p, "{\"event\":\"setup-failed\",\"step\":\"options\",\"errno\":2,"
                  "\"error\":\"no 'a\\\"b\\\\c\\\\x1b\\\\xff'\"}\n");
         err_hint(&e, "say \"please\"");
-        assert_int_equal(status_setup_failed(p.out, &e, "x"), 0);
+        assert_int_equal(status_setup_failed(p.out, &e, "x", &failed), 0);
         reads(p, "{\"event\":\"setup-failed\",\"step\":\"x\",\"errno\":2,"
                  "\"error\":\"no 'a\\\"b\\\\c\\\\x1b\\\\xff'\",\"hint\":\"say \\\"please\\\"\"}\n");
         close(p.in);
@@ -84,13 +86,13 @@ static void the_longest_failure_fits(void **state)
 
         (void)state;
         memset(e.text, '\x01', sizeof(e.text) - 1);
-        assert_int_equal(status_setup_failed(p.out, &e, "x"), 0);
+        assert_int_equal(status_setup_failed(p.out, &e, "x", &failed), 0);
         ssize_t n = read(p.in, text, sizeof(text));
         assert_true(n > 4 * (ssize_t)(sizeof(e.text) - 1));
         assert_memory_equal(text + n - 3, "\"}\n", 3);
         memset(e.text, '"', sizeof(e.text) - 1);
         e.text[200] = '\n';
-        assert_int_equal(status_setup_failed(p.out, &e, "x"), 0);
+        assert_int_equal(status_setup_failed(p.out, &e, "x", &failed), 0);
         n = read(p.in, text, sizeof(text));
         assert_memory_equal(text + n - 3, "\"}\n", 3);
         close(p.in);
@@ -103,12 +105,12 @@ static void nobody_listens(void **state)
         struct err e = { 0 };
 
         (void)state;
-        assert_int_equal(status_started(-1, 1, NULL), 0);
-        assert_int_equal(status_exited(-1, 0, 0, "exit"), 0);
-        assert_int_equal(status_setup_failed(-1, &e, "x"), 0);
+        assert_int_equal(status_started(-1, 1, NULL, &failed), 0);
+        assert_int_equal(status_exited(-1, 0, 0, "exit", &failed), 0);
+        assert_int_equal(status_setup_failed(-1, &e, "x", &failed), 0);
         signal(SIGPIPE, SIG_IGN);
         close(p.in);
-        assert_int_equal(status_started(p.out, 1, NULL), -EPIPE);
+        assert_int_equal(status_started(p.out, 1, NULL, &failed), -EPIPE);
         close(p.out);
 }
 
