@@ -52,16 +52,17 @@ char *resolv_text(const struct plan *p, const char *host, struct arena *a, struc
         return text;
 }
 
-char *hosts_text(const struct plan *p, struct arena *a, struct err *e)
+/* Resolvers take the first line that fits: what the user asked for goes before what the host has. */
+char *hosts_text(const struct plan *p, const char *host, struct arena *a, struct err *e)
 {
-        char *text = arena_print(a, e,
-                                 "127.0.0.1 localhost\n"
-                                 "::1 localhost ip6-localhost ip6-loopback\n"
-                                 "127.0.1.1 %s\n",
-                                 p->net.host_name);
+        size_t len = strlen(host);
+        char *text = arena_copy(a, "", e);
 
         for (size_t i = 0; text && i < p->net.n_hosts; i++)
                 text = arena_print(a, e, "%s%s %s\n", text, p->net.hosts[i].address,
                                    p->net.hosts[i].name);
-        return text;
+        if (!text)
+                return NULL;
+        return arena_print(a, e, "%s%s%s127.0.1.1 %s\n", text, host,
+                           len > 0 && host[len - 1] != '\n' ? "\n" : "", p->net.host_name);
 }

@@ -12,6 +12,7 @@
  */
 char *resolv_text(const struct plan *p, const char *host, struct arena *a, struct err *e);
 
-char *hosts_text(const struct plan *p, struct arena *a, struct err *e);
+/* What --add-host says, the lines of `host`, and the name that the sandbox goes by. */
+char *hosts_text(const struct plan *p, const char *host, struct arena *a, struct err *e);
 
 #endif

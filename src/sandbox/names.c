@@ -18,17 +18,22 @@
 
 #define MAX_NAMES_FILE (1u << 20)
 
-static struct tree_entry *add_file(struct tree *t, const char *path, const char *text,
-                                   unsigned flags, struct err *e)
+static int add_file(struct tree *t, const char *path, const char *text, unsigned flags,
+                    struct err *e)
 {
-        struct tree_entry *entry = tree_add(t, TREE_FILE, path, "names", e);
+        const struct tree_entry *owner = place_owner(t, path);
+        struct tree_entry *entry;
 
+        /* who hides the place has no use for what would be there */
+        if (owner && owner->kind == TREE_EMPTY)
+                return 0;
+        entry = tree_add(t, TREE_FILE, path, "names", e);
         if (!entry)
-                return NULL;
+                return -e->code;
         entry->source = text;
         entry->mode = 0644;
         entry->flags = flags | TREE_NO_SUID | TREE_NO_DEV | TREE_READ_ONLY;
-        return entry;
+        return 0;
 }
 
 /* The target of a dangling symlink of the host, like one into /run/systemd/resolve. */
@@ -68,7 +73,7 @@ static int add_over_host(struct tree *t, const char *path, const char *text, str
         if (place_make_parents(t, real, "names", e) < 0)
                 return -e->code;
         unsigned flags = place_is_ours(t, real) ? TREE_IN_OWN_TMPFS : 0;
-        return add_file(t, real, text, flags, e) ? 0 : -e->code;
+        return add_file(t, real, text, flags, e);
 }
 
 static int host_resolv_conf(struct arena *a, const char **ret, struct err *e)
@@ -135,6 +140,27 @@ static int add_host_name(const struct plan *p, struct tree *t, struct err *e)
         return text ? add_over_host(t, "/etc/hostname", text, e) : -e->code;
 }
 
+/* A list that blocks half of the internet is left as it is: all of it would go through a socket. */
+#define MAX_HOSTS_FILE (256u << 10)
+
+/*
+ * The host's own lines, and the name that the sandbox goes by: programs look themselves up.  A host
+ * that has no such file, or one that is out of reach, has none inside either.
+ */
+static int add_host_hosts(const struct plan *p, struct tree *t, struct err *e)
+{
+        autofree char *host = NULL;
+
+        if (io_read_file(AT_FDCWD, "/etc/hosts", MAX_HOSTS_FILE, &host, NULL, e) < 0) {
+                if (p->net.n_hosts > 0)
+                        return err_prefix(e, "cannot add to the host's names");
+                *e = (struct err){ .step = e->step };
+                return 0;
+        }
+        char *text = hosts_text(p, host, &t->arena, e);
+        return text ? add_over_host(t, "/etc/hosts", text, e) : -e->code;
+}
+
 static int add_host_names(const struct plan *p, struct tree *t, struct err *e)
 {
         if (add_host_user(p, t, e) < 0 || add_host_name(p, t, e) < 0)
@@ -148,15 +174,15 @@ static int add_host_names(const struct plan *p, struct tree *t, struct err *e)
                 if (!text || add_over_host(t, "/etc/resolv.conf", text, e) < 0)
                         return -e->code;
         }
-        if (p->net.n_hosts == 0)
-                return 0;
-        char *text = hosts_text(p, &t->arena, e);
-        return text ? add_over_host(t, "/etc/hosts", text, e) : -e->code;
+        return add_host_hosts(p, t, e);
 }
 
 static const char image_passwd[] = "root:x:0:0:root:/root:/bin/sh\n"
                                    "nobody:x:65534:65534:nobody:/:/bin/false\n";
 static const char image_group[] = "root:x:0:\nnobody:x:65534:\n";
+
+static const char image_hosts[] = "127.0.0.1 localhost\n"
+                                  "::1 localhost ip6-localhost ip6-loopback\n";
 
 static int add_image_names(const struct plan *p, struct tree *t, struct err *e)
 {
@@ -165,13 +191,14 @@ static int add_image_names(const struct plan *p, struct tree *t, struct err *e)
         if (p->net.mode != PLAN_NETWORK_NONE && host_resolv_conf(&t->arena, &host, e) < 0)
                 return -e->code;
         char *resolv = resolv_text(p, host, &t->arena, e);
-        char *hosts = resolv ? hosts_text(p, &t->arena, e) : NULL;
+        char *hosts = resolv ? hosts_text(p, image_hosts, &t->arena, e) : NULL;
         char *name = hosts ? arena_print(&t->arena, e, "%s\n", p->net.host_name) : NULL;
 
-        if (!name || !add_file(t, "/etc/resolv.conf", resolv, 0, e) ||
-            !add_file(t, "/etc/hosts", hosts, 0, e) || !add_file(t, "/etc/hostname", name, 0, e) ||
-            !add_file(t, "/etc/passwd", image_passwd, TREE_IF_ABSENT, e) ||
-            !add_file(t, "/etc/group", image_group, TREE_IF_ABSENT, e))
+        if (!name || add_file(t, "/etc/resolv.conf", resolv, 0, e) < 0 ||
+            add_file(t, "/etc/hosts", hosts, 0, e) < 0 ||
+            add_file(t, "/etc/hostname", name, 0, e) < 0 ||
+            add_file(t, "/etc/passwd", image_passwd, TREE_IF_ABSENT, e) < 0 ||
+            add_file(t, "/etc/group", image_group, TREE_IF_ABSENT, e) < 0)
                 return -e->code;
         return 0;
 }

@@ -164,6 +164,23 @@ setup() {
     [ "${lines[0]}" = box ]
     [ "${lines[1]}" = box ]
     [[ ${lines[2]} == 192.0.2.7* ]]
+    [[ ${lines[3]} == 127.0.1.1* ]]
+}
+
+@test "the host's own names stay, and the sandbox's own is one" {
+    run -0 "$KELP" run --add-host db.example:192.0.2.7 -- cat /etc/hosts
+    [ "$output" = "$(echo 192.0.2.7 db.example && cat /etc/hosts && echo 127.0.1.1 kelp)" ]
+    run -0 "$KELP" run -- sh -c 'getent hosts "$(hostname)"; getent hosts localhost; echo >>/etc/hosts || echo no'
+    [[ ${lines[0]} == 127.0.1.1*kelp ]]
+    [[ ${lines[1]} == *localhost* ]]
+    [[ $output == *no ]]
+}
+
+@test "--hide of a directory with files of the sandbox's own" {
+    run -0 "$KELP" run --hide /etc/hosts -- sh -c 'cat /etc/hosts 2>/dev/null || echo hidden'
+    [ "$output" = hidden ]
+    run -0 "$KELP" run --hide /etc -- sh -c 'ls /etc 2>/dev/null || echo hidden'
+    [ "$output" = hidden ]
 }
 
 @test "-w starts elsewhere" {
