@@ -21,16 +21,17 @@ static bool is_dotted(const char *path)
         return path[0] == '\0' || path[0] == '/';
 }
 
-static const char *expand_home(struct assembly *a, const char *path, struct err *e)
+static const char *expand_home(struct assembly *a, const char *path, const char *home,
+                               struct err *e)
 {
         const char *rest = path + 1 + strspn(path + 1, "/");
 
-        if (!a->facts->home) {
+        if (!home) {
                 err_set(e, ENOENT, "'%s': your home directory is not known", path);
                 err_hint(e, "set HOME to it");
                 return NULL;
         }
-        return path_clean(&a->plan->arena, a->facts->home, rest[0] ? rest : ".", e);
+        return path_clean(&a->plan->arena, home, rest[0] ? rest : ".", e);
 }
 
 int apply_expand(struct assembly *a, const struct setting *s, const char *path, const char **ret,
@@ -41,7 +42,7 @@ int apply_expand(struct assembly *a, const struct setting *s, const char *path, 
         if (path[0] == '\0')
                 return err_set(e, EINVAL, "an empty path");
         if (is_home_path(path)) {
-                clean = expand_home(a, path, e);
+                clean = expand_home(a, path, a->facts->home, e);
         } else if (path[0] == '/') {
                 clean = path_clean(&a->plan->arena, "/", path, e);
         } else if (!s->is_option && !is_dotted(path)) {
@@ -151,15 +152,52 @@ static bool is_nothing_there(const struct assembly *a, const struct setting *s, 
         return !is_shown(&a->plan->files, path);
 }
 
+/* In the place that it has in a view of this host, and wherever else a share shows it. */
+static int hide_host_path(struct assembly *a, const struct setting *s, const char *path,
+                          const char *home, struct err *e)
+{
+        struct plan_files *files = &a->plan->files;
+
+        if (a->shows_more) {
+                if (arena_grow(&a->plan->arena, &files->hidden, files->n_hidden,
+                               sizeof(*files->hidden), PLAN_MAX_RULES, "hidden paths", e) < 0)
+                        return -e->code;
+                files->hidden[files->n_hidden++] = (struct plan_hidden){ .host_path = path,
+                                                                         .home = home,
+                                                                         .origin = s->origin };
+        }
+        if (a->plan->root == PLAN_ROOT_IMAGE || is_nothing_there(a, s, path))
+                return 0;
+        return apply_add_rule(a, s, PLAN_RULE_HIDDEN, NULL, path, e);
+}
+
+/* HOME can say what it likes: keys lie in the account's own home, too. */
+static int hide_in_homes(struct assembly *a, const struct setting *s, struct err *e)
+{
+        const char *const homes[] = { a->facts->home, a->facts->account_home };
+
+        for (size_t i = 0; i < 2; i++) {
+                if (!homes[i] || (i > 0 && homes[0] && str_eq(homes[i], homes[0])))
+                        continue;
+                const char *path = expand_home(a, s->value, homes[i], e);
+                if (!path || hide_host_path(a, s, path, homes[i], e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
 int apply_hidden(struct assembly *a, const struct setting *s, struct err *e)
 {
         const char *path;
 
+        /* a path of an image has no home of this host in it: such a one is a host path */
+        if (!s->is_option && is_home_path(s->value) && (a->facts->home || a->facts->account_home))
+                return hide_in_homes(a, s, e);
         if (expand_box_path(a, s, s->value, &path, e) < 0)
                 return -e->code;
-        if (is_nothing_there(a, s, path))
-                return 0;
-        return apply_add_rule(a, s, PLAN_RULE_HIDDEN, NULL, path, e);
+        if (a->plan->root == PLAN_ROOT_IMAGE)
+                return apply_add_rule(a, s, PLAN_RULE_HIDDEN, NULL, path, e);
+        return hide_host_path(a, s, path, "/", e);
 }
 
 /* A relative path counts from each writable directory and stays as it is, but clean. */

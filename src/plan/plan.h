@@ -66,7 +66,16 @@ struct plan_rule {
         const char *origin;
 };
 
+/* A host path that stays hidden wherever a share shows it: a volume may put it in any place. */
+struct plan_hidden {
+        const char *host_path;
+        const char *home; /* the home that it lies in, without symlinks, or "/" */
+        const char *origin;
+};
+
 struct plan_files {
+        struct plan_hidden *hidden; /* only where something is shared that may show them */
+        size_t n_hidden;
         struct plan_rule *rules; /* later ones win over earlier ones with the same box_path */
         size_t n_rules;
         const char *home;  /* the user's home on the host and in a host view */

@@ -149,7 +149,7 @@ static int apply_words(struct reader *r, struct assembly *a, const struct key *k
                 s.value = s.if_exists ? word + 1 : word;
                 n++;
                 /* who has no home has nothing in it */
-                if (s.if_exists && s.value[0] == '~' && !a->facts->home)
+                if (s.if_exists && s.value[0] == '~' && !a->facts->home && !a->facts->account_home)
                         continue;
                 if (key->apply(a, &s, e) < 0)
                         return err_prefix(e, "%s", key->name);

@@ -13,6 +13,7 @@
 #include "walk.h"
 
 #include <errno.h>
+#include <string.h>
 
 /*
  * The order of the list: the base of the root, the kernel's file systems, the rules from the top
@@ -59,7 +60,10 @@ static int check_mount_point(const struct plan *p, const struct tree *t, const s
         const struct tree_entry *owner = place_owner(t, rule->box_path);
         if (owner->kind != TREE_BIND)
                 return 0;
-        int r = resolve_source(&scratch, rule->box_path, &at, e);
+        /* what is to be mounted on lies in the source, wherever that is shown */
+        const char *rest = rule->box_path + strlen(owner->box_path);
+        const char *path = *rest ? path_join(&scratch, owner->source, rest + 1, e) : owner->source;
+        int r = path ? resolve_source(&scratch, path, &at, e) : -e->code;
         fd_close(&at.fd);
         arena_done(&scratch);
         if (r == 0)

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <linux/magic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -189,14 +190,17 @@ static void sort_and_pack(struct rules *r)
                 qsort(r->items, kept, sizeof(*r->items), compare_paths);
 }
 
-int rules_resolve(const struct plan *p, struct arena *a, struct rules *ret, struct err *e)
+static int add(struct rules *r, const struct rule *rule, struct err *e)
 {
-        struct rules r = { .arena = a };
-
-        if (p->files.n_rules > 0)
-                r.items = arena_alloc(a, p->files.n_rules * sizeof(*r.items), e);
-        if (p->files.n_rules > 0 && !r.items)
+        if (arena_grow(r->arena, &r->items, r->n, sizeof(*r->items), PLAN_MAX_RULES, "file rules",
+                       e) < 0)
                 return -e->code;
+        r->items[r->n++] = *rule;
+        return 0;
+}
+
+static int resolve_all(const struct plan *p, struct rules *r, struct err *e)
+{
         for (size_t i = 0; i < p->files.n_rules; i++) {
                 const struct plan_rule *asked = &p->files.rules[i];
                 struct rule rule = { .asked = asked,
@@ -205,15 +209,112 @@ int rules_resolve(const struct plan *p, struct arena *a, struct rules *ret, stru
 
                 if (asked->kind == PLAN_RULE_PROTECTED)
                         continue;
-                if (resolve_rule(p, &r, &rule, e) < 0) {
-                        fd_close(&rule.source.fd);
-                        rules_done(&r);
-                        return -e->code;
-                }
-                if (rule.is_dropped)
+                int code = resolve_rule(p, r, &rule, e);
+                if (code == 0 && rule.is_dropped)
                         continue;
-                drop_earlier(&r, &rule);
-                r.items[r.n++] = rule;
+                if (code == 0) {
+                        drop_earlier(r, &rule);
+                        code = add(r, &rule, e);
+                }
+                if (code < 0) {
+                        fd_close(&rule.source.fd);
+                        return code;
+                }
+        }
+        return 0;
+}
+
+/*
+ * What the plan hides is covered at its own place by a rule of its own.  A share that shows it in
+ * another one, or an image, where no place of the host is the same, needs more.
+ */
+static bool is_elsewhere(const struct plan *p, const struct rule *rule)
+{
+        if (rule->asked->kind != PLAN_RULE_READABLE && rule->asked->kind != PLAN_RULE_WRITABLE)
+                return false;
+        return S_ISDIR(rule->source.st.st_mode) &&
+               (p->root == PLAN_ROOT_IMAGE || !str_eq(rule->box_path, rule->source.path));
+}
+
+static bool has_rule(const struct rules *r, const char *box_path)
+{
+        for (size_t i = 0; i < r->n; i++) {
+                if (!r->items[i].is_dropped && str_eq(r->items[i].box_path, box_path))
+                        return true;
+        }
+        return false;
+}
+
+/* Who names the hidden path, or one below it, as the source has chosen to show it. */
+static int hide_in_share(const struct plan *p, struct rules *r, const struct rule *share,
+                         const struct plan_hidden *hidden, const char *real, struct err *e)
+{
+        const char *source = share->source.path;
+
+        if (!is_elsewhere(p, share) || !path_is_in(real, source) || str_eq(real, source))
+                return 0;
+        const char *box_path = path_join(r->arena, share->box_path, real + strlen(source) + 1, e);
+        struct plan_rule *asked = box_path ? arena_alloc(r->arena, sizeof(*asked), e) : NULL;
+        if (!asked)
+                return -e->code;
+        if (has_rule(r, box_path))
+                return 0;
+        *asked = (struct plan_rule){ .kind = PLAN_RULE_HIDDEN,
+                                     .box_path = box_path,
+                                     .if_exists = true,
+                                     .origin = hidden->origin };
+        const struct rule rule = { .asked = asked, .box_path = box_path, .source = { .fd = -1 } };
+        return add(r, &rule, e);
+}
+
+/* Most shares have nothing to do with a home: the kernel is not asked about what is in it then. */
+static bool may_be_shown(const struct plan *p, const struct rules *r,
+                         const struct plan_hidden *hidden)
+{
+        for (size_t i = 0; i < r->n; i++) {
+                const struct rule *rule = &r->items[i];
+
+                if (is_elsewhere(p, rule) && (path_is_in(rule->source.path, hidden->home) ||
+                                              path_is_in(hidden->home, rule->source.path)))
+                        return true;
+        }
+        return false;
+}
+
+static int hide_elsewhere(const struct plan *p, struct rules *r, struct err *e)
+{
+        for (size_t i = 0; i < p->files.n_hidden; i++) {
+                const struct plan_hidden *hidden = &p->files.hidden[i];
+                struct source at = { .fd = -1 };
+                size_t n = r->n;
+
+                if (!may_be_shown(p, r, hidden))
+                        continue;
+                if (resolve_source(r->arena, hidden->host_path, &at, e) < 0) {
+                        /* out of the user's reach is out of the sandbox's, too */
+                        if (e->code != ENOENT && e->code != ENOTDIR && e->code != EACCES)
+                                return err_prefix(e, "%s", hidden->origin);
+                        *e = (struct err){ .step = e->step };
+                        continue;
+                }
+                fd_close(&at.fd);
+                for (size_t j = 0; j < n; j++) {
+                        struct rule share = r->items[j];
+
+                        if (hide_in_share(p, r, &share, hidden, at.path, e) < 0)
+                                return -e->code;
+                }
+        }
+        return 0;
+}
+
+int rules_resolve(const struct plan *p, struct arena *a, struct rules *ret, struct err *e)
+{
+        struct rules r = { .arena = a };
+
+        if (resolve_all(p, &r, e) < 0 || hide_elsewhere(p, &r, e) < 0) {
+                rules_done(&r);
+                return -e->code;
         }
         sort_and_pack(&r);
         *ret = r;
