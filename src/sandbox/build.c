@@ -416,9 +416,24 @@ int build_root(struct build *b, const struct tree *t, struct err *e)
         return build_entries(b, t, false, e);
 }
 
+/*
+ * As docker has it: an image's working directory need not be there.  One in what the user shares is
+ * not made, nor is one below a file; entering it says so.
+ */
+static int make_workdir(const struct build *b, struct err *e)
+{
+        const char *workdir = b->plan->exec.workdir;
+        autofd there = resolve_in_root(b->root, workdir, O_PATH, 0);
+
+        if (b->plan->root != PLAN_ROOT_IMAGE || there != -ENOENT)
+                return 0;
+        autofd made = image_make_place(b->root, workdir, true, 0, e);
+        return made < 0 ? err_prefix(e, "cannot make the working directory") : 0;
+}
+
 int build_last(struct build *b, const struct tree *t, struct err *e)
 {
-        if (build_entries(b, t, true, e) < 0)
+        if (build_entries(b, t, true, e) < 0 || make_workdir(b, e) < 0)
                 return -e->code;
         return set_read_only(b, t, e);
 }

@@ -196,8 +196,7 @@ int image_make_place(int root, const char *box_path, bool is_directory, unsigned
                         return -e->code;
                 if (!is_images_own(root, parent))
                         return err_set(e, ENOENT,
-                                       "there is no '%s' to mount on, and nothing is made in what "
-                                       "is shared",
+                                       "there is no '%s', and nothing is made in what is shared",
                                        box_path);
                 int r = is_directory ? mkdirat(parent, name, 0755)
                                      : mknodat(parent, name, S_IFREG | 0644, 0);

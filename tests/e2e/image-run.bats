@@ -90,3 +90,22 @@ EOF
     [[ $output != *$'\e'* ]]
     [ -z "$(ls -A "$XDG_DATA_HOME/kelp/store/tmp")" ]
 }
+
+@test "a working directory that is not there is made, but in nothing that is shared" {
+    make_rootfs "$BATS_TEST_TMPDIR/made"
+    cd "$BATS_TEST_TMPDIR" || return 1
+    mkdir -p share
+    run -0 "$KELP" run -w /a/b ./made sh -c 'pwd; stat -c "%u %a" . ..'
+    [ "$output" = $'/a/b\n0 755\n0 755' ]
+    run -0 "$KELP" run --read-only -w /a/b ./made pwd
+    [ ! -e made/a ]
+    run -125 "$KELP" run -v ./share:/v -w /v/x ./made pwd
+    [[ $output == *"there is no '/v/x', and nothing is made in what is shared" ]]
+    [ -z "$(ls -A share)" ]
+    run -125 "$KELP" run -w /etc/passwd/x ./made pwd
+    ln -s /nowhere/else made/way
+    run -125 "$KELP" run -w /way ./made pwd
+    ln -sfn /v made/way
+    run -125 "$KELP" run -v ./share:/v -w /way/x ./made pwd
+    [ -z "$(ls -A share)" ]
+}
