@@ -10,10 +10,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/magic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -101,6 +103,23 @@ static int find_by_key(struct search *s, const struct stat *st, struct plan_imag
         return found(s, text, ret, e);
 }
 
+/* What is this host's own is no image, and would be all of it. */
+static int judge_root(const char *name, const char *path, int dir, struct err *e)
+{
+        struct statfs fs;
+
+        if (str_eq(path, "/")) {
+                err_set(e, EPERM, "cannot share '/': that would be this host as a whole");
+                return err_hint(e, "kelp run -- COMMAND shows what is safe of it");
+        }
+        if (fstatfs(dir, &fs) < 0)
+                return err_sys(e, "cannot judge '%s'", name);
+        if (fs.f_type != PROC_SUPER_MAGIC && fs.f_type != SYSFS_MAGIC && !path_is_in(path, "/dev"))
+                return 0;
+        err_set(e, EPERM, "'%s' is no image: it is the kernel's own", name);
+        return err_hint(e, "an image is a directory with a root file system, or an archive of one");
+}
+
 /* A directory is an OCI layout when it says so, and else a root. */
 static int find_directory(struct search *s, struct plan_image_source *ret, struct err *e)
 {
@@ -119,7 +138,7 @@ static int find_directory(struct search *s, struct plan_image_source *ret, struc
         if (!real)
                 return err_sys(e, "cannot resolve '%s'", s->name);
         const char *path = arena_copy(s->arena, real, e);
-        if (!path)
+        if (!path || judge_root(s->name, path, dir, e) < 0)
                 return -e->code;
         *ret = (struct plan_image_source){ .name = s->name, .directory = path };
         return 0;

@@ -139,6 +139,8 @@ static const char *why_not_cwd(const struct assembly *a, const char *cwd)
 
         if (str_eq(cwd, "/"))
                 return "it is the root of the file system";
+        if (path_is_in(cwd, "/proc") || path_is_in(cwd, "/sys") || path_is_in(cwd, "/dev"))
+                return "the sandbox has its own there";
         for (size_t i = 0; i < 2; i++) {
                 if (homes[i] && str_eq(cwd, homes[i]))
                         return "it is your home";

@@ -71,8 +71,8 @@ static void check_exec(const struct plan *p, struct plan_problems *problems)
                 complain(problems, NULL, "the working directory '%s' is not an absolute path",
                          exec->workdir);
         else if (path_is_in(exec->workdir, "/proc"))
-                complain(problems, NULL, "the working directory '%s' cannot lie in /proc",
-                         exec->workdir);
+                complain(problems, "start elsewhere with -w",
+                         "the working directory '%s' cannot lie in /proc", exec->workdir);
 
         size_t total = check_strings(exec->argv, exec->n_args, "argument", problems) +
                        check_strings(exec->env, exec->n_env, "variable", problems);

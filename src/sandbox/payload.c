@@ -6,6 +6,7 @@
 #include "filter.h"
 #include "io.h"
 #include "landlock.h"
+#include "path.h"
 #include "rights.h"
 #include "rlimits.h"
 #include "step.h"
@@ -60,13 +61,31 @@ static int become_user(struct box *b, struct err *e)
         return rights_become(&b->identity, b->plan->confine.keep_caps, e);
 }
 
+static int hint_workdir(const struct plan *p, struct err *e)
+{
+        const char *workdir = p->exec.workdir;
+
+        for (size_t i = p->files.n_rules; i > 0; i--) {
+                const struct plan_rule *rule = &p->files.rules[i - 1];
+
+                if (rule->kind == PLAN_RULE_HIDDEN && path_is_in(workdir, rule->box_path))
+                        return err_hint(e, "it is hidden by %s; start elsewhere with -w",
+                                        rule->origin);
+        }
+        if (e->code != ENOENT || p->root == PLAN_ROOT_IMAGE)
+                return -e->code;
+        return err_hint(e, "show it with --readable or --writable, or start elsewhere with -w");
+}
+
 /* A descriptor that leads out of the root is no working directory, whatever its name was. */
 static int enter_workdir(const struct plan *p, struct err *e)
 {
         char cwd[4096];
 
-        if (chdir(p->exec.workdir) < 0)
-                return err_sys(e, "cannot enter the working directory '%s'", p->exec.workdir);
+        if (chdir(p->exec.workdir) < 0) {
+                err_sys(e, "cannot enter the working directory '%s'", p->exec.workdir);
+                return hint_workdir(p, e);
+        }
         if (syscall(SYS_getcwd, cwd, sizeof(cwd)) < 0 || cwd[0] != '/')
                 return err_set(e, EXDEV, "the working directory '%s' is not in the sandbox",
                                p->exec.workdir);

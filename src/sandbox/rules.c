@@ -43,6 +43,10 @@ static int judge_file_system(const struct rule *rule, struct err *e)
 {
         struct statfs fs;
 
+        if (str_eq(rule->source.path, "/dev")) {
+                err_set(e, EPERM, "cannot share '/dev': it is the host's own");
+                return err_hint(e, "share a device with --device /dev/NAME");
+        }
         if (fstatfs(rule->source.fd, &fs) < 0)
                 return err_sys(e, "cannot judge '%s'", rule->source.path);
         if (fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC)

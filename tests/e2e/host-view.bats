@@ -189,6 +189,11 @@ setup() {
     [ "$output" = "$PWD/sub" ]
     run -0 "$KELP" run -w /usr -- pwd
     [ "$output" = /usr ]
+    run -125 "$KELP" run --hide . -- pwd
+    [[ $output == *"hint: it is hidden by option --hide; start elsewhere with -w" ]]
+    run -125 "$KELP" run -w /absent -- pwd
+    [[ $output == *$'\n'"hint: show it with --readable or --writable, or start elsewhere with -w" ]]
+    [ "${#lines[@]}" = 2 ]
     run -125 "$KELP" run -w /absent -- pwd
 }
 

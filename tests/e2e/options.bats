@@ -88,7 +88,7 @@ refused() {
     refused "option '--tmpfs': *" run --tmpfs /x:size=lots -- true
     refused "option '--env': *" run -e =x -- true
     refused "option '--workdir' needs a value*" run -w -- true
-    refused "*'/proc/self/fd/9' cannot lie in /proc" run -w /proc/self/fd/9 -- true
+    refused "*'/proc/self/fd/9' cannot lie in /proc"$'\n'"hint: start elsewhere with -w" run -w /proc/self/fd/9 -- true
     refused "option '--network': unknown network mode 'nome'"$'\n'"hint: did you mean 'none'" \
         run --network nome -- true
     refused "option '--publish': *" run -p 80 -- true
@@ -112,6 +112,22 @@ refused() {
     refused "unknown policy 'sandbx'"$'\n'"hint: did you mean 'sandbox'" run --policy sandbx -- true
     refused "option '--env-file': cannot open 'none': No such file*" run --env-file none -- true
     refused "option '--env-file': '.' is not a regular file" run --env-file . -- true
+}
+
+@test "directories of the kernel's are neither images nor shares nor places to work" {
+    local place
+
+    refused "cannot share '/': that would be this host as a whole"$'\n'"hint: kelp run -- COMMAND *" run / ls
+    for place in /proc /sys /dev; do
+        refused "'$place' is no image: it is the kernel's own"$'\n'"hint: *" run "$place" ls
+    done
+    refused "*cannot share '/dev': it is the host's own"$'\n'"hint: share a device with --device /dev/NAME" \
+        run -v /dev:/d -- ls /d
+    for place in /proc /sys /dev /dev/shm; do
+        cd "$place"
+        refused "the current directory '$place' would be writable, but *"$'\n'"hint: cd *" run -- pwd
+        cd "$BATS_TEST_TMPDIR"
+    done
 }
 
 @test "descriptors that are not there" {
