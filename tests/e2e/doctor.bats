@@ -48,6 +48,15 @@ assert_fact() {
     done
 }
 
+@test "kelp in kelp: the calls that the outer one refuses are found" {
+    cp "$KELP" "$BATS_TEST_TMPDIR/kelp"
+    cd "$BATS_TEST_TMPDIR"
+    run -125 "$KELP" run --allow-userns -- ./kelp run -- true
+    [[ $output == *"Function not implemented"*"hint: a system call filter that "*" put on kelp refuses it; "* ]]
+    run -1 "$KELP" run --allow-userns -- ./kelp doctor
+    [[ $output == *"without the call 'fsopen'"* ]]
+}
+
 @test "this machine: works, one line a subject, within two seconds" {
     local start=$EPOCHREALTIME
 
