@@ -214,6 +214,24 @@ literals() {
     done | none "checks of the probe that SECURITY.md does not name:"
 }
 
+# What `kelp run --dry-run` prints is compared without its numbers.
+@test "the lines of the policy that README shows are those that say so" {
+    local line key number
+
+    while read -r line; do
+        number=${line##*sandbox.policy:} number=${number%)*}
+        case $line in
+        *" pin "*) key=protected ;;
+        *" rw,"*) key=writable ;;
+        *) key=readable ;;
+        esac
+        sed -n "${number}p" policies/sandbox.policy | grep -q "^$key = " || {
+            echo "line $number is none of '$key': $line"
+            false
+        }
+    done < <(grep 'sandbox\.policy:[0-9]' README.md)
+}
+
 @test "README's commands print what it says" {
     run -0 python3 tests/lint/docs.py README.md "$BATS_TEST_TMPDIR"
 }
