@@ -69,7 +69,8 @@ static int open_archive(struct tar *tar, archive_read_callback *read, archive_sk
                 return 0;
         if (archive_errno(tar->archive) != FILE_FORMAT)
                 return failure(tar, e);
-        return err_set(e, ENOTSUP, "unsupported format: it is not a tar archive");
+        err_set(e, ENOTSUP, "unsupported format: it is not a tar archive");
+        return err_hint(e, "'tar -tf' lists one that is whole");
 }
 
 int tar_open(struct tar *tar, struct stream *stream, struct err *e)

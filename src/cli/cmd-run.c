@@ -118,8 +118,11 @@ static int read_files(struct plan *p, struct option_list *options, struct err *e
                         continue;
                 if (str_eq(use->row->name, "policy") && !option_is_policy_file(use->value))
                         continue;
-                if (io_read_file(AT_FDCWD, use->value, LINES_MAX_TEXT, &text, &len, e) < 0)
+                if (io_read_file(AT_FDCWD, use->value, LINES_MAX_TEXT, &text, &len, e) < 0) {
+                        if (e->code == ENOENT && use->value[0] != '/')
+                                err_hint(e, "the name counts from the current directory");
                         return err_prefix(e, "option '--%s'", use->row->name);
+                }
                 if (strlen(text) != len) {
                         err_set(e, EINVAL, "'%s' is no text: it holds a NUL byte", use->value);
                         return err_prefix(e, "option '--%s'", use->row->name);

@@ -144,13 +144,13 @@ static int find_directory(struct search *s, struct plan_image_source *ret, struc
         return 0;
 }
 
-/* A program and not an image: it can be executed, and starts as programs do. */
+/* A program and not an image: it starts as programs do. */
 static bool is_program(const char *path)
 {
         autofd fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         char magic[4] = "";
 
-        if (fd < 0 || access(path, X_OK) < 0 || read(fd, magic, sizeof(magic)) < 4)
+        if (fd < 0 || read(fd, magic, sizeof(magic)) < 4)
                 return false;
         return memcmp(magic, "#!", 2) == 0 || memcmp(magic,
                                                      "\x7f"
@@ -178,6 +178,8 @@ static int not_found(struct search *s, struct err *e)
         const char *near = s->store >= 0 ? store_nearest(s->arena, s->store, s->name) : NULL;
 
         err_set(e, ENOENT, "there is no image '%s'", s->name);
+        if (str_eq(s->name, "-"))
+                return err_hint(e, "to read an archive: kelp import - NAME, then kelp run NAME");
         if (near)
                 return err_hint(e, "did you mean '%s'", near);
         if (access(s->name, F_OK) == 0)

@@ -96,6 +96,7 @@ static int run_command(int argc, char **argv)
                 if (commands[i].run)
                         return commands[i].run(argc, argv);
                 log_error("'kelp %s' is not yet supported", argv[0]);
+                log_hint("kelp help lists the commands that are");
                 return EXIT_FAILED;
         }
         return tell_unknown(argv[0]);
@@ -106,7 +107,15 @@ static int cmd_help(int argc, char **argv)
         char ask[] = "--help";
         char *words[] = { argv[argc > 1 ? 1 : 0], ask, NULL };
 
-        return argc > 1 && words[0][0] != '-' ? run_command(2, words) : print_commands();
+        if (argc < 2 || words[0][0] == '-')
+                return print_commands();
+        for (size_t i = 0; i < N_COMMANDS; i++) {
+                if (str_eq(commands[i].name, words[0]))
+                        return run_command(2, words);
+        }
+        log_error("there is no help about '%s'", words[0]);
+        log_hint("kelp help lists the commands, kelp help run the options of a run");
+        return EXIT_FAILED;
 }
 
 static int dispatch(int argc, char **argv)

@@ -52,9 +52,12 @@ void suggest_command(const struct option_list *options, int argc, char **argv, s
         struct words w = { .len = 0 };
         int image_at = argc - (int)options->n_args - 1;
 
-        if (e->code != ENOEXEC && strchr("/.", options->image[0]))
+        bool is_path = strchr("/.", options->image[0]) != NULL;
+
+        /* nobody executes an archive */
+        if (e->code != ENOEXEC && is_path && strstr(options->image, ".tar"))
                 return;
-        if (e->code != ENOEXEC && !is_in_path(options->image)) {
+        if (e->code != ENOEXEC && !is_path && !is_in_path(options->image)) {
                 err_hint(e, "kelp import FILE %s, or a path like ./%s", options->image,
                          options->image);
                 return;
@@ -64,5 +67,10 @@ void suggest_command(const struct option_list *options, int argc, char **argv, s
                         add_word(&w, "--");
                 add_word(&w, argv[i]);
         }
-        err_hint(e, "did you mean: kelp run%s", w.text);
+        if (e->code == ENOEXEC && access(options->image, X_OK) < 0)
+                err_hint(e, "chmod +x it, and then: kelp run%s", w.text);
+        else if (is_path && e->code != ENOEXEC)
+                err_hint(e, "a command stands behind '--': kelp run%s", w.text);
+        else
+                err_hint(e, "did you mean: kelp run%s", w.text);
 }

@@ -24,16 +24,11 @@ static const struct {
         const char *name;
         const char *since;
 } calls[] = {
-        { SYS_pidfd_open, "pidfd_open", "5.3" },
-        { SYS_clone3, "clone3", "5.3" },
-        { SYS_openat2, "openat2", "5.6" },
-        { SYS_close_range, "close_range", "5.9" },
-        { SYS_fsopen, "fsopen", "5.2" },
-        { SYS_fsconfig, "fsconfig", "5.2" },
-        { SYS_fsmount, "fsmount", "5.2" },
-        { SYS_open_tree, "open_tree", "5.2" },
-        { SYS_move_mount, "move_mount", "5.2" },
-        { SYS_mount_setattr, "mount_setattr", "5.12" },
+        { SYS_pidfd_open, "pidfd_open", "5.3" }, { SYS_clone3, "clone3", "5.3" },
+        { SYS_openat2, "openat2", "5.6" },       { SYS_close_range, "close_range", "5.9" },
+        { SYS_fsopen, "fsopen", "5.2" },         { SYS_fsconfig, "fsconfig", "5.2" },
+        { SYS_fsmount, "fsmount", "5.2" },       { SYS_open_tree, "open_tree", "5.2" },
+        { SYS_move_mount, "move_mount", "5.2" }, { SYS_mount_setattr, "mount_setattr", "5.12" },
 };
 
 /* Every argument is one that cannot be. */

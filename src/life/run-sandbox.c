@@ -4,6 +4,7 @@
 #include "launch.h"
 #include "log.h"
 #include "root.h"
+#include "run-hint.h"
 #include "seccomp-filters.h"
 #include "slirp.h"
 #include "status.h"
@@ -273,6 +274,7 @@ int run_sandbox(const struct plan *p, struct run_result *ret, struct err *e)
                 code = run_with(p, &maps, &filter, ret, e);
         }
         if (code < 0) {
+                run_hint(p, e);
                 host_hint(e, topic_of(e->step));
                 if (status_setup_failed(p->report.status_fd, e, step_name((enum step)e->step),
                                         &lost) < 0)

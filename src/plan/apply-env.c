@@ -28,8 +28,10 @@ int apply_env(struct assembly *a, const struct setting *s, struct err *e)
         size_t len = strcspn(s->value, "=");
         const char *item = s->value;
 
-        if (len == 0)
-                return err_set(e, EINVAL, "'%s' is not NAME or NAME=VALUE", s->value);
+        if (len == 0) {
+                err_set(e, EINVAL, "'%s' is not NAME or NAME=VALUE", s->value);
+                return err_hint(e, "NAME=VALUE sets it, NAME passes your own value on");
+        }
         if (s->value[len] == '\0') {
                 const char *outer = find_outer(a, s->value, len);
 

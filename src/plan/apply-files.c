@@ -322,6 +322,14 @@ static int volume_kind(const char *text, enum plan_rule_kind *ret, struct err *e
         return err_hint(e, "ro and rw are known");
 }
 
+static int bad_volume(const char *value, struct err *e)
+{
+        err_set(e, EINVAL, "'%s' is not SRC:DST or SRC:DST:ro", value);
+        if (value[0] == '\0' || strchr(value, ':'))
+                return err_hint(e, "like ./data:/data or ./data:/data:ro");
+        return err_hint(e, "at the same place: --writable %s or --readable %s", value, value);
+}
+
 /* SRC:DST[:ro|rw] */
 int apply_volume(struct assembly *a, const struct setting *s, struct err *e)
 {
@@ -337,15 +345,17 @@ int apply_volume(struct assembly *a, const struct setting *s, struct err *e)
         const char *mode = str_next_field(&at, ':');
 
         if (!target || at || source[0] == '\0' || target[0] == '\0')
-                return err_set(e, EINVAL, "'%s' is not SRC:DST or SRC:DST:ro", s->value);
+                return bad_volume(s->value, e);
         if (!strchr(source, '/') && !is_dotted(source) && !is_home_path(source)) {
                 err_set(e, EINVAL, "named volume '%s': there are no named volumes", source);
                 return err_hint(e, "for the directory of that name write ./%s", source);
         }
         if (volume_kind(mode, &kind, e) < 0 || apply_expand(a, s, source, &host_path, e) < 0)
                 return -e->code;
-        if (target[0] != '/')
-                return err_set(e, EINVAL, "'%s' is not an absolute path", target);
+        if (target[0] != '/') {
+                err_set(e, EINVAL, "'%s' is not an absolute path", target);
+                return err_hint(e, "a place inside starts with /: %s:/%s", source, target);
+        }
         if (expand_box_path(a, s, target, &box_path, e) < 0)
                 return -e->code;
         return apply_add_rule(a, s, kind, host_path, box_path, e);
@@ -374,9 +384,11 @@ int apply_device(struct assembly *a, const struct setting *s, struct err *e)
                 err_set(e, EINVAL, "device rights '%s' cannot be enforced", rights);
                 return err_hint(e, "only rw is possible: the mode of the device's file decides");
         }
-        if (source[0] != '/' || (target && target[0] != '/'))
-                return err_set(e, EINVAL, "'%s' is not an absolute path",
-                               source[0] != '/' ? source : target);
+        if (source[0] != '/' || (target && target[0] != '/')) {
+                err_set(e, EINVAL, "'%s' is not an absolute path",
+                        source[0] != '/' ? source : target);
+                return err_hint(e, "devices lie in /dev, like /dev/fuse");
+        }
         if (apply_expand(a, s, source, &host_path, e) < 0 ||
             apply_expand(a, s, target ? target : source, &box_path, e) < 0)
                 return -e->code;

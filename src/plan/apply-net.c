@@ -46,11 +46,13 @@ static int parse_port(const char *text, uint16_t *ret, struct err *e)
 {
         uint64_t port;
 
-        if (strchr(text, '-'))
-                return err_set(e, ENOTSUP, "port range '%s' is not yet supported", text);
+        if (strchr(text, '-')) {
+                err_set(e, ENOTSUP, "port range '%s' is not yet supported", text);
+                return err_hint(e, "name each port by an option of its own");
+        }
         if (parse_number(text, 1, 65535, &port, e) < 0) {
                 err_prefix(e, "port");
-                return -e->code;
+                return err_hint(e, "ports are numbers from 1 to 65535");
         }
         *ret = (uint16_t)port;
         return 0;
@@ -98,8 +100,10 @@ int apply_publish(struct assembly *a, const struct setting *s, struct err *e)
         char *protocol = strrchr(at, '/');
         if (protocol)
                 *protocol++ = '\0';
-        if (protocol && !str_eq(protocol, "tcp") && !str_eq(protocol, "udp"))
-                return err_set(e, EINVAL, "protocol '%s' is neither tcp nor udp", protocol);
+        if (protocol && !str_eq(protocol, "tcp") && !str_eq(protocol, "udp")) {
+                err_set(e, EINVAL, "protocol '%s' is neither tcp nor udp", protocol);
+                return err_hint(e, "slirp4netns forwards no other");
+        }
         port.is_udp = protocol && str_eq(protocol, "udp");
 
         if (take_address(&at, &port.host_address, e) < 0)
@@ -127,8 +131,10 @@ int apply_dns(struct assembly *a, const struct setting *s, struct err *e)
 
         if (!address)
                 return -e->code;
-        if (!is_address(address, NULL))
-                return err_set(e, EINVAL, "'%s' is not an IP address", address);
+        if (!is_address(address, NULL)) {
+                err_set(e, EINVAL, "'%s' is not an IP address", address);
+                return err_hint(e, "a server is named by its address, like 9.9.9.9");
+        }
         if (arena_grow(&a->plan->arena, &net->dns, net->n_dns, sizeof(*net->dns), MAX_DNS,
                        "DNS servers", e) < 0)
                 return -e->code;
@@ -145,8 +151,10 @@ int apply_add_host(struct assembly *a, const struct setting *s, struct err *e)
         if (!name)
                 return -e->code;
         char *address = strpbrk(name, ":=");
-        if (!address)
-                return err_set(e, EINVAL, "'%s' is not NAME:IP", name);
+        if (!address) {
+                err_set(e, EINVAL, "'%s' is not NAME:IP", name);
+                return err_hint(e, "like db.example:10.0.0.5");
+        }
         *address++ = '\0';
         size_t len = strlen(address);
         if (len > 2 && address[0] == '[' && address[len - 1] == ']') {

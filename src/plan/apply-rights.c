@@ -159,8 +159,10 @@ int apply_ulimit(struct assembly *a, const struct setting *s, struct err *e)
         if (!at)
                 return -e->code;
         const char *name = str_next_field(&at, '=');
-        if (!at)
-                return err_set(e, EINVAL, "'%s' is not NAME=SOFT or NAME=SOFT:HARD", s->value);
+        if (!at) {
+                err_set(e, EINVAL, "'%s' is not NAME=SOFT or NAME=SOFT:HARD", s->value);
+                return err_hint(e, "like nofile=1024 or nofile=1024:4096");
+        }
         for (size_t i = 0; i < N_RESOURCES; i++) {
                 names[i] = resource_names[i].name;
                 if (!str_eq(name, names[i]))

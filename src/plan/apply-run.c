@@ -91,6 +91,12 @@ int apply_user(struct assembly *a, const struct setting *s, struct err *e)
                         return -e->code;
                 user.has_gid = true;
         }
+        /* in a view of this host there is one name that can be looked up without a file */
+        if (user.name && !user.has_gid && a->plan->root == PLAN_ROOT_HOST &&
+            a->plan->ids.user_name && str_eq(user.name, a->plan->ids.user_name))
+                user = (struct plan_user){ .uid = a->plan->ids.base_uid,
+                                           .gid = a->plan->ids.base_gid,
+                                           .has_gid = true };
         a->plan->ids.user = user;
         return 0;
 }

@@ -170,8 +170,10 @@ static int add_cwd(struct assembly *a, const struct option_list *options, struct
 
         if (!a->cwd_origin)
                 return 0;
-        if (!cwd)
-                return err_set(e, ENOENT, "the current directory is gone");
+        if (!cwd) {
+                err_set(e, ENOENT, "the current directory is gone");
+                return err_hint(e, "cd to one that is there");
+        }
         const char *why = why_not_cwd(a, cwd);
         if (!why)
                 return apply_add_rule(

@@ -89,5 +89,6 @@ int caps_find(const char *name, int *ret_cap, struct err *e)
         known[N_CAPS] = NULL;
         const char *near = str_nearest(upper, known);
         err_set(e, EINVAL, "unknown capability '%s'", name);
-        return near ? err_hint(e, "did you mean '%s'", near) : -e->code;
+        return near ? err_hint(e, "did you mean '%s'", near)
+                    : err_hint(e, "like NET_ADMIN, as in capabilities(7), or ALL");
 }

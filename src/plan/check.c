@@ -142,8 +142,9 @@ static void check_same_place(const struct plan_files *files, size_t i,
 
                 if (str_has_prefix(other->origin, "option ") &&
                     str_eq(other->box_path, rule->box_path)) {
-                        complain(problems, NULL, "'%s' is asked for twice: by %s and by %s",
-                                 rule->box_path, other->origin, rule->origin);
+                        complain(problems, "leave one of them out",
+                                 "'%s' is asked for twice: by %s and by %s", rule->box_path,
+                                 other->origin, rule->origin);
                         return;
                 }
         }

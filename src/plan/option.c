@@ -29,8 +29,41 @@ static const struct option_row *find_letter(char letter)
         return NULL;
 }
 
+/* What other tools call it, where no similar name says so. */
+static const struct {
+        const char *name;
+        const char *hint;
+} foreign_names[] = {
+        { "net", "did you mean '--network'" },
+        { "ro", "--readable PATH shows it at the same place, -v SRC:DST:ro at another" },
+        { "read", "did you mean '--readable'" },
+        { "rw", "did you mean '--writable'" },
+        { "write", "did you mean '--writable'" },
+        { "bind", "-v SRC:DST shows SRC at DST, writable" },
+        { "ro-bind", "-v SRC:DST:ro shows SRC at DST, read-only" },
+        { "dev-bind", "--device HOST[:BOX] shows a device" },
+        { "chdir", "did you mean '--workdir'" },
+        { "cwd", "did you mean '--workdir'" },
+        { "setenv", "-e NAME=VALUE sets a variable" },
+        { "unsetenv", "no variable is there but for a short list; see kelp run --dry-run" },
+        { "unshare-net", "there is no network unless --network asks for one" },
+        { "unshare-all", "it is always so" },
+        { "die-with-parent", "it is always so" },
+        { "new-session", "it is always so" },
+        { "share-net", "did you mean '--network host'" },
+        { "uid", "did you mean '--user'" },
+        { "gid", "did you mean '--user UID:GID'" },
+        { "blacklist", "did you mean '--hide'" },
+};
+
 static int unknown_name(const char *name, struct err *e)
 {
+        for (size_t i = 0; i < sizeof(foreign_names) / sizeof(foreign_names[0]); i++) {
+                if (str_eq(foreign_names[i].name, name)) {
+                        err_set(e, EINVAL, "unknown option '--%s'", name);
+                        return err_hint(e, "%s", foreign_names[i].hint);
+                }
+        }
         const char *best = NULL;
         size_t best_distance = 0;
 
@@ -52,8 +85,10 @@ static int unknown_name(const char *name, struct err *e)
 static int add_use(struct arena *arena, struct option_list *list, const struct option_row *row,
                    const char *value, struct err *e)
 {
-        if (!row->help)
-                return err_set(e, ENOTSUP, "option '--%s' is not yet supported", row->name);
+        if (!row->help) {
+                err_set(e, ENOTSUP, "option '--%s' is not yet supported", row->name);
+                return err_hint(e, "leave it out; kelp run --help lists those that are");
+        }
         if (arena_grow(arena, &list->uses, list->n, sizeof(*list->uses), OPTION_MAX_USES, "options",
                        e) < 0)
                 return -e->code;

@@ -158,8 +158,9 @@ static int check_mapped(const struct id_maps *maps, const struct identity *id, s
         err_set(e, EINVAL, "%s %u has no id on the host to stand for it",
                 has_uid ? "group" : "user", has_uid ? id->gid : id->uid);
         if (!maps->by_helper)
-                err_hint(e, "one id is mapped; --userns subids brings your subordinate ones");
-        return -e->code;
+                return err_hint(e,
+                                "one id is mapped; --userns subids brings your subordinate ones");
+        return err_hint(e, "yours are as many as /etc/subuid and /etc/subgid say, and one more");
 }
 
 int identity_find(const struct plan *p, const struct id_maps *maps, struct identity *ret,

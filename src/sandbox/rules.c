@@ -12,6 +12,23 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+static void hint_absent(const struct plan_rule *asked, struct err *e)
+{
+        const char *hint = "nothing is made on the host: mkdir -p it first";
+
+        if (e->code != ENOENT)
+                return;
+        if (asked->kind == PLAN_RULE_HIDDEN)
+                hint = "there is nothing to hide: leave it out";
+        else if (asked->kind == PLAN_RULE_SOCKET)
+                hint = "whoever listens there makes it: start that first";
+        else if (asked->kind == PLAN_RULE_DEVICE)
+                hint = "the kernel makes it with its driver: see /dev for what there is";
+        else if (asked->kind == PLAN_RULE_READABLE)
+                hint = "there is nothing to show: check the name";
+        err_hint(e, "%s", hint);
+}
+
 /* A rule without a source may still name a place through a symlink of the host. */
 static int resolve_cover(const struct plan *p, struct rules *r, struct rule *rule, struct err *e)
 {
@@ -28,6 +45,7 @@ static int resolve_cover(const struct plan *p, struct rules *r, struct rule *rul
                         *e = (struct err){ .step = e->step };
                         return 0;
                 }
+                hint_absent(rule->asked, e);
                 return err_prefix(e, "%s", rule->asked->origin);
         }
         fd_close(&at.fd);
@@ -118,8 +136,10 @@ static int judge_cwd(const struct plan *p, const struct rule *rule, struct err *
 
         if (!p->files.cwd || !str_eq(rule->asked->host_path, p->files.cwd))
                 return 0;
-        if (stat(".", &st) < 0)
-                return err_sys(e, "cannot stat the current directory");
+        if (stat(".", &st) < 0) {
+                err_sys(e, "cannot stat the current directory");
+                return err_hint(e, "cd to one that you may enter");
+        }
         if (st.st_dev == rule->source.st.st_dev && st.st_ino == rule->source.st.st_ino)
                 return 0;
         return err_set(e, ESTALE, "the current directory is no longer '%s'", p->files.cwd);
@@ -137,8 +157,7 @@ static int resolve_rule(const struct plan *p, struct rules *r, struct rule *rule
                         *e = (struct err){ .step = e->step };
                         return 0;
                 }
-                if (e->code == ENOENT && asked->kind == PLAN_RULE_WRITABLE)
-                        err_hint(e, "nothing is made on the host: mkdir -p it first");
+                hint_absent(asked, e);
                 return err_prefix(e, "%s", asked->origin);
         }
         if (judge_way(rule, e) < 0 || judge_cwd(p, rule, e) < 0 || judge_kind(rule, e) < 0)

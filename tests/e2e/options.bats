@@ -59,15 +59,15 @@ refused() {
 @test "commands and options of later versions are refused as such" {
     for name in exec ps logs attach stop kill rm stats diff apply discard pull export commit verify \
         prune policy learn; do
-        refused "'kelp $name' is not yet supported" "$name"
+        refused "'kelp $name' is not yet supported"$'\n'"hint: *" "$name"
     done
     for name in memory cpus pids-limit mount detach init pull allow host-port review explain fake-root \
         limits keep secret; do
-        refused "option '--$name' is not yet supported" run "--$name" x -- true
-        refused "option '--$name' is not yet supported" run "--$name=x" -- true
+        refused "option '--$name' is not yet supported"$'\n'"hint: *" run "--$name" x -- true
+        refused "option '--$name' is not yet supported"$'\n'"hint: *" run "--$name=x" -- true
     done
-    refused "option '--detach' is not yet supported" run -itd -- true
-    refused "option '--memory' is not yet supported" run -m 1g -- true
+    refused "option '--detach' is not yet supported"$'\n'"hint: *" run -itd -- true
+    refused "option '--memory' is not yet supported"$'\n'"hint: *" run -m 1g -- true
 }
 
 @test "nothing to run" {
@@ -130,6 +130,80 @@ refused() {
     done
 }
 
+@test "what other tools call it" {
+    refused "unknown option '--net'"$'\n'"hint: did you mean '--network'" run --net user -- true
+    refused "unknown option '--bind'"$'\n'"hint: -v SRC:DST *" run --bind a b -- true
+    refused "unknown option '--ro-bind'"$'\n'"hint: -v SRC:DST:ro *" run --ro-bind a b -- true
+    refused "unknown option '--chdir'"$'\n'"hint: did you mean '--workdir'" run --chdir / -- true
+    refused "unknown option '--setenv'"$'\n'"hint: -e NAME=VALUE *" run --setenv a b -- true
+    refused "unknown option '--unshare-net'"$'\n'"hint: there is no network *" run --unshare-net -- true
+    refused "there is no image '-'"$'\n'"hint: *kelp import - NAME*" run -
+    refused "there is no help about 'foo'"$'\n'"hint: *" help foo
+}
+
+@test "one's own name is a user of a view of this host" {
+    run -0 "$KELP" run -u "$(id -un)" -- id -u
+    [ "$output" = "$(id -u)" ]
+    refused "'nobody-else': names of users*" run -u nobody-else -- id
+}
+
+# ARGS... exit with $1, with the error $2 and the hint $3.
+hinted() {
+    local status=$1 error=$2 hint=$3
+    shift 3
+    run -"$status" "$KELP" "$@"
+    echo "$output"
+    # shellcheck disable=SC2053 # patterns are meant
+    [[ ${lines[0]} == "kelp: "$error ]] && [[ ${lines[1]} == "hint: "$hint ]] && [ "${#lines[@]}" = 2 ]
+}
+
+@test "a command that was taken for an image, or for something else" {
+    printf '#!/bin/sh\necho hi\n' >script.sh
+    hinted 125 "'./script.sh' is a program and not an image" \
+        "chmod +x it, and then: kelp run -- ./script.sh a" run ./script.sh a
+    chmod +x script.sh
+    hinted 125 "'./script.sh' is a program and not an image" \
+        "did you mean: kelp run -- ./script.sh a" run ./script.sh a
+    hinted 125 "cannot find image './none': *" "a command stands behind '--': kelp run -- ./none" run ./none
+    hinted 127 "command not found: 'ls'" "'.' is no root file system; *kelp run -- ls" run . ls
+    hinted 127 "command not found: 'ls -la'" "the words stand without quotes: -- ls -la" run -- 'ls -la'
+    hinted 127 "command not found: 'cd'" "it is a word of the shell: sh -c 'cd ...'" run -- cd /tmp
+}
+
+@test "what there is to do about it" {
+    local option
+
+    hinted 125 "*'.' is not SRC:DST *" "at the same place: --writable . or --readable ." run -v . -- true
+    hinted 125 "*'y' is not an absolute path" "*: ./x:/y" run -v ./x:y -- true
+    hinted 125 "*is asked for twice*" "leave one of them out" run -v ./a:/mnt/a -v ./b:/mnt/a -- true
+    hinted 125 "*'' is not NAME or NAME=VALUE" "NAME=VALUE sets it, *" run -e '' -- true
+    for option in --env-file --policy; do
+        hinted 125 "*'$option': cannot open './no': *" "the name counts *" run "$option" ./no -- true
+    done
+    for option in --readable --writable --hide --socket; do
+        hinted 125 "option $option: cannot open *" "*" run "$option" ./no -- true
+    done
+    hinted 125 "option --device: cannot open *" "*" run --device /dev/no -- true
+    hinted 125 "*'foo' is not an IP address" "a server is named by *" run --dns foo -- true
+    hinted 125 "*'foo' is not NAME:IP" "like *" run --add-host foo -- true
+    hinted 125 "*port: '99999' *" "ports are *" run --network user -p 99999:80 -- true
+    hinted 125 "*port range '1-2'*" "name each port *" run --network user -p 1-2:80 -- true
+    hinted 125 "*protocol 'sctp'*" "slirp4netns *" run --network user -p 1:1/sctp -- true
+    hinted 125 "*'nofile' is not NAME=SOFT *" "like *" run --ulimit nofile -- true
+    hinted 125 "user id 99999999 is not mapped*" "leave --user out*" run -u 99999999 -- true
+    mkdir -p rootfs/bin gone shut
+    hinted 125 "*unknown capability 'FOO'" "like NET_ADMIN*" run --cap-add FOO ./rootfs true
+    hinted 125 "*unknown capability 'CHWON'" "did you mean 'CHOWN'" run --cap-add CHWON ./rootfs true
+    cd gone
+    rmdir ../gone
+    hinted 125 "the current directory is gone" "cd to one that is there" run -- true
+    cd ../shut
+    chmod 000 .
+    hinted 125 "*cannot stat the current directory: *" "cd to one that you may enter" run -- true
+    cd ..
+    chmod 755 shut
+}
+
 @test "descriptors that are not there" {
     refused "option '--keep-fd': *" run --keep-fd 2 -- true
     refused "descriptor 77 is not open"$'\n'"hint: *77>FILE" run --keep-fd 77 -- true
@@ -170,7 +244,7 @@ refused() {
 
 @test "a current directory that is gone" {
     mkdir gone && cd gone && rmdir ../gone
-    refused "the current directory is gone" run -- true
+    refused "the current directory is gone"$'\n'"hint: cd to one that is there" run -- true
 }
 
 @test "the store of images is the user's own" {
@@ -267,7 +341,7 @@ refused() {
     [[ ${lines[0]} == "Usage:  kelp import"* ]]
     run -0 "$KELP" help doctor
     run -0 "$KELP" help help
-    refused "unknown command 'nosuch'"* help nosuch
+    refused "there is no help about 'nosuch'"* help nosuch
     run -0 "$KELP" --version
     [[ ${lines[0]} == "kelp "[0-9]*.[0-9]*.[0-9]* ]]
     run -125 "$KELP"

@@ -589,7 +589,9 @@ static void ids_that_are_not_mapped(void **state)
                 { "single", "1000:1000", "--", NULL },
                 { "auto", "0", "--", "user id 0 is not mapped: there is only 1000" },
                 { "auto", "1000:0", "--", "group id 0 is not mapped" },
-                { "auto", "ann", "--", "names of users are looked up in an image only" },
+                { "auto", "ann", "--", NULL },
+                { "auto", "ann:staff", "--", "names of users are looked up in an image only" },
+                { "auto", "bob", "--", "names of users are looked up in an image only" },
                 { "subids", "1000", "--", "maps your own id alone" },
         };
 
