@@ -254,7 +254,8 @@ static int new_proc(struct floor_state *ret)
 static void build_image(int root, struct floor_state *ret)
 {
         attach_at(new_proc(ret), open_place(root, "proc"));
-        attach_at(new_room(ret->stage, "dev", 0755), open_place(root, "dev"));
+        attach_at(new_tmpfs("0755", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC),
+                  open_place(root, "dev"));
         attach_at(new_room(ret->stage, "tmp", 01777), open_place(root, "tmp"));
 }
 

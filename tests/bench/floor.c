@@ -25,6 +25,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,9 +38,10 @@ struct message {
         int value;
 };
 
-/* The size of the list of a root, as the launcher sends it to pid 1. */
-#define VIEW_SIZE 28000
-static char view[VIEW_SIZE];
+/* The list of a root, as the launcher sends it to pid 1: of a view of the host, of an image. */
+#define VIEW_SIZE(p) ((p)->lower ? 15200u : 36100u)
+#define VIEW_CHUNK   8192u
+static char view[40000];
 
 long must(const char *what, long result)
 {
@@ -148,13 +150,24 @@ static void put_apart(const struct floor_plan *p, pid_t child)
         cpu_set_t others = p->cpus;
 
         CPU_CLR((size_t)sched_getcpu(), &others);
-        if (CPU_COUNT(&others) > 0)
-                must("sched_setaffinity", sched_setaffinity(child, sizeof(others), &others));
+        if (CPU_COUNT(&others) == 0)
+                return;
+        must("sched_setaffinity", sched_setaffinity(child, sizeof(others), &others));
+        must("sched_setaffinity", sched_setaffinity(child, sizeof(p->cpus), &p->cpus));
 }
 
-static void take_all(const struct floor_plan *p)
+static void send_view(const struct floor_plan *p, int sock)
 {
-        must("sched_setaffinity", sched_setaffinity(0, sizeof(p->cpus), &p->cpus));
+        say(sock, 0);
+        for (unsigned done = 0; done < VIEW_SIZE(p); done += VIEW_CHUNK)
+                must("send", send(sock, view, VIEW_CHUNK, MSG_NOSIGNAL));
+}
+
+static void hear_view(const struct floor_plan *p, int sock)
+{
+        hear(sock);
+        for (unsigned done = 0; done < VIEW_SIZE(p); done += VIEW_CHUNK)
+                must("recv", recv(sock, view + done, sizeof(view) - done, 0));
 }
 
 static int wait_for(pid_t pid)
@@ -178,7 +191,6 @@ static void payload(const struct floor_plan *p, const struct floor_state *state,
 {
         char go;
 
-        take_all(p);
         confine_payload(p, state);
         if (must("read", read(to_init, &go, 1)) != 1)
                 _exit(125);
@@ -203,6 +215,7 @@ static pid_t start_payload(const struct floor_plan *p, const struct floor_state 
         close(ends[1]);
         look_at_mounts();
         confine_init_last(p, sock < ends[0] ? sock : ends[0], sock < ends[0] ? ends[0] : sock);
+        hear(sock); /* go */
         must("write", write(ends[0], "", 1));
         must("read", read(ends[0], &none, 1));
         if (must("read", read(ends[0], &none, 1)) != 0)
@@ -215,11 +228,10 @@ static void init(const struct floor_plan *p, int sock, int stage, int parent_pid
 {
         struct floor_state state = { .max_userns = -1 };
 
+        umask(0);
         die_with(parent_pidfd);
-        take_all(p);
         root_start(p, &state);
-        hear(sock); /* the view */
-        must("recv", recv(sock, view, sizeof(view), 0));
+        hear_view(p, sock);
         root_build(p, cwd, &state);
         int netns = hear_fd(stage);
         must("setns", setns(netns, CLONE_NEWNET));
@@ -228,7 +240,6 @@ static void init(const struct floor_plan *p, int sock, int stage, int parent_pid
         confine_init(&state);
 
         say(sock, 0); /* ready */
-        hear(sock);   /* go */
 
         pid_t pid = start_payload(p, &state, sock);
         say(sock, 0); /* started */
@@ -242,7 +253,6 @@ static void stage(const struct floor_plan *p, int sock, int parent_pidfd, int cw
         struct clone_args args = { .flags = CLONE_PARENT, .exit_signal = 0 };
         int ends[2];
 
-        take_all(p);
         hear(sock); /* mapped */
         must("prctl", prctl(PR_SET_DUMPABLE, 0));
         must("unshare",
@@ -253,8 +263,8 @@ static void stage(const struct floor_plan *p, int sock, int parent_pidfd, int cw
                 close(ends[0]);
                 init(p, sock, ends[1], parent_pidfd, cwd);
         }
-        put_apart(p, pid);
         say(sock, pid);
+        put_apart(p, pid);
         must("unshare", unshare(CLONE_NEWNET));
         loopback_up();
         say_fd(ends[0], (int)must("netns", open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)));
@@ -279,17 +289,16 @@ static int launch(const struct floor_plan *p)
         close(ends[CHILD]);
         close(self);
         write_maps(p, pid);
-        say(ends[LAUNCHER], 0); /* mapped */
         read_maps(pid);
+        say(ends[LAUNCHER], 0); /* mapped */
         look_at_host(p, cwd);
-        say(ends[LAUNCHER], VIEW_SIZE);
-        must("send", send(ends[LAUNCHER], view, sizeof(view), MSG_NOSIGNAL));
-        say(ends[LAUNCHER], 0); /* go */
+        send_view(p, ends[LAUNCHER]);
         pid_t init_pid = hear(ends[LAUNCHER]);
         int init_fd = (int)must("pidfd_open", syscall(SYS_pidfd_open, init_pid, 0));
         hear(ends[LAUNCHER]); /* ready */
         wait_for(pid);
-        hear(ends[LAUNCHER]); /* started */
+        say(ends[LAUNCHER], 0); /* go */
+        hear(ends[LAUNCHER]);   /* started */
 
         int code = hear(ends[LAUNCHER]);
         siginfo_t end;

@@ -15,7 +15,7 @@ setup() {
 
 trace() {
     strace -f -o trace -y \
-        -e trace=clone,clone3,unshare,setns,write,pwrite64,mount,pivot_root,fsopen,open_tree,prctl,seccomp,execve,landlock_restrict_self,keyctl,close_range \
+        -e trace=clone,clone3,unshare,setns,write,pwrite64,mount,pivot_root,fsopen,open_tree,openat,prctl,seccomp,execve,landlock_restrict_self,keyctl,close_range \
         "$KELP" run "$@"
 }
 
@@ -36,6 +36,9 @@ check_order() {
     first=$(grep -nE "$others" trace | grep -v 'CLONE_NEWUSER' | head -n 1 | cut -d: -f1)
     echo "userns at $user, maps at $maps, others at $first"
     [ -n "$user" ] && [ -n "$maps" ] && [ -n "$first" ]
+    # read back before that, by whoever wrote them (newuidmap answers for itself)
+    [ "$(line_of 'openat\([0-9]+<[^>]*>, "uid_map", O_RDONLY')" -lt "$first" ]
+    [ "$(line_of 'openat\([0-9]+<[^>]*>, "gid_map", O_RDONLY')" -lt "$first" ]
     # no other namespace in the call that makes the user namespace
     run ! grep -E 'CLONE_NEWUSER' <(grep -E "$others" trace)
     [ "$user" -lt "$maps" ]
@@ -53,18 +56,25 @@ check_order() {
     check_order
 }
 
-@test "nothing is mounted before the namespaces, and the payload is filtered before it is executed" {
-    local first mount filter payload
+@test "nothing is mounted before the namespaces, and the payload is confined before it is executed" {
+    local first mount pid landlock filter payload table
     trace -- true
     first=$(grep -nE "$others" trace | grep -v 'CLONE_NEWUSER' | head -n 1 | cut -d: -f1)
     mount=$(line_of 'mount\(|fsopen\(|open_tree\(')
-    filter=$(last_line_of 'seccomp\(SECCOMP_SET_MODE_FILTER')
-    payload=$(last_line_of 'execve\(.*= 0$')
-    echo "$first $mount $filter $payload"
     [ "$first" -lt "$mount" ]
-    [ "$filter" -lt "$payload" ]
-    # seccomp is the last thing: no other confinement after it in the payload
-    run ! grep -E 'landlock_restrict_self|PR_CAPBSET_DROP|PR_SET_NO_NEW_PRIVS' <(sed -n "$filter,\$p" trace)
+    # of the process itself that executes it: seccomp is the last thing, Landlock comes before
+    payload=$(last_line_of 'execve\(.*= 0$')
+    pid=$(sed -n "${payload}s/ .*//p" trace)
+    landlock=$(line_of "^$pid .*landlock_restrict_self\(")
+    filter=$(line_of "^$pid .*seccomp\(SECCOMP_SET_MODE_FILTER")
+    echo "$pid: $landlock $filter $payload"
+    [ "$landlock" -lt "$filter" ] && [ "$filter" -lt "$payload" ]
+    run ! grep -E "^$pid .*(landlock_|PR_CAPBSET_DROP|PR_SET_NO_NEW_PRIVS|capset|openat|mount)" \
+        <(sed -n "$filter,${payload}p" trace)
+    # pid 1 has looked at its mounts and is behind its own filter by then
+    table=$(last_line_of 'openat\(.*"/proc/self/mountinfo"')
+    [ "$(sed -n "${table}s/ .*//p" trace)" != "$pid" ] && [ "$table" -lt "$payload" ]
+    [ "$(grep -cE '^[0-9]+ .*seccomp\(SECCOMP_SET_MODE_FILTER' <(sed -n "1,${payload}p" trace))" = 2 ]
 }
 
 @test "setgroups is denied before the group map is written" {

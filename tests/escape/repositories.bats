@@ -158,6 +158,21 @@ assert_ran() {
     [[ $output != *repositories* ]]
 }
 
+@test "a repository inside of a repository is not in the way, and what changes in it is told" {
+    repository .
+    repository deps/a
+    repository deps/b
+    echo 'exit 0' >deps/a/.git/hooks/pre-commit
+    run -0 "$KELP" run -- sh -c 'rm -rf deps/b && mv deps/a deps/c && mv deps/c deps/a
+        echo evil >deps/a/.git/hooks/pre-commit; echo evil >deps/a/.git/hooks/post-merge; echo payload-ran'
+    assert_ran
+    [ ! -e deps/b ]
+    [[ $output == *"'$dir/ws/deps/a/.git/hooks/pre-commit' takes effect"* ]]
+    [[ $output == *"'$dir/ws/deps/a/.git/hooks' takes effect"* ]]
+    run -0 "$KELP" run -- true # control
+    [[ $output != *deps* ]]
+}
+
 @test "core.hooksPath: the directory is like hooks" {
     repository .
     mkdir githooks

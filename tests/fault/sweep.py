@@ -18,6 +18,9 @@ import tempfile
 EXEC_CALLS = {59, 322}
 MPROTECT = 10
 MAX_SHOWN = 30
+FALLBACK = "running with one id"
+# what says nothing of why: the reason of another process was lost on the way
+NO_REASON = "Connection reset by peer"
 
 
 class Run:
@@ -55,7 +58,8 @@ def one_line(err):
     lines = [x for x in err.splitlines() if x.strip()]
     reasons = [x for x in lines if x.startswith("kelp: ")]
     others = [x for x in lines if not x.startswith(("kelp: ", "hint: "))]
-    return len(reasons) == 1 and not others
+    notices = sum(FALLBACK in x for x in reasons)
+    return len(reasons) - notices == 1 and not others and NO_REASON not in err
 
 
 def fault_of(run, golden):
@@ -69,6 +73,8 @@ def fault_of(run, golden):
             return None
         if run.error == "SIGKILL":
             return None  # a launcher that is killed takes the payload with it at any moment
+        if run.is_auto and run.code == 0 and FALLBACK in run.err:
+            return None
         lines = set(run.out.splitlines()) ^ set(golden.out.splitlines())
         return f"ran otherwise, exit {run.code}: {sorted(lines)[:3]}"
     if run.error == "SIGKILL":
@@ -129,6 +135,8 @@ def sweep(inject, name, step, errors, command):
         points = range(first + 1 + (n - 2) % step, last + 1, step)
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             runs = list(pool.map(lambda k, e=error: launch(inject, command, k, e, after), points))
+        for run in runs:
+            run.is_auto = name == "auto"
         bad = [(r, why) for r in runs if (why := judge(r, golden))]
         hit = sum(r.is_hit for r in runs)
         ran = sum(r.has_payload for r in runs)
