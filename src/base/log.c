@@ -3,6 +3,7 @@
 #include "str.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,22 @@ void log_setup(const char *name, enum log_level most)
 {
         log_name = name;
         log_most = most;
+}
+
+void log_reopen(void)
+{
+        /* without O_NONBLOCK a pipe that nobody reads any more would be waited for */
+        int fd = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        int ours = fd >= 0 ? dup2(fd, STDERR_FILENO) : -1;
+        int flags = fcntl(STDERR_FILENO, F_GETFL);
+
+        if (fd >= 0)
+                close(fd);
+        if (flags >= 0)
+                fcntl(STDERR_FILENO, F_SETFL, flags & ~O_NONBLOCK);
+        /* a socket, or a file of somebody else's, cannot be opened anew */
+        if (ours < 0)
+                lseek(STDERR_FILENO, 0, SEEK_END);
 }
 
 /* One write a line, so that lines of several processes do not mix; a failure has no reader. */

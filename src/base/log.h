@@ -14,6 +14,12 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DE
 /* The name before the colon and the most that is printed; defaults "kelp" and NOTICE. */
 void log_setup(const char *name, enum log_level most);
 
+/*
+ * Opens the stream anew where that can be done: another process that had it may have made it
+ * non-blocking, or put its end out of reach.  Nothing that was written goes.
+ */
+void log_reopen(void);
+
 /* Prints the error, and its hint on the next line. */
 void log_err(const struct err *e);
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

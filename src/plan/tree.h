@@ -63,7 +63,8 @@ struct tree_entry {
 struct tree_watch {
         const char *host_path;
         bool is_there;
-        uint64_t dev; /* of what is there */
+        bool only_link; /* it is told of only if a symlink comes to be there */
+        uint64_t dev;   /* of what is there */
         uint64_t ino;
         int64_t changed_ns; /* st_ctim */
 };

@@ -151,6 +151,11 @@ static int clone_cover(const struct build *b, bool is_directory, struct err *e)
         return fd_take(&mount);
 }
 
+static int has_moved(struct err *e)
+{
+        return err_hint(e, "somebody works in that directory: start it again");
+}
+
 static int build_empty(const struct build *b, const struct tree_entry *entry, struct err *e)
 {
         int flags = O_PATH | (entry->flags & TREE_NO_FOLLOW ? O_NOFOLLOW : 0);
@@ -161,11 +166,16 @@ static int build_empty(const struct build *b, const struct tree_entry *entry, st
                 int code = -place;
                 if ((code == ENOENT || code == ENOTDIR) && (entry->flags & TREE_IF_EXISTS))
                         return 0;
-                return err_set(e, code, "cannot open '%s' of the new root: %s", entry->box_path,
-                               err_name(code));
+                err_set(e, code, "cannot open '%s' of the new root: %s", entry->box_path,
+                        err_name(code));
+                return entry->ino ? has_moved(e) : -e->code;
         }
         if (fstat(place, &st) < 0)
                 return err_sys(e, "cannot stat '%s' of the new root", entry->box_path);
+        if (entry->ino && (st.st_ino != entry->ino || st.st_dev != entry->dev)) {
+                err_set(e, ESTALE, "'%s' was replaced", entry->box_path);
+                return has_moved(e);
+        }
         autofd mount = clone_cover(b, S_ISDIR(st.st_mode), e);
         if (mount < 0)
                 return -e->code;

@@ -208,9 +208,17 @@ static bool is_known_absent(const struct keep *k, const struct keep_area *area, 
         return true;
 }
 
-/* Hooks that are there can be changed without a trace in their directory. */
-static int watch_inside(struct keep *k, const struct keep_area *area, const char *part,
-                        struct err *e)
+static bool is_sample(const struct dirent *entry)
+{
+        return entry->d_name[0] == '.' || str_has_suffix(entry->d_name, ".sample");
+}
+
+/*
+ * What is in a kept directory of hooks and the like.  A symlink leads to a file that is as good as
+ * in it; and where nothing is mounted, what is there can be changed without a trace in the directory.
+ */
+static int keep_inside(struct keep *k, const struct keep_area *area, const char *part,
+                       struct err *e)
 {
         int fd = resolve_in_root(area->fd, part, O_RDONLY | O_DIRECTORY | O_NONBLOCK,
                                  RESOLVE_NO_SYMLINKS);
@@ -218,16 +226,22 @@ static int watch_inside(struct keep *k, const struct keep_area *area, const char
         struct dirent *entry;
         struct stat st;
 
-        while (dir && (entry = readdir(dir))) {
-                if (entry->d_name[0] == '.' || str_has_suffix(entry->d_name, ".sample") ||
-                    fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        /* out of reach of the payload, too, but for an owner who opens it: then it is read-only */
+        if (!dir)
+                return 0;
+        while (errno = 0, (entry = readdir(dir))) {
+                if (is_sample(entry) || fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
                         continue;
-                const char *at = path_join(&k->scratch, area->host_path, part, e);
-                const char *path = at ? path_join(&k->scratch, at, entry->d_name, e) : NULL;
-                if (!path || keep_watch(k, path, &st, e) < 0)
+                const char *name = path_join(&k->scratch, part, entry->d_name, e);
+                const char *path = name ? path_join(&k->scratch, area->host_path, name, e) : NULL;
+                if (!path || (k->only_watches && keep_watch(k, path, &st, e) < 0))
+                        return -e->code;
+                /* a directory is no hook, and might be this one */
+                if (S_ISLNK(st.st_mode) && fstatat(fd, entry->d_name, &st, 0) == 0 &&
+                    S_ISREG(st.st_mode) && keep_target(k, area, name, "", e) < 0)
                         return -e->code;
         }
-        return 0;
+        return errno ? err_sys(e, "cannot list '%s/%s'", area->host_path, part) : 0;
 }
 
 /* Read-only inside, and noted: a rename on the host takes every mount from what it replaces. */
@@ -238,8 +252,8 @@ static int keep_here(struct keep *k, const struct keep_area *area, const char *p
 
         if (!path || keep_watch(k, path, st, e) < 0)
                 return -e->code;
-        if (k->only_watches && S_ISDIR(st->st_mode))
-                return watch_inside(k, area, part, e);
+        if (S_ISDIR(st->st_mode) && keep_inside(k, area, part, e) < 0)
+                return -e->code;
         return keep_pin(k, box_path, TREE_READ_ONLY, e);
 }
 
@@ -255,6 +269,25 @@ static bool is_covered(const struct tree *t, const struct keep_area *area, const
         return entry->kind != TREE_BIND || !path_is_in(entry->source, area->host_path) ||
                !str_has_suffix(entry->source, part) ||
                strlen(entry->source) != strlen(area->host_path) + 1 + strlen(part);
+}
+
+/* A symlink in the place of a directory that is missing would lead to where nobody looks. */
+static int keep_absent(struct keep *k, const struct keep_area *area, const char *name,
+                       const char *part, struct err *e)
+{
+        const char *path = path_join(&k->scratch, area->host_path, name, e);
+
+        if (!path || keep_watch(k, path, NULL, e) < 0)
+                return -e->code;
+        if (str_eq(name, part))
+                return 0;
+        const char *first = path_join(&k->scratch, area->host_path, part, e);
+        size_t n = k->tree->n_watched;
+        if (!first || keep_watch(k, first, NULL, e) < 0)
+                return -e->code;
+        if (k->tree->n_watched > n)
+                k->tree->watched[n].only_link = true;
+        return 0;
 }
 
 /*
@@ -284,8 +317,7 @@ int keep_name(struct keep *k, const struct keep_area *area, const char *name, st
                         /* of a new repository it is enough to say that it is new */
                         if (str_eq(part, ".git"))
                                 return 0;
-                        const char *path = path_join(a, area->host_path, name, e);
-                        return path ? keep_watch(k, path, NULL, e) : -e->code;
+                        return keep_absent(k, area, name, part, e);
                 }
                 if (S_ISLNK(st.st_mode))
                         return keep_link(k, area, name, len, box_path, e);

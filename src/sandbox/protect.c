@@ -31,8 +31,8 @@ static bool is_repository(const struct keep_area *area)
 
 /*
  * In the area that it was found in; what the plan says of `.git` counts for each repository.  Those
- * inside of another repository are mostly fetched by a build, which removes them again: mounts
- * would stand in its way, so they are only watched.
+ * inside of another repository that are no submodules are mostly fetched by a build, which removes
+ * them again: mounts would stand in its way, so they are only watched.
  */
 static int protect_repo(const struct plan *plan, struct keep *k, const struct walk_repo *repo,
                         struct err *e)
@@ -40,7 +40,7 @@ static int protect_repo(const struct plan *plan, struct keep *k, const struct wa
         for (size_t i = 0; i < k->n_areas; i++) {
                 if (k->areas[i].fd != repo->share_fd)
                         continue;
-                k->only_watches = is_repository(&k->areas[i]);
+                k->only_watches = repo->is_whole && is_repository(&k->areas[i]);
                 int r = protect_git_below(plan, k, &k->areas[i], repo->dir, e);
                 k->only_watches = false;
                 return r;

@@ -18,7 +18,9 @@
 
 #define MAX_TABLE (16u << 20)
 
-static int cover(struct tree *t, const char *box_path, const char *origin, struct err *e)
+/* Returns the entry, to be told more about; NULL without an error: what is there stays. */
+static struct tree_entry *cover(struct tree *t, const char *box_path, const char *origin,
+                                struct err *e)
 {
         struct tree_entry *entry;
 
@@ -27,19 +29,35 @@ static int cover(struct tree *t, const char *box_path, const char *origin, struc
                 if (!str_eq(entry->box_path, box_path))
                         continue;
                 /* a protected name can be one, too; what was asked for by --socket stays */
-                if (entry->kind == TREE_PIN)
-                        *entry = (struct tree_entry){ .kind = TREE_EMPTY,
-                                                      .flags = TREE_IF_EXISTS | TREE_NO_FOLLOW,
-                                                      .box_path = entry->box_path,
-                                                      .fd = -1,
-                                                      .origin = origin };
-                return 0;
+                if (entry->kind != TREE_PIN)
+                        return NULL;
+                *entry = (struct tree_entry){ .kind = TREE_EMPTY,
+                                              .flags = TREE_IF_EXISTS | TREE_NO_FOLLOW,
+                                              .box_path = entry->box_path,
+                                              .fd = -1,
+                                              .origin = origin };
+                return entry;
         }
         box_path = arena_copy(&t->arena, box_path, e);
         entry = box_path ? tree_add(t, TREE_EMPTY, box_path, origin, e) : NULL;
+        if (entry)
+                entry->flags = TREE_IF_EXISTS | TREE_NO_FOLLOW;
+        return entry;
+}
+
+/*
+ * Who shares the directory may move what was found away from under its cover: then it is an error
+ * that it is not there, or is something else.
+ */
+static int cover_found(struct tree *t, const struct walk_special *found, struct err *e)
+{
+        struct tree_entry *entry = cover(t, found->box_path, found->origin, e);
+
         if (!entry)
                 return -e->code;
-        entry->flags = TREE_IF_EXISTS | TREE_NO_FOLLOW;
+        entry->flags = TREE_NO_FOLLOW;
+        entry->dev = found->dev;
+        entry->ino = found->ino;
         return 0;
 }
 
@@ -83,7 +101,8 @@ static int cover_served(struct tree *t, const char *name, struct err *e)
         box_path = seen_at(t, real, e);
         if (!box_path)
                 return -e->code;
-        return cover(t, box_path, "served socket", e);
+        cover(t, box_path, "served socket", e);
+        return -e->code;
 }
 
 /* Only what is bound can be seen: most sockets of a desktop lie in /run and /tmp. */
@@ -139,8 +158,8 @@ static int cover_host_views(struct tree *t, struct err *e)
                 const char *box_path =
                         special_is_host_view(mount.type) ? seen_at(t, mount.point, e) : NULL;
 
-                if (box_path && cover(t, box_path, "the host's kernel file systems", e) < 0)
-                        return -e->code;
+                if (box_path)
+                        cover(t, box_path, "the host's kernel file systems", e);
                 if (e->code != 0)
                         return -e->code;
         }
@@ -150,7 +169,7 @@ static int cover_host_views(struct tree *t, struct err *e)
 int special_add(struct tree *t, const struct walk_found *found, struct err *e)
 {
         for (size_t i = 0; i < found->n_specials; i++) {
-                if (cover(t, found->specials[i].box_path, found->specials[i].origin, e) < 0)
+                if (cover_found(t, &found->specials[i], e) < 0)
                         return -e->code;
         }
         if (cover_all_served(t, e) < 0)

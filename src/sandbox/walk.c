@@ -47,7 +47,40 @@ static int find_type(int dirfd, const struct dirent *entry, unsigned char *ret, 
         return 0;
 }
 
-/* Looks into what can be listed: what the user cannot list, the payload cannot either. */
+/* `name` of `dirfd` is at w->rest, and goes into the list as what it is now. */
+static int note_special(struct walk *w, int dirfd, const char *name, const char *origin,
+                        struct err *e)
+{
+        struct walk_found *f = w->found;
+        char *path = arena_print(&f->arena, e, "%s%s", w->share->box_path, w->rest);
+        struct stat st;
+
+        if (!path)
+                return -e->code;
+        /* where something else is mounted this one cannot be seen */
+        if (place_owner(w->t, path) != w->share)
+                return 0;
+        if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return walk_is_out_of_reach(errno) ? 0 : err_sys(e, "cannot stat '%s'", path);
+        if (arena_grow(&f->arena, &f->specials, f->n_specials, sizeof(*f->specials),
+                       TREE_MAX_ENTRIES, "sockets and fifos to cover", e) < 0)
+                return -e->code;
+        f->specials[f->n_specials++] = (struct walk_special){
+                .box_path = path, .origin = origin, .dev = st.st_dev, .ino = st.st_ino
+        };
+        return 0;
+}
+
+/* What its owner cannot list now he can open from inside, and then reach what is in it. */
+static bool is_closed_own(int dirfd, const char *name)
+{
+        struct stat st;
+
+        return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode) &&
+               st.st_uid == geteuid();
+}
+
+/* Looks into what can be listed: what the user can never list, the payload cannot either. */
 static int walk_child(struct walk *w, int dirfd, const char *name, size_t len, int depth,
                       struct err *e)
 {
@@ -60,23 +93,13 @@ static int walk_child(struct walk *w, int dirfd, const char *name, size_t len, i
         }
         if (child >= 0)
                 return walk_dir(w, child, len, depth, e);
+        if (errno == EACCES && len > 0 && !(w->share->flags & TREE_READ_ONLY) &&
+            is_closed_own(dirfd, name))
+                return note_special(w, dirfd, name, "closed directory", e);
         if (walk_is_out_of_reach(errno))
                 return 0;
         return err_sys(e, "cannot look for sockets and fifos in '%s%.*s'", w->share->box_path,
                        (int)len, w->rest);
-}
-
-static int note_special(struct walk *w, unsigned char type, struct err *e)
-{
-        struct walk_found *f = w->found;
-        char *path = arena_print(&f->arena, e, "%s%s", w->share->box_path, w->rest);
-
-        if (!path || arena_grow(&f->arena, &f->specials, f->n_specials, sizeof(*f->specials),
-                                TREE_MAX_ENTRIES, "sockets and fifos to cover", e) < 0)
-                return -e->code;
-        f->specials[f->n_specials++] =
-                (struct walk_special){ path, type == DT_FIFO ? "fifo" : "socket" };
-        return 0;
 }
 
 /* Of a directory at w->rest, `len` bytes, that has a `.git`.  The share's own is known without. */
@@ -100,7 +123,7 @@ static int note_repo(struct walk *w, size_t len, unsigned char type, struct err 
         if (!dir || arena_grow(&f->arena, &f->repos, f->n_repos, sizeof(*f->repos), WALK_MAX_REPOS,
                                "repositories", e) < 0)
                 return -e->code;
-        f->repos[f->n_repos++] = (struct walk_repo){ w->share->fd, dir };
+        f->repos[f->n_repos++] = (struct walk_repo){ type == DT_DIR, w->share->fd, dir };
         return 0;
 }
 
@@ -123,7 +146,7 @@ static int walk_entry(struct walk *w, int dirfd, const struct dirent *entry, siz
         memcpy(w->rest + len + 1, entry->d_name, name_len + 1);
         if (type == DT_DIR)
                 return walk_child(w, dirfd, entry->d_name, len + 1 + name_len, depth + 1, e);
-        return note_special(w, type, e);
+        return note_special(w, dirfd, entry->d_name, type == DT_FIFO ? "fifo" : "socket", e);
 }
 
 /* Takes `dirfd`. */

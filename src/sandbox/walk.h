@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * One look at all that lies in the directories which the user shared: sockets and fifos there, and
@@ -17,11 +18,14 @@
 
 struct walk_special {
         const char *box_path;
-        const char *origin; /* "socket" or "fifo" */
+        const char *origin; /* "socket", "fifo" or "closed directory" */
+        uint64_t dev;       /* what it is: by the time that it is covered, it may have moved */
+        uint64_t ino;
 };
 
 /* A directory below a share that has a `.git`: a directory, a file or a symlink. */
 struct walk_repo {
+        bool is_whole;   /* its `.git` is a directory */
         int share_fd;    /* of the share's entry, borrowed */
         const char *dir; /* below the share, never empty */
 };

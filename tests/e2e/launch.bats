@@ -26,47 +26,45 @@ except ChildProcessError:
 PY
 }
 
-@test "a list of a thousand mounts arrives whole" {
-    local i args=()
-    for ((i = 0; i < 1000; i++)); do
-        mkdir -p "src/a-name-that-is-long-enough-for-the-list-to-take-several-messages-$i"
-        args+=(-v "$PWD/src/a-name-that-is-long-enough-for-the-list-to-take-several-messages-$i:/mnt/$i")
-    done
-    touch "src/a-name-that-is-long-enough-for-the-list-to-take-several-messages-999/last"
-    run -0 "$KELP" run "${args[@]}" -- sh -c 'ls /mnt/999; ls /mnt | wc -l'
-    [ "$output" = $'last\n1000' ]
+@test "a list of many mounts arrives whole" {
+    # in a shell of its own: bats looks at each command of a test
+    cat >many <<'SH'
+name=a-name-that-is-long-enough-for-the-list-to-take-several-messages
+for ((i = 0; i < 700; i++)); do
+    mkdir -p "src/$name-$i"
+    args+=(-v "$PWD/src/$name-$i:/mnt/$i:ro")
+done
+touch "src/$name-699/last"
+exec "$KELP" run "${args[@]}" -- sh -c 'ls /mnt/699; ls /mnt | wc -l'
+SH
+    run -0 bash many
+    [ "$output" = $'last\n700' ]
 }
 
+# Loops in a shell of their own: bats looks at each command of a test.
 @test "a launch that fails on a source leaves no process" {
-    local i
-    for ((i = 0; i < 20; i++)); do
-        run -125 alone run -v "$PWD/absent:/mnt/x" -- true
+    local network
+    for network in none host; do
+        run -125 alone run --network $network -v "$PWD/absent:/mnt/x" -- true
         [[ $output == *absent* ]]
-        run -125 alone run --network host -v "$PWD/absent:/mnt/x" -- true
     done
     run -0 alone run -- true # control: this way it can succeed
 }
 
 @test "the reason of a failure in the root is the one that is told, every time" {
-    local i
     mkdir -p rootfs/bin
     ln -s /tmp rootfs/proc
-    for ((i = 0; i < 40; i++)); do
-        run -125 "$KELP" run --network none ./rootfs /bin/sh
-        [[ $output == *"'/proc'"* ]] || {
-            echo "$output"
-            return 1
-        }
-    done
+    run bash -c 'for i in $(seq 40); do "$KELP" run --network none ./rootfs /bin/sh 2>&1; done | sort | uniq -c'
+    echo "$output"
+    [[ $output == *40*"'/proc' of the image"* ]]
+    [ ${#lines[@]} = 1 ]
 }
 
 @test "the payload may use every processor that kelp may" {
-    local i want
-    want=$(sed -n 's/^Cpus_allowed_list:\t//p' /proc/self/status)
-    for ((i = 0; i < 30; i++)); do
-        run -0 "$KELP" run -- sed -n 's/^Cpus_allowed_list:\t//p' /proc/self/status
-        [ "$output" = "$want" ]
-    done
+    local want
+    want=$(grep Cpus_allowed_list /proc/self/status)
+    run bash -c 'for i in $(seq 60); do "$KELP" run -- grep Cpus_allowed_list /proc/self/status; done | sort -u'
+    [ "$output" = "$want" ]
     # and no more than that
     run -0 taskset -c 0 "$KELP" run -- nproc
     [ "$output" = 1 ]

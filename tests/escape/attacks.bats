@@ -182,3 +182,69 @@ while os.getppid() != 1:
     run "$KELP" run -v ./sub:/tmp/data -- cat /tmp/data/id
     [ "$status" = 125 ] || [[ $output == kelp:*"$HOME/.ssh"* ]] || [[ $output != *CANARY* ]]
 }
+
+# What a run leaves for the next one to trip over, in a directory that both share.
+
+@test "a socket in a directory that its owner closed is not reached by opening it" {
+    mkdir d
+    python3 -c 'import socket; s = socket.socket(socket.AF_UNIX); s.bind("d/s"); s.listen(); s.accept(); s.accept()' &
+    local server=$!
+    until [ -S d/s ]; do sleep 0.05; done
+    connect='import socket; socket.socket(socket.AF_UNIX).connect("e/s"); print("reached")'
+    run -0 "$KELP" run -- sh -c 'mv d e; chmod 311 e'
+    run "$KELP" run -- sh -c "chmod 755 e; ls e; python3 -c '$connect'"
+    [[ $output != *reached* ]]
+    chmod 755 e
+    run -0 python3 -c "$connect" # control
+    kill $server
+}
+
+@test "a notice arrives although the payload spoilt the stream" {
+    run -0 bash -c '"$KELP" run -- python3 -c "
+import os, fcntl
+fcntl.fcntl(2, fcntl.F_SETFL, fcntl.fcntl(2, fcntl.F_GETFL) | os.O_NONBLOCK)
+try:
+    while True: os.write(2, b\"x\" * 4096)
+except BlockingIOError: pass
+open(\".envrc\", \"w\").close()" 2>&1 | (sleep 1; tail -c 300)'
+    [[ $output == *"made '"*".envrc'"* ]]
+    rm .envrc
+    run -0 bash -c '"$KELP" run -- python3 -c "
+import os
+os.lseek(2, (1 << 43), 0)
+open(\".envrc\", \"w\").close()" 2>err; tail -c 300 err | tr -d "\0"'
+    [[ $output == *"made '"*".envrc'"* ]]
+}
+
+@test "a hook that is a symlink to a file of the project keeps that file" {
+    git init -q .
+    mkdir -p scripts .git/hooks
+    echo 'exit 0' >scripts/pc
+    ln -s ../../scripts/pc .git/hooks/pre-commit
+    run "$KELP" run -- sh -c 'echo evil >.git/hooks/pre-commit; echo evil >scripts/pc; rm -f scripts/pc
+        mv scripts s; echo payload-ran'
+    [[ $output == *payload-ran* ]]
+    [ "$(cat scripts/pc)" = 'exit 0' ]
+    rm .git/hooks/pre-commit # control
+    run -0 "$KELP" run -- sh -c 'echo evil >scripts/pc'
+    [ "$(cat scripts/pc)" = evil ]
+}
+
+@test "a symlink in the place of a directory with a protected name is told" {
+    mkdir ../elsewhere
+    run -0 "$KELP" run -- sh -c 'ln -s ../elsewhere .vscode; mkdir .claude; echo payload-ran'
+    [[ $output == *"made '"*"/.vscode'"* ]]
+    [[ $output != *"/.claude'"* ]]
+}
+
+@test "the link of a submodule to its git directory stays" {
+    git init -q ../lib
+    git -C ../lib -c user.name=a -c user.email=a@b commit -q --allow-empty -m x
+    git init -q .
+    git -c protocol.file.allow=always submodule add -q "$PWD/../lib" sub
+    cp sub/.git ../before
+    run "$KELP" run -- sh -c 'cp -r .git/modules/sub sub/ev; echo "gitdir: ev" >sub/.git; rm -f sub/.git
+        mv sub s; echo payload-ran'
+    [[ $output == *payload-ran* ]]
+    cmp sub/.git ../before
+}
