@@ -231,17 +231,15 @@ int launch_continue(const struct launch *l, struct run *r, struct err *e)
 
 void launch_abandon(struct run *r)
 {
-        bool is_over = r->sock < 0 || r->stage.pid <= 0;
+        struct err unused = { 0 };
 
+        if (r->sock < 0 || r->init.pid > 0)
+                return;
         /* whoever waits for a message now does so in vain, and ends */
-        if (!is_over && r->init.pid <= 0)
-                shutdown(r->sock, SHUT_WR);
+        shutdown(r->sock, SHUT_WR);
         /* pid 1 may have said why it ends before the stage could say that there is one */
-        for (int i = 0; i < 4 && !is_over && r->init.pid <= 0; i++) {
-                struct err e = { 0 };
-
-                is_over = await_init(r, &e) < 0 && e.code == EPIPE;
-        }
+        for (int i = 0; i < 4 && r->init.pid <= 0; i++)
+                await_init(r, &unused);
 }
 
 unsigned launch_pty_streams(const struct plan *p)

@@ -78,8 +78,8 @@ SH
 
 @test "what lies in one scratch directory is in no other" {
     run -0 "$KELP" run --tmpfs /mnt/a -- sh -c 'echo x >/tmp/in-tmp; echo x >/mnt/a/in-a
-        ls -A /tmp /var/tmp /mnt/a; mv /tmp/in-tmp /var/tmp/ && ls /var/tmp; ls -A /proc/0 /proc/rooms 2>&1'
-    [[ $output == *$'/mnt/a:\nin-a\n\n/tmp:\nin-tmp\n\n/var/tmp:\nin-tmp'* ]]
-    run "$KELP" run -- sh -c 'ln /etc/passwd /tmp/x; echo x >/tmp/f; ln /tmp/f /var/tmp/f'
+        ls -A /mnt/a; ls -A /var/tmp; mv /tmp/in-tmp /var/tmp/; ls -A /var/tmp; ls -d /proc/0 2>&1; true'
+    [ "$output" = $'in-a\nin-tmp\nls: cannot access \'/proc/0\': No such file or directory' ]
+    run "$KELP" run -- sh -c 'echo x >/tmp/f; ln /tmp/f /var/tmp/f'
     [ "$status" != 0 ]
 }
