@@ -17,7 +17,7 @@ void emit_header(FILE *out)
               "\n"
               "/* A built-in filter, ready for seccomp(2). */\n"
               "struct seccomp_filter {\n"
-              "        const char *name; /* of its policy; \"+userns\" behind it: --allow-userns */\n"
+              "        const char *name; /* of its policy, \"+userns\" and \"+fakeroot\" behind it */\n"
               "        unsigned short len;\n"
               "        const struct sock_filter *insns;\n"
               "};\n"
@@ -86,6 +86,7 @@ static const char *action_name(uint32_t action)
                 { SECCOMP_RET_ALLOW, "allow" },
                 { SECCOMP_RET_LOG, "log" },
                 { SECCOMP_RET_KILL_PROCESS, "kill" },
+                { SECCOMP_RET_ERRNO, "fake" },
                 { SECCOMP_RET_ERRNO | EPERM, "EPERM" },
                 { SECCOMP_RET_ERRNO | EACCES, "EACCES" },
                 { SECCOMP_RET_ERRNO | ENOSYS, "ENOSYS" },
@@ -106,11 +107,9 @@ static void emit_rules(FILE *out, const struct policy *p, const char *name)
         for (size_t i = 0; i < rules_count; i++) {
                 const struct rule *rule = &rules_table[i];
 
-                if (!rules_count_for(rule, p->allow_userns) || !str_eq(rule->call, name))
+                if (!rules_count_for(rule, &p->variant) || !str_eq(rule->call, name))
                         continue;
-                const char *verdict =
-                        rule->refuse ? action_name(SECCOMP_RET_ERRNO | (uint32_t)rule->refuse)
-                                     : "allow";
+                const char *verdict = action_name(rules_action(rule, SECCOMP_RET_ALLOW));
                 fprintf(out, "     %-24s %s: %s\n", "", verdict, rule->text);
         }
 }

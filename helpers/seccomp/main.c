@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #define MAX_POLICIES 32
+#define MAX_VARIANTS 4
 
 enum form { FORM_NONE, FORM_C, FORM_BPF, FORM_TEXT };
 
@@ -39,7 +40,7 @@ struct options {
         const char *output; /* NULL: standard output */
         const char *header;
         enum form form;
-        bool allow_userns;
+        struct variant variant;
 };
 
 struct filter {
@@ -61,8 +62,10 @@ static const char usage[] =
         "  --policy FILE      the policy to compile; may be repeated with --emit c\n"
         "  --policy-dir DIR   where the policies that it extends are; else beside it\n"
         "  --arch ARCH        x86_64 or aarch64; else the one this program was built for\n"
-        "  --allow-userns     nested sandboxes may be made inside; --emit c makes both kinds\n"
-        "  --emit c           C arrays, for kelp itself; --header FILE writes their header\n"
+        "  --allow-userns     nested sandboxes may be made inside\n"
+        "  --fake-root        what the policy's 'fake' names is answered with success, undone\n"
+        "  --emit c           C arrays of all variants, for kelp itself; --header FILE writes\n"
+        "                     their header\n"
         "  --emit bpf         the instructions, as seccomp(2) takes them\n"
         "  --emit text        what each call is answered, for people\n"
         "  -o, --output FILE  where to, instead of standard output\n";
@@ -100,8 +103,8 @@ static int check_options(const struct options *o, struct err *e)
                 return err_set(e, EINVAL, "only --emit c takes more than one --policy");
         if (o->form != FORM_C && o->header)
                 return err_set(e, EINVAL, "--header goes with --emit c");
-        if (o->form == FORM_C && o->allow_userns)
-                return err_set(e, EINVAL, "--emit c makes the filters of --allow-userns anyway");
+        if (o->form == FORM_C && (o->variant.allow_userns || o->variant.fake_root))
+                return err_set(e, EINVAL, "--emit c makes the filters of all variants anyway");
         return 0;
 }
 
@@ -117,6 +120,7 @@ static int read_options(int argc, char **argv, struct options *o, struct err *e)
                 { "header", required_argument, NULL, 'H' },
                 { "output", required_argument, NULL, 'o' },
                 { "allow-userns", no_argument, NULL, 'u' },
+                { "fake-root", no_argument, NULL, 'f' },
                 { "help", no_argument, NULL, 'h' },
                 { NULL, 0, NULL, 0 },
         };
@@ -147,7 +151,10 @@ static int read_options(int argc, char **argv, struct options *o, struct err *e)
                         o->output = optarg;
                         break;
                 case 'u':
-                        o->allow_userns = true;
+                        o->variant.allow_userns = true;
+                        break;
+                case 'f':
+                        o->variant.fake_root = true;
                         break;
                 case 'h':
                         return 1;
@@ -164,12 +171,12 @@ static int read_options(int argc, char **argv, struct options *o, struct err *e)
         return r < 0 ? r : check_options(o, e);
 }
 
-static int add_filter(struct job *job, const char *path, bool allow_userns, struct err *e)
+static int add_filter(struct job *job, const char *path, struct variant variant, struct err *e)
 {
         struct filter *filter = &job->filters[job->n_filters];
         struct policy_source source = { .path = path,
                                         .dir = job->options->policy_dir,
-                                        .allow_userns = allow_userns };
+                                        .variant = variant };
 
         int r = policy_read(&filter->policy, &source, &job->groups, e);
         if (r == 0)
@@ -179,19 +186,32 @@ static int add_filter(struct job *job, const char *path, bool allow_userns, stru
         return r;
 }
 
+static int add_variants(struct job *job, const char *path, struct err *e)
+{
+        const struct filter *plain = &job->filters[job->n_filters];
+        struct variant variant = { 0 };
+
+        int r = add_filter(job, path, variant, e);
+        for (unsigned i = 1; r == 0 && i < MAX_VARIANTS; i++) {
+                variant.allow_userns = i & 1;
+                variant.fake_root = i & 2;
+                if (!variant.fake_root || plain->policy.has_fakes)
+                        r = add_filter(job, path, variant, e);
+        }
+        return r;
+}
+
 static int build_filters(struct job *job, struct err *e)
 {
         const struct options *o = job->options;
         int r = 0;
 
-        job->filters = mem_alloc(2 * o->n_policies * sizeof(*job->filters), e);
+        job->filters = mem_alloc(MAX_VARIANTS * o->n_policies * sizeof(*job->filters), e);
         if (!job->filters)
                 return -e->code;
-        for (size_t i = 0; r == 0 && i < o->n_policies; i++) {
-                r = add_filter(job, o->policies[i], o->allow_userns, e);
-                if (r == 0 && o->form == FORM_C)
-                        r = add_filter(job, o->policies[i], true, e);
-        }
+        for (size_t i = 0; r == 0 && i < o->n_policies; i++)
+                r = o->form == FORM_C ? add_variants(job, o->policies[i], e)
+                                      : add_filter(job, o->policies[i], o->variant, e);
         return r;
 }
 
@@ -212,8 +232,8 @@ static int check_names(const struct job *job, struct err *e)
 
 static void emit_c(const struct job *job, FILE *out)
 {
-        const struct policy *policies[2 * MAX_POLICIES];
-        const struct program *programs[2 * MAX_POLICIES];
+        const struct policy *policies[MAX_VARIANTS * MAX_POLICIES];
+        const struct program *programs[MAX_VARIANTS * MAX_POLICIES];
         const char *header = job->options->header ? job->options->header : "seccomp-filters.h";
         const char *slash = strrchr(header, '/');
 

@@ -39,7 +39,7 @@ struct layer {
         char extends[GROUPS_MAX_WORD];
         bool has_default;
         uint32_t fallback;
-        struct words allow, deny, log;
+        struct words allow, deny, log, fake;
         /* while reading */
         char *rest;
         unsigned line;
@@ -130,7 +130,7 @@ static int take_pair(struct layer *layer, const char *section, const char *key, 
                                                 "network", "syscalls", "capabilities",
                                                 "limits",  "devices",  NULL };
         static const char *const policy_keys[] = { "description", "extends", NULL };
-        static const char *const keys[] = { "default", "allow", "deny", "log", NULL };
+        static const char *const keys[] = { "default", "allow", "deny", "log", "fake", NULL };
 
         if (str_eq(section, "policy")) {
                 if (str_eq(key, "extends"))
@@ -148,6 +148,8 @@ static int take_pair(struct layer *layer, const char *section, const char *key, 
                         return words_add(layer, &layer->deny, value, e);
                 if (str_eq(key, "log"))
                         return words_add(layer, &layer->log, value, e);
+                if (str_eq(key, "fake"))
+                        return words_add(layer, &layer->fake, value, e);
                 return unknown_key("key in [syscalls]", key, keys, e);
         }
         for (size_t i = 0; sections[i]; i++)
@@ -232,7 +234,7 @@ static int extended_path(const struct policy_source *source, const char *name, c
         return 0;
 }
 
-enum mode { MODE_ALLOW, MODE_DENY, MODE_LOG };
+enum mode { MODE_ALLOW, MODE_DENY, MODE_LOG, MODE_FAKE };
 
 static void apply_call(struct policy *p, const struct groups *g, int nr, enum mode mode)
 {
@@ -246,6 +248,10 @@ static void apply_call(struct policy *p, const struct groups *g, int nr, enum mo
         case MODE_LOG:
                 p->actions[nr] = SECCOMP_RET_LOG;
                 break;
+        case MODE_FAKE:
+                p->is_fake[nr] = true;
+                p->has_fakes = true;
+                return;
         }
         p->is_named[nr] = true;
 }
@@ -292,6 +298,8 @@ static int apply_layer(struct policy *p, struct groups *g, const struct layer *l
                 r = apply_words(p, g, layer, &layer->deny, MODE_DENY, e);
         if (r == 0)
                 r = apply_words(p, g, layer, &layer->log, MODE_LOG, e);
+        if (r == 0)
+                r = apply_words(p, g, layer, &layer->fake, MODE_FAKE, e);
         return r;
 }
 
@@ -329,10 +337,34 @@ static int set_name(struct policy *p, const struct policy_source *source, struct
 
         if (str_has_suffix(base, SUFFIX))
                 len -= strlen(SUFFIX);
-        int n = snprintf(p->name, sizeof(p->name), "%.*s%s", (int)len, base,
-                         source->allow_userns ? "+userns" : "");
+        int n = snprintf(p->name, sizeof(p->name), "%.*s%s%s", (int)len, base,
+                         source->variant.allow_userns ? "+userns" : "",
+                         source->variant.fake_root ? "+fakeroot" : "");
         if (n < 0 || (size_t)n >= sizeof(p->name))
                 return err_set(e, ENAMETOOLONG, "the name of '%s' is too long", source->path);
+        return 0;
+}
+
+static int allow_nesting(struct policy *p, struct groups *g, struct err *e)
+{
+        const int *members = NULL;
+        size_t n = 0;
+
+        if (groups_lookup(g, NESTING, &members, &n, e) < 0)
+                return err_prefix(e, "--allow-userns");
+        for (size_t i = 0; i < n; i++)
+                apply_call(p, g, members[i], MODE_ALLOW);
+        return 0;
+}
+
+/* Last of all: what any file of the chain refuses stays refused. */
+static int fake_calls(struct policy *p, struct err *e)
+{
+        if (!p->has_fakes)
+                return err_set(e, EINVAL, "policy '%s' has no 'fake' in [syscalls]", p->name);
+        for (int nr = 0; nr < CALLS_MAX; nr++)
+                if (p->is_fake[nr] && is_allowed(p, nr))
+                        p->actions[nr] = SECCOMP_RET_ERRNO;
         return 0;
 }
 
@@ -340,25 +372,16 @@ int policy_read(struct policy *ret, const struct policy_source *source, struct g
                 struct err *e)
 {
         memset(ret, 0, sizeof(*ret));
+        ret->variant = source->variant;
         int r = set_name(ret, source, e);
-        if (r < 0)
-                return r;
-        r = read_chain(ret, source, g, source->path, 0, e);
-        if (r < 0)
-                return r;
-        if (source->allow_userns) {
-                const int *members = NULL;
-                size_t n = 0;
-
-                r = groups_lookup(g, NESTING, &members, &n, e);
-                if (r < 0)
-                        return err_prefix(e, "--allow-userns");
-                for (size_t i = 0; i < n; i++)
-                        apply_call(ret, g, members[i], MODE_ALLOW);
-                ret->allow_userns = true;
-        }
+        if (r == 0)
+                r = read_chain(ret, source, g, source->path, 0, e);
+        if (r == 0 && source->variant.allow_userns)
+                r = allow_nesting(ret, g, e);
+        if (r == 0 && source->variant.fake_root)
+                r = fake_calls(ret, e);
         for (int nr = 0; nr < CALLS_MAX; nr++)
                 if (!ret->is_named[nr])
                         ret->actions[nr] = ret->fallback;
-        return 0;
+        return r;
 }

@@ -3,6 +3,7 @@
 
 #include "err.h"
 #include "groups.h"
+#include "rules.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,6 +18,8 @@
  *     allow = WORD...         calls and @groups
  *     deny = WORD...          refused; the groups file says with which error
  *     log = WORD...           of what is allowed, these are also written to the kernel's log
+ *     fake = WORD...          of what is allowed, the variant for --fake-root answers these with
+ *                             success and does nothing
  *
  * Keys may be repeated.  Of one file, deny wins over allow whatever their order, so that a second
  * line can only tighten; a file wins over the one that it extends.  An unknown section, key or
@@ -28,16 +31,21 @@ struct policy {
         uint32_t fallback;           /* SECCOMP_RET_* of what nothing names */
         uint32_t actions[CALLS_MAX]; /* SECCOMP_RET_* by number */
         bool is_named[CALLS_MAX];    /* else `actions` holds the fallback */
-        bool allow_userns;           /* with --allow-userns: nested sandboxes may be made inside */
+        bool is_fake[CALLS_MAX];     /* what `fake` names, in every variant */
+        bool has_fakes;              /* there is a variant for --fake-root */
+        struct variant variant;
 };
 
 struct policy_source {
         const char *path;
         const char *dir; /* where extended policies are; NULL: beside the file */
-        bool allow_userns;
+        struct variant variant;
 };
 
-/* Reads the policy; its name is that of the file, and "+userns" with allow_userns. */
+/*
+ * Reads the policy; its name is that of the file, with "+userns" and "+fakeroot" behind it where
+ * the variant has them.  Errors: fake_root of a policy without a `fake`.
+ */
 int policy_read(struct policy *ret, const struct policy_source *source, struct groups *g,
                 struct err *e);
 

@@ -162,8 +162,7 @@ static struct entry put_cond(struct builder *b, const struct rule_cond *cond, in
 static struct entry put_row(struct builder *b, const struct rule *rule, uint32_t allowed,
                             struct entry next)
 {
-        int on_true =
-                get_ret(b, rule->refuse ? SECCOMP_RET_ERRNO | (uint32_t)rule->refuse : allowed);
+        int on_true = get_ret(b, rules_action(rule, allowed));
         struct entry entry = { .start = on_true, .tested = on_true };
 
         for (size_t i = RULE_MAX_CONDS; i-- > 0;) {
@@ -185,7 +184,7 @@ static bool put_rules(struct builder *b, const struct policy *p, int nr, int *re
         for (size_t i = rules_count; i-- > 0;) {
                 const struct rule *rule = &rules_table[i];
 
-                if (b->rule_nrs[i] != nr || !rules_count_for(rule, p->allow_userns))
+                if (b->rule_nrs[i] != nr || !rules_count_for(rule, &p->variant))
                         continue;
                 if (entry.start < 0) {
                         int at = get_ret(b, p->actions[nr]);

@@ -5,6 +5,7 @@
 #include <linux/netlink.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -39,6 +40,9 @@
  */
 #define NO_BIT_3  (~8u)
 #define TYPE_MASK 0xfu
+
+#define CHARACTER(a) MASKED(a, S_IFMT, S_IFCHR)
+#define BLOCK(a)     MASKED(a, S_IFMT, S_IFBLK)
 
 /* Each namespace flag of clone(2); CLONE_NEWTIME lies in the byte of the exit signal, where no
  * signal has it. */
@@ -138,10 +142,15 @@ const struct rule rules_table[] = {
         { "prctl", RULE_ALWAYS, { EQUAL(0, PR_SET_MM) }, EPERM, "PR_SET_MM" },
 
         /* devices open the kernel behind the file system; it refuses too, but only from inside */
-        { "mknod", RULE_ALWAYS, { MASKED(1, S_IFMT, S_IFCHR) }, EPERM, "a character device" },
-        { "mknod", RULE_ALWAYS, { MASKED(1, S_IFMT, S_IFBLK) }, EPERM, "a block device" },
-        { "mknodat", RULE_ALWAYS, { MASKED(2, S_IFMT, S_IFCHR) }, EPERM, "a character device" },
-        { "mknodat", RULE_ALWAYS, { MASKED(2, S_IFMT, S_IFBLK) }, EPERM, "a block device" },
+        { "mknod", RULE_WITHOUT_FAKES, { CHARACTER(1) }, EPERM, "a character device" },
+        { "mknod", RULE_WITHOUT_FAKES, { BLOCK(1) }, EPERM, "a block device" },
+        /* root of an image is told that there is one now, and there is none all the same */
+        { "mknod", RULE_WITH_FAKES, { CHARACTER(1) }, RULE_FAKE, "a character device" },
+        { "mknod", RULE_WITH_FAKES, { BLOCK(1) }, RULE_FAKE, "a block device" },
+        { "mknodat", RULE_WITHOUT_FAKES, { CHARACTER(2) }, EPERM, "a character device" },
+        { "mknodat", RULE_WITHOUT_FAKES, { BLOCK(2) }, EPERM, "a block device" },
+        { "mknodat", RULE_WITH_FAKES, { CHARACTER(2) }, RULE_FAKE, "a character device" },
+        { "mknodat", RULE_WITH_FAKES, { BLOCK(2) }, RULE_FAKE, "a block device" },
 
         /*
          * Root in a nested network namespace may load packet filter tables: netlink's are closed
@@ -173,15 +182,26 @@ const size_t rules_count = sizeof(rules_table) / sizeof(rules_table[0]);
 
 static_assert(sizeof(rules_table) / sizeof(rules_table[0]) <= RULES_MAX, "raise RULES_MAX");
 
-bool rules_count_for(const struct rule *rule, bool allow_userns)
+bool rules_count_for(const struct rule *rule, const struct variant *variant)
 {
         switch (rule->scope) {
         case RULE_ALWAYS:
                 return true;
         case RULE_WITHOUT_USERNS:
-                return !allow_userns;
+                return !variant->allow_userns;
         case RULE_WITH_USERNS:
-                return allow_userns;
+                return variant->allow_userns;
+        case RULE_WITHOUT_FAKES:
+                return !variant->fake_root;
+        case RULE_WITH_FAKES:
+                return variant->fake_root;
         }
         return true;
+}
+
+uint32_t rules_action(const struct rule *rule, uint32_t allowed)
+{
+        if (rule->refuse == RULE_FAKE)
+                return SECCOMP_RET_ERRNO;
+        return rule->refuse ? SECCOMP_RET_ERRNO | (uint32_t)rule->refuse : allowed;
 }

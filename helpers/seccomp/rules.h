@@ -34,14 +34,30 @@ struct rule_cond {
 
 #define RULE_MAX_CONDS 2
 
-/* When the rule counts: a policy with --allow-userns has some of its own, and lacks some. */
-enum rule_scope { RULE_ALWAYS, RULE_WITHOUT_USERNS, RULE_WITH_USERNS };
+/* One policy makes several filters: what options of kelp run ask of them. */
+struct variant {
+        bool allow_userns; /* --allow-userns: nested sandboxes may be made inside */
+        bool fake_root;    /* --fake-root: what a policy's `fake` names is answered, not done */
+};
+
+/* When the rule counts: a variant has some of its own, and lacks some. */
+enum rule_scope {
+        RULE_ALWAYS,
+        RULE_WITHOUT_USERNS,
+        RULE_WITH_USERNS,
+        RULE_WITHOUT_FAKES,
+        RULE_WITH_FAKES,
+};
+
+/* In the place of an error: the call says that it worked, and does nothing.  Source: seccomp(2),
+ * SECCOMP_RET_ERRNO with no error in its data. */
+#define RULE_FAKE (-1)
 
 struct rule {
         const char *call;
         enum rule_scope scope;
         struct rule_cond conds[RULE_MAX_CONDS];
-        int refuse;       /* errno; 0: allow */
+        int refuse;       /* errno; 0: allow; RULE_FAKE */
         const char *text; /* the conditions in words */
 };
 
@@ -51,6 +67,9 @@ struct rule {
 extern const struct rule rules_table[];
 extern const size_t rules_count;
 
-bool rules_count_for(const struct rule *rule, bool allow_userns);
+bool rules_count_for(const struct rule *rule, const struct variant *variant);
+
+/* The SECCOMP_RET_* of a row that holds, where the policy's own answer is `allowed`. */
+uint32_t rules_action(const struct rule *rule, uint32_t allowed);
 
 #endif

@@ -78,7 +78,8 @@ static void try_text(const char *path, bool is_groups, const uint8_t *data, size
         const struct arch *arch = arch_find(size % 2 ? "x86_64" : "aarch64", &e);
         struct policy_source source = { .path = path,
                                         .dir = "/dev/null",
-                                        .allow_userns = size & 2 };
+                                        .variant = { .allow_userns = size & 2,
+                                                     .fake_root = size & 4 } };
 
         int r = groups_read(&g, is_groups ? path : groups_path, arch, &e);
         if (r < 0 && !is_groups) {

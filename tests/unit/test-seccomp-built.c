@@ -17,12 +17,14 @@
 static const char *const arch_names[N_ARCHS] = { "x86_64", "aarch64" };
 static const struct {
         const char *file;
-        bool allow_userns;
+        struct variant variant;
 } policies[N_POLICIES] = {
-        { "sandbox", false },
-        { "sandbox", true },
-        { "container", false },
-        { "container", true },
+        { "sandbox", { .allow_userns = false } },
+        { "sandbox", { .allow_userns = true } },
+        { "container", { .allow_userns = false } },
+        { "container", { .allow_userns = true } },
+        { "container", { .fake_root = true } },
+        { "container", { .allow_userns = true, .fake_root = true } },
 };
 
 struct built built_filters[N_FILTERS];
@@ -49,7 +51,7 @@ int built_number(const struct built *b, const char *name)
 bool built_has_rules(const struct built *b, int nr)
 {
         for (size_t i = 0; i < rules_count; i++)
-                if (rules_count_for(&rules_table[i], b->policy.allow_userns) &&
+                if (rules_count_for(&rules_table[i], &b->policy.variant) &&
                     built_number(b, rules_table[i].call) == nr)
                         return true;
         return false;
@@ -60,7 +62,7 @@ static int build_one(struct built *b, size_t a, size_t p, const char *groups, co
         char path[4096];
         struct err e = { 0 };
         const struct arch *arch = arch_find(arch_names[a], &e);
-        struct policy_source source = { .path = path, .allow_userns = policies[p].allow_userns };
+        struct policy_source source = { .path = path, .variant = policies[p].variant };
 
         snprintf(path, sizeof(path), "%s/%s.policy", dir, policies[p].file);
         b->arch_name = arch_names[a];

@@ -51,9 +51,9 @@ static void note_action(const struct seccomp_data *data, void *user)
 static void print_cell(FILE *out, const struct built *b, int nr)
 {
         static const uint32_t order[] = {
-                SECCOMP_RET_ALLOW,        SECCOMP_RET_LOG,       REFUSED(EPERM),
-                REFUSED(ENOSYS),          REFUSED(EAFNOSUPPORT), REFUSED(EPROTONOSUPPORT),
-                SECCOMP_RET_KILL_PROCESS,
+                SECCOMP_RET_ALLOW,        SECCOMP_RET_LOG,          FAKED,
+                REFUSED(EPERM),           REFUSED(ENOSYS),          REFUSED(EAFNOSUPPORT),
+                REFUSED(EPROTONOSUPPORT), SECCOMP_RET_KILL_PROCESS,
         };
         struct seen seen = { .b = b };
         const char *between = " ";
@@ -75,7 +75,8 @@ static void print_table(FILE *out)
 
         fputs("# Made by \"test-seccomp-filter GROUPS POLICY-DIR --print\".  For each number: every\n"
               "# answer that some arguments get, from sandbox, sandbox+userns, container,\n"
-              "# container+userns.  Numbers that are not here get ENOSYS.\n",
+              "# container+userns, container+fakeroot, container+userns+fakeroot.  Numbers that are\n"
+              "# not here get ENOSYS.\n",
               out);
         for (size_t a = 0; a < N_ARCHS; a++) {
                 for (int nr = 0; nr <= SWEEP_MAX; nr++) {
@@ -336,7 +337,7 @@ static void test_refused_by_name(void **state)
         for (struct built *b = built_filters; b < built_filters + N_FILTERS; b++) {
                 expect_all_refused(b, never, EPERM);
                 expect_all_refused(b, absent, ENOSYS);
-                if (b->policy.allow_userns)
+                if (b->policy.variant.allow_userns)
                         continue;
                 expect_all_refused(b, nesting, EPERM);
                 expect_all_refused(b, nesting_absent, ENOSYS);
@@ -377,7 +378,6 @@ static void test_allowed_by_name(void **state)
                 "msgsnd",
                 "mq_open",
                 "execveat",
-                "setresuid",
                 "mseal",
                 "setxattrat",
                 "sched_setaffinity",
@@ -392,6 +392,8 @@ static void test_allowed_by_name(void **state)
                 bool may_chroot = b->policy.actions[built_number(b, "chroot")] == SECCOMP_RET_ALLOW;
                 bool is_sandbox = strcmp(b->policy.name, "sandbox") == 0;
                 assert_int_equal(may_chroot, !is_sandbox);
+                assert_int_equal(b->policy.actions[built_number(b, "setresuid")],
+                                 b->policy.variant.fake_root ? FAKED : SECCOMP_RET_ALLOW);
         }
 }
 
@@ -403,9 +405,9 @@ static void test_allow_userns_opens_nesting(void **state)
 
         (void)state;
         for (struct built *b = built_filters; b < built_filters + N_FILTERS; b++) {
-                uint32_t want = b->policy.allow_userns ? SECCOMP_RET_ALLOW : REFUSED(EPERM);
+                uint32_t want = b->policy.variant.allow_userns ? SECCOMP_RET_ALLOW : REFUSED(EPERM);
 
-                for (size_t i = 0; names[i] && b->policy.allow_userns; i++)
+                for (size_t i = 0; names[i] && b->policy.variant.allow_userns; i++)
                         assert_int_equal(built_ask(b, built_number(b, names[i]), 0x10000000, 0, 0),
                                          want);
                 assert_int_equal(built_ask(b, built_number(b, "clone"), 0x10000011, 0, 0), want);

@@ -91,6 +91,18 @@ static void refuse_value(const struct built *b, scmp_filter_ctx ctx, const char 
         add(b, ctx, SCMP_ACT_ERRNO(EPERM), call, 1, &cond);
 }
 
+/* A success that does nothing is refused, too: with no error. */
+static void refuse_devices(const struct built *b, scmp_filter_ctx ctx, const char *call,
+                           unsigned arg)
+{
+        uint32_t action = SCMP_ACT_ERRNO(b->policy.variant.fake_root ? 0 : EPERM);
+        struct scmp_arg_cmp character = masked(arg, 0xf000, 0x2000);
+        struct scmp_arg_cmp block = masked(arg, 0xf000, 0x6000);
+
+        add(b, ctx, action, call, 1, &character);
+        add(b, ctx, action, call, 1, &block);
+}
+
 /* Calls of which only some arguments are allowed. */
 static const char *const partly[] = { "socket", "socketpair", "personality", NULL };
 
@@ -157,14 +169,12 @@ static struct oracle make_refusing(const struct built *b)
         refuse_value(b, ctx, "ioctl", 1, 0xffffff00, 0x4b00);
         refuse_value(b, ctx, "ioctl", 1, 0xffffff00, 0x5600);
         refuse_value(b, ctx, "prctl", 0, LOW, 35);
-        refuse_value(b, ctx, "mknod", 1, 0xf000, 0x2000);
-        refuse_value(b, ctx, "mknod", 1, 0xf000, 0x6000);
-        refuse_value(b, ctx, "mknodat", 2, 0xf000, 0x2000);
-        refuse_value(b, ctx, "mknodat", 2, 0xf000, 0x6000);
-        for (uint64_t bit = 1; bit <= 0x80000000 && !b->policy.allow_userns; bit <<= 1)
+        refuse_devices(b, ctx, "mknod", 1);
+        refuse_devices(b, ctx, "mknodat", 2);
+        for (uint64_t bit = 1; bit <= 0x80000000 && !b->policy.variant.allow_userns; bit <<= 1)
                 if (bit & 0x7e020080)
                         refuse_value(b, ctx, "clone", 0, bit, bit);
-        for (uint64_t name = 64; name <= 129 && b->policy.allow_userns; name++) {
+        for (uint64_t name = 64; name <= 129 && b->policy.variant.allow_userns; name++) {
                 struct scmp_arg_cmp ip[] = { masked(1, LOW, 0), masked(2, LOW, name) };
                 struct scmp_arg_cmp ip6[] = { masked(1, LOW, 41), masked(2, LOW, name) };
 

@@ -65,11 +65,11 @@ static int read_groups(struct groups *g, const char *text, struct err *e)
         return groups_read(g, path, arch, e);
 }
 
-static int read_policy(struct policy *p, const char *text, bool allow_userns, struct err *e)
+static int read_policy(struct policy *p, const char *text, struct variant variant, struct err *e)
 {
         char path[128];
         struct groups g;
-        struct policy_source source = { .path = path, .allow_userns = allow_userns };
+        struct policy_source source = { .path = path, .variant = variant };
 
         snprintf(path, sizeof(path), "%s/t.policy", dir);
         if (text)
@@ -181,12 +181,13 @@ struct expected_action {
         uint32_t action;
 };
 
-static void expect_policy(const char *text, bool allow_userns, const struct expected_action *want)
+static void expect_policy(const char *text, struct variant variant,
+                          const struct expected_action *want)
 {
         struct policy p;
         struct err e = { 0 };
 
-        if (read_policy(&p, text, allow_userns, &e) < 0)
+        if (read_policy(&p, text, variant, &e) < 0)
                 fail_msg("%s\n gives: %s", text ? text : "", e.text);
         for (size_t i = 0; want[i].nr >= 0; i++)
                 if (p.actions[want[i].nr] != want[i].action)
@@ -194,30 +195,32 @@ static void expect_policy(const char *text, bool allow_userns, const struct expe
                                  p.actions[want[i].nr], want[i].action);
 }
 
-#define EXPECT(text, allow_userns, ...)                                                            \
-        expect_policy(text, allow_userns,                                                          \
-                      (const struct expected_action[]){ __VA_ARGS__, { -1, 0 } })
+#define PLAIN   ((struct variant){ 0 })
+#define NESTING ((struct variant){ .allow_userns = true })
+#define FAKING  ((struct variant){ .fake_root = true })
+#define EXPECT(text, variant, ...)                                                                 \
+        expect_policy(text, variant, (const struct expected_action[]){ __VA_ARGS__, { -1, 0 } })
 
 static void test_policies_are_understood(void **state)
 {
         (void)state;
-        EXPECT("[syscalls]\ndefault = ENOSYS\nallow = @io\n", false, { READ, ALLOWED },
+        EXPECT("[syscalls]\ndefault = ENOSYS\nallow = @io\n", PLAIN, { READ, ALLOWED },
                { CLOSE, ALLOWED }, { OPEN, ERRNO(ENOSYS) }, { 1000, ERRNO(ENOSYS) });
-        EXPECT("[syscalls]\ndefault=kill\nallow=read,write open\n", false, { OPEN, ALLOWED },
+        EXPECT("[syscalls]\ndefault=kill\nallow=read,write open\n", PLAIN, { OPEN, ALLOWED },
                { CLOSE, SECCOMP_RET_KILL_PROCESS });
-        EXPECT("[syscalls]\ndefault = EPERM\ndeny = @debug @new\n", false, { PTRACE, ERRNO(EPERM) },
+        EXPECT("[syscalls]\ndefault = EPERM\ndeny = @debug @new\n", PLAIN, { PTRACE, ERRNO(EPERM) },
                { MSEAL, ERRNO(ENOSYS) }, { CLONE3, ERRNO(ENOSYS) }, { READ, ERRNO(EPERM) });
         /* deny wins, whatever the order */
-        EXPECT("[syscalls]\ndeny = read\ndefault = ENOSYS\nallow = @io\n", false,
+        EXPECT("[syscalls]\ndeny = read\ndefault = ENOSYS\nallow = @io\n", PLAIN,
                { READ, ERRNO(EPERM) }, { WRITE, ALLOWED });
         /* keys and sections add up; other sections are none of our business */
         EXPECT("[syscalls]\ndefault = ENOSYS\nallow = read\nallow = write\n[files]\nx = y\n"
                "[syscalls]\nallow = @debug\n",
-               false, { READ, ALLOWED }, { WRITE, ALLOWED }, { PTRACE, ALLOWED });
-        EXPECT("[syscalls]\ndefault = ENOSYS\nallow = read\n  write\n", false, { READ, ALLOWED },
+               PLAIN, { READ, ALLOWED }, { WRITE, ALLOWED }, { PTRACE, ALLOWED });
+        EXPECT("[syscalls]\ndefault = ENOSYS\nallow = read\n  write\n", PLAIN, { READ, ALLOWED },
                { WRITE, ALLOWED });
         /* log never loosens */
-        EXPECT("[syscalls]\ndefault = ENOSYS\nallow = @io\ndeny = write\nlog = @io\n", false,
+        EXPECT("[syscalls]\ndefault = ENOSYS\nallow = @io\ndeny = write\nlog = @io\n", PLAIN,
                { READ, SECCOMP_RET_LOG }, { WRITE, ERRNO(EPERM) });
 }
 
@@ -226,8 +229,34 @@ static void test_allow_userns_wins(void **state)
         static const char text[] = "[syscalls]\ndefault = ENOSYS\ndeny = mount @new\n";
 
         (void)state;
-        EXPECT(text, false, { MOUNT, ERRNO(EPERM) }, { CLONE3, ERRNO(ENOSYS) });
-        EXPECT(text, true, { MOUNT, ALLOWED }, { CLONE3, ALLOWED }, { MSEAL, ERRNO(ENOSYS) });
+        EXPECT(text, PLAIN, { MOUNT, ERRNO(EPERM) }, { CLONE3, ERRNO(ENOSYS) });
+        EXPECT(text, NESTING, { MOUNT, ALLOWED }, { CLONE3, ALLOWED }, { MSEAL, ERRNO(ENOSYS) });
+}
+
+static void test_fake_root_changes_what_is_allowed(void **state)
+{
+        static const char text[] = "[syscalls]\ndefault = ENOSYS\nfake = @io ptrace open\n"
+                                   "allow = @io\ndeny = ptrace write\n";
+        static const char above[] = "[policy]\nextends = base\n[syscalls]\n";
+        struct policy p;
+        struct err e = { 0 };
+
+        (void)state;
+        EXPECT(text, PLAIN, { READ, ALLOWED }, { WRITE, ERRNO(EPERM) }, { PTRACE, ERRNO(EPERM) });
+        EXPECT(text, FAKING, { READ, ERRNO(0) }, { CLOSE, ERRNO(0) }, { WRITE, ERRNO(EPERM) },
+               { PTRACE, ERRNO(EPERM) }, { OPEN, ERRNO(ENOSYS) });
+        EXPECT(text, ((struct variant){ true, true }), { READ, ERRNO(0) }, { MOUNT, ALLOWED });
+        /* what a file above refuses stays refused; one that says nothing of it changes nothing */
+        write_text("base.policy", text, sizeof(text) - 1);
+        EXPECT("[policy]\nextends = base\n", FAKING, { READ, ERRNO(0) }, { CLOSE, ERRNO(0) });
+        EXPECT("[policy]\nextends = base\n[syscalls]\ndeny = read\nlog = close\n", FAKING,
+               { READ, ERRNO(EPERM) }, { CLOSE, ERRNO(0) });
+        assert_int_equal(read_policy(&p, above, PLAIN, &e), 0);
+        assert_true(p.has_fakes);
+        assert_int_equal(read_policy(&p, "[syscalls]\ndefault = ENOSYS\n", FAKING, &e), -EINVAL);
+        expect_text("FAKING", &e, "policy 't+fakeroot' has no 'fake'");
+        assert_int_equal(read_policy(&p, "[syscalls]\ndefault = ENOSYS\nfake = raed\n", PLAIN, &e),
+                         -ENOENT);
 }
 
 static void test_policies_extend(void **state)
@@ -236,11 +265,11 @@ static void test_policies_extend(void **state)
 
         (void)state;
         write_text("base.policy", base, strlen(base));
-        EXPECT("[policy]\nextends = base\n[syscalls]\nallow = kcmp\ndeny = write\n", false,
+        EXPECT("[policy]\nextends = base\n[syscalls]\nallow = kcmp\ndeny = write\n", PLAIN,
                { READ, ALLOWED }, { WRITE, ERRNO(EPERM) }, { KCMP, ALLOWED },
                { PTRACE, ERRNO(EPERM) }, { OPEN, ERRNO(ENOSYS) });
-        EXPECT("[policy]\nextends = base\n", false, { READ, ALLOWED }, { OPEN, ERRNO(ENOSYS) });
-        EXPECT("[policy]\nextends = base\n[syscalls]\ndefault = kill\n", false, { READ, ALLOWED },
+        EXPECT("[policy]\nextends = base\n", PLAIN, { READ, ALLOWED }, { OPEN, ERRNO(ENOSYS) });
+        EXPECT("[policy]\nextends = base\n[syscalls]\ndefault = kill\n", PLAIN, { READ, ALLOWED },
                { OPEN, SECCOMP_RET_KILL_PROCESS });
 }
 
@@ -283,7 +312,7 @@ static void test_policies_are_strict(void **state)
                 struct policy p;
                 struct err e = { 0 };
 
-                if (read_policy(&p, cases[i].text, false, &e) == 0)
+                if (read_policy(&p, cases[i].text, PLAIN, &e) == 0)
                         fail_msg("accepted: %s", cases[i].text);
                 expect_text(cases[i].text, &e, cases[i].want);
         }
@@ -301,7 +330,7 @@ static void test_long_lines_are_refused(void **state)
                 int used = snprintf(text, sizeof(text), "[syscalls]\ndefault = ENOSYS\nallow = ");
                 int pad = (int)n - (int)strlen("allow = read");
                 snprintf(text + used, sizeof(text) - (size_t)used, "%*sread\n", pad, "");
-                int r = read_policy(&p, text, false, &e);
+                int r = read_policy(&p, text, PLAIN, &e);
                 if (r == 0)
                         assert_int_equal(p.actions[READ], ALLOWED);
                 else
@@ -318,7 +347,7 @@ static void test_binary_files_are_refused(void **state)
 
         (void)state;
         write_text("t.policy", text, sizeof(text) - 1);
-        assert_int_equal(read_policy(&p, NULL, false, &e), -EINVAL);
+        assert_int_equal(read_policy(&p, NULL, PLAIN, &e), -EINVAL);
         expect_text("zero byte", &e, "is not text");
 }
 
@@ -351,6 +380,7 @@ int main(void)
                 cmocka_unit_test(test_groups_are_strict),
                 cmocka_unit_test(test_policies_are_understood),
                 cmocka_unit_test(test_allow_userns_wins),
+                cmocka_unit_test(test_fake_root_changes_what_is_allowed),
                 cmocka_unit_test(test_policies_extend),
                 cmocka_unit_test(test_policies_are_strict),
                 cmocka_unit_test(test_long_lines_are_refused),

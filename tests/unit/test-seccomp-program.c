@@ -66,7 +66,8 @@ static void make_random(struct random_case *c, uint32_t seed, uint32_t run)
 
         memset(&c->policy, 0, sizeof(c->policy));
         c->policy.fallback = REFUSED(ENOSYS);
-        c->policy.allow_userns = seed % 2;
+        c->policy.variant.allow_userns = seed % 2;
+        c->policy.variant.fake_root = seed % 3 == 0;
         for (int nr = 0; nr < CALLS_MAX; nr++) {
                 if (next_random(&state) % run == 0)
                         action = random_action(&state);
@@ -110,9 +111,11 @@ static uint32_t evaluate(const struct random_case *c, const struct seccomp_data 
                 int nr = -1;
 
                 assert_int_equal(calls_resolve(&c->groups.calls, rule->call, &nr, &e), 0);
-                if (nr == data->nr && rules_count_for(rule, c->policy.allow_userns) &&
+                if (nr == data->nr && rules_count_for(rule, &c->policy.variant) &&
                     holds(&rule->conds[0], data) && holds(&rule->conds[1], data))
-                        return rule->refuse ? REFUSED(rule->refuse) : action;
+                        return rule->refuse == RULE_FAKE ? FAKED
+                               : rule->refuse            ? REFUSED(rule->refuse)
+                                                         : action;
         }
         return action;
 }
@@ -200,8 +203,10 @@ static void test_rules_far_away(void **state)
 
 static void test_embedded_filters(void **state)
 {
-        static const char *const names[] = { "sandbox", "sandbox+userns", "container",
-                                             "container+userns" };
+        static const char *const names[] = {
+                "sandbox",          "sandbox+userns",     "container",
+                "container+userns", "container+fakeroot", "container+userns+fakeroot"
+        };
         size_t compared = 0;
 
         (void)state;
@@ -224,9 +229,11 @@ static void test_embedded_filters(void **state)
                 }
         }
         built_free_all();
-        assert_int_equal(compared, 4);
+        assert_int_equal(compared, N_POLICIES);
         assert_null(seccomp_filter_find("sandbo"));
         assert_null(seccomp_filter_find("sandbox+"));
+        /* a view of this host has no root to fake */
+        assert_null(seccomp_filter_find("sandbox+fakeroot"));
         assert_null(seccomp_filter_find(""));
 }
 

@@ -32,7 +32,7 @@ static void test_clone_flags(void **state)
                 assert_int_equal(built_ask(b, nr, 0x3d0f00, 0, 0), SECCOMP_RET_ALLOW);
                 assert_int_equal(built_ask(b, nr, 0x7d0f00, 0, 0), SECCOMP_RET_ALLOW);
                 assert_int_equal(built_ask(b, nr, 0x50f00, 0, 0), SECCOMP_RET_ALLOW);
-                for (size_t i = 0; i < 8 && !b->policy.allow_userns; i++)
+                for (size_t i = 0; i < 8 && !b->policy.variant.allow_userns; i++)
                         assert_int_equal(built_ask(b, nr, 0xabc00000000 | namespaces[i] | 17, 0, 0),
                                          REFUSED(EPERM));
         }
@@ -160,8 +160,10 @@ static void test_prctl_and_mknod(void **state)
                                          option == 35 ? REFUSED(EPERM) : SECCOMP_RET_ALLOW);
                 for (uint64_t mode = 0; mode < 0x10000; mode++) {
                         uint64_t kind = mode & 0xf000;
-                        uint32_t want = kind == 0x2000 || kind == 0x6000 ? REFUSED(EPERM)
-                                                                         : SECCOMP_RET_ALLOW;
+                        bool is_device = kind == 0x2000 || kind == 0x6000;
+                        uint32_t want = !is_device                    ? SECCOMP_RET_ALLOW
+                                        : b->policy.variant.fake_root ? FAKED
+                                                                      : REFUSED(EPERM);
 
                         assert_int_equal(built_ask(b, mknodat_nr, 0, 0, mode | 0x10000), want);
                         if (mknod_nr >= 0)
@@ -176,7 +178,7 @@ static void test_xtables_with_userns(void **state)
         (void)state;
         for (struct built *b = built_filters; b < built_filters + N_FILTERS; b++) {
                 int nr = built_number(b, "setsockopt");
-                uint32_t want = b->policy.allow_userns ? REFUSED(EPERM) : SECCOMP_RET_ALLOW;
+                uint32_t want = b->policy.variant.allow_userns ? REFUSED(EPERM) : SECCOMP_RET_ALLOW;
 
                 for (uint64_t name = 64; name < 66; name++) {
                         assert_int_equal(built_ask(b, nr, 0, 0, name), want);
@@ -189,13 +191,92 @@ static void test_xtables_with_userns(void **state)
         }
 }
 
+static const char *const faked[] = { "chown",     "lchown",    "fchown",    "fchownat",
+                                     "setuid",    "setgid",    "setreuid",  "setregid",
+                                     "setresuid", "setresgid", "setgroups", NULL };
+
+static bool is_faked(const struct built *b, int nr)
+{
+        for (size_t i = 0; faked[i]; i++)
+                if (built_number(b, faked[i]) == nr)
+                        return true;
+        return false;
+}
+
+/* The variant for --fake-root and the one that it is made of. */
+struct pair {
+        const struct built *faking;
+        const struct built *plain;
+        int mknod_nr;
+        int mknodat_nr;
+};
+
+static void expect_faked(const struct seccomp_data *data, void *user)
+{
+        const struct pair *pair = user;
+
+        assert_int_equal(
+                vm_run(pair->faking->program->insns, pair->faking->program->len, data).action,
+                FAKED);
+}
+
+static void expect_the_same_but_for_devices(const struct seccomp_data *data, void *user)
+{
+        const struct pair *pair = user;
+        struct vm_result faking =
+                vm_run(pair->faking->program->insns, pair->faking->program->len, data);
+        struct vm_result plain =
+                vm_run(pair->plain->program->insns, pair->plain->program->len, data);
+        bool is_mknod = data->nr == pair->mknodat_nr || data->nr == pair->mknod_nr;
+
+        if (is_mknod && plain.action == REFUSED(EPERM))
+                assert_int_equal(faking.action, FAKED);
+        else
+                assert_int_equal(faking.action, plain.action);
+}
+
+static void check_pair(struct pair *pair)
+{
+        for (int nr = -1; nr <= SWEEP_MAX; nr++) {
+                struct seccomp_data data = { .nr = nr, .arch = pair->plain->arch };
+
+                if (nr >= 0 && is_faked(pair->plain, nr))
+                        vm_sweep_args(data.arch, nr, expect_faked, pair);
+                else if (built_has_rules(pair->plain, nr))
+                        vm_sweep_args(data.arch, nr, expect_the_same_but_for_devices, pair);
+                else
+                        expect_the_same_but_for_devices(&data, pair);
+        }
+}
+
+/* It answers that list, whatever the arguments are, and devices; in all else it is the other. */
+static void test_fake_root_answers_no_more_than_it_says(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < N_FILTERS; i += N_POLICIES) {
+                for (size_t variant = 2; variant < 4; variant++) {
+                        const struct built *plain = &built_filters[i + variant];
+                        struct pair pair = { .plain = plain,
+                                             .faking = plain + 2,
+                                             .mknod_nr = built_number(plain, "mknod"),
+                                             .mknodat_nr = built_number(plain, "mknodat") };
+
+                        check_pair(&pair);
+                }
+        }
+}
+
 int main(int argc, char **argv)
 {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_clone_flags),         cmocka_unit_test(test_sockets),
-                cmocka_unit_test(test_socketpairs),         cmocka_unit_test(test_ioctls),
-                cmocka_unit_test(test_personality),         cmocka_unit_test(test_prctl_and_mknod),
+                cmocka_unit_test(test_clone_flags),
+                cmocka_unit_test(test_sockets),
+                cmocka_unit_test(test_socketpairs),
+                cmocka_unit_test(test_ioctls),
+                cmocka_unit_test(test_personality),
+                cmocka_unit_test(test_prctl_and_mknod),
                 cmocka_unit_test(test_xtables_with_userns),
+                cmocka_unit_test(test_fake_root_answers_no_more_than_it_says),
         };
 
         if (argc != 3) {

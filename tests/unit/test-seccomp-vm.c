@@ -131,6 +131,7 @@ const char *vm_action_name(uint32_t action)
                 { SECCOMP_RET_ALLOW, "allow" },
                 { SECCOMP_RET_LOG, "log" },
                 { SECCOMP_RET_KILL_PROCESS, "kill" },
+                { SECCOMP_RET_ERRNO, "fake" },
                 { SECCOMP_RET_ERRNO | EPERM, "EPERM" },
                 { SECCOMP_RET_ERRNO | ENOSYS, "ENOSYS" },
                 { SECCOMP_RET_ERRNO | EAFNOSUPPORT, "EAFNOSUPPORT" },
