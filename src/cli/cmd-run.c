@@ -17,6 +17,7 @@
 #include "step.h"
 #include "str.h"
 #include "suggest.h"
+#include "userns.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -191,29 +192,41 @@ static void tell_weakenings(const struct plan *p)
                         "writable directories");
 }
 
-/* The number of instructions of the filter that the plan names; 0 when there is none. */
-static size_t filter_len(const struct plan *p)
+/* Only the run itself shows whether subordinate ids work; this looks whether there are any. */
+static bool has_one_id(const struct plan *p)
+{
+        struct id_maps maps = { 0 };
+        struct err unused = { 0 };
+
+        if (p->ids.mode == PLAN_USERNS_SUBIDS)
+                return false;
+        return userns_choose_maps(p, &maps, &unused) < 0 || !maps.by_helper;
+}
+
+static void find_dump_facts(const struct plan *p, struct dump_facts *ret)
 {
         const struct seccomp_filter *filter;
-        char name[80];
+        char name[PLAN_MAX_FILTER_NAME];
 
-        snprintf(name, sizeof(name), "%s%s", p->confine.filter,
-                 p->confine.may_nest_userns ? "+userns" : "");
+        ret->has_one_id = has_one_id(p);
+        plan_filter_name(p, ret->has_one_id, name);
         filter = seccomp_filter_find(name);
-        return filter ? filter->len : 0;
+        ret->n_instructions = filter ? filter->len : 0;
 }
 
 static int print_plan(const struct front *f, const struct plan *p)
 {
+        struct dump_facts facts;
         struct tree tree = { 0 };
         struct err e = { 0 };
         int status = 0;
 
-        if (tree_build(p, &tree, &e) < 0) {
+        find_dump_facts(p, &facts);
+        if (tree_build(p, plan_fakes_root(p, facts.has_one_id), &tree, &e) < 0) {
                 log_err(&e);
                 tell_failed(f, &e, step_name(STEP_SOURCES));
                 status = EXIT_FAILED;
-        } else if (dump_plan(stdout, p, &tree, filter_len(p)) < 0) {
+        } else if (dump_plan(stdout, p, &tree, &facts) < 0) {
                 log_error("cannot write to stdout");
                 status = EXIT_FAILED;
         }

@@ -24,13 +24,13 @@
  * is the view once it is filled; what the run becomes is in struct run.
  */
 
-static int find_filter(const struct plan *p, struct sock_fprog *ret, struct err *e)
+static int find_filter(const struct plan *p, const struct id_maps *maps, struct sock_fprog *ret,
+                       struct err *e)
 {
-        char name[80];
+        char name[PLAN_MAX_FILTER_NAME];
         const struct seccomp_filter *filter;
 
-        snprintf(name, sizeof(name), "%s%s", p->confine.filter,
-                 p->confine.may_nest_userns ? "+userns" : "");
+        plan_filter_name(p, !maps->by_helper, name);
         filter = seccomp_filter_find(name);
         if (!filter)
                 return err_set(e, ENOENT, "there is no seccomp filter '%s'", name);
@@ -45,11 +45,10 @@ static void tell_fallback(const struct err *why)
                    err_message_len(why), why->text);
 }
 
-static int prepare(const struct plan *p, struct id_maps *maps, struct sock_fprog *filter,
-                   struct err *e)
+static int prepare(const struct plan *p, struct id_maps *maps, struct err *e)
 {
         e->step = STEP_SOURCES;
-        if (find_filter(p, filter, e) < 0 || userns_choose_maps(p, maps, e) < 0)
+        if (userns_choose_maps(p, maps, e) < 0)
                 return -e->code;
         e->step = STEP_NONE;
         return 0;
@@ -64,10 +63,13 @@ static void tell_open_repos(const struct tree *t)
 }
 
 /* Beside the stage, which makes the namespaces meanwhile. */
-static int fill_view(const struct plan *p, struct launch_view *view, struct err *e)
+static int fill_view(const struct launch *l, struct launch_view *view, struct err *e)
 {
+        bool fakes_root = plan_fakes_root(l->plan, !l->maps->by_helper);
+
         e->step = STEP_SOURCES;
-        if (tree_build(p, &view->tree, e) < 0 || audit_read_namespaces(&view->outer, e) < 0)
+        if (tree_build(l->plan, fakes_root, &view->tree, e) < 0 ||
+            audit_read_namespaces(&view->outer, e) < 0)
                 return -e->code;
         e->step = STEP_NONE;
         return 0;
@@ -75,7 +77,7 @@ static int fill_view(const struct plan *p, struct launch_view *view, struct err 
 
 static int start(const struct launch *l, struct run *r, struct err *e)
 {
-        if (launch_start(l, r, e) < 0 || fill_view(l->plan, l->view, e) < 0)
+        if (launch_start(l, r, e) < 0 || fill_view(l, l->view, e) < 0)
                 return -e->code;
         if (l->maps->fallback.code != 0)
                 tell_fallback(&l->maps->fallback);
@@ -242,12 +244,15 @@ static int run_launch(const struct launch *l, struct run_result *ret, struct err
         return 0;
 }
 
-static int run_with(const struct plan *p, const struct id_maps *maps,
-                    const struct sock_fprog *filter, struct run_result *ret, struct err *e)
+static int run_with(const struct plan *p, const struct id_maps *maps, struct run_result *ret,
+                    struct err *e)
 {
-        struct launch l = { .plan = p, .maps = maps, .filter = filter };
+        struct sock_fprog filter = { 0 };
+        struct launch l = { .plan = p, .maps = maps, .filter = &filter };
 
         e->step = STEP_SOURCES;
+        if (find_filter(p, maps, &filter, e) < 0)
+                return -e->code;
         l.view = launch_view_new(e);
         if (!l.view)
                 return -e->code;
@@ -270,18 +275,17 @@ static bool may_run_with_one_id(const struct plan *p, const struct id_maps *maps
 
 int run_sandbox(const struct plan *p, struct run_result *ret, struct err *e)
 {
-        struct sock_fprog filter = { 0 };
         struct id_maps maps;
         struct err lost = { 0 };
-        int code = prepare(p, &maps, &filter, e);
+        int code = prepare(p, &maps, e);
 
         if (code == 0)
-                code = run_with(p, &maps, &filter, ret, e);
+                code = run_with(p, &maps, ret, e);
         if (code < 0 && may_run_with_one_id(p, &maps, e)) {
                 tell_fallback(e);
                 *e = (struct err){ 0 };
                 userns_single_maps(p, &maps);
-                code = run_with(p, &maps, &filter, ret, e);
+                code = run_with(p, &maps, ret, e);
         }
         if (code < 0) {
                 run_hint(p, e);

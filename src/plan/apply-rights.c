@@ -29,6 +29,25 @@ int apply_userns(struct assembly *a, const struct setting *s, struct err *e)
         return err_hint(e, "auto, single and subids are known");
 }
 
+int apply_fake_root(struct assembly *a, const struct setting *s, struct err *e)
+{
+        static const char *const names[] = {
+                [PLAN_FAKE_ROOT_AUTO] = "auto",
+                [PLAN_FAKE_ROOT_ON] = "on",
+                [PLAN_FAKE_ROOT_OFF] = "off",
+                NULL,
+        };
+
+        for (size_t i = 0; names[i]; i++) {
+                if (str_eq(s->value, names[i])) {
+                        a->plan->ids.fake_root = (enum plan_fake_root)i;
+                        return 0;
+                }
+        }
+        err_set(e, EINVAL, "'%s' is not a way to fake root", s->value);
+        return err_hint(e, "auto, on and off are known");
+}
+
 static int parse_caps(const char *text, uint64_t *ret, struct err *e)
 {
         int cap;

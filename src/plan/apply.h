@@ -86,6 +86,7 @@ bool apply_is_account_name(const char *text);
 
 /* rights */
 int apply_userns(struct assembly *a, const struct setting *s, struct err *e);
+int apply_fake_root(struct assembly *a, const struct setting *s, struct err *e);
 int apply_keep_cap(struct assembly *a, const struct setting *s, struct err *e);
 int apply_drop_cap(struct assembly *a, const struct setting *s, struct err *e);
 int apply_allow_userns(struct assembly *a, const struct setting *s, struct err *e);

@@ -262,6 +262,14 @@ static int make_argv(struct assembly *a, const struct option_list *options, stru
         return 0;
 }
 
+/* Where it is asked for it holds: one id, also where there could be more. */
+static void settle_ids(struct plan_ids *ids, enum plan_root root)
+{
+        if (root == PLAN_ROOT_IMAGE && ids->fake_root == PLAN_FAKE_ROOT_ON &&
+            ids->mode == PLAN_USERNS_AUTO)
+                ids->mode = PLAN_USERNS_SINGLE;
+}
+
 static int apply_image(struct assembly *a, const struct plan_image_source *image, struct err *e)
 {
         if (!image->text)
@@ -282,6 +290,7 @@ int plan_assemble(struct plan *p, const struct plan_request *request,
         if (add_cwd(&a, request->options, &e) < 0)
                 plan_add_problem(problems, &e);
         apply_options(&a, request->options, problems);
+        settle_ids(&p->ids, p->root);
         if (env_finish(&a, &e) < 0)
                 plan_add_problem(problems, &e);
         if (make_argv(&a, request->options, &e) < 0)

@@ -227,6 +227,19 @@ static void check_net(const struct plan *p, struct plan_problems *problems)
         }
 }
 
+static void check_fake_root(const struct plan *p, struct plan_problems *problems)
+{
+        if (p->ids.fake_root != PLAN_FAKE_ROOT_ON)
+                return;
+        if (p->root == PLAN_ROOT_HOST)
+                complain(problems, "leave --fake-root out, or run an image",
+                         "a view of this host has no root to fake: the command runs as you");
+        else if (p->ids.mode == PLAN_USERNS_SUBIDS)
+                complain(problems, "leave one of the two out",
+                         "--fake-root on goes with one id: with subordinate ids, root's own calls "
+                         "work");
+}
+
 /* With one id in the map there is one id to run as. */
 static void check_ids(const struct plan *p, struct plan_problems *problems)
 {
@@ -246,6 +259,8 @@ static void check_ids(const struct plan *p, struct plan_problems *problems)
                 return;
         }
         const char *hint = is_host ? "leave --user out: a view of this host has your own id alone"
+                           : ids->fake_root == PLAN_FAKE_ROOT_ON
+                                   ? "leave --fake-root on out: it goes with one id"
                                    : "add --userns subids";
         if (!user->name && user->uid != ids->base_uid)
                 complain(problems, hint, "user id %u is not mapped: there is only %u", user->uid,
@@ -299,6 +314,7 @@ int plan_check(const struct plan *p, struct plan_problems *problems)
         check_files(p, problems);
         check_net(p, problems);
         check_ids(p, problems);
+        check_fake_root(p, problems);
         check_rights(p, problems);
         check_report(p, problems);
         return problems->n == before ? 0 : -EINVAL;

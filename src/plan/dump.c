@@ -93,6 +93,21 @@ static const char *userns_name(const struct plan *p)
         return "and the subordinate ids where they work";
 }
 
+static void dump_fake_root(FILE *out, const struct plan *p, bool has_one_id)
+{
+        if (p->root == PLAN_ROOT_HOST)
+                return;
+        put_label(out, "fake root");
+        if (plan_fakes_root(p, has_one_id))
+                fputs("on: calls that need other ids (@fake-root) say that they worked\n", out);
+        else if (p->ids.fake_root == PLAN_FAKE_ROOT_OFF)
+                fputs("off\n", out);
+        else if (p->ids.mode == PLAN_USERNS_AUTO)
+                fputs("off while the subordinate ids work\n", out);
+        else
+                fputs("off: the ids are real\n", out);
+}
+
 static void dump_ids(FILE *out, const struct plan *p)
 {
         const struct plan_ids *ids = &p->ids;
@@ -153,8 +168,22 @@ static void dump_net(FILE *out, const struct plan_net *net)
         fputc('\n', out);
 }
 
-static void dump_confine(FILE *out, const struct plan_confine *confine, size_t n_instructions)
+static void dump_filter(FILE *out, const struct plan *p, const struct dump_facts *f)
 {
+        char name[PLAN_MAX_FILTER_NAME];
+
+        plan_filter_name(p, f->has_one_id, name);
+        put_label(out, "seccomp");
+        put_text(out, name);
+        if (f->n_instructions > 0)
+                fprintf(out, ", %zu instructions", f->n_instructions);
+        fputc('\n', out);
+}
+
+static void dump_confine(FILE *out, const struct plan *p, const struct dump_facts *f)
+{
+        const struct plan_confine *confine = &p->confine;
+
         put_label(out, "capabilities");
         if (confine->keep_caps == 0)
                 fputs("none", out);
@@ -165,11 +194,7 @@ static void dump_confine(FILE *out, const struct plan_confine *confine, size_t n
                                 caps_name(cap) ? caps_name(cap) : "unknown");
         }
         fputc('\n', out);
-        put_label(out, "seccomp");
-        put_text(out, confine->filter);
-        if (n_instructions > 0)
-                fprintf(out, ", %zu instructions", n_instructions);
-        fputc('\n', out);
+        dump_filter(out, p, f);
         put_label(out, "nesting");
         fputs(confine->may_nest_userns ? "user namespaces inside are allowed\n"
                                        : "no user namespaces inside\n",
@@ -271,6 +296,8 @@ static void put_flags(FILE *out, const struct tree_entry *entry)
         }
         if (entry->flags & TREE_IF_EXISTS)
                 fputs("  if it exists", out);
+        if (entry->flags & TREE_IF_PARENT)
+                fputs("  if its directory exists", out);
 }
 
 static int text_width(const char *text)
@@ -333,12 +360,13 @@ static void dump_open_repos(FILE *out, const struct tree *t)
                         t->n_open_repos);
 }
 
-int dump_plan(FILE *out, const struct plan *p, const struct tree *t, size_t n_instructions)
+int dump_plan(FILE *out, const struct plan *p, const struct tree *t, const struct dump_facts *f)
 {
         dump_root(out, p);
         dump_ids(out, p);
+        dump_fake_root(out, p, f->has_one_id);
         dump_net(out, &p->net);
-        dump_confine(out, &p->confine, n_instructions);
+        dump_confine(out, p, f);
         dump_limits(out, &p->limits);
         dump_exec(out, p);
         fprintf(out, "\nThe root, in the order in which it is made:\n");

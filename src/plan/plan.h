@@ -45,6 +45,12 @@ enum plan_userns {
         PLAN_USERNS_SUBIDS, /* one id and every subordinate range, by newuidmap */
 };
 
+enum plan_fake_root {
+        PLAN_FAKE_ROOT_AUTO, /* in an image with one id */
+        PLAN_FAKE_ROOT_ON,   /* the same, and one id it is */
+        PLAN_FAKE_ROOT_OFF,
+};
+
 enum plan_rule_kind {
         PLAN_RULE_READABLE, /* host_path, read-only, at box_path */
         PLAN_RULE_WRITABLE, /* host_path, writable, at box_path */
@@ -108,6 +114,7 @@ struct plan_ids {
         uid_t base_uid; /* what the user's own ids become inside: themselves, or 0 for an image */
         gid_t base_gid;
         struct plan_user user; /* whom the payload runs as */
+        enum plan_fake_root fake_root;
         const char *user_name; /* the user's name on the host, for a synthesized passwd */
 };
 
@@ -187,6 +194,17 @@ struct plan {
 };
 
 void plan_done(struct plan *p);
+
+/*
+ * Whether calls that need more ids than there are say that they worked: chown, setuid and the like,
+ * for root of an image.  `has_one_id` is what became of the maps, which no plan knows.
+ */
+bool plan_fakes_root(const struct plan *p, bool has_one_id);
+
+#define PLAN_MAX_FILTER_NAME 80
+
+/* The name of the built-in filter of the plan: that of its policy, with what options add to it. */
+void plan_filter_name(const struct plan *p, bool has_one_id, char ret[PLAN_MAX_FILTER_NAME]);
 
 /* Problems are collected and reported together; more than these are counted, not kept. */
 #define PLAN_MAX_PROBLEMS 20

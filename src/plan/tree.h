@@ -44,6 +44,7 @@ enum tree_flags {
         TREE_IS_SPECIAL = 1 << 8,   /* a device, socket or fifo that was asked for */
         TREE_NO_FOLLOW = 1 << 9,    /* box_path itself, also if it is a symlink */
         TREE_IF_ABSENT = 1 << 10,   /* file: one that the image brings stays */
+        TREE_IF_PARENT = 1 << 11,   /* file: only where the image has the directory for it */
 };
 
 struct tree_entry {

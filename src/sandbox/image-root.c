@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
@@ -212,12 +213,33 @@ int image_make_place(int root, const char *box_path, bool is_directory, unsigned
         return fd_take(&place);
 }
 
+/* Whether what the image has there is a directory, by way of its own symlinks; or -errno. */
+static int has_directory_for(int root, const char *box_path, struct err *e)
+{
+        char parent[PATH_MAX];
+        int len = (int)(strrchr(box_path, '/') - box_path);
+
+        snprintf(parent, sizeof(parent), "%.*s", len, box_path);
+        autofd fd = resolve_in_root(root, parent, O_PATH | O_DIRECTORY, 0);
+        if (fd >= 0)
+                return 1;
+        if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
+                return 0;
+        return place_error(parent, -fd, e);
+}
+
 int image_write_file(int root, const struct tree_entry *entry, struct err *e)
 {
         const char *name;
-        autofd parent = open_parent(root, entry->box_path, 0, &name, e);
         struct stat st;
 
+        if (entry->flags & TREE_IF_PARENT) {
+                int is_there = has_directory_for(root, entry->box_path, e);
+
+                if (is_there <= 0)
+                        return is_there;
+        }
+        autofd parent = open_parent(root, entry->box_path, 0, &name, e);
         if (parent < 0)
                 return -e->code;
         /* whoever shares an /etc brings what is in it */

@@ -203,9 +203,27 @@ static int add_image_names(const struct plan *p, struct tree *t, struct err *e)
         return 0;
 }
 
-int names_add(const struct plan *p, struct tree *t, struct err *e)
+/*
+ * apt gives the work with the network to a user of its own, and looks whether that came about: a
+ * setresuid(2) that only says so is an error to it.  Files there are read in their order, and the
+ * last one counts.  Source: apt.conf(5), APT::Sandbox::User.
+ */
+static int add_apt_user(struct tree *t, struct err *e)
 {
-        if (p->root == PLAN_ROOT_HOST)
-                return add_host_names(p, t, e);
-        return add_image_names(p, t, e);
+        struct tree_entry *entry = add_file(t, "/etc/apt/apt.conf.d/99kelp-fake-root",
+                                            "APT::Sandbox::User \"root\";\n", TREE_IF_PARENT, e);
+
+        if (!entry)
+                return -e->code;
+        entry->origin = "fake root";
+        return 0;
+}
+
+int names_add(const struct plan *p, bool fakes_root, struct tree *t, struct err *e)
+{
+        int r = p->root == PLAN_ROOT_HOST ? add_host_names(p, t, e) : add_image_names(p, t, e);
+
+        if (r == 0 && fakes_root)
+                r = add_apt_user(t, e);
+        return r;
 }

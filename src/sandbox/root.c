@@ -202,7 +202,8 @@ static int add_found(const struct plan *p, struct tree *t, struct err *e)
         return r;
 }
 
-static int build(const struct plan *p, struct tree *t, struct rules *rules, struct err *e)
+static int build(const struct plan *p, bool fakes_root, struct tree *t, struct rules *rules,
+                 struct err *e)
 {
         int r = p->root == PLAN_ROOT_HOST ? host_root_add(p, t, e) : add_image_root(t, e);
 
@@ -214,18 +215,18 @@ static int build(const struct plan *p, struct tree *t, struct rules *rules, stru
                 return -e->code;
         if (add_found(p, t, e) < 0)
                 return -e->code;
-        if (names_add(p, t, e) < 0 || kernel_fs_add_sys(p, t, e) < 0)
+        if (names_add(p, fakes_root, t, e) < 0 || kernel_fs_add_sys(p, t, e) < 0)
                 return -e->code;
         return add_rules(p, t, rules, true, e);
 }
 
-int tree_build(const struct plan *p, struct tree *t, struct err *e)
+int tree_build(const struct plan *p, bool fakes_root, struct tree *t, struct err *e)
 {
         struct rules rules = { 0 };
 
         if (rules_resolve(p, &t->arena, &rules, e) < 0)
                 return -e->code;
-        int r = build(p, t, &rules, e);
+        int r = build(p, fakes_root, t, &rules, e);
         rules_done(&rules);
         return r;
 }

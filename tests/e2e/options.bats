@@ -61,7 +61,7 @@ refused() {
         prune policy learn; do
         refused "'kelp $name' is not yet supported"$'\n'"hint: *" "$name"
     done
-    for name in memory cpus pids-limit mount detach init pull allow host-port review explain fake-root \
+    for name in memory cpus pids-limit mount detach init pull allow host-port review explain \
         limits keep secret; do
         refused "option '--$name' is not yet supported"$'\n'"hint: *" run "--$name" x -- true
         refused "option '--$name' is not yet supported"$'\n'"hint: *" run "--$name=x" -- true
@@ -330,7 +330,7 @@ hinted() {
     [[ $output == *"kelp run [OPTIONS] -- COMMAND"* ]]
     run -0 "$KELP" run --help
     for name in volume writable readable hide tmpfs socket device read-only env env-file workdir user \
-        entrypoint network publish dns add-host hostname policy userns cap-add cap-drop allow-userns \
+        entrypoint network publish dns add-host hostname policy userns fake-root cap-add cap-drop allow-userns \
         keep-fd timeout shm-size ulimit name dry-run status-fd rm interactive tty; do
         grep -q -e "--$name " <<<"$output"
     done

@@ -15,9 +15,10 @@
 #include <cmocka.h>
 
 /* The dump of the plan of `argv` over a small tree, to be freed. */
-static char *dump(const char *const *argv, struct tree *tree)
+static char *dump(const char *const *argv, struct tree *tree, bool has_one_id)
 {
         struct made m;
+        struct dump_facts facts = { .has_one_id = has_one_id, .n_instructions = 312 };
         char *text = NULL;
         size_t len = 0;
 
@@ -27,7 +28,7 @@ static char *dump(const char *const *argv, struct tree *tree)
                 fail_msg("%s", made_text(&m));
         FILE *out = open_memstream(&text, &len);
         assert_non_null(out);
-        assert_int_equal(dump_plan(out, &m.plan, tree, 312), 0);
+        assert_int_equal(dump_plan(out, &m.plan, tree, &facts), 0);
         fclose(out);
         made_done(&m);
         return text;
@@ -46,7 +47,7 @@ static void tells_the_whole_plan(void **state)
                                "--dns",       "9.9.9.9",   "--keep-fd", "9",    "--",
                                "sh",          "-c",        "echo 'a'",  NULL };
         struct tree tree = { 0 };
-        char *text = dump(argv, &tree);
+        char *text = dump(argv, &tree, false);
 
         (void)state;
         contains(text, "policy        sandbox\n");
@@ -91,10 +92,13 @@ static void tells_the_mounts_in_order(void **state)
         entry->flags = TREE_NO_SUID | TREE_NO_DEV | TREE_RECURSIVE;
         entry = tree_add(&tree, TREE_EMPTY, "/proc/kcore", "built in", &e);
         entry->flags = TREE_IF_EXISTS;
+        entry = tree_add(&tree, TREE_FILE, "/etc/a/b", "fake root", &e);
+        entry->flags = TREE_IF_PARENT;
+        entry->mode = 0644;
         tree.watched = watched;
         tree.n_watched = 2;
 
-        char *text = dump(argv, &tree);
+        char *text = dump(argv, &tree, false);
         contains(text, "   1  tmpfs    /  ");
         contains(text, "  ro,nosuid,mode=755,size=1m  (host view)\n");
         contains(text, "   2  symlink  /bin -> usr/bin  ");
@@ -102,6 +106,7 @@ static void tells_the_mounts_in_order(void **state)
         contains(text, "  rw,nosuid,nodev,rec  (option --volume)\n");
         contains(text, "   4  empty    /proc/kcore  ");
         contains(text, "  if it exists  (built in)\n");
+        contains(text, "  mode=644  if its directory exists  (fake root)\n");
         contains(text, "      /home/ann/project/.envrc\n");
         assert_null(strstr(text, ".npmrc"));
         assert_null(strchr(text, '\x1b'));
@@ -114,7 +119,7 @@ static void tells_an_image(void **state)
         const char *argv[] = { "--network",   "host",   "-u", "bob:staff",
                                "--read-only", "./root", "x",  NULL };
         struct tree tree = { 0 };
-        char *text = dump(argv, &tree);
+        char *text = dump(argv, &tree, false);
 
         (void)state;
         contains(text, "root          image ./root, the directory /srv/root, read-only\n");
@@ -127,9 +132,51 @@ static void tells_an_image(void **state)
         free(text);
 }
 
+static void tells_whether_root_is_faked(void **state)
+{
+        static const struct {
+                const char *argv[6];
+                bool has_one_id;
+                const char *want;
+                const char *filter;
+        } rows[] = {
+                { { "./root", "x" },
+                  true,
+                  "fake root     on: calls that need other ids (@fake-root) say that they worked\n",
+                  "seccomp       container+fakeroot, 312 instructions\n" },
+                { { "./root", "x" },
+                  false,
+                  "fake root     off while the subordinate ids work\n",
+                  "seccomp       container, 312 instructions\n" },
+                { { "--userns", "subids", "./root", "x" },
+                  false,
+                  "fake root     off: the ids are real\n",
+                  "seccomp       container, 312 instructions\n" },
+                { { "--fake-root", "off", "./root", "x" },
+                  true,
+                  "fake root     off\n",
+                  "seccomp       container, 312 instructions\n" },
+                { { "--", "x" },
+                  true,
+                  "runs as       1000:1000\nnamespaces",
+                  "seccomp       sandbox," },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct tree tree = { 0 };
+                char *text = dump(rows[i].argv, &tree, rows[i].has_one_id);
+
+                contains(text, rows[i].want);
+                contains(text, rows[i].filter);
+                free(text);
+        }
+}
+
 static void tells_when_it_cannot_print(void **state)
 {
         const char *argv[] = { "--", "x", NULL };
+        struct dump_facts facts = { 0 };
         struct tree tree = { 0 };
         struct made m;
         FILE *full = fopen("/dev/full", "we");
@@ -138,7 +185,7 @@ static void tells_when_it_cannot_print(void **state)
         assert_non_null(full);
         made_start(&m);
         made_run(&m, argv);
-        assert_true(dump_plan(full, &m.plan, &tree, 0) < 0);
+        assert_true(dump_plan(full, &m.plan, &tree, &facts) < 0);
         fclose(full);
         made_done(&m);
 }
@@ -173,6 +220,7 @@ int main(void)
                 cmocka_unit_test(tells_the_whole_plan),
                 cmocka_unit_test(tells_the_mounts_in_order),
                 cmocka_unit_test(tells_an_image),
+                cmocka_unit_test(tells_whether_root_is_faked),
                 cmocka_unit_test(quotes_words),
                 cmocka_unit_test(tells_when_it_cannot_print),
         };

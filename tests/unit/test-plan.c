@@ -611,6 +611,67 @@ static void ids_that_are_not_mapped(void **state)
         }
 }
 
+struct fake_row {
+        const char *argv[8];
+        bool with_one_id; /* what a run with one id does */
+        bool with_more;   /* what a run with subordinate ids does */
+        enum plan_userns mode;
+        const char *filter; /* with one id */
+};
+
+static void root_is_faked_where_it_is_needed(void **state)
+{
+        static const struct fake_row rows[] = {
+                { { "img", "x" }, true, false, PLAN_USERNS_AUTO, "container+fakeroot" },
+                { { "--userns", "single", "img", "x" },
+                  true,
+                  false,
+                  PLAN_USERNS_SINGLE,
+                  "container+fakeroot" },
+                { { "--fake-root", "auto", "--allow-userns", "img", "x" },
+                  true,
+                  false,
+                  PLAN_USERNS_AUTO,
+                  "container+userns+fakeroot" },
+                /* what is asked for is had: with one id, whatever else would work */
+                { { "--fake-root", "on", "img", "x" },
+                  true,
+                  false,
+                  PLAN_USERNS_SINGLE,
+                  "container+fakeroot" },
+                { { "--fake-root", "off", "img", "x" },
+                  false,
+                  false,
+                  PLAN_USERNS_AUTO,
+                  "container" },
+                { { "--fake-root", "off", "--", "x" }, false, false, PLAN_USERNS_AUTO, "sandbox" },
+                { { "--allow-userns", "--", "x" },
+                  false,
+                  false,
+                  PLAN_USERNS_AUTO,
+                  "sandbox+userns" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                char filter[PLAN_MAX_FILTER_NAME];
+                struct made m;
+
+                made_start(&m);
+                made_run(&m, rows[i].argv);
+                if (m.result != 0)
+                        fail_msg("row %zu: %s", i, made_text(&m));
+                assert_int_equal(plan_fakes_root(&m.plan, true), rows[i].with_one_id);
+                assert_int_equal(plan_fakes_root(&m.plan, false), rows[i].with_more);
+                assert_int_equal(m.plan.ids.mode, rows[i].mode);
+                plan_filter_name(&m.plan, true, filter);
+                assert_string_equal(filter, rows[i].filter);
+                plan_filter_name(&m.plan, false, filter);
+                assert_null(strstr(filter, "fakeroot"));
+                made_done(&m);
+        }
+}
+
 static void strings_have_limits(void **state)
 {
         char *big = malloc(140000);
@@ -679,6 +740,7 @@ int main(void)
                 cmocka_unit_test(options_fill_the_plan),
                 cmocka_unit_test(the_order_is_policy_then_options),
                 cmocka_unit_test(ids_that_are_not_mapped),
+                cmocka_unit_test(root_is_faked_where_it_is_needed),
                 cmocka_unit_test(strings_have_limits),
                 cmocka_unit_test(too_many_of_anything),
         };
