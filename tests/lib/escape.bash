@@ -25,7 +25,7 @@ common_facts() {
 
 host_facts() {
     common_facts
-    printf '%s\n' caps=0 maps=single "uid=$(id -u)" "gid=$(id -g)" "outer_uid=$(id -u)" \
+    printf '%s\n' caps=0 fake=no maps=single "uid=$(id -u)" "gid=$(id -g)" "outer_uid=$(id -u)" \
         "outer_gid=$(id -g)" "env=$sandbox_env" "protected=$protected_names" \
         pinned=.git,.vscode setuid=/usr/bin/su,/usr/bin/newuidmap \
         readonly=/,/usr,/usr/bin,/etc,/etc/passwd,/bin/sh,/proc,/sys,/dev,/boot,/var,/lib

@@ -1,6 +1,8 @@
 #include "probe.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
 #include <linux/securebits.h>
 #include <sched.h>
 #include <signal.h>
@@ -11,11 +13,15 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 /* What the process itself is: ids, capabilities, flags, limits, inherited state. */
+
+/* An id outside of every map of the tests. */
+#define STRANGER 4242424
 
 static void check_map(struct report *r, const char *path, const char *want, const char *want_outer)
 {
@@ -185,8 +191,83 @@ static void check_ids(struct report *r, const struct facts *f)
         report_item(r, geteuid() != getuid(), UNPROVABLE, "euid %u", geteuid());
         report_item(r, getgid() != fact_number(f, "gid", 10, ~0UL), UNPROVABLE, "gid %u", getgid());
         /* both lie outside every map of the tests, or the call is refused altogether */
-        report_item(r, setuid(4242424) == 0, UNPROVABLE, "setuid to an id outside the map");
-        report_item(r, setgid(4242424) == 0, UNPROVABLE, "setgid to an id outside the map");
+        report_item(r, setuid(STRANGER) == 0 && getuid() == STRANGER, UNPROVABLE,
+                    "setuid to an id outside the map");
+        report_item(r, setgid(STRANGER) == 0 && getgid() == STRANGER, UNPROVABLE,
+                    "setgid to an id outside the map");
+}
+
+/* What a call says is as wanted, and it was not done. */
+static void expect_fake(struct report *r, bool is_wanted, const char *what, int said, bool is_done)
+{
+        report_item(r, (said == 0) != is_wanted || is_done, UNPROVABLE, "%s says %d and is %s",
+                    what, said, is_done ? "done" : "not done");
+}
+
+static bool has_owner(const char *path, uid_t owner)
+{
+        struct stat st;
+
+        return lstat(path, &st) == 0 && (st.st_uid == owner || st.st_gid == owner);
+}
+
+static bool is_there(const char *path, mode_t kind)
+{
+        struct stat st;
+        bool is_kind = lstat(path, &st) == 0 && (st.st_mode & S_IFMT) == kind;
+
+        unlink(path);
+        return is_kind;
+}
+
+static void check_fake_files(struct report *r, bool is_wanted)
+{
+        char file[32];
+        char node[32];
+
+        snprintf(file, sizeof(file), "fake-%d", getpid());
+        snprintf(node, sizeof(node), "node-%d", getpid());
+        int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        int said = chown(file, STRANGER, STRANGER);
+        expect_fake(r, is_wanted, "chown", said, has_owner(file, STRANGER));
+        said = lchown(file, STRANGER, (gid_t)-1);
+        expect_fake(r, is_wanted, "lchown", said, has_owner(file, STRANGER));
+        said = fchown(fd, (uid_t)-1, STRANGER);
+        expect_fake(r, is_wanted, "fchown", said, has_owner(file, STRANGER));
+        said = fchownat(AT_FDCWD, file, STRANGER, STRANGER, AT_SYMLINK_NOFOLLOW);
+        expect_fake(r, is_wanted, "fchownat", said, has_owner(file, STRANGER));
+        said = mknod(node, S_IFCHR | 0600, makedev(1, 3));
+        expect_fake(r, is_wanted, "mknod of a character device", said, is_there(node, S_IFCHR));
+        said = mknod(node, S_IFBLK | 0600, makedev(8, 0));
+        expect_fake(r, is_wanted, "mknod of a block device", said, is_there(node, S_IFBLK));
+        said = mknod(node, S_IFIFO | 0600, 0);
+        report_item(r, said != 0 || !is_there(node, S_IFIFO), UNPROVABLE, "a fifo is made");
+        said = mknod(node, S_IFREG | 0600, 0);
+        report_item(r, said != 0 || !is_there(node, S_IFREG), UNPROVABLE, "a file is made");
+        close(fd);
+        unlink(file);
+}
+
+/* fake=yes: calls that need another id say that they worked; fake=no: they fail.  Never are they done. */
+static void check_fake_root(struct report *r, const struct facts *f)
+{
+        bool is_wanted = strcmp(fact(f, "fake"), "yes") == 0;
+        int said = setresuid(STRANGER, STRANGER, STRANGER);
+
+        expect_fake(r, is_wanted, "setresuid", said, getuid() == STRANGER);
+        said = setreuid(STRANGER, STRANGER);
+        expect_fake(r, is_wanted, "setreuid", said, getuid() == STRANGER);
+        said = setuid(STRANGER);
+        expect_fake(r, is_wanted, "setuid", said, getuid() == STRANGER);
+        said = setresgid(STRANGER, STRANGER, STRANGER);
+        expect_fake(r, is_wanted, "setresgid", said, getgid() == STRANGER);
+        said = setregid(STRANGER, STRANGER);
+        expect_fake(r, is_wanted, "setregid", said, getgid() == STRANGER);
+        said = setgid(STRANGER);
+        expect_fake(r, is_wanted, "setgid", said, getgid() == STRANGER);
+        said = setgroups(1, &(gid_t){ STRANGER });
+        expect_fake(r, is_wanted, "setgroups", said, false);
+        check_fake_files(r, is_wanted);
 }
 
 const struct check checks_self[] = {
@@ -198,5 +279,6 @@ const struct check checks_self[] = {
         { "core", "host", NULL, check_core },
         { "hostname", "host", "hostname", check_hostname },
         { "ids", "none", "uid,gid", check_ids },
+        { "fake-root", "none", "fake", check_fake_root },
         { NULL, NULL, NULL, NULL },
 };
