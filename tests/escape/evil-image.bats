@@ -175,3 +175,24 @@ works_or_refuses() {
         [ "$status" = 125 ] || { echo "'$name': $status $output"; false; }
     done
 }
+
+@test "apt's directory of settings leads outside, in circles, or is no directory" {
+    mkdir -p "$root/etc/apt"
+    ln -s "../../../../../../../../../..$out" "$root/etc/apt/apt.conf.d"
+    box "$root" true
+    works_or_refuses
+    ln -sfn "$out" "$root/etc/apt/apt.conf.d"
+    box -v "$out:$out" "$root" true
+    works_or_refuses
+    ln -sfn apt.conf.d "$root/etc/apt/apt.conf.d"
+    box "$root" true
+    [ "$status" = 0 ]
+    rm "$root/etc/apt/apt.conf.d"
+    mkfifo "$root/etc/apt/apt.conf.d"
+    box "$root" true
+    [ "$status" = 0 ]
+    rm "$root/etc/apt/apt.conf.d"
+    mkdir -p "$root/etc/apt/apt.conf.d/99kelp-fake-root/full"
+    box "$root" true
+    works_or_refuses
+}

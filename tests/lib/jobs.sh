@@ -20,19 +20,29 @@ job_list() {
     echo unit
 }
 
-# A Debian root file system takes half a minute and a network to make, so it is kept.
+# These want a Debian root file system.
+debian_jobs='e2e/image-kinds e2e/fake-root'
+
+make_debian_tar() {
+    local dir=$1
+
+    mmdebstrap --quiet --mode=unshare --variant=minbase \
+        --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+        --dpkgopt='path-exclude=/usr/share/locale/*' bookworm "$dir/debian-minbase.new.tar" \
+        >"$logs/mmdebstrap.log" 2>&1 &&
+        mv "$dir/debian-minbase.new.tar" "$dir/debian-minbase.tar"
+}
+
+# It takes half a minute and a network to make, so it is kept; of jobs side by side one makes it.
 keep_debian() {
     local dir=${XDG_CACHE_HOME:-$HOME/.cache}/kelp
 
     [ -z "${KELP_TEST_DEBIAN_TAR:-}" ] || return 0
-    if [ ! -s "$dir/debian-minbase.tar" ]; then
-        mkdir -p "$dir" || return 0
-        mmdebstrap --quiet --mode=unshare --variant=minbase \
-            --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-            --dpkgopt='path-exclude=/usr/share/locale/*' bookworm "$dir/debian-minbase.new.tar" \
-            >"$logs/mmdebstrap.log" 2>&1 &&
-            mv "$dir/debian-minbase.new.tar" "$dir/debian-minbase.tar"
-    fi
+    mkdir -p "$dir" || return 0
+    {
+        flock 9
+        [ -s "$dir/debian-minbase.tar" ] || make_debian_tar "$dir"
+    } 9>"$dir/debian-minbase.lock"
     # without it, the test that wants it says what is missing
     [ ! -s "$dir/debian-minbase.tar" ] || export KELP_TEST_DEBIAN_TAR=$dir/debian-minbase.tar
 }
@@ -65,7 +75,7 @@ job_run() {
         unit_tap >"$out" 2>&1
         return
     fi
-    [ "$name" != e2e/image-kinds ] || keep_debian
+    [[ " $debian_jobs " != *" $name "* ]] || keep_debian
     if [ -e "tests/$name.tap" ]; then
         timeout -k 10 1200 bash "tests/$name.tap" >"$out" 2>&1 8>&- </dev/null ||
             echo "# the script ended with status $?" >>"$out"
