@@ -198,7 +198,7 @@ static bool judge(const struct host_view *v, const char *file, const struct host
 {
         if (ids->n == 0 && ids->bad_line == 0) {
                 host_fact_set(ret, HOST_WEAKER,
-                              "images run with one id; chown and other users inside do not work");
+                              "images run with one id; chown and other users inside are faked");
                 explain_none(v, file, &ret->cause);
         } else if (ids->bad_line > 0) {
                 host_fact_set(ret, HOST_WEAKER, "images run with one id");
