@@ -210,12 +210,13 @@ static int add_image_names(const struct plan *p, struct tree *t, struct err *e)
  */
 static int add_apt_user(struct tree *t, struct err *e)
 {
-        struct tree_entry *entry = add_file(t, "/etc/apt/apt.conf.d/99kelp-fake-root",
-                                            "APT::Sandbox::User \"root\";\n", TREE_IF_PARENT, e);
+        size_t n = t->n_entries;
 
-        if (!entry)
+        if (add_file(t, "/etc/apt/apt.conf.d/99kelp-fake-root", "APT::Sandbox::User \"root\";\n",
+                     TREE_IF_PARENT, e) < 0)
                 return -e->code;
-        entry->origin = "fake root";
+        if (t->n_entries > n)
+                t->entries[n].origin = "fake root";
         return 0;
 }
 
