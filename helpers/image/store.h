@@ -26,8 +26,8 @@
  * that nobody holds the lock of is removed by the next import.
  *
  * `lock` is held for moments only: exclusively by whoever changes the store, shared by a launcher
- * from reading a name until its layers are open.  A launcher may hold a shared flock on a layer's
- * directory as long as it runs: a layer that is locked is not removed.
+ * from reading a name until it has locked the layers.  A launcher holds a shared flock on each
+ * layer's directory as long as it runs: a layer that is locked is not removed.
  *
  * The store belongs to its user alone: mode 0700, so that set-user-id files of images are out of
  * reach of others.  Another owner or a wider mode is an error.

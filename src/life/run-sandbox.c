@@ -173,13 +173,28 @@ static void tell_end(const struct plan *p, const struct supervise_end *end)
                       reasons[end->reason]);
 }
 
-static int run_with(const struct plan *p, struct launch_view *view, const struct id_maps *maps,
-                    const struct sock_fprog *filter, struct run_result *ret, struct err *e)
+/* Under the store's lock a layer that is not there was lost, not removed. */
+static int hold_layers(const struct plan *p, struct image_hold *hold, struct err *e)
 {
-        struct launch l = { .plan = p, .view = view, .maps = maps, .filter = filter };
+        e->step = STEP_SOURCES;
+        if (image_hold_layers(p, hold, e) < 0) {
+                err_prefix(e, "image '%s'", p->image.name);
+                return e->code == ENOENT ? err_hint(e, "import the image again") : -e->code;
+        }
+        e->step = STEP_NONE;
+        return 0;
+}
+
+static int run_with(const struct plan *p, struct launch_view *view, const struct id_maps *maps,
+                    const struct sock_fprog *filter, struct image_hold *hold,
+                    struct run_result *ret, struct err *e)
+{
+        struct launch l = { .plan = p, .view = view, .maps = maps, .hold = hold, .filter = filter };
         struct run r = RUN_NONE;
         struct supervise_end end = { 0 };
 
+        if (hold_layers(p, hold, e) < 0)
+                return -e->code;
         cpu_choose(&l.cpus);
         int code = bring_up(&l, view, &r, e);
         if (code == 0) {
@@ -210,7 +225,8 @@ static bool may_run_with_one_id(const struct plan *p, const struct id_maps *maps
         return e->step == STEP_ID_MAPS && maps->by_helper && p->ids.mode == PLAN_USERNS_AUTO;
 }
 
-int run_sandbox(const struct plan *p, struct run_result *ret, struct err *e)
+int run_sandbox(const struct plan *p, struct image_hold *hold, struct run_result *ret,
+                struct err *e)
 {
         struct sock_fprog filter = { 0 };
         struct id_maps maps;
@@ -218,12 +234,12 @@ int run_sandbox(const struct plan *p, struct run_result *ret, struct err *e)
 
         int code = view ? prepare(p, &maps, &filter, e) : -e->code;
         if (code == 0)
-                code = run_with(p, view, &maps, &filter, ret, e);
+                code = run_with(p, view, &maps, &filter, hold, ret, e);
         if (code < 0 && may_run_with_one_id(p, &maps, e)) {
                 tell_fallback(e);
                 *e = (struct err){ 0 };
                 userns_single_maps(p, &maps);
-                code = run_with(p, view, &maps, &filter, ret, e);
+                code = run_with(p, view, &maps, &filter, hold, ret, e);
         }
         launch_view_free(&view);
         if (code < 0) {

@@ -1,10 +1,10 @@
 #include "image-root.h"
 
 #include "fd.h"
+#include "image-hold.h"
 #include "io.h"
 #include "mem.h"
 #include "newmount.h"
-#include "path.h"
 #include "resolve.h"
 
 #include <errno.h>
@@ -46,7 +46,7 @@ static int open_layers(const struct plan *p, struct layers *layers, struct arena
         if (image->directory)
                 return open_layer(layers, image->directory, e);
         for (size_t i = image->n_layers; i > 0; i--) {
-                char *path = path_join(a, image->layers_dir, image->layers[i - 1], e);
+                char *path = image_hold_path(a, image, i - 1, e);
 
                 if (!path || open_layer(layers, path, e) < 0)
                         return -e->code;

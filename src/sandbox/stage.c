@@ -15,10 +15,19 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* A copy of a lock would keep it when the launcher is gone, and none of it is pid 1's business. */
+static void drop_hold(const struct image_hold *launchers)
+{
+        struct image_hold own = *launchers;
+
+        image_hold_done(&own);
+}
+
 /* What needs no map is done while the launcher writes them. */
 static int await_maps(const struct launch *l, int sock, struct err *e)
 {
         e->step = STEP_USERNS;
+        drop_hold(l->hold);
         /* what the caller of kelp ignored or blocked is none of the sandbox's business */
         if (cpu_take_all(&l->cpus, e) < 0 || proc_reset_signals(e) < 0)
                 return -e->code;
