@@ -2,6 +2,7 @@
 
 #include "catalog.h"
 #include "fd.h"
+#include "holder.h"
 #include "index.h"
 #include "mem.h"
 #include "ref.h"
@@ -166,6 +167,16 @@ static bool is_blob_kept(const struct removal *r, const struct digest *blob)
         return false;
 }
 
+/* What the user calls it. */
+static const char *name_of(const struct catalog *c, const struct digest *id)
+{
+        for (size_t i = 0; i < c->n_names; i++) {
+                if (digest_is_same(&c->names[i].id, id))
+                        return c->names[i].name;
+        }
+        return id->hex;
+}
+
 static int check_unused(const struct removal *r, const struct image *image, struct err *e)
 {
         for (size_t i = 0; i < image->n_layers; i++) {
@@ -177,9 +188,13 @@ static int check_unused(const struct removal *r, const struct image *image, stru
                         continue;
                 if (fd < 0)
                         return err_sys(e, "cannot open a layer of the image");
-                if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-                        return err_set(e, EBUSY, "the image '%.12s' is in use by a running sandbox",
-                                       image->id.hex);
+                if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+                        char holder[HOLDER_MAX];
+
+                        return err_set(e, EBUSY, "the image '%s' is in use by %s",
+                                       name_of(&r->catalog, &image->id),
+                                       holder_find(fd, holder, sizeof(holder)));
+                }
         }
         return 0;
 }
