@@ -47,11 +47,13 @@ static void tell_fallback(const struct err *why)
 static int prepare(const struct plan *p, struct id_maps *maps, struct sock_fprog *filter,
                    struct err *e)
 {
+        struct err fallback = { 0 };
+
         e->step = STEP_SOURCES;
-        if (find_filter(p, filter, e) < 0 || userns_choose_maps(p, maps, e) < 0)
+        if (find_filter(p, filter, e) < 0 || userns_choose_maps(p, maps, &fallback, e) < 0)
                 return -e->code;
-        if (maps->fallback.code != 0)
-                tell_fallback(&maps->fallback);
+        if (fallback.code != 0)
+                tell_fallback(&fallback);
         e->step = STEP_NONE;
         return 0;
 }
