@@ -4,8 +4,10 @@
  *     kelp-image --store DIR import FILE [NAME] [--path-key KEY]
  *     kelp-image --store DIR list [--json]
  *     kelp-image --store DIR remove NAME|ID...
+ *     kelp-image --store DIR unpack --ids MAPS ID     (id_maps_print())
  *
- * Exit status: 0; 125 when it failed; 128 and the signal when one ended an import.
+ * Exit status: 0; 125 when it failed; 126 when the ids of `unpack` do not do, and one id would;
+ * 128 and the signal when one ended it.
  */
 
 #include "catalog.h"
@@ -17,6 +19,7 @@
 #include "remove.h"
 #include "store.h"
 #include "str.h"
+#include "subids.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -25,10 +28,12 @@
 #include <string.h>
 
 #define EXIT_FAILED 125
+#define EXIT_NO_IDS 126
 
 struct arguments {
         const char *store;
         const char *path_key;
+        char *ids;
         bool json;
         char **words; /* the command and what follows it, without options */
         size_t n_words;
@@ -41,7 +46,7 @@ static int usage(struct err *e, const char *arg)
         else
                 err_set(e, EINVAL, "a command is missing");
         return err_hint(e, "kelp-image --store DIR import FILE [NAME] [--path-key KEY] | "
-                           "list [--json] | remove NAME|ID...");
+                           "list [--json] | remove NAME|ID... | unpack --ids MAPS ID");
 }
 
 /* Options may stand anywhere; behind "--" there are none. */
@@ -63,6 +68,8 @@ static int parse(int argc, char **argv, struct arguments *ret, struct err *e)
                         ret->store = argv[++i];
                 else if (str_eq(arg, "--path-key") && i + 1 < argc)
                         ret->path_key = argv[++i];
+                else if (str_eq(arg, "--ids") && i + 1 < argc)
+                        ret->ids = argv[++i];
                 else
                         return usage(e, arg);
         }
@@ -139,7 +146,8 @@ static int run_list(const struct arguments *args, struct err *e)
         /* a store that was not made yet has no images */
         if (store_open(&store, args->store, false, e) < 0 && e->code != ENOENT)
                 return -e->code;
-        if (store.names >= 0 && store.layers >= 0 && catalog_load(&store, &catalog, e) < 0)
+        if (store.names >= 0 && store.layers[STORE_SINGLE] >= 0 &&
+            catalog_load(&store, &catalog, e) < 0)
                 return -e->code;
         return args->json ? catalog_print_json(&catalog, stdout, e)
                           : catalog_print(&catalog, stdout, e);
@@ -158,6 +166,28 @@ static int run_remove(const struct arguments *args, struct err *e)
                                args->words[1]);
         }
         return remove_images(&store, args->words + 1, args->n_words - 1, stdout, e);
+}
+
+static int run_unpack(const struct arguments *args, int *ret_status, struct err *e)
+{
+        autofree struct id_maps *maps = mem_alloc(sizeof(*maps), e);
+        autostore store = STORE_NONE;
+        struct digest id;
+        int signal = 0;
+
+        if (args->n_words != 2 || !args->ids || args->path_key || args->json)
+                return usage(e, args->words[0]);
+        if (!maps || digest_parse(args->words[1], &id, e) < 0 ||
+            id_maps_parse(args->ids, maps, e) < 0 || store_open(&store, args->store, false, e) < 0)
+                return -e->code;
+        if (subids_unpack(&store, &id, maps, &signal, e) < 0) {
+                if (e->code == SUBIDS_ERROR)
+                        *ret_status = EXIT_NO_IDS;
+                if (signal)
+                        *ret_status = 128 + signal;
+                return err_prefix(e, "cannot unpack for subordinate ids");
+        }
+        return 0;
 }
 
 int main(int argc, char **argv)
@@ -181,6 +211,8 @@ int main(int argc, char **argv)
                 r = run_list(&args, &e);
         else if (r == 0 && str_eq(args.words[0], "remove"))
                 r = run_remove(&args, &e);
+        else if (r == 0 && str_eq(args.words[0], "unpack"))
+                r = run_unpack(&args, &status, &e);
         else if (r == 0)
                 r = usage(&e, args.words[0]);
         if (r < 0) {

@@ -21,6 +21,7 @@
 
 struct removal {
         const struct store *store;
+        const struct session *session;
         struct catalog catalog;
         bool *names; /* which of the catalog's go */
         bool *paths;
@@ -177,23 +178,32 @@ static const char *name_of(const struct catalog *c, const struct digest *id)
         return id->hex;
 }
 
+static int check_layer(const struct removal *r, const struct image *image, int dir,
+                       const char *name, struct err *e)
+{
+        autofd fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        char holder[HOLDER_MAX];
+
+        if (fd < 0 && errno == ENOENT)
+                return 0;
+        if (fd < 0)
+                return err_sys(e, "cannot open a layer of the image");
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+                return 0;
+        return err_set(e, EBUSY, "the image '%s' is in use by %s", name_of(&r->catalog, &image->id),
+                       holder_find(fd, holder, sizeof(holder)));
+}
+
 static int check_unused(const struct removal *r, const struct image *image, struct err *e)
 {
         for (size_t i = 0; i < image->n_layers; i++) {
                 if (is_layer_kept(r, &image->layers[i]))
                         continue;
-                autofd fd = openat(r->store->layers, image->layers[i].hex,
-                                   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-                if (fd < 0 && errno == ENOENT)
-                        continue;
-                if (fd < 0)
-                        return err_sys(e, "cannot open a layer of the image");
-                if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-                        char holder[HOLDER_MAX];
+                for (enum store_mode mode = 0; mode < STORE_MODES; mode++) {
+                        int dir = r->store->layers[mode];
 
-                        return err_set(e, EBUSY, "the image '%s' is in use by %s",
-                                       name_of(&r->catalog, &image->id),
-                                       holder_find(fd, holder, sizeof(holder)));
+                        if (dir >= 0 && check_layer(r, image, dir, image->layers[i].hex, e) < 0)
+                                return -e->code;
                 }
         }
         return 0;
@@ -244,18 +254,17 @@ static int update_index(const struct removal *r, bool *ret_has_foreign, struct e
                 if (r->images[i] && index_remove_image(index, &c->images[i].image.id, e) < 0)
                         return -e->code;
         }
-        return index_save(r->store, r->store->tmp, index, e);
+        return index_save(r->store, r->session->dir, index, e);
 }
 
-/* A layer leaves unpacked/ whole: half a one must never be taken for a layer. */
-static int remove_layer(const struct store *store, const struct digest *layer, struct err *e)
+static int take_layer(const struct removal *r, const char *name, struct err *e)
 {
-        if (renameat(store->layers, layer->hex, store->tmp, layer->hex) < 0) {
-                if (errno == ENOENT)
-                        return 0;
-                return err_sys(e, "cannot remove the layer '%s'", layer->hex);
+        for (enum store_mode mode = 0; mode < STORE_MODES; mode++) {
+                if (r->store->layers[mode] >= 0 &&
+                    session_take(r->session, r->store->layers[mode], name, e) < 0)
+                        return -e->code;
         }
-        return store_remove_tree(store->tmp, layer->hex, e);
+        return 0;
 }
 
 static int remove_content(const struct removal *r, const struct image *image, bool with_blobs,
@@ -263,7 +272,7 @@ static int remove_content(const struct removal *r, const struct image *image, bo
 {
         for (size_t i = 0; i < image->n_layers; i++) {
                 if (!is_layer_kept(r, &image->layers[i]) &&
-                    remove_layer(r->store, &image->layers[i], e) < 0)
+                    take_layer(r, image->layers[i].hex, e) < 0)
                         return -e->code;
         }
         for (size_t i = 0; with_blobs && i < image->store.n_blobs; i++) {
@@ -286,11 +295,11 @@ static int remove_marked(struct removal *r, FILE *out, struct err *e)
 
                 if (!r->images[i])
                         continue;
+                /* first: what is left when this is cut short is nobody's, not a part of an image */
+                if (remove_file(r->store->images, image->id.hex, e) < 0)
+                        return -e->code;
                 /* another tool's images may share blobs, and only that tool knows which */
                 if (remove_content(r, image, !has_foreign, e) < 0)
-                        return -e->code;
-                /* last, so that a removal that was cut short can be repeated */
-                if (remove_file(r->store->images, image->id.hex, e) < 0)
                         return -e->code;
                 fprintf(out, "deleted: sha256:%s\n", image->id.hex);
         }
@@ -328,12 +337,30 @@ static void removal_done(struct removal *r)
         catalog_done(&r->catalog);
 }
 
-int remove_images(const struct store *store, char *const *args, size_t n, FILE *out, struct err *e)
+static int remove_locked(const struct store *store, const struct session *session,
+                         char *const *args, size_t n, FILE *out, struct err *e)
 {
         autofd lock = store_lock(store, e);
-        __attribute__((cleanup(removal_done))) struct removal r = { .store = store };
+        __attribute__((cleanup(removal_done))) struct removal r = { .store = store,
+                                                                    .session = session };
 
         if (lock < 0 || catalog_load(store, &r.catalog, e) < 0 || mark(&r, args, n, e) < 0)
                 return -e->code;
         return remove_marked(&r, out, e);
+}
+
+int remove_images(const struct store *store, char *const *args, size_t n, FILE *out, struct err *e)
+{
+        struct session session = SESSION_NONE;
+        struct err cleanup = { 0 };
+        int r = session_open(store, &session, e);
+
+        if (r == 0)
+                r = remove_locked(store, &session, args, n, out, e);
+        /* the layers: without the lock, for it takes its time */
+        if (session_remove(store, &session, &cleanup) < 0 && r == 0) {
+                *e = cleanup;
+                return -e->code;
+        }
+        return r;
 }

@@ -102,8 +102,15 @@ static int open_directories(struct store *store, bool create, struct err *e)
         store->blobs = open_nested(store->dir, "blobs", "sha256", create, e);
         if (store->blobs < 0)
                 return -e->code;
-        store->layers = open_nested(store->dir, "unpacked", "single", create, e);
-        return store->layers < 0 ? -e->code : 0;
+        store->layers[STORE_SINGLE] = open_nested(store->dir, "unpacked", "single", create, e);
+        if (store->layers[STORE_SINGLE] < 0)
+                return -e->code;
+        /* a store that has none, and cannot be written to, is as good as one with an empty one */
+        store->layers[STORE_SUBIDS] = open_nested(store->dir, "unpacked", "subids", true, e);
+        if (store->layers[STORE_SUBIDS] < 0 && e->code != EROFS)
+                return -e->code;
+        *e = (struct err){ 0 };
+        return 0;
 }
 
 int store_open(struct store *store, const char *path, bool create, struct err *e)
@@ -128,7 +135,8 @@ void store_done(struct store *store)
 {
         fd_close(&store->dir);
         fd_close(&store->blobs);
-        fd_close(&store->layers);
+        for (enum store_mode mode = 0; mode < STORE_MODES; mode++)
+                fd_close(&store->layers[mode]);
         fd_close(&store->images);
         fd_close(&store->names);
         fd_close(&store->paths);
@@ -212,7 +220,7 @@ static int remove_each(void *context, const char *name, struct err *e)
         return store_remove_tree(*(const int *)context, name, e);
 }
 
-/* Directories of layers have u+rwx and are at most LIMIT_DEPTH deep, so this ends and works. */
+/* Directories of layers are at most LIMIT_DEPTH deep, so this ends. */
 int store_remove_tree(int dir, const char *name, struct err *e)
 {
         if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
