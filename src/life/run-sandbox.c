@@ -1,6 +1,7 @@
 #include "run-sandbox.h"
 
 #include "hint.h"
+#include "image-layers.h"
 #include "launch.h"
 #include "log.h"
 #include "root.h"
@@ -175,18 +176,6 @@ static void tell_end(const struct plan *p, const struct supervise_end *end)
                       reasons[end->reason]);
 }
 
-/* Under the store's lock a layer that is not there was lost, not removed. */
-static int hold_layers(const struct plan *p, struct image_hold *hold, struct err *e)
-{
-        e->step = STEP_SOURCES;
-        if (image_hold_layers(p, hold, e) < 0) {
-                err_prefix(e, "image '%s'", p->image.name);
-                return e->code == ENOENT ? err_hint(e, "import the image again") : -e->code;
-        }
-        e->step = STEP_NONE;
-        return 0;
-}
-
 static int run_with(const struct plan *p, struct launch_view *view, const struct id_maps *maps,
                     const struct sock_fprog *filter, struct image_hold *hold,
                     struct run_result *ret, struct err *e)
@@ -195,7 +184,7 @@ static int run_with(const struct plan *p, struct launch_view *view, const struct
         struct run r = RUN_NONE;
         struct supervise_end end = { 0 };
 
-        if (hold_layers(p, hold, e) < 0)
+        if (image_layers_get(p, maps, hold, e) < 0)
                 return -e->code;
         cpu_choose(&l.cpus);
         int code = bring_up(&l, view, &r, e);

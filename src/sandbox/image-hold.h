@@ -1,6 +1,7 @@
 #ifndef KELP_SANDBOX_IMAGE_HOLD_H
 #define KELP_SANDBOX_IMAGE_HOLD_H
 
+#include "id-map.h"
 #include "plan.h"
 
 /*
@@ -23,14 +24,23 @@ struct image_hold {
                 .store_lock = -1                                                                   \
         }
 
-/* The directory of one layer below the store, from `arena`; NULL with `e` set. */
-char *image_hold_path(struct arena *arena, const struct plan_image *image, size_t i, struct err *e);
+/*
+ * Where the layers are that a run with `maps` has, below the store: those whose files all belong
+ * to the user, or those whose files belong to the user's subordinate ids.
+ */
+const char *image_hold_directory(const struct id_maps *maps);
 
 /*
- * Opens and locks the layers of the plan's image, and lets the store's lock go.  -ENOENT when one
- * is not there: then nothing is held but the store.  A plan without layers in a store holds nothing.
+ * Opens and locks the layers of the plan's image, and lets go of the store's lock and of layers
+ * that were held before.  -ENOENT when one is not there, or only for other ids; after an error
+ * `hold` is as it was.  A plan without layers in a store holds nothing.
  */
-int image_hold_layers(const struct plan *p, struct image_hold *hold, struct err *e);
+int image_hold_layers(const struct plan *p, const struct id_maps *maps, struct image_hold *hold,
+                      struct err *e);
+
+/* Lets the store's lock go for a while, and takes it again. */
+void image_hold_unlock(const struct image_hold *hold);
+int image_hold_lock(const struct image_hold *hold, struct err *e);
 
 /* Lets everything go. */
 void image_hold_done(struct image_hold *hold);
