@@ -32,9 +32,9 @@ start_box() {
 }
 
 end_box() {
-    echo done >&"$go"
+    echo end >&"$go"
     read -r line <&"$up"
-    [ "$line" = done ]
+    [ "$line" = end ]
     wait "$box"
     exec {go}>&- {up}<&-
 }

@@ -88,7 +88,7 @@ theirs user.note n"
     cp -r "$STORE/unpacked/single" plain 2>/dev/null || true
     run ! rm -rf "$STORE"/unpacked/subids/*
     "$KELP" rmi owned
-    [ -z "$(ls -A "$STORE"/unpacked/* "$STORE/tmp" | grep -v : | grep .)" ]
+    [ -z "$(find "$STORE"/unpacked/*/* "$STORE"/tmp/* 2>/dev/null)" ]
 }
 
 @test "an image in use by a run with subordinate ids stays" {
@@ -97,6 +97,7 @@ theirs user.note n"
     "$KELP" run --network none --userns subids owned /bin/sh -c 'echo up; read -r line' <go >up 3>&- &
     exec {go}>go
     read -r line <up
+    [ "$line" = up ]
     run -125 "$KELP" rmi owned
     assert_refused "is in use by process $! ("
     echo >&"$go"
@@ -109,7 +110,7 @@ theirs user.note n"
     run -125 box --userns subids beyond /bin/busybox true
     assert_refused "entry 'x/last' belongs to uid 70000, and you have the ids 0 to "
     [[ ${lines[1]} == "hint: a longer range in '/etc/subuid', or --userns single"* ]]
-    [ -z "$(ls -A "$STORE/unpacked/subids" "$STORE/tmp" | grep -v : | grep .)" ]
+    [ -z "$(find "$STORE"/unpacked/subids/* "$STORE"/tmp/* 2>/dev/null)" ]
     run -0 --separate-stderr box beyond /bin/busybox stat -c %u /x/last
     assert_eq "$output" 0
     [[ $stderr == *"belongs to uid 70000"*"running with one id"* ]]
