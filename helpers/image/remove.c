@@ -1,32 +1,17 @@
 #include "remove.h"
 
-#include "catalog.h"
 #include "fd.h"
-#include "holder.h"
-#include "index.h"
 #include "mem.h"
 #include "ref.h"
+#include "removal.h"
 #include "str.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdbool.h>
-#include <stdlib.h>
+#include <stdint.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #define SHORTEST_ID 12
-
-struct removal {
-        const struct store *store;
-        const struct session *session;
-        struct catalog catalog;
-        bool *names; /* which of the catalog's go */
-        bool *paths;
-        bool *images;
-};
 
 /* ------ what was meant ------ */
 
@@ -75,18 +60,6 @@ static bool mark_name(struct removal *r, const char *arg)
         return false;
 }
 
-static void mark_image(struct removal *r, size_t at)
-{
-        const struct catalog *c = &r->catalog;
-        const struct digest *id = &c->images[at].image.id;
-
-        for (size_t i = 0; i < c->n_names; i++)
-                r->names[i] = r->names[i] || digest_is_same(&c->names[i].id, id);
-        for (size_t i = 0; i < c->n_paths; i++)
-                r->paths[i] = r->paths[i] || digest_is_same(&c->paths[i].id, id);
-        r->images[at] = true;
-}
-
 static int mark_id(struct removal *r, const char *arg, struct err *e)
 {
         const char *hex = str_has_prefix(arg, "sha256:") ? arg + strlen("sha256:") : arg;
@@ -104,7 +77,7 @@ static int mark_id(struct removal *r, const char *arg, struct err *e)
         }
         if (found == SIZE_MAX)
                 return unknown(r, arg, e);
-        mark_image(r, found);
+        removal_mark_image(r, found);
         return 0;
 }
 
@@ -135,218 +108,29 @@ static void mark_orphans(struct removal *r)
         }
 }
 
-/* ------ what can go ------ */
-
-static bool has_digest(const struct digest *list, size_t n, const struct digest *d)
-{
-        for (size_t i = 0; i < n; i++) {
-                if (digest_is_same(&list[i], d))
-                        return true;
-        }
-        return false;
-}
-
-static bool is_layer_kept(const struct removal *r, const struct digest *layer)
-{
-        for (size_t i = 0; i < r->catalog.n_images; i++) {
-                const struct image *image = &r->catalog.images[i].image;
-
-                if (!r->images[i] && has_digest(image->layers, image->n_layers, layer))
-                        return true;
-        }
-        return false;
-}
-
-static bool is_blob_kept(const struct removal *r, const struct digest *blob)
-{
-        for (size_t i = 0; i < r->catalog.n_images; i++) {
-                const struct image *image = &r->catalog.images[i].image;
-
-                if (!r->images[i] && has_digest(image->store.blobs, image->store.n_blobs, blob))
-                        return true;
-        }
-        return false;
-}
-
-/* What the user calls it. */
-static const char *name_of(const struct catalog *c, const struct digest *id)
-{
-        for (size_t i = 0; i < c->n_names; i++) {
-                if (digest_is_same(&c->names[i].id, id))
-                        return c->names[i].name;
-        }
-        return id->hex;
-}
-
-static int check_layer(const struct removal *r, const struct image *image, int dir,
-                       const char *name, struct err *e)
-{
-        autofd fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        char holder[HOLDER_MAX];
-
-        if (fd < 0 && errno == ENOENT)
-                return 0;
-        if (fd < 0)
-                return err_sys(e, "cannot open a layer of the image");
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-                return 0;
-        return err_set(e, EBUSY, "the image '%s' is in use by %s", name_of(&r->catalog, &image->id),
-                       holder_find(fd, holder, sizeof(holder)));
-}
-
-static int check_unused(const struct removal *r, const struct image *image, struct err *e)
-{
-        for (size_t i = 0; i < image->n_layers; i++) {
-                if (is_layer_kept(r, &image->layers[i]))
-                        continue;
-                for (enum store_mode mode = 0; mode < STORE_MODES; mode++) {
-                        int dir = r->store->layers[mode];
-
-                        if (dir >= 0 && check_layer(r, image, dir, image->layers[i].hex, e) < 0)
-                                return -e->code;
-                }
-        }
-        return 0;
-}
-
-/* ------ the removal ------ */
-
-static int remove_file(int dir, const char *file, struct err *e)
-{
-        if (unlinkat(dir, file, 0) < 0 && errno != ENOENT)
-                return err_sys(e, "cannot remove '%.100s' in the image store", file);
-        return 0;
-}
-
-static int remove_names(const struct removal *r, FILE *out, struct err *e)
-{
-        const struct catalog *c = &r->catalog;
-
-        for (size_t i = 0; i < c->n_names; i++) {
-                if (!r->names[i])
-                        continue;
-                if (remove_file(r->store->names, c->names[i].file, e) < 0)
-                        return -e->code;
-                fprintf(out, "untagged: %s\n", c->names[i].name);
-        }
-        for (size_t i = 0; i < c->n_paths; i++) {
-                if (r->paths[i] && remove_file(r->store->paths, c->paths[i].file, e) < 0)
-                        return -e->code;
-        }
-        if (fsync(r->store->names) < 0 || fsync(r->store->paths) < 0)
-                return err_sys(e, "cannot sync the image store");
-        return 0;
-}
-
-static int update_index(const struct removal *r, bool *ret_has_foreign, struct err *e)
-{
-        const struct catalog *c = &r->catalog;
-        autodoc *index = index_load(r->store, e);
-
-        if (!index)
-                return -e->code;
-        *ret_has_foreign = index_has_foreign(r->store, index);
-        for (size_t i = 0; i < c->n_names; i++) {
-                if (r->names[i] && index_remove_name(index, c->names[i].name, e) < 0)
-                        return -e->code;
-        }
-        for (size_t i = 0; i < c->n_images; i++) {
-                if (r->images[i] && index_remove_image(index, &c->images[i].image.id, e) < 0)
-                        return -e->code;
-        }
-        return index_save(r->store, r->session->dir, index, e);
-}
-
-static int take_layer(const struct removal *r, const char *name, struct err *e)
-{
-        for (enum store_mode mode = 0; mode < STORE_MODES; mode++) {
-                if (r->store->layers[mode] >= 0 &&
-                    session_take(r->session, r->store->layers[mode], name, e) < 0)
-                        return -e->code;
-        }
-        return 0;
-}
-
-static int remove_content(const struct removal *r, const struct image *image, bool with_blobs,
-                          struct err *e)
-{
-        for (size_t i = 0; i < image->n_layers; i++) {
-                if (!is_layer_kept(r, &image->layers[i]) &&
-                    take_layer(r, image->layers[i].hex, e) < 0)
-                        return -e->code;
-        }
-        for (size_t i = 0; with_blobs && i < image->store.n_blobs; i++) {
-                const struct digest *blob = &image->store.blobs[i];
-
-                if (!is_blob_kept(r, blob) && remove_file(r->store->blobs, blob->hex, e) < 0)
-                        return -e->code;
-        }
-        return 0;
-}
-
-static int remove_marked(struct removal *r, FILE *out, struct err *e)
-{
-        bool has_foreign = false;
-
-        if (remove_names(r, out, e) < 0 || update_index(r, &has_foreign, e) < 0)
-                return -e->code;
-        for (size_t i = 0; i < r->catalog.n_images; i++) {
-                const struct image *image = &r->catalog.images[i].image;
-
-                if (!r->images[i])
-                        continue;
-                /* first: what is left when this is cut short is nobody's, not a part of an image */
-                if (remove_file(r->store->images, image->id.hex, e) < 0)
-                        return -e->code;
-                /* another tool's images may share blobs, and only that tool knows which */
-                if (remove_content(r, image, !has_foreign, e) < 0)
-                        return -e->code;
-                fprintf(out, "deleted: sha256:%s\n", image->id.hex);
-        }
-        if (fflush(out) != 0 || ferror(out))
-                return err_sys(e, "cannot write what was removed");
-        return 0;
-}
-
 static int mark(struct removal *r, char *const *args, size_t n, struct err *e)
 {
-        const struct catalog *c = &r->catalog;
-
-        r->names = mem_alloc(c->n_names * sizeof(bool), e);
-        r->paths = mem_alloc(c->n_paths * sizeof(bool), e);
-        r->images = mem_alloc(c->n_images * sizeof(bool), e);
-        if (!r->names || !r->paths || !r->images)
-                return -e->code;
         for (size_t i = 0; i < n; i++) {
                 if (!mark_name(r, args[i]) && mark_id(r, args[i], e) < 0)
                         return -e->code;
         }
         mark_orphans(r);
-        for (size_t i = 0; i < c->n_images; i++) {
-                if (r->images[i] && check_unused(r, &c->images[i].image, e) < 0)
+        for (size_t i = 0; i < r->catalog.n_images; i++) {
+                if (r->images[i] && removal_check_unused(r, i, e) < 0)
                         return -e->code;
         }
         return 0;
-}
-
-static void removal_done(struct removal *r)
-{
-        free(r->names);
-        free(r->paths);
-        free(r->images);
-        catalog_done(&r->catalog);
 }
 
 static int remove_locked(const struct store *store, const struct session *session,
                          char *const *args, size_t n, FILE *out, struct err *e)
 {
         autofd lock = store_lock(store, e);
-        __attribute__((cleanup(removal_done))) struct removal r = { .store = store,
-                                                                    .session = session };
+        autoremoval r = { 0 };
 
-        if (lock < 0 || catalog_load(store, &r.catalog, e) < 0 || mark(&r, args, n, e) < 0)
+        if (lock < 0 || removal_load(&r, store, session, e) < 0 || mark(&r, args, n, e) < 0)
                 return -e->code;
-        return remove_marked(&r, out, e);
+        return removal_carry_out(&r, out, e);
 }
 
 int remove_images(const struct store *store, char *const *args, size_t n, FILE *out, struct err *e)

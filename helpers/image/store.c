@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 static const char layout_text[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
-static const char index_text[] = "{\"schemaVersion\":2,\"manifests\":[]}";
+const char store_empty_index[] = "{\"schemaVersion\":2,\"manifests\":[]}";
 
 /* ------ opening ------ */
 
@@ -128,7 +128,7 @@ int store_open(struct store *store, const char *path, bool create, struct err *e
         autofd lock = store_lock(store, e);
         if (lock < 0 || make_file(store, "oci-layout", layout_text, e) < 0)
                 return -e->code;
-        return make_file(store, "index.json", index_text, e);
+        return make_file(store, "index.json", store_empty_index, e);
 }
 
 void store_done(struct store *store)

@@ -52,6 +52,9 @@ struct store {
         const char *path; /* for messages; borrowed */
 };
 
+/* What index.json is in a store without images. */
+extern const char store_empty_index[];
+
 /* Opens the store, and makes what is missing of it when `create`; else ENOENT. */
 int store_open(struct store *store, const char *path, bool create, struct err *e);
 void store_done(struct store *store);

@@ -160,3 +160,28 @@ int subids_take(const struct store *store, const struct session *session,
                 return -e->code;
         return store_write(session->dir, store->dir, MAP_FILE, text, e);
 }
+
+static int find_any(void *context, const char *name, struct err *e)
+{
+        bool *ret_has = context;
+
+        (void)name;
+        (void)e;
+        *ret_has = true;
+        return 0;
+}
+
+int subids_forget(const struct store *store, struct err *e)
+{
+        autofd lock = store_lock(store, e);
+        bool has_any = false;
+
+        if (lock < 0 ||
+            (store->layers[STORE_SUBIDS] >= 0 &&
+             store_list(store->layers[STORE_SUBIDS], find_any, &has_any, e) < 0) ||
+            store_list(store->tmp, find_any, &has_any, e) < 0)
+                return -e->code;
+        if (!has_any && unlinkat(store->dir, MAP_FILE, 0) < 0 && errno != ENOENT)
+                return err_sys(e, "cannot remove '" MAP_FILE "' in the image store");
+        return 0;
+}

@@ -36,6 +36,9 @@ int subids_take(const struct store *store, const struct session *session,
 int subids_unpack(const struct store *store, const struct digest *id, const struct id_maps *maps,
                   int *ret_signal, struct err *e);
 
+/* Forgets the maps, unless there is still something that was made with them. */
+int subids_forget(const struct store *store, struct err *e);
+
 /* store_remove_tree(), and what that may not remove in a namespace with the maps of the store. */
 int subids_remove_tree(const struct store *store, int dir, const char *name, struct err *e);
 

@@ -290,7 +290,8 @@ store/oci-layout"
     local args
 
     for args in "" "nonsense" "import" "import a b c" "list x" "remove" "import x --nonsense" \
-        "import x --path-key" "list --path-key x" "remove --json x" "pull x" "verify" "prune"; do
+        "import x --path-key" "list --path-key x" "remove --json x" "pull x" "prune x" "list --all" \
+        "prune --max-size"; do
         # shellcheck disable=SC2086 # words
         run -125 image $args
         assert_refused
