@@ -33,6 +33,9 @@ static int add(struct catalog *c, int dir, const char *file, const char *name,
         if (!entry.file || !entry.name || load_id(dir, file, &entry.id, e) < 0 ||
             arena_grow(&c->arena, list, *n, sizeof(entry), CATALOG_MAX, "names", e) < 0)
                 return -e->code;
+        struct stat st;
+        if (fstatat(dir, file, &st, AT_SYMLINK_NOFOLLOW) == 0)
+                entry.used = st.st_mtim;
         (*list)[(*n)++] = entry;
         return 0;
 }

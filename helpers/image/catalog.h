@@ -19,6 +19,7 @@ struct catalog_name {
         char *file;
         char *name; /* decoded; for a path, its key */
         struct digest id;
+        struct timespec used; /* when a launcher read it last */
 };
 
 struct catalog_image {

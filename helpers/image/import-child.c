@@ -1,10 +1,9 @@
-/* The process that reads the input: from the fork to the report. */
+/* What the process in the jail does with the input. */
 
 #include "import.h"
 
 #include "fd.h"
 #include "io.h"
-#include "jail.h"
 #include "unpack.h"
 
 #include <errno.h>
@@ -15,44 +14,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int compare(const void *a, const void *b)
-{
-        const int *x = a;
-        const int *y = b;
-
-        return (*x > *y) - (*x < *y);
-}
-
-static int close_jail(const struct import_child *child, struct err *e)
-{
-        const struct session *session = child->session;
-        const struct store *store = child->store;
-        int fds[] = { child->input,    child->report, session->dir, session->blobs,
-                      session->layers, store->blobs,  store->layers };
-        int readable[3] = { store->blobs, store->layers };
-        struct jail_spec spec = {
-                .fds = fds,
-                .n_fds = sizeof(fds) / sizeof(fds[0]),
-                .writable = session->dir,
-                .readable = readable,
-                .n_readable = 2,
-                .uid = child->uid,
-                .gid = child->gid,
-        };
-        struct stat st;
-
-        if (fstat(child->input, &st) == 0 && S_ISDIR(st.st_mode))
-                readable[spec.n_readable++] = child->input;
-        qsort(fds, spec.n_fds, sizeof(fds[0]), compare);
-        return jail_close(&spec, child->has_namespaces, child->parent, e);
-}
-
 /* A pipe can be read only once and forwards: its content becomes a file of the session. */
-static int spool_input(const struct import_child *child, int *ret_fd, struct err *e)
+static int spool_input(const struct worker *w, int *ret_fd, struct err *e)
 {
         autofree char *buffer = mem_alloc(256u << 10, e);
-        autofd fd =
-                openat(child->session->dir, "input", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        autofd fd = openat(w->session->dir, "input", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         uint64_t size = 0;
 
         if (!buffer)
@@ -60,7 +26,7 @@ static int spool_input(const struct import_child *child, int *ret_fd, struct err
         if (fd < 0)
                 return err_sys(e, "cannot make a temporary file in the image store");
         for (;;) {
-                ssize_t n = read(child->input, buffer, 256u << 10);
+                ssize_t n = read(w->input, buffer, 256u << 10);
 
                 if (n < 0 && errno == EINTR)
                         continue;
@@ -80,10 +46,10 @@ static int spool_input(const struct import_child *child, int *ret_fd, struct err
         return 0;
 }
 
-static int write_image(const struct import_child *child, const struct image *image, struct err *e)
+static int write_image(const struct worker *w, const struct image *image, struct err *e)
 {
         autofree char *text = NULL;
-        autofd fd = openat(child->session->dir, IMPORT_IMAGE_FILE,
+        autofd fd = openat(w->session->dir, IMPORT_IMAGE_FILE,
                            O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
         if (fd < 0)
@@ -93,46 +59,32 @@ static int write_image(const struct import_child *child, const struct image *ima
         return io_write_all(fd, text, strlen(text), "the image's text", e);
 }
 
-static int unpack_input(const struct import_child *child, struct import_report *report,
-                        struct err *e)
+int import_work(const struct worker *w, struct worker_report *ret, struct err *e)
 {
+        const struct import_request *request = w->job;
         autofree struct unpack_job *job = mem_alloc(sizeof(*job), e);
         autofd spooled = -1;
         struct stat st;
 
         if (!job)
                 return -e->code;
-        if (fstat(child->input, &st) < 0)
+        if (fstat(w->input, &st) < 0)
                 return err_sys(e, "cannot stat the input");
-        if (S_ISFIFO(st.st_mode) && spool_input(child, &spooled, e) < 0)
+        if (S_ISFIFO(st.st_mode) && spool_input(w, &spooled, e) < 0)
                 return -e->code;
-        job->input = spooled >= 0 ? spooled : child->input;
-        job->session = child->session->dir;
-        job->session_blobs = child->session->blobs;
-        job->session_layers = child->session->layers;
-        job->store_blobs = child->store->blobs;
-        job->store_layers = child->store->layers;
-        job->wanted = child->name;
+        job->input = spooled >= 0 ? spooled : w->input;
+        job->session = w->session->dir;
+        job->session_blobs = w->session->blobs;
+        job->session_layers = w->session->layers;
+        job->store_blobs = w->store->blobs;
+        job->store_layers = w->store->layers[STORE_SINGLE];
+        job->wanted = request->name;
         int r = unpack_run(job, e);
         if (r == 0)
-                r = write_image(child, &job->image, e);
-        report->devices = job->count.devices;
-        report->n_ignored = job->n_ignored;
-        memcpy(report->architecture, job->architecture, sizeof(report->architecture));
+                r = write_image(w, &job->image, e);
+        ret->devices = job->count.devices;
+        ret->n_ignored = job->n_ignored;
+        memcpy(ret->architecture, job->architecture, sizeof(ret->architecture));
         unpack_done(job);
         return r;
-}
-
-void import_child_run(const struct import_child *child)
-{
-        struct import_report report = { .message = IMPORT_FAILED };
-        struct err unused = { 0 };
-        struct digest digest;
-
-        /* libcrypto makes itself ready with its first digest: while it still can open files */
-        if (digest_of("", 0, &digest, &report.err) == 0 && close_jail(child, &report.err) == 0 &&
-            unpack_input(child, &report, &report.err) == 0)
-                report.message = IMPORT_DONE;
-        io_send(child->report, &report, sizeof(report), NULL, 0, &unused);
-        _exit(report.message == IMPORT_DONE ? 0 : 1);
 }

@@ -16,8 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Moves `d`, unless the store has it: from a session of ours, or by another import meanwhile. */
-static int move_one(int from, int to, const struct digest *d, mode_t type, struct err *e)
+/* The store may have `d` already: from before, or by another import meanwhile. */
+int import_move(int from, int to, const struct digest *d, mode_t type, struct err *e)
 {
         struct stat st;
 
@@ -41,14 +41,16 @@ static int move_all(const struct store *store, const struct session *session,
                     const struct image *image, struct err *e)
 {
         for (size_t i = 0; i < image->store.n_blobs; i++) {
-                if (move_one(session->blobs, store->blobs, &image->store.blobs[i], S_IFREG, e) < 0)
+                if (import_move(session->blobs, store->blobs, &image->store.blobs[i], S_IFREG, e) <
+                    0)
                         return -e->code;
         }
         for (size_t i = 0; i < image->n_layers; i++) {
-                if (move_one(session->layers, store->layers, &image->layers[i], S_IFDIR, e) < 0)
+                if (import_move(session->layers, store->layers[STORE_SINGLE], &image->layers[i],
+                                S_IFDIR, e) < 0)
                         return -e->code;
         }
-        if (fsync(store->blobs) < 0 || fsync(store->layers) < 0)
+        if (fsync(store->blobs) < 0 || fsync(store->layers[STORE_SINGLE]) < 0)
                 return err_sys(e, "cannot sync the image store");
         return 0;
 }

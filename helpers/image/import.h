@@ -4,6 +4,7 @@
 #include "digest.h"
 #include "err.h"
 #include "store.h"
+#include "worker.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -32,34 +33,14 @@ int import_run(const struct store *store, const struct import_request *request,
 
 /* The parts of it in other files. */
 
-/* What the jailed process says; the last message is `done` or `failed`. */
-enum import_message { IMPORT_FAILED = 1, IMPORT_DONE };
-
-struct import_report {
-        uint32_t message; /* enum import_message */
-        uint32_t n_ignored;
-        uint64_t devices;
-        char architecture[32];
-        struct err err;
-};
-
 /* The file in the session that describes the image: image_write() with its last section. */
 #define IMPORT_IMAGE_FILE "image"
 
-/* Reads the input into the session, in a jail; for the child of jail_fork().  Never returns. */
-struct import_child {
-        int input;
-        int report; /* a SEQPACKET socket */
-        int parent; /* a pidfd */
-        const struct store *store;
-        const struct session *session;
-        const char *name;
-        bool has_namespaces;
-        uid_t uid;
-        gid_t gid;
-};
+/* Reads the input into the session: work() of a worker, whose job is the request. */
+int import_work(const struct worker *w, struct worker_report *ret, struct err *e);
 
-_Noreturn void import_child_run(const struct import_child *child);
+/* Moves a directory of layers, or a blob, from the session into the store, unless it has it. */
+int import_move(int from, int to, const struct digest *d, mode_t type, struct err *e);
 
 /* Moves what the session has into the store. */
 int import_commit(const struct store *store, const struct session *session,

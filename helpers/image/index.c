@@ -162,16 +162,34 @@ int index_add(json_t *index, const struct image *image, const char *name, struct
         return name ? set_name(d, name, e) : 0;
 }
 
+static bool is_foreign(const struct store *store, const json_t *descriptor)
+{
+        const char *digest = get_digest(descriptor);
+        struct stat st;
+
+        return !str_has_prefix(digest, "sha256:") || !digest_is_hex(digest + 7) ||
+               fstatat(store->images, digest + 7, &st, AT_SYMLINK_NOFOLLOW) < 0;
+}
+
+int index_remove_foreign(const struct store *store, json_t *index, struct err *e)
+{
+        json_t *list = manifests(index);
+
+        for (size_t i = 0; i < json_array_size(list);) {
+                if (!is_foreign(store, json_array_get(list, i)))
+                        i++;
+                else if (json_array_remove(list, i) < 0)
+                        return err_set(e, ENOMEM, "out of memory");
+        }
+        return 0;
+}
+
 bool index_has_foreign(const struct store *store, const json_t *index)
 {
         const json_t *list = manifests(index);
-        struct stat st;
 
         for (size_t i = 0; i < json_array_size(list); i++) {
-                const char *digest = get_digest(json_array_get(list, i));
-
-                if (!str_has_prefix(digest, "sha256:") || !digest_is_hex(digest + 7) ||
-                    fstatat(store->images, digest + 7, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                if (is_foreign(store, json_array_get(list, i)))
                         return true;
         }
         return false;

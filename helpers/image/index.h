@@ -28,6 +28,9 @@ int index_remove_name(json_t *index, const char *name, struct err *e);
 /* Removes every descriptor of a manifest. */
 int index_remove_image(json_t *index, const struct digest *id, struct err *e);
 
+/* Removes every descriptor that has no file in images/. */
+int index_remove_foreign(const struct store *store, json_t *index, struct err *e);
+
 /* Whether it has manifests that have no file in images/: another tool's. */
 bool index_has_foreign(const struct store *store, const json_t *index);
 

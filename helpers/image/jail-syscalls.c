@@ -67,16 +67,26 @@ static const int allowed_at[] = {
         SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(utimensat),
 };
 
+static const struct scmp_arg_cmp not_negative = { 0, SCMP_CMP_MASKED_EQ, 1u << 31, 0 };
+
 static int add_calls_at(scmp_filter_ctx filter)
 {
-        const struct scmp_arg_cmp not_negative = SCMP_A0(SCMP_CMP_MASKED_EQ, 1u << 31, 0);
-
         for (size_t i = 0; i < sizeof(allowed_at) / sizeof(allowed_at[0]); i++) {
                 int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed_at[i], 1, not_negative);
                 if (r < 0)
                         return r;
         }
         return 0;
+}
+
+/* Only whoever has the capability for it gives files away. */
+static int add_chown(scmp_filter_ctx filter)
+{
+        int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fchown), 0);
+
+        if (r == 0)
+                r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fchownat), 1, not_negative);
+        return r;
 }
 
 static int add_calls(scmp_filter_ctx filter)
@@ -109,7 +119,7 @@ static int add_checked_calls(scmp_filter_ctx filter)
         return r;
 }
 
-int jail_restrict_syscalls(struct err *e)
+int jail_restrict_syscalls(const struct jail_spec *spec, struct err *e)
 {
         scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
 
@@ -120,6 +130,8 @@ int jail_restrict_syscalls(struct err *e)
                 r = add_calls_at(filter);
         if (r == 0)
                 r = add_checked_calls(filter);
+        if (r == 0 && (spec->keep_caps & 1ull << CAP_CHOWN))
+                r = add_chown(filter);
         if (r == 0)
                 r = seccomp_load(filter);
         seccomp_release(filter);

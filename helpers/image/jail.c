@@ -2,6 +2,7 @@
 
 #include "fd.h"
 #include "io.h"
+#include "subids.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -51,13 +52,59 @@ static pid_t clone_with(uint64_t flags, int *ret_pidfd)
         return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 }
 
-int jail_fork(struct child *ret_child, bool *ret_has_namespaces, struct err *e)
-{
-        const uint64_t namespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
-                                    CLONE_NEWIPC | CLONE_NEWUTS;
-        int pidfd = -1;
-        pid_t pid = clone_with(namespaces, &pidfd);
+#define NAMESPACES                                                                                 \
+        (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
 
+/* The end of the pipe without a byte: the maps could not be had, and the parent has said why. */
+static int await_maps(int pipe)
+{
+        char word;
+
+        if (read(pipe, &word, 1) != 1)
+                _exit(1);
+        return 1;
+}
+
+static int fork_mapped(const struct id_maps *maps, struct child *ret_child, struct err *e)
+{
+        autochild child = CHILD_NONE;
+        int ends[2];
+
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return err_sys(e, "cannot make a pipe");
+        autofd theirs = ends[0];
+        autofd ours = ends[1];
+        pid_t pid = clone_with(NAMESPACES, &child.pidfd);
+        if (pid == 0) {
+                fd_close(&ours);
+                return await_maps(theirs);
+        }
+        if (pid < 0) {
+                err_sys(e, "cannot create a user namespace for subordinate ids");
+                e->code = SUBIDS_ERROR;
+                return -e->code;
+        }
+        child.pid = pid;
+        if (id_maps_write(pid, maps, e) < 0) {
+                e->code = SUBIDS_ERROR;
+                return -e->code;
+        }
+        if (io_write_all(ours, "", 1, "the pipe to the reader of the archive", e) < 0)
+                return -e->code;
+        *ret_child = child;
+        child = (struct child)CHILD_NONE;
+        return 0;
+}
+
+int jail_fork(const struct id_maps *maps, struct child *ret_child, bool *ret_has_namespaces,
+              struct err *e)
+{
+        int pidfd = -1;
+
+        *ret_has_namespaces = true;
+        if (maps)
+                return fork_mapped(maps, ret_child, e);
+        pid_t pid = clone_with(NAMESPACES, &pidfd);
         *ret_has_namespaces = pid >= 0;
         if (pid < 0)
                 pid = clone_with(0, &pidfd);
@@ -122,12 +169,15 @@ static int change_root(struct err *e)
 
 /* ------ rights and limits ------ */
 
-static int drop_rights(struct err *e)
+static int drop_rights(uint64_t keep, struct err *e)
 {
         struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-        struct __user_cap_data_struct none[2] = { 0 };
+        struct __user_cap_data_struct data[2] = {
+                { .effective = (uint32_t)keep, .permitted = (uint32_t)keep },
+                { .effective = (uint32_t)(keep >> 32), .permitted = (uint32_t)(keep >> 32) },
+        };
 
-        if (syscall(SYS_capset, &header, none) < 0)
+        if (syscall(SYS_capset, &header, data) < 0)
                 return err_sys(e, "cannot drop capabilities");
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return err_sys(e, "cannot set no_new_privs");
@@ -183,7 +233,7 @@ static int wall_off(const struct jail_spec *spec, bool has_namespaces, struct er
         struct err root_err = { 0 };
         bool has_root = has_namespaces && change_root(&root_err) == 0;
 
-        if (drop_rights(e) < 0 || set_limits(e) < 0)
+        if (drop_rights(has_namespaces ? spec->keep_caps : 0, e) < 0 || set_limits(e) < 0)
                 return -e->code;
         int r = jail_restrict_files(spec, e);
         if (r < 0 && !(r == -EOPNOTSUPP && has_root))
@@ -197,10 +247,10 @@ int jail_close(const struct jail_spec *spec, bool has_namespaces, int parent_pid
         if (proc_reset_signals(e) < 0)
                 return -e->code;
         umask(0);
-        if (has_namespaces && write_maps(spec->uid, spec->gid, e) < 0)
+        if (has_namespaces && !spec->maps && write_maps(spec->uid, spec->gid, e) < 0)
                 return -e->code;
         if (proc_die_with(parent_pidfd, e) < 0 || close_descriptors(spec, e) < 0 ||
             wall_off(spec, has_namespaces, e) < 0)
                 return -e->code;
-        return jail_restrict_syscalls(e);
+        return jail_restrict_syscalls(spec, e);
 }

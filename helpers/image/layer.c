@@ -4,9 +4,12 @@
 #include "limit.h"
 #include "mem.h"
 #include "str.h"
+#include "subids.h"
 #include "tar.h"
 
 #include <errno.h>
+#include <linux/capability.h>
+#include <linux/xattr.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -16,6 +19,7 @@ struct unpack {
         struct tar *tar;
         struct tree *tree;
         struct layer_count *count;
+        const struct id_maps *maps; /* NULL: everything is the user's */
         struct entry_path path;
         struct entry_path target;
         struct tree_attr attr;
@@ -28,8 +32,21 @@ static int refuse(const struct unpack *u, const char *why, struct err *e)
 }
 
 /*
- * Only what a user may set and what means nothing to the kernel: user.*, but not user.overlay.*,
- * with which an archive would steer the overlay.
+ * File capabilities mean something only where files have owners.  The kernel takes no others than
+ * these; it notes the namespace with them.  Source: capabilities(7), linux/capability.h.
+ */
+static bool is_capability(const struct tree_xattr *x)
+{
+        const unsigned char *value = x->value;
+
+        return str_eq(x->name, XATTR_NAME_CAPS) && value &&
+               ((x->size == XATTR_CAPS_SZ_2 && value[3] == VFS_CAP_REVISION_2 >> 24) ||
+                (x->size == XATTR_CAPS_SZ_3 && value[3] == VFS_CAP_REVISION_3 >> 24));
+}
+
+/*
+ * Else only what a user may set and what means nothing to the kernel: user.*, but not
+ * user.overlay.*, with which an archive would steer the overlay.
  */
 static bool is_kept_xattr(const char *name)
 {
@@ -45,7 +62,7 @@ static int read_xattrs(struct unpack *u, struct archive_entry *entry, struct err
         u->attr.n_xattrs = 0;
         archive_entry_xattr_reset(entry);
         while (archive_entry_xattr_next(entry, &x.name, &x.value, &x.size) == ARCHIVE_OK) {
-                if (!x.name || !is_kept_xattr(x.name))
+                if (!x.name || !(is_kept_xattr(x.name) || (u->maps && is_capability(&x))))
                         continue;
                 if (u->attr.n_xattrs == LIMIT_XATTRS || x.size > LIMIT_XATTR_SIZE)
                         return refuse(u, "it has too many or too large extended attributes", e);
@@ -64,6 +81,33 @@ static time_t clamp_time(time_t t)
         return t < -limit ? -limit : t;
 }
 
+static int check_id(const struct unpack *u, const char *kind, const struct id_map *map,
+                    la_int64_t id, struct err *e)
+{
+        const struct id_range *last = &map->ranges[map->n - 1];
+
+        if (id >= 0 && id_map_has(map, (uint64_t)id))
+                return 0;
+        err_set(e, SUBIDS_ERROR, "entry '%.200s' belongs to %s %lld, and you have the ids 0 to %u",
+                u->path.text, kind, (long long)id, last->inner + (last->count - 1));
+        return err_hint(e, "a longer range in '/etc/sub%s', or --userns single", kind);
+}
+
+static int read_owner(struct unpack *u, struct archive_entry *entry, struct err *e)
+{
+        la_int64_t uid = archive_entry_uid(entry);
+        la_int64_t gid = archive_entry_gid(entry);
+
+        if (!u->maps)
+                return 0;
+        if (check_id(u, "uid", &u->maps->uids, uid, e) < 0 ||
+            check_id(u, "gid", &u->maps->gids, gid, e) < 0)
+                return -e->code;
+        u->attr.uid = (uid_t)uid;
+        u->attr.gid = (gid_t)gid;
+        return 0;
+}
+
 static int read_attr(struct unpack *u, struct archive_entry *entry, struct err *e)
 {
         long nsec = archive_entry_mtime_nsec(entry);
@@ -71,6 +115,8 @@ static int read_attr(struct unpack *u, struct archive_entry *entry, struct err *
         u->attr.mode = archive_entry_perm(entry) & 07777;
         u->attr.mtime.tv_sec = clamp_time(archive_entry_mtime(entry));
         u->attr.mtime.tv_nsec = nsec >= 0 && nsec < 1000000000 ? nsec : 0;
+        if (read_owner(u, entry, e) < 0)
+                return -e->code;
         return read_xattrs(u, entry, e);
 }
 
@@ -131,7 +177,7 @@ static int unpack_file(struct unpack *u, uint64_t size, struct err *e)
                 return -e->code;
         if (size > 0 && write_data(u, fd, size, e) < 0)
                 return -e->code;
-        return tree_end_file(fd, &u->path, &u->attr, e);
+        return tree_end_file(u->tree, fd, &u->path, &u->attr, e);
 }
 
 static int unpack_device(struct unpack *u, struct archive_entry *entry, struct err *e)
@@ -238,12 +284,15 @@ static int unpack_stream(const struct layer_spec *spec, struct stream *stream,
         autofree struct unpack *u = mem_alloc(sizeof(*u), e);
         autotree *tree = NULL;
 
-        if (!u || tree_open(spec->dir, spec->lower, spec->lower_context, &tree, e) < 0 ||
+        if (!u ||
+            tree_open(spec->dir, spec->maps != NULL, spec->lower, spec->lower_context, &tree, e) <
+                    0 ||
             tar_open(tar, stream, e) < 0)
                 return -e->code;
         u->tar = tar;
         u->tree = tree;
         u->count = count;
+        u->maps = spec->maps;
         for (;;) {
                 struct archive_entry *entry;
 

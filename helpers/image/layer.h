@@ -2,6 +2,7 @@
 #define KELP_IMAGE_LAYER_H
 
 #include "err.h"
+#include "id-map.h"
 #include "stream.h"
 #include "tree.h"
 
@@ -19,9 +20,10 @@ struct layer_count {
 
 struct layer_spec {
         struct region in;
-        enum packing packing; /* of stream_recognise() */
-        int dir;              /* borrowed, empty; -1: only check the digests */
-        tree_lower *lower;    /* see tree_open() */
+        enum packing packing;       /* of stream_recognise() */
+        int dir;                    /* borrowed, empty; -1: only check the digests */
+        const struct id_maps *maps; /* files belong to whom the archive says; NULL: to the user */
+        tree_lower *lower;          /* see tree_open() */
         void *lower_context;
         int packed_out; /* see struct stream_spec */
         int plain_out;

@@ -6,25 +6,12 @@
 #include "mem.h"
 #include "ref.h"
 #include "str.h"
+#include "usage.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Decimal units with three digits, as docker prints them: "4.27MB". */
-static void print_size(char *buffer, size_t size, uint64_t bytes)
-{
-        static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
-        double value = (double)bytes;
-        size_t unit = 0;
-
-        while (value >= 999.5 && unit + 1 < sizeof(units) / sizeof(units[0])) {
-                value /= 1000;
-                unit++;
-        }
-        snprintf(buffer, size, "%.3g%s", value, units[unit]);
-}
 
 /* When the image says that it was made, or else when it was imported. */
 static void print_time(char *buffer, size_t size, const struct catalog_image *entry)
@@ -73,14 +60,14 @@ static int table_row(void *context, const char *name, const struct catalog_image
 {
         const struct table *table = context;
         char shown[4 * REF_MAX];
-        char size[32];
+        char size[USAGE_TEXT_MAX];
         char created[32];
 
         (void)e;
         if (!name)
                 name = "<none>";
         str_escape(shown, sizeof(shown), name, strlen(name));
-        print_size(size, sizeof(size), entry->image.store.size);
+        usage_print(size, entry->image.store.size);
         print_time(created, sizeof(created), entry);
         fprintf(table->out, "%-*s  %.12s  %-7s  %s\n", table->width, shown, entry->image.id.hex,
                 size, created);

@@ -4,8 +4,11 @@
  *     kelp-image --store DIR import FILE [NAME] [--path-key KEY]
  *     kelp-image --store DIR list [--json]
  *     kelp-image --store DIR remove NAME|ID...
+ *     kelp-image --store DIR unpack --ids MAPS ID     (id_maps_print())
+ *     kelp-image --store DIR prune [--all] [--max-size N] [--dry-run]
  *
- * Exit status: 0; 125 when it failed; 128 and the signal when one ended an import.
+ * Exit status: 0; 125 when it failed; 126 when the ids of `unpack` do not do, and one id would;
+ * 128 and the signal when one ended it.
  */
 
 #include "catalog.h"
@@ -13,24 +16,53 @@
 #include "fd.h"
 #include "import.h"
 #include "log.h"
+#include "mem.h"
+#include "parse.h"
+#include "prune.h"
 #include "ref.h"
 #include "remove.h"
 #include "store.h"
 #include "str.h"
+#include "subids.h"
 
 #include <errno.h>
 #include <locale.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define EXIT_FAILED 125
+#define EXIT_NO_IDS 126
+
+/* Options; bit n of a command's `takes` stands for the n-th. */
+enum option {
+        OPTION_JSON,
+        OPTION_PATH_KEY,
+        OPTION_IDS,
+        OPTION_ALL,
+        OPTION_DRY_RUN,
+        OPTION_MAX_SIZE
+};
+
+struct option_row {
+        const char *name;
+        bool has_value;
+};
+
+static const struct option_row options[] = {
+        [OPTION_JSON] = { "--json", false },       [OPTION_PATH_KEY] = { "--path-key", true },
+        [OPTION_IDS] = { "--ids", true },          [OPTION_ALL] = { "--all", false },
+        [OPTION_DRY_RUN] = { "--dry-run", false }, [OPTION_MAX_SIZE] = { "--max-size", true },
+};
+
+#define N_OPTIONS (sizeof(options) / sizeof(options[0]))
 
 struct arguments {
         const char *store;
-        const char *path_key;
-        bool json;
-        char **words; /* the command and what follows it, without options */
+        char *values[N_OPTIONS]; /* NULL: not given; without a value: its name */
+        char **words;            /* the command and what follows it, without options */
         size_t n_words;
 };
 
@@ -41,7 +73,18 @@ static int usage(struct err *e, const char *arg)
         else
                 err_set(e, EINVAL, "a command is missing");
         return err_hint(e, "kelp-image --store DIR import FILE [NAME] [--path-key KEY] | "
-                           "list [--json] | remove NAME|ID...");
+                           "list [--json] | remove NAME|ID... | unpack --ids MAPS ID | "
+                           "prune [--all] [--max-size N] [--dry-run]");
+}
+
+/* The option `arg`, or N_OPTIONS. */
+static size_t find_option(const char *arg)
+{
+        size_t i = 0;
+
+        while (i < N_OPTIONS && !str_eq(options[i].name, arg))
+                i++;
+        return i;
 }
 
 /* Options may stand anywhere; behind "--" there are none. */
@@ -52,17 +95,18 @@ static int parse(int argc, char **argv, struct arguments *ret, struct err *e)
         ret->words = argv;
         for (int i = 1; i < argc; i++) {
                 char *arg = argv[i];
+                size_t option = find_option(arg);
 
                 if (has_ended || arg[0] != '-' || str_eq(arg, "-"))
                         ret->words[ret->n_words++] = arg;
                 else if (str_eq(arg, "--"))
                         has_ended = true;
-                else if (str_eq(arg, "--json"))
-                        ret->json = true;
                 else if (str_eq(arg, "--store") && i + 1 < argc)
                         ret->store = argv[++i];
-                else if (str_eq(arg, "--path-key") && i + 1 < argc)
-                        ret->path_key = argv[++i];
+                else if (option < N_OPTIONS && !options[option].has_value)
+                        ret->values[option] = arg;
+                else if (option < N_OPTIONS && i + 1 < argc)
+                        ret->values[option] = argv[++i];
                 else
                         return usage(e, arg);
         }
@@ -94,7 +138,7 @@ static int choose_name(const struct arguments *args, char *ret, struct err *e)
         ret[0] = '\0';
         if (args->n_words == 3)
                 return ref_parse(args->words[2], ret, e);
-        if (args->path_key)
+        if (args->values[OPTION_PATH_KEY])
                 return 0;
         if (str_eq(args->words[1], "-")) {
                 err_set(e, EINVAL, "an image from standard input needs a name");
@@ -105,14 +149,12 @@ static int choose_name(const struct arguments *args, char *ret, struct err *e)
 
 static int run_import(const struct arguments *args, int *ret_status, struct err *e)
 {
-        struct import_request request = { .path_key = args->path_key };
+        struct import_request request = { .path_key = args->values[OPTION_PATH_KEY] };
         struct import_result result;
         char name[REF_MAX + 1];
         autostore store = STORE_NONE;
 
-        if (args->n_words < 2 || args->n_words > 3 || args->json)
-                return usage(e, args->n_words > 3 ? args->words[3] : args->words[0]);
-        if (args->path_key && ref_check_path_key(args->path_key, e) < 0)
+        if (request.path_key && ref_check_path_key(request.path_key, e) < 0)
                 return -e->code;
         if (choose_name(args, name, e) < 0 || store_open(&store, args->store, true, e) < 0)
                 return -e->code;
@@ -129,28 +171,27 @@ static int run_import(const struct arguments *args, int *ret_status, struct err 
         return 0;
 }
 
-static int run_list(const struct arguments *args, struct err *e)
+static int run_list(const struct arguments *args, int *ret_status, struct err *e)
 {
         autostore store = STORE_NONE;
         autocatalog catalog = { 0 };
 
-        if (args->n_words > 1 || args->path_key)
-                return usage(e, args->words[args->n_words - 1]);
+        (void)ret_status;
         /* a store that was not made yet has no images */
         if (store_open(&store, args->store, false, e) < 0 && e->code != ENOENT)
                 return -e->code;
-        if (store.names >= 0 && store.layers >= 0 && catalog_load(&store, &catalog, e) < 0)
+        if (store.names >= 0 && store.layers[STORE_SINGLE] >= 0 &&
+            catalog_load(&store, &catalog, e) < 0)
                 return -e->code;
-        return args->json ? catalog_print_json(&catalog, stdout, e)
-                          : catalog_print(&catalog, stdout, e);
+        return args->values[OPTION_JSON] ? catalog_print_json(&catalog, stdout, e)
+                                         : catalog_print(&catalog, stdout, e);
 }
 
-static int run_remove(const struct arguments *args, struct err *e)
+static int run_remove(const struct arguments *args, int *ret_status, struct err *e)
 {
         autostore store = STORE_NONE;
 
-        if (args->n_words < 2 || args->path_key || args->json)
-                return usage(e, args->words[0]);
+        (void)ret_status;
         if (store_open(&store, args->store, false, e) < 0) {
                 if (e->code != ENOENT)
                         return -e->code;
@@ -158,6 +199,100 @@ static int run_remove(const struct arguments *args, struct err *e)
                                args->words[1]);
         }
         return remove_images(&store, args->words + 1, args->n_words - 1, stdout, e);
+}
+
+static int run_unpack(const struct arguments *args, int *ret_status, struct err *e)
+{
+        autofree struct id_maps *maps = mem_alloc(sizeof(*maps), e);
+        autostore store = STORE_NONE;
+        struct digest id;
+        int signal = 0;
+
+        if (!args->values[OPTION_IDS])
+                return usage(e, args->words[0]);
+        if (!maps || digest_parse(args->words[1], &id, e) < 0 ||
+            id_maps_parse(args->values[OPTION_IDS], maps, e) < 0 ||
+            store_open(&store, args->store, false, e) < 0)
+                return -e->code;
+        if (subids_unpack(&store, &id, maps, &signal, e) < 0) {
+                if (e->code == SUBIDS_ERROR)
+                        *ret_status = EXIT_NO_IDS;
+                if (signal)
+                        *ret_status = 128 + signal;
+                return err_prefix(e, "cannot unpack for subordinate ids");
+        }
+        return 0;
+}
+
+/* What stays because it is in use is said, a line each. */
+static void tell_in_use(char *text)
+{
+        for (char *at = text, *line; (line = str_next_field(&at, '\n'));) {
+                if (*line)
+                        log_notice("%s", line);
+        }
+}
+
+static int run_prune(const struct arguments *args, int *ret_status, struct err *e)
+{
+        const char *max_size = args->values[OPTION_MAX_SIZE];
+        struct prune_request request = {
+                .is_all = args->values[OPTION_ALL],
+                .is_dry_run = args->values[OPTION_DRY_RUN],
+                .has_max_size = max_size,
+        };
+        autofree char *in_use = mem_alloc(PRUNE_IN_USE_MAX, e);
+        autostore store = STORE_NONE;
+
+        (void)ret_status;
+        if (!in_use || (max_size && parse_size(max_size, &request.max_size, e) < 0))
+                return -e->code;
+        if (max_size && request.is_all)
+                return err_set(e, EINVAL, "--all leaves nothing for --max-size");
+        if (access(args->store, F_OK) < 0 && errno == ENOENT)
+                return puts("freed: 0B") < 0 ? err_sys(e, "cannot write what was removed") : 0;
+        if (store_open(&store, args->store, true, e) < 0)
+                return -e->code;
+        int r = prune_run(&store, &request, stdout, in_use, e);
+        tell_in_use(in_use);
+        return r;
+}
+
+struct command {
+        const char *name;
+        size_t min_words; /* with the name itself */
+        size_t max_words;
+        unsigned takes;
+        int (*run)(const struct arguments *args, int *ret_status, struct err *e);
+};
+
+#define TAKES(option) (1u << (option))
+
+static const struct command commands[] = {
+        { "import", 2, 3, TAKES(OPTION_PATH_KEY), run_import },
+        { "list", 1, 1, TAKES(OPTION_JSON), run_list },
+        { "remove", 2, SIZE_MAX, 0, run_remove },
+        { "unpack", 2, 2, TAKES(OPTION_IDS), run_unpack },
+        { "prune", 1, 1, TAKES(OPTION_ALL) | TAKES(OPTION_DRY_RUN) | TAKES(OPTION_MAX_SIZE),
+          run_prune },
+};
+
+static int run_command(const struct arguments *args, int *ret_status, struct err *e)
+{
+        const struct command *command = commands;
+        const struct command *end = commands + sizeof(commands) / sizeof(commands[0]);
+
+        while (command < end && !str_eq(command->name, args->words[0]))
+                command++;
+        if (command == end || args->n_words < command->min_words)
+                return usage(e, args->words[0]);
+        if (args->n_words > command->max_words)
+                return usage(e, args->words[command->max_words]);
+        for (size_t i = 0; i < N_OPTIONS; i++) {
+                if (args->values[i] && !(command->takes & TAKES(i)))
+                        return usage(e, options[i].name);
+        }
+        return command->run(args, ret_status, e);
 }
 
 int main(int argc, char **argv)
@@ -175,14 +310,8 @@ int main(int argc, char **argv)
                 r = fd_fill_standard(&e);
         if (r == 0)
                 r = parse(argc, argv, &args, &e);
-        if (r == 0 && str_eq(args.words[0], "import"))
-                r = run_import(&args, &status, &e);
-        else if (r == 0 && str_eq(args.words[0], "list"))
-                r = run_list(&args, &e);
-        else if (r == 0 && str_eq(args.words[0], "remove"))
-                r = run_remove(&args, &e);
-        else if (r == 0)
-                r = usage(&e, args.words[0]);
+        if (r == 0)
+                r = run_command(&args, &status, &e);
         if (r < 0) {
                 log_err(&e);
                 return status;

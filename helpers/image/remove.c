@@ -1,30 +1,17 @@
 #include "remove.h"
 
-#include "catalog.h"
 #include "fd.h"
-#include "index.h"
 #include "mem.h"
 #include "ref.h"
+#include "removal.h"
 #include "str.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdbool.h>
-#include <stdlib.h>
+#include <stdint.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #define SHORTEST_ID 12
-
-struct removal {
-        const struct store *store;
-        struct catalog catalog;
-        bool *names; /* which of the catalog's go */
-        bool *paths;
-        bool *images;
-};
 
 /* ------ what was meant ------ */
 
@@ -73,18 +60,6 @@ static bool mark_name(struct removal *r, const char *arg)
         return false;
 }
 
-static void mark_image(struct removal *r, size_t at)
-{
-        const struct catalog *c = &r->catalog;
-        const struct digest *id = &c->images[at].image.id;
-
-        for (size_t i = 0; i < c->n_names; i++)
-                r->names[i] = r->names[i] || digest_is_same(&c->names[i].id, id);
-        for (size_t i = 0; i < c->n_paths; i++)
-                r->paths[i] = r->paths[i] || digest_is_same(&c->paths[i].id, id);
-        r->images[at] = true;
-}
-
 static int mark_id(struct removal *r, const char *arg, struct err *e)
 {
         const char *hex = str_has_prefix(arg, "sha256:") ? arg + strlen("sha256:") : arg;
@@ -102,7 +77,7 @@ static int mark_id(struct removal *r, const char *arg, struct err *e)
         }
         if (found == SIZE_MAX)
                 return unknown(r, arg, e);
-        mark_image(r, found);
+        removal_mark_image(r, found);
         return 0;
 }
 
@@ -133,192 +108,43 @@ static void mark_orphans(struct removal *r)
         }
 }
 
-/* ------ what can go ------ */
-
-static bool has_digest(const struct digest *list, size_t n, const struct digest *d)
-{
-        for (size_t i = 0; i < n; i++) {
-                if (digest_is_same(&list[i], d))
-                        return true;
-        }
-        return false;
-}
-
-static bool is_layer_kept(const struct removal *r, const struct digest *layer)
-{
-        for (size_t i = 0; i < r->catalog.n_images; i++) {
-                const struct image *image = &r->catalog.images[i].image;
-
-                if (!r->images[i] && has_digest(image->layers, image->n_layers, layer))
-                        return true;
-        }
-        return false;
-}
-
-static bool is_blob_kept(const struct removal *r, const struct digest *blob)
-{
-        for (size_t i = 0; i < r->catalog.n_images; i++) {
-                const struct image *image = &r->catalog.images[i].image;
-
-                if (!r->images[i] && has_digest(image->store.blobs, image->store.n_blobs, blob))
-                        return true;
-        }
-        return false;
-}
-
-static int check_unused(const struct removal *r, const struct image *image, struct err *e)
-{
-        for (size_t i = 0; i < image->n_layers; i++) {
-                if (is_layer_kept(r, &image->layers[i]))
-                        continue;
-                autofd fd = openat(r->store->layers, image->layers[i].hex,
-                                   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-                if (fd < 0 && errno == ENOENT)
-                        continue;
-                if (fd < 0)
-                        return err_sys(e, "cannot open a layer of the image");
-                if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-                        return err_set(e, EBUSY, "the image '%.12s' is in use by a running sandbox",
-                                       image->id.hex);
-        }
-        return 0;
-}
-
-/* ------ the removal ------ */
-
-static int remove_file(int dir, const char *file, struct err *e)
-{
-        if (unlinkat(dir, file, 0) < 0 && errno != ENOENT)
-                return err_sys(e, "cannot remove '%.100s' in the image store", file);
-        return 0;
-}
-
-static int remove_names(const struct removal *r, FILE *out, struct err *e)
-{
-        const struct catalog *c = &r->catalog;
-
-        for (size_t i = 0; i < c->n_names; i++) {
-                if (!r->names[i])
-                        continue;
-                if (remove_file(r->store->names, c->names[i].file, e) < 0)
-                        return -e->code;
-                fprintf(out, "untagged: %s\n", c->names[i].name);
-        }
-        for (size_t i = 0; i < c->n_paths; i++) {
-                if (r->paths[i] && remove_file(r->store->paths, c->paths[i].file, e) < 0)
-                        return -e->code;
-        }
-        if (fsync(r->store->names) < 0 || fsync(r->store->paths) < 0)
-                return err_sys(e, "cannot sync the image store");
-        return 0;
-}
-
-static int update_index(const struct removal *r, bool *ret_has_foreign, struct err *e)
-{
-        const struct catalog *c = &r->catalog;
-        autodoc *index = index_load(r->store, e);
-
-        if (!index)
-                return -e->code;
-        *ret_has_foreign = index_has_foreign(r->store, index);
-        for (size_t i = 0; i < c->n_names; i++) {
-                if (r->names[i] && index_remove_name(index, c->names[i].name, e) < 0)
-                        return -e->code;
-        }
-        for (size_t i = 0; i < c->n_images; i++) {
-                if (r->images[i] && index_remove_image(index, &c->images[i].image.id, e) < 0)
-                        return -e->code;
-        }
-        return index_save(r->store, r->store->tmp, index, e);
-}
-
-/* A layer leaves unpacked/ whole: half a one must never be taken for a layer. */
-static int remove_layer(const struct store *store, const struct digest *layer, struct err *e)
-{
-        if (renameat(store->layers, layer->hex, store->tmp, layer->hex) < 0) {
-                if (errno == ENOENT)
-                        return 0;
-                return err_sys(e, "cannot remove the layer '%s'", layer->hex);
-        }
-        return store_remove_tree(store->tmp, layer->hex, e);
-}
-
-static int remove_content(const struct removal *r, const struct image *image, bool with_blobs,
-                          struct err *e)
-{
-        for (size_t i = 0; i < image->n_layers; i++) {
-                if (!is_layer_kept(r, &image->layers[i]) &&
-                    remove_layer(r->store, &image->layers[i], e) < 0)
-                        return -e->code;
-        }
-        for (size_t i = 0; with_blobs && i < image->store.n_blobs; i++) {
-                const struct digest *blob = &image->store.blobs[i];
-
-                if (!is_blob_kept(r, blob) && remove_file(r->store->blobs, blob->hex, e) < 0)
-                        return -e->code;
-        }
-        return 0;
-}
-
-static int remove_marked(struct removal *r, FILE *out, struct err *e)
-{
-        bool has_foreign = false;
-
-        if (remove_names(r, out, e) < 0 || update_index(r, &has_foreign, e) < 0)
-                return -e->code;
-        for (size_t i = 0; i < r->catalog.n_images; i++) {
-                const struct image *image = &r->catalog.images[i].image;
-
-                if (!r->images[i])
-                        continue;
-                /* another tool's images may share blobs, and only that tool knows which */
-                if (remove_content(r, image, !has_foreign, e) < 0)
-                        return -e->code;
-                /* last, so that a removal that was cut short can be repeated */
-                if (remove_file(r->store->images, image->id.hex, e) < 0)
-                        return -e->code;
-                fprintf(out, "deleted: sha256:%s\n", image->id.hex);
-        }
-        if (fflush(out) != 0 || ferror(out))
-                return err_sys(e, "cannot write what was removed");
-        return 0;
-}
-
 static int mark(struct removal *r, char *const *args, size_t n, struct err *e)
 {
-        const struct catalog *c = &r->catalog;
-
-        r->names = mem_alloc(c->n_names * sizeof(bool), e);
-        r->paths = mem_alloc(c->n_paths * sizeof(bool), e);
-        r->images = mem_alloc(c->n_images * sizeof(bool), e);
-        if (!r->names || !r->paths || !r->images)
-                return -e->code;
         for (size_t i = 0; i < n; i++) {
                 if (!mark_name(r, args[i]) && mark_id(r, args[i], e) < 0)
                         return -e->code;
         }
         mark_orphans(r);
-        for (size_t i = 0; i < c->n_images; i++) {
-                if (r->images[i] && check_unused(r, &c->images[i].image, e) < 0)
+        for (size_t i = 0; i < r->catalog.n_images; i++) {
+                if (r->images[i] && removal_check_unused(r, i, e) < 0)
                         return -e->code;
         }
         return 0;
 }
 
-static void removal_done(struct removal *r)
+static int remove_locked(const struct store *store, const struct session *session,
+                         char *const *args, size_t n, FILE *out, struct err *e)
 {
-        free(r->names);
-        free(r->paths);
-        free(r->images);
-        catalog_done(&r->catalog);
+        autofd lock = store_lock(store, e);
+        autoremoval r = { 0 };
+
+        if (lock < 0 || removal_load(&r, store, session, e) < 0 || mark(&r, args, n, e) < 0)
+                return -e->code;
+        return removal_carry_out(&r, out, e);
 }
 
 int remove_images(const struct store *store, char *const *args, size_t n, FILE *out, struct err *e)
 {
-        autofd lock = store_lock(store, e);
-        __attribute__((cleanup(removal_done))) struct removal r = { .store = store };
+        struct session session = SESSION_NONE;
+        struct err cleanup = { 0 };
+        int r = session_open(store, &session, e);
 
-        if (lock < 0 || catalog_load(store, &r.catalog, e) < 0 || mark(&r, args, n, e) < 0)
+        if (r == 0)
+                r = remove_locked(store, &session, args, n, out, e);
+        /* the layers: without the lock, for it takes its time */
+        if (session_remove(store, &session, &cleanup) < 0 && r == 0) {
+                *e = cleanup;
                 return -e->code;
-        return remove_marked(&r, out, e);
+        }
+        return r;
 }

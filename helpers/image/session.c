@@ -2,6 +2,8 @@
 
 #include "store.h"
 
+#include "subids.h"
+
 #include "fd.h"
 
 #include <errno.h>
@@ -16,12 +18,13 @@
 /* Whoever works in a session holds its lock; what nobody holds was left by a crash. */
 static int sweep_one(void *context, const char *name, struct err *e)
 {
-        int tmp = *(const int *)context;
+        const struct store *store = context;
+        int tmp = store->tmp;
         autofd fd = openat(tmp, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
         if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
                 return 0;
-        return store_remove_tree(tmp, name, e);
+        return subids_remove_tree(store, tmp, name, e);
 }
 
 static int make_subdirectory(int dir, const char *name, struct err *e)
@@ -50,26 +53,44 @@ static int make_session(const struct store *store, struct session *ret, struct e
         if (ret->blobs < 0)
                 return -e->code;
         ret->layers = make_subdirectory(ret->dir, "layers", e);
-        return ret->layers < 0 ? -e->code : 0;
+        if (ret->layers < 0)
+                return -e->code;
+        ret->gone = make_subdirectory(ret->dir, "gone", e);
+        return ret->gone < 0 ? -e->code : 0;
 }
 
 int session_open(const struct store *store, struct session *ret, struct err *e)
 {
         autofd lock = store_lock(store, e);
-        int tmp = store->tmp;
 
         /* under the lock, so that no session is seen between its making and its locking */
-        if (lock < 0 || store_list(tmp, sweep_one, &tmp, e) < 0)
+        if (lock < 0 || store_list(store->tmp, sweep_one, (void *)store, e) < 0)
                 return -e->code;
         return make_session(store, ret, e);
 }
 
+int session_take(const struct session *session, int dir, const char *name, struct err *e)
+{
+        struct stat st;
+        char unique[32];
+
+        if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return errno == ENOENT ? 0 : err_sys(e, "cannot stat '%.100s'", name);
+        /* the same layer may go in both modes */
+        snprintf(unique, sizeof(unique), "%llx.%llx", (unsigned long long)st.st_dev,
+                 (unsigned long long)st.st_ino);
+        if (renameat(dir, name, session->gone, unique) < 0 && errno != ENOENT)
+                return err_sys(e, "cannot remove '%.100s' in the image store", name);
+        return 0;
+}
+
 int session_remove(const struct store *store, struct session *session, struct err *e)
 {
-        int r = session->dir < 0 ? 0 : store_remove_tree(store->tmp, session->name, e);
+        int r = session->dir < 0 ? 0 : subids_remove_tree(store, store->tmp, session->name, e);
 
         fd_close(&session->blobs);
         fd_close(&session->layers);
+        fd_close(&session->gone);
         fd_close(&session->dir);
         return r;
 }

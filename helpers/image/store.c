@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 static const char layout_text[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
-static const char index_text[] = "{\"schemaVersion\":2,\"manifests\":[]}";
+const char store_empty_index[] = "{\"schemaVersion\":2,\"manifests\":[]}";
 
 /* ------ opening ------ */
 
@@ -102,8 +102,15 @@ static int open_directories(struct store *store, bool create, struct err *e)
         store->blobs = open_nested(store->dir, "blobs", "sha256", create, e);
         if (store->blobs < 0)
                 return -e->code;
-        store->layers = open_nested(store->dir, "unpacked", "single", create, e);
-        return store->layers < 0 ? -e->code : 0;
+        store->layers[STORE_SINGLE] = open_nested(store->dir, "unpacked", "single", create, e);
+        if (store->layers[STORE_SINGLE] < 0)
+                return -e->code;
+        /* a store that has none, and cannot be written to, is as good as one with an empty one */
+        store->layers[STORE_SUBIDS] = open_nested(store->dir, "unpacked", "subids", true, e);
+        if (store->layers[STORE_SUBIDS] < 0 && e->code != EROFS)
+                return -e->code;
+        *e = (struct err){ 0 };
+        return 0;
 }
 
 int store_open(struct store *store, const char *path, bool create, struct err *e)
@@ -121,14 +128,15 @@ int store_open(struct store *store, const char *path, bool create, struct err *e
         autofd lock = store_lock(store, e);
         if (lock < 0 || make_file(store, "oci-layout", layout_text, e) < 0)
                 return -e->code;
-        return make_file(store, "index.json", index_text, e);
+        return make_file(store, "index.json", store_empty_index, e);
 }
 
 void store_done(struct store *store)
 {
         fd_close(&store->dir);
         fd_close(&store->blobs);
-        fd_close(&store->layers);
+        for (enum store_mode mode = 0; mode < STORE_MODES; mode++)
+                fd_close(&store->layers[mode]);
         fd_close(&store->images);
         fd_close(&store->names);
         fd_close(&store->paths);
@@ -212,7 +220,7 @@ static int remove_each(void *context, const char *name, struct err *e)
         return store_remove_tree(*(const int *)context, name, e);
 }
 
-/* Directories of layers have u+rwx and are at most LIMIT_DEPTH deep, so this ends and works. */
+/* Directories of layers are at most LIMIT_DEPTH deep, so this ends. */
 int store_remove_tree(int dir, const char *name, struct err *e)
 {
         if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)

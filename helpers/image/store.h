@@ -13,7 +13,12 @@
  * from it.
  *
  *     oci-layout, index.json, blobs/sha256/   as in the OCI image spec: other tools read it
- *     unpacked/single/<diff-id>/              a layer, unpacked once for all images that have it
+ *     unpacked/single/<diff-id>/              a layer, unpacked once for all images that have it:
+ *                                             every file belongs to the user
+ *     unpacked/subids/<diff-id>/              the same for runs with subordinate ids, unpacked when
+ *                                             the first one needs it: files belong to whom the
+ *                                             archive says, as subids.map has it
+ *     subids.map                              see subids.h
  *     images/<digest>                         an image: all of image.h
  *     names/<encoded name>                    an image under a name: image.policy
  *     paths/<key>                             an image that was imported by its path: image.policy
@@ -26,17 +31,20 @@
  * that nobody holds the lock of is removed by the next import.
  *
  * `lock` is held for moments only: exclusively by whoever changes the store, shared by a launcher
- * from reading a name until its layers are open.  A launcher may hold a shared flock on a layer's
- * directory as long as it runs: a layer that is locked is not removed.
+ * from reading a name until it has locked the layers.  A launcher holds a shared flock on each
+ * layer's directory as long as it runs: a layer that is locked is not removed.
  *
  * The store belongs to its user alone: mode 0700, so that set-user-id files of images are out of
  * reach of others.  Another owner or a wider mode is an error.
  */
 
+/* Whose the files of unpacked layers are. */
+enum store_mode { STORE_SINGLE, STORE_SUBIDS, STORE_MODES };
+
 struct store {
         int dir;
         int blobs;
-        int layers;
+        int layers[STORE_MODES];
         int images;
         int names;
         int paths;
@@ -44,14 +52,17 @@ struct store {
         const char *path; /* for messages; borrowed */
 };
 
+/* What index.json is in a store without images. */
+extern const char store_empty_index[];
+
 /* Opens the store, and makes what is missing of it when `create`; else ENOENT. */
 int store_open(struct store *store, const char *path, bool create, struct err *e);
 void store_done(struct store *store);
 
 #define STORE_NONE                                                                                 \
         {                                                                                          \
-                .dir = -1, .blobs = -1, .layers = -1, .images = -1, .names = -1, .paths = -1,      \
-                .tmp = -1                                                                          \
+                .dir = -1, .blobs = -1, .layers = { -1, -1 }, .images = -1, .names = -1,           \
+                .paths = -1, .tmp = -1                                                             \
         }
 
 #define autostore __attribute__((cleanup(store_done))) struct store
@@ -72,24 +83,34 @@ int store_read_image(int dir, const char *file, struct image *ret, struct err *e
 typedef int store_each(void *context, const char *name, struct err *e);
 int store_list(int dir, store_each *each, void *context, struct err *e);
 
-/* Removes the file or the tree `name` in `dir`; no symlink is followed.  Absence is no error. */
+/*
+ * Removes the file or the tree `name` in `dir`; no symlink is followed.  Absence is no error.
+ * EACCES or EPERM: it has directories of other ids, see subids_remove_tree().
+ */
 int store_remove_tree(int dir, const char *name, struct err *e);
 
-/* A place to prepare an import in. */
+/* A place to prepare what comes into the store, and for what leaves it. */
 struct session {
         int dir;    /* its flock lives as long as this descriptor and its copies */
         int blobs;  /* blobs/ in it */
         int layers; /* layers/ in it */
+        int gone;   /* gone/ in it */
         char name[64];
 };
 
 #define SESSION_NONE                                                                               \
         {                                                                                          \
-                .dir = -1, .blobs = -1, .layers = -1                                               \
+                .dir = -1, .blobs = -1, .layers = -1, .gone = -1                                   \
         }
 
 /* Sweeps what dead imports left, and makes a new session. */
 int session_open(const struct store *store, struct session *ret, struct err *e);
+
+/*
+ * Takes the file or tree `name` out of `dir` of the store: it is gone at once and as a whole, and
+ * takes its time to go with the session.  Absence is no error.
+ */
+int session_take(const struct session *session, int dir, const char *name, struct err *e);
 
 /* Removes the session and all that is in it. */
 int session_remove(const struct store *store, struct session *session, struct err *e);

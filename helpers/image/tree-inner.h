@@ -14,6 +14,7 @@ struct level {
 };
 
 struct tree {
+        bool has_owners;
         tree_lower *lower;
         void *lower_context;
         size_t n_levels;
@@ -28,7 +29,7 @@ int tree_refuse(const struct entry_path *path, const char *why, struct err *e);
 /* errno is the reason: "cannot WHAT '...': ...", with a hint when the file system is full. */
 int tree_failed(const struct entry_path *path, const char *what, struct err *e);
 
-mode_t tree_directory_mode(mode_t mode);
+mode_t tree_directory_mode(const struct tree *t, mode_t mode);
 bool tree_is_whiteout(const struct stat *st);
 bool tree_is_opaque(int fd);
 int tree_set_time(int fd, struct timespec mtime);
@@ -47,9 +48,16 @@ int tree_remove_whiteouts(int fd, const struct entry_path *path, struct err *e);
 int tree_make_way(int parent, const struct entry_path *path, const char *name, bool for_directory,
                   bool *ret_is_there, bool *ret_was_whiteout, struct err *e);
 
-/* Makes the directory `name` in `parent` and opens it.  An existing one keeps its attributes. */
+/*
+ * Makes the directory `name` in `parent` and opens it; its mode is not right yet.  An existing one
+ * keeps its attributes.
+ */
 int tree_open_new_directory(int parent, const struct entry_path *path, const char *name,
-                            mode_t mode, bool *ret_is_new, int *ret_fd, struct err *e);
+                            bool *ret_is_new, int *ret_fd, struct err *e);
+
+/* The owner, if the tree has them, and the mode of a directory. */
+int tree_set_directory(const struct tree *t, int fd, const struct entry_path *path,
+                       const struct tree_attr *attr, struct err *e);
 
 /* ------ tree.c: the chain of open directories ------ */
 

@@ -31,7 +31,7 @@ static int set_root(struct tree *t, const struct entry_path *path, const struct 
 {
         if (tree_go_to_root(t, e) < 0)
                 return -e->code;
-        if (fchmod(tree_top(t)->fd, tree_directory_mode(attr->mode)) < 0)
+        if (fchmod(tree_top(t)->fd, (attr->mode & 07777) | S_IRWXU) < 0)
                 return tree_failed(path, "set the mode of the root", e);
         tree_top(t)->mtime = attr->mtime;
         return set_xattrs(tree_top(t)->fd, path, attr, e);
@@ -48,11 +48,9 @@ int tree_make_directory(struct tree *t, const struct entry_path *path, const str
         int parent = tree_go_to_change(t, path, e);
         if (parent < 0)
                 return parent;
-        mode_t mode = tree_directory_mode(attr->mode);
-        if (tree_open_new_directory(parent, path, path->base, mode, &is_new, &fd, e) < 0)
+        if (tree_open_new_directory(parent, path, path->base, &is_new, &fd, e) < 0 ||
+            tree_set_directory(t, fd, path, attr, e) < 0)
                 return -e->code;
-        if (!is_new && fchmod(fd, mode) < 0)
-                return tree_failed(path, "set the mode of", e);
         if (tree_set_time(fd, attr->mtime) < 0)
                 return tree_failed(path, "set the time of", e);
         return set_xattrs(fd, path, attr, e);
@@ -100,11 +98,15 @@ static int make(int parent, const struct entry_path *path, const struct node *no
         return r < 0 ? tree_failed(path, what, e) : r;
 }
 
-static int set_time_at(int parent, const struct entry_path *path, struct timespec mtime,
-                       struct err *e)
+/* What has no descriptor. */
+static int set_attr_at(const struct tree *t, int parent, const struct entry_path *path,
+                       const struct tree_attr *attr, struct err *e)
 {
-        struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, mtime };
+        struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, attr->mtime };
 
+        if (t->has_owners &&
+            fchownat(parent, path->base, attr->uid, attr->gid, AT_SYMLINK_NOFOLLOW) < 0)
+                return tree_failed(path, "set the owner of", e);
         if (utimensat(parent, path->base, times, AT_SYMLINK_NOFOLLOW) < 0)
                 return tree_failed(path, "set the time of", e);
         return 0;
@@ -113,7 +115,9 @@ static int set_time_at(int parent, const struct entry_path *path, struct timespe
 int tree_make_file(struct tree *t, const struct entry_path *path, const struct tree_attr *attr,
                    int *ret_fd, struct err *e)
 {
-        struct node node = { .type = S_IFREG, .mode = attr->mode & 01777 };
+        /* writing takes set-user-id bits away, so they come last; attributes need u+w */
+        struct node node = { .type = S_IFREG,
+                             .mode = attr->n_xattrs > 0 ? 0600 : attr->mode & 01777 };
         int parent = tree_go_to_change(t, path, e);
 
         if (parent < 0)
@@ -125,13 +129,17 @@ int tree_make_file(struct tree *t, const struct entry_path *path, const struct t
         return 0;
 }
 
-int tree_end_file(int fd, const struct entry_path *path, const struct tree_attr *attr,
-                  struct err *e)
+/* A new owner takes set-id bits and file capabilities away, so it comes first. */
+int tree_end_file(struct tree *t, int fd, const struct entry_path *path,
+                  const struct tree_attr *attr, struct err *e)
 {
+        bool has_other_mode = attr->n_xattrs > 0 || (attr->mode & (S_ISUID | S_ISGID));
+
+        if (t->has_owners && fchown(fd, attr->uid, attr->gid) < 0)
+                return tree_failed(path, "set the owner of", e);
         if (set_xattrs(fd, path, attr, e) < 0)
                 return -e->code;
-        /* writing takes set-user-id bits away, so they come last */
-        if ((attr->mode & (S_ISUID | S_ISGID)) && fchmod(fd, attr->mode & 07777) < 0)
+        if (has_other_mode && fchmod(fd, attr->mode & 07777) < 0)
                 return tree_failed(path, "set the mode of", e);
         if (tree_set_time(fd, attr->mtime) < 0)
                 return tree_failed(path, "set the time of", e);
@@ -151,7 +159,7 @@ int tree_make_symlink(struct tree *t, const struct entry_path *path, const char 
                 return tree_refuse(path, "its target is empty or longer than 4095 bytes", e);
         if (make(parent, path, &node, "make symlink", e) < 0)
                 return -e->code;
-        return set_time_at(parent, path, attr->mtime, e);
+        return set_attr_at(t, parent, path, attr, e);
 }
 
 int tree_make_fifo(struct tree *t, const struct entry_path *path, const struct tree_attr *attr,
@@ -164,7 +172,7 @@ int tree_make_fifo(struct tree *t, const struct entry_path *path, const struct t
                 return parent;
         if (make(parent, path, &node, "make fifo", e) < 0)
                 return -e->code;
-        return set_time_at(parent, path, attr->mtime, e);
+        return set_attr_at(t, parent, path, attr, e);
 }
 
 /* The directory of a link's target, which must be in this layer and not behind a symlink. */

@@ -30,9 +30,20 @@ int tree_failed(const struct entry_path *path, const char *what, struct err *e)
         return -e->code;
 }
 
-mode_t tree_directory_mode(mode_t mode)
+mode_t tree_directory_mode(const struct tree *t, mode_t mode)
 {
-        return (mode & 07777) | S_IRWXU;
+        return (mode & 07777) | (t->has_owners ? 0 : S_IRWXU);
+}
+
+/* mkdir(2) takes set-id bits from the parent, and does not take those that it is given. */
+int tree_set_directory(const struct tree *t, int fd, const struct entry_path *path,
+                       const struct tree_attr *attr, struct err *e)
+{
+        if (t->has_owners && fchown(fd, attr->uid, attr->gid) < 0)
+                return tree_failed(path, "set the owner of", e);
+        if (fchmod(fd, tree_directory_mode(t, attr->mode)) < 0)
+                return tree_failed(path, "set the mode of", e);
+        return 0;
 }
 
 bool tree_is_whiteout(const struct stat *st)
@@ -124,25 +135,22 @@ int tree_set_opaque(int fd, const struct entry_path *path, struct err *e)
 }
 
 int tree_open_new_directory(int parent, const struct entry_path *path, const char *name,
-                            mode_t mode, bool *ret_is_new, int *ret_fd, struct err *e)
+                            bool *ret_is_new, int *ret_fd, struct err *e)
 {
         bool is_there = false;
         bool was_whiteout = false;
 
-        if (mkdirat(parent, name, mode) < 0) {
+        if (mkdirat(parent, name, 0700) < 0) {
                 if (errno != EEXIST)
                         return tree_failed(path, "make directory", e);
                 if (tree_make_way(parent, path, name, true, &is_there, &was_whiteout, e) < 0)
                         return -e->code;
-                if (!is_there && mkdirat(parent, name, mode) < 0)
+                if (!is_there && mkdirat(parent, name, 0700) < 0)
                         return tree_failed(path, "make directory", e);
         }
         autofd fd = tree_enter_directory(parent, name);
         if (fd < 0)
                 return tree_failed(path, "open directory", e);
-        /* mkdir(2) does not take these bits on every file system */
-        if (!is_there && (mode & (S_ISUID | S_ISGID)) && fchmod(fd, mode) < 0)
-                return tree_failed(path, "set the mode of", e);
         /* the layer removes the directory below and makes a new one */
         if (was_whiteout && tree_set_opaque(fd, path, e) < 0)
                 return -e->code;

@@ -43,8 +43,9 @@ static int make_implied(struct tree *t, const struct entry_path *path, const cha
         memcpy(implied.text, path->text, upto);
         if (t->lower && !t->lower(t->lower_context, implied.text, &st))
                 st = (struct stat){ .st_mode = 0755 };
-        if (tree_open_new_directory(tree_top(t)->fd, path, name, tree_directory_mode(st.st_mode),
-                                    &is_new, ret_fd, e) < 0)
+        const struct tree_attr attr = { .mode = st.st_mode, .uid = st.st_uid, .gid = st.st_gid };
+        if (tree_open_new_directory(tree_top(t)->fd, path, name, &is_new, ret_fd, e) < 0 ||
+            tree_set_directory(t, *ret_fd, path, &attr, e) < 0)
                 return -e->code;
         tree_top(t)->is_touched = true;
         *ret_mtime = st.st_mtim;
@@ -138,12 +139,14 @@ int tree_go_to_root(struct tree *t, struct err *e)
         return 0;
 }
 
-int tree_open(int fd, tree_lower *lower, void *lower_context, struct tree **ret, struct err *e)
+int tree_open(int fd, bool has_owners, tree_lower *lower, void *lower_context, struct tree **ret,
+              struct err *e)
 {
         autotree *t = mem_alloc(sizeof(*t), e);
 
         if (!t)
                 return -e->code;
+        t->has_owners = has_owners;
         t->lower = lower;
         t->lower_context = lower_context;
         t->levels[0].fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);

@@ -22,8 +22,14 @@
  * A directory's time is that of its own entry although its contents come later: it is read when
  * the directory is entered and put back when it is left.
  *
- * Everything belongs to the user.  Modes are kept, set-user-id bits too (the store is closed to
- * others, and mounted nosuid), but directories get u+rwx: a plain `rm -rf` works.
+ * Everything belongs to the user, unless the tree is one with owners.  Modes are kept,
+ * set-user-id bits too (the store is closed to others, and mounted nosuid), but directories get
+ * u+rwx: a plain `rm -rf` works.
+ *
+ * In a tree with owners each file belongs to whom the archive says, in the ids of the process's
+ * user namespace, and modes are kept without exception.  Only the layer's root stays the user's
+ * with u+rwx: the launcher has to open it for its lock, and overlayfs shows the attributes of the
+ * upper layer's root anyway.
  *
  * What an archive may replace: a later entry replaces an earlier one, a directory only when it is
  * empty.  A parent that is a symlink is refused: no tool that makes layers writes through one.
@@ -37,6 +43,8 @@ struct tree_xattr {
 
 struct tree_attr {
         mode_t mode; /* permission bits */
+        uid_t uid;   /* in a tree with owners */
+        gid_t gid;
         struct timespec mtime;
         const struct tree_xattr *xattrs;
         size_t n_xattrs;
@@ -51,7 +59,8 @@ struct tree;
 typedef bool tree_lower(void *context, const char *path, struct stat *ret);
 
 /* `fd` is the layer's empty directory, borrowed. */
-int tree_open(int fd, tree_lower *lower, void *lower_context, struct tree **ret, struct err *e);
+int tree_open(int fd, bool has_owners, tree_lower *lower, void *lower_context, struct tree **ret,
+              struct err *e);
 void tree_free(struct tree **tree);
 
 #define autotree __attribute__((cleanup(tree_free))) struct tree
@@ -70,8 +79,8 @@ int tree_make_hardlink(struct tree *t, const struct entry_path *path,
 /* An empty file to write to: *ret_fd is the caller's.  tree_end_file() when it was written. */
 int tree_make_file(struct tree *t, const struct entry_path *path, const struct tree_attr *attr,
                    int *ret_fd, struct err *e);
-int tree_end_file(int fd, const struct entry_path *path, const struct tree_attr *attr,
-                  struct err *e);
+int tree_end_file(struct tree *t, int fd, const struct entry_path *path,
+                  const struct tree_attr *attr, struct err *e);
 
 int tree_make_whiteout(struct tree *t, const struct entry_path *hidden, struct err *e);
 int tree_make_opaque(struct tree *t, const struct entry_path *directory, struct err *e);

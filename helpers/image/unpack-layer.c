@@ -30,9 +30,9 @@ static bool has_blob(const struct unpack_job *job, const struct digest *d)
         return is_in(job->session_blobs, job->store_blobs, d);
 }
 
-static bool has_layer(const struct unpack_job *job, const struct digest *d)
+bool unpack_has_layer(const struct unpack_job *job, const struct digest *diff_id)
 {
-        return is_in(job->session_layers, job->store_layers, d);
+        return is_in(job->session_layers, job->store_layers, diff_id);
 }
 
 static int open_in_layer(const struct unpack_job *job, const struct digest *layer, const char *path)
@@ -106,7 +106,7 @@ static int keep_layer(struct unpack_job *job, const struct digest *d, struct err
 {
         char name[32];
 
-        if (!has_layer(job, d))
+        if (!unpack_has_layer(job, d))
                 return put_new(job->session_layers, d, e);
         snprintf(name, sizeof(name), "twice.%zu", job->n_stack);
         if (renameat2(job->session_layers, NEW, job->session_layers, name, RENAME_NOREPLACE) < 0)
@@ -143,7 +143,7 @@ static const char *layer_type(enum packing packing)
         return OCI_TYPE_LAYER;
 }
 
-static int push(struct unpack_job *job, const struct digest *diff_id, struct err *e)
+int unpack_push_layer(struct unpack_job *job, const struct digest *diff_id, struct err *e)
 {
         if (job->n_stack == LIMIT_LAYERS)
                 return err_set(e, E2BIG, "the image has more than %u layers", LIMIT_LAYERS);
@@ -172,7 +172,7 @@ static struct blob_plan plan_blob(const struct unpack_job *job, const struct unp
 static int read_layer(struct unpack_job *job, const struct unpack_layer *want, enum packing packing,
                       struct blob_plan plan, struct stream_result *ret, struct err *e)
 {
-        bool has_dir = want->diff_id && has_layer(job, want->diff_id);
+        bool has_dir = want->diff_id && unpack_has_layer(job, want->diff_id);
         autofd blob = plan.is_needed ? open_new_blob(job, e) : -1;
         autofd dir = has_dir ? -1 : open_new_layer(job, e);
 
@@ -182,6 +182,7 @@ static int read_layer(struct unpack_job *job, const struct unpack_layer *want, e
                 .in = want->in,
                 .packing = packing,
                 .dir = dir,
+                .maps = job->maps,
                 .lower = find_lower,
                 .lower_context = job,
                 .packed_out = plan.is_plain ? -1 : blob,
@@ -233,11 +234,11 @@ int unpack_one_layer(struct unpack_job *job, const struct unpack_layer *want,
                 return err_set(e, EINVAL, "the layer 'sha256:%s' has the wrong size",
                                want->packed->hex);
         if (want->packed && want->diff_id && has_blob(job, want->packed) &&
-            has_layer(job, want->diff_id)) {
+            unpack_has_layer(job, want->diff_id)) {
                 if (check_packed(want, e) < 0)
                         return -e->code;
                 *ret = (struct oci_descriptor){ .digest = *want->packed, .size = want->in.size };
-                return push(job, want->diff_id, e);
+                return unpack_push_layer(job, want->diff_id, e);
         }
         if (stream_recognise(&want->in, &packing, e) < 0)
                 return -e->code;
@@ -249,7 +250,7 @@ int unpack_one_layer(struct unpack_job *job, const struct unpack_layer *want,
                 .digest = plan.is_plain ? got.plain : got.packed,
                 .size = plan.is_plain ? got.plain_size : want->in.size,
         };
-        return push(job, &got.plain, e);
+        return unpack_push_layer(job, &got.plain, e);
 }
 
 int unpack_add_blob(struct unpack_job *job, const char *data, size_t len, struct digest *ret,

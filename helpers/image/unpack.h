@@ -23,6 +23,7 @@ struct unpack_job {
         int store_blobs;    /* to look whether a blob is there already */
         int store_layers;   /* the same for layers, and to look into those below */
         const char *wanted; /* the name that the image will have, or NULL: chooses among several */
+        const struct id_maps *maps; /* see struct layer_spec */
 
         /* the result */
         struct image image;
@@ -38,6 +39,12 @@ struct unpack_job {
 
 /* Fills the result.  `job` is for unpack_done() in any case. */
 int unpack_run(struct unpack_job *job, struct err *e);
+
+/*
+ * Unpacks the layers of an image that the store has, from its blobs.  Of the job's image only what
+ * the configuration says is filled.
+ */
+int unpack_stored(struct unpack_job *job, const struct image *image, struct err *e);
 void unpack_done(struct unpack_job *job);
 
 /* The parts of it in other files. */
@@ -53,6 +60,10 @@ struct unpack_layer {
 /* Unpacks the next layer, unless it is there; *ret describes its blob. */
 int unpack_one_layer(struct unpack_job *job, const struct unpack_layer *want,
                      struct oci_descriptor *ret, struct err *e);
+
+/* Whether a layer is there, and how it takes its place above the ones before it. */
+bool unpack_has_layer(const struct unpack_job *job, const struct digest *diff_id);
+int unpack_push_layer(struct unpack_job *job, const struct digest *diff_id, struct err *e);
 
 /* Adds a blob that is in memory. */
 int unpack_add_blob(struct unpack_job *job, const char *data, size_t len, struct digest *ret,

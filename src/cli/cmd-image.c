@@ -10,11 +10,12 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 /*
- * import, images and rmi are the work of kelp-image, which takes this process's place: it has the
- * archive and JSON libraries, and it confines itself before it reads what others wrote.
+ * import, images, rmi and prune are the work of kelp-image, which takes this process's place: it
+ * has the archive and JSON libraries, and it confines itself before it reads what others wrote.
  */
 
 struct image_command {
@@ -22,23 +23,32 @@ struct image_command {
         const char *helper; /* the helper's word for it */
         int min;            /* words that it takes */
         int max;
-        bool has_json;
+        /* options that the helper takes by the same name, separated by blanks; "=": with a value */
+        const char *options;
         const char *argument; /* what the first word is */
         const char *usage;
 };
 
 static const struct image_command image_commands[] = {
-        { "import", "import", 1, 2, false, "a FILE",
+        { "import", "import", 1, 2, "", "a FILE",
           "Usage:  kelp import FILE [NAME]\n\n"
           "Takes an image into the store: a tar archive of a root (plain, gzip, xz or zstd), an\n"
           "archive of docker save, an OCI archive or an OCI layout directory; '-' reads an archive\n"
           "from stdin. Without NAME it is called after the file.\n" },
-        { "images", "list", 0, 0, true, NULL,
+        { "images", "list", 0, 0, "--json", NULL,
           "Usage:  kelp images [--json]\n\n"
           "Lists the images in the store.\n" },
-        { "rmi", "remove", 1, 1000, false, "the NAME of an image",
+        { "rmi", "remove", 1, 1000, "", "the NAME of an image",
           "Usage:  kelp rmi NAME|ID...\n\n"
           "Removes images from the store, and what no other image needs of theirs.\n" },
+        { "prune", "prune", 0, 0, "--all --max-size= --dry-run", NULL,
+          "Usage:  kelp prune [--all] [--max-size SIZE] [--dry-run]\n\n"
+          "Removes images without a name, also those that a path was imported as, and what belongs\n"
+          "to no image. What a running sandbox uses stays.\n\n"
+          "  --all            all images\n"
+          "  --max-size SIZE  then those that were not used for the longest time, until the rest is\n"
+          "                   no larger (10M, 2G)\n"
+          "  --dry-run        only say what would be removed\n" },
 };
 
 static const struct image_command *find_command(const char *name)
@@ -51,52 +61,113 @@ static const struct image_command *find_command(const char *name)
 }
 
 struct words {
-        const char **items; /* as the helper takes them, NULL-terminated */
+        const char **items; /* as the helper takes them, NULL-terminated: options, ... */
+        size_t n;
+        char **given; /* ... and words, so that none of them is an option */
+        int n_given;
+        bool has_ended;
         bool wants_help;
 };
+
+/* Whether `arg` is the option that ends at `len`; *ret_value: it has one. */
+static bool has_option(const char *options, const char *arg, size_t len, bool *ret_value)
+{
+        for (const char *at = options; *at;) {
+                size_t size = strcspn(at, " =");
+
+                *ret_value = at[size] == '=';
+                if (size == len && memcmp(at, arg, len) == 0)
+                        return true;
+                at += size + *ret_value;
+                at += strspn(at, " ");
+        }
+        return false;
+}
+
+/* Takes one option off the arguments, "--name value" or "--name=value", and says how many. */
+static int take_option(const struct image_command *command, char **argv, struct arena *arena,
+                       struct words *w, struct err *e)
+{
+        size_t len = strcspn(argv[0], "=");
+        bool has_value = argv[0][len] == '=';
+        bool wants_value = false;
+
+        if (!has_option(command->options, argv[0], len, &wants_value))
+                err_set(e, EINVAL, "unknown option '%s'", argv[0]);
+        else if (has_value && !wants_value)
+                err_set(e, EINVAL, "option '%.*s' takes no value", (int)len, argv[0]);
+        else if (wants_value && !has_value && !argv[1])
+                err_set(e, EINVAL, "option '%s' needs a value", argv[0]);
+        if (e->code != 0)
+                return err_hint(e, "kelp %s --help", command->name);
+        const char *name = arena_copy_n(arena, argv[0], len, e);
+        if (!name)
+                return -e->code;
+        w->items[w->n++] = name;
+        if (wants_value)
+                w->items[w->n++] = has_value ? argv[0] + len + 1 : argv[1];
+        return wants_value && !has_value ? 2 : 1;
+}
+
+/* How many arguments were taken: none for --help. */
+static int take_argument(const struct image_command *command, char **argv, struct arena *arena,
+                         struct words *w, struct err *e)
+{
+        bool is_option = !w->has_ended && argv[0][0] == '-' && argv[0][1] != '\0';
+
+        if (is_option && str_eq(argv[0], "--")) {
+                w->has_ended = true;
+                return 1;
+        }
+        if (is_option && (str_eq(argv[0], "--help") || str_eq(argv[0], "-h"))) {
+                w->wants_help = true;
+                return 0;
+        }
+        if (is_option)
+                return take_option(command, argv, arena, w, e);
+        w->given[w->n_given++] = argv[0];
+        return 1;
+}
+
+static int add_given(const struct image_command *command, struct words *w, struct err *e)
+{
+        if (w->n_given > command->max)
+                err_set(e, EINVAL, "unexpected word '%s'", w->given[command->max]);
+        else if (w->n_given < command->min)
+                err_set(e, EINVAL, "'kelp %s' needs %s", command->name, command->argument);
+        if (e->code != 0)
+                return err_hint(e, "kelp %s --help", command->name);
+        w->items[w->n++] = "--";
+        for (int i = 0; i < w->n_given; i++)
+                w->items[w->n++] = w->given[i];
+        return 0;
+}
 
 /* The helper's own command line for ours; what it does not take is refused here, in our words. */
 static int make_words(const struct image_command *command, int argc, char **argv,
                       struct arena *arena, const char *store, struct words *ret, struct err *e)
 {
-        const char **items = arena_alloc(arena, ((size_t)argc + 8) * sizeof(*items), e);
-        bool has_ended = false;
-        int n = 0;
-        int given = 0;
+        struct words w = {
+                .items = arena_alloc(arena, (2 * (size_t)argc + 8) * sizeof(*w.items), e),
+                .given = arena_alloc(arena, (size_t)argc * sizeof(*w.given), e),
+        };
 
-        if (!items)
+        if (!w.items || !w.given)
                 return -e->code;
-        items[n++] = "kelp-image";
-        items[n++] = "--store";
-        items[n++] = store;
-        items[n++] = command->helper;
-        if (argc > 1 && command->has_json && str_eq(argv[1], "--json")) {
-                items[n++] = argv[1];
-                argv++;
-                argc--;
+        w.items[w.n++] = "kelp-image";
+        w.items[w.n++] = "--store";
+        w.items[w.n++] = store;
+        w.items[w.n++] = command->helper;
+        for (int i = 1; i < argc && !w.wants_help;) {
+                int taken = take_argument(command, argv + i, arena, &w, e);
+
+                if (taken < 0)
+                        return taken;
+                i += taken;
         }
-        items[n++] = "--";
-        for (int i = 1; i < argc; i++) {
-                if (!has_ended && str_eq(argv[i], "--")) {
-                        has_ended = true;
-                } else if (!has_ended && (str_eq(argv[i], "--help") || str_eq(argv[i], "-h"))) {
-                        ret->wants_help = true;
-                        return 0;
-                } else if (!has_ended && argv[i][0] == '-' && argv[i][1] != '\0') {
-                        err_set(e, EINVAL, "unknown option '%s'", argv[i]);
-                        return err_hint(e, "kelp %s --help", command->name);
-                } else {
-                        items[n++] = argv[i];
-                        given++;
-                }
-        }
-        if (given > command->max)
-                err_set(e, EINVAL, "unexpected word '%s'", items[n - 1]);
-        else if (given < command->min)
-                err_set(e, EINVAL, "'kelp %s' needs %s", command->name, command->argument);
-        if (e->code != 0)
-                return err_hint(e, "kelp %s --help", command->name);
-        ret->items = items;
+        if (!w.wants_help && add_given(command, &w, e) < 0)
+                return -e->code;
+        *ret = w;
         return 0;
 }
 

@@ -34,6 +34,7 @@
 struct front {
         struct option_list options;
         struct plan_facts facts;
+        struct image_hold hold;
         int status_fd; /* of --status-fd; -1: none, or not usable */
 };
 
@@ -200,7 +201,7 @@ static bool has_one_id(const struct plan *p)
 
         if (p->ids.mode == PLAN_USERNS_SUBIDS)
                 return false;
-        return userns_choose_maps(p, &maps, &unused) < 0 || !maps.by_helper;
+        return userns_choose_maps(p, &maps, &unused, &unused) < 0 || !maps.by_helper;
 }
 
 static void find_dump_facts(const struct plan *p, struct dump_facts *ret)
@@ -257,13 +258,13 @@ static void die_interrupted(void)
         sigprocmask(SIG_UNBLOCK, &interrupt, NULL);
 }
 
-static int run_plan(const struct plan *p)
+static int run_plan(const struct plan *p, struct image_hold *hold)
 {
         struct run_result result = { .exit_code = EXIT_FAILED };
         struct err e = { 0 };
 
         tell_weakenings(p);
-        if (run_sandbox(p, &result, &e) < 0)
+        if (run_sandbox(p, hold, &result, &e) < 0)
                 log_err(&e);
         if (result.signal == SIGINT && has_terminal())
                 die_interrupted();
@@ -303,7 +304,7 @@ static int find_image(struct front *f, struct plan *p, int argc, char **argv,
                 err_hint(&e, "kelp run -- COMMAND, or kelp run IMAGE; see kelp run --help");
                 return fail(f, &e);
         }
-        if (image_find(&p->arena, f->options.image, &f->facts, ret, &e) == 0)
+        if (image_find(&p->arena, f->options.image, &f->facts, ret, &f->hold.store_lock, &e) == 0)
                 return 0;
         if ((e.code == ENOENT || e.code == ENOEXEC) && !err_get_hint(&e))
                 suggest_command(&f->options, argc, argv, &e);
@@ -331,12 +332,12 @@ static int run_with(struct front *f, struct plan *p, int argc, char **argv)
                 status = make_plan(f, p, &image);
         if (status != 0)
                 return status;
-        return p->report.is_dry_run ? print_plan(f, p) : run_plan(p);
+        return p->report.is_dry_run ? print_plan(f, p) : run_plan(p, &f->hold);
 }
 
 int cmd_run(int argc, char **argv)
 {
-        struct front f = { .status_fd = -1 };
+        struct front f = { .status_fd = -1, .hold = IMAGE_HOLD_NONE };
         struct plan p = { 0 };
         int status;
 
@@ -344,6 +345,7 @@ int cmd_run(int argc, char **argv)
         if (argc == 2 && str_eq(argv[1], "-h"))
                 return help_print_run();
         status = run_with(&f, &p, argc, argv);
+        image_hold_done(&f.hold);
         plan_done(&p);
         return status;
 }

@@ -24,15 +24,12 @@ struct search {
         const char *name;
         const char *store_path;
         int store; /* -1: there is none yet */
+        int lock;  /* of the store: held from the reading of a name on */
 };
 
-static int found(struct search *s, const char *text, struct plan_image_source *ret, struct err *e)
+static int found(struct search *s, const char *text, struct plan_image_source *ret)
 {
-        const char *layers = arena_print(s->arena, e, "%s/unpacked/single", s->store_path);
-
-        if (!layers)
-                return -e->code;
-        *ret = (struct plan_image_source){ .name = s->name, .layers_dir = layers, .text = text };
+        *ret = (struct plan_image_source){ .name = s->name, .store = s->store_path, .text = text };
         return 0;
 }
 
@@ -82,6 +79,19 @@ static int import(struct search *s, const char *key, struct err *e)
                        proc_exit_code(status));
 }
 
+/* Under the lock, which is let go again when there is nothing. */
+static int read_key(struct search *s, int store, const char *key, const char **ret_text,
+                    struct err *e)
+{
+        s->lock = store_lock(store, e);
+        if (s->lock < 0)
+                return -e->code;
+        int r = store_read_path_key(s->arena, store, key, ret_text, e);
+        if (r < 0)
+                fd_close(&s->lock);
+        return r;
+}
+
 static int find_by_key(struct search *s, const struct stat *st, struct plan_image_source *ret,
                        struct err *e)
 {
@@ -90,17 +100,17 @@ static int find_by_key(struct search *s, const struct stat *st, struct plan_imag
 
         if (!key)
                 return -e->code;
-        if (s->store >= 0 && store_read_path_key(s->arena, s->store, key, &text, e) == 0)
-                return found(s, text, ret, e);
+        if (s->store >= 0 && read_key(s, s->store, key, &text, e) == 0)
+                return found(s, text, ret);
         if (s->store >= 0 && e->code != ENOENT)
                 return -e->code;
         *e = (struct err){ 0 };
         if (import(s, key, e) < 0)
                 return -e->code;
         autofd store = store_open(s->store_path, e);
-        if (store < 0 || store_read_path_key(s->arena, store, key, &text, e) < 0)
+        if (store < 0 || read_key(s, store, key, &text, e) < 0)
                 return err_prefix(e, "'%s' was imported, but", s->name);
-        return found(s, text, ret, e);
+        return found(s, text, ret);
 }
 
 /* What is this host's own is no image, and would be all of it. */
@@ -191,11 +201,17 @@ static int find_name(struct search *s, struct plan_image_source *ret, struct err
 {
         const char *text = NULL;
 
+        if (s->store >= 0) {
+                s->lock = store_lock(s->store, e);
+                if (s->lock < 0)
+                        return -e->code;
+        }
         if (s->store >= 0 && store_read_name(s->arena, s->store, s->name, &text, e) == 0)
-                return found(s, text, ret, e);
+                return found(s, text, ret);
         if (s->store >= 0 && e->code != ENOENT)
                 return err_prefix(e, "cannot read image '%s'", s->name);
         *e = (struct err){ 0 };
+        fd_close(&s->lock);
         /* names of registries have slashes too: what is a name in the store is no path */
         if (strchr(s->name, '/') && access(s->name, F_OK) == 0)
                 return find_path(s, ret, e);
@@ -203,9 +219,9 @@ static int find_name(struct search *s, struct plan_image_source *ret, struct err
 }
 
 int image_find(struct arena *arena, const char *name, const struct plan_facts *facts,
-               struct plan_image_source *ret, struct err *e)
+               struct plan_image_source *ret, int *ret_lock, struct err *e)
 {
-        struct search s = { .arena = arena, .name = name, .store = -1 };
+        struct search s = { .arena = arena, .name = name, .store = -1, .lock = -1 };
         bool is_path = name[0] == '/' || str_eq(name, ".") || str_eq(name, "..") ||
                        str_has_prefix(name, "./") || str_has_prefix(name, "../");
 
@@ -219,5 +235,9 @@ int image_find(struct arena *arena, const char *name, const struct plan_facts *f
                 return -e->code;
         *e = (struct err){ 0 };
         s.store = store;
-        return is_path ? find_path(&s, ret, e) : find_name(&s, ret, e);
+        int r = is_path ? find_path(&s, ret, e) : find_name(&s, ret, e);
+        if (r < 0)
+                fd_close(&s.lock);
+        *ret_lock = s.lock;
+        return r;
 }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,6 +51,21 @@ int store_open(const char *path, struct err *e)
         return fd_take(&fd);
 }
 
+int store_lock(int store, struct err *e)
+{
+        autofd fd = openat(store, "lock", O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        int r;
+
+        if (fd < 0)
+                return err_sys(e, "cannot open the lock of the image store");
+        do {
+                r = flock(fd, LOCK_SH);
+        } while (r < 0 && errno == EINTR);
+        if (r < 0)
+                return err_sys(e, "cannot lock the image store");
+        return fd_take(&fd);
+}
+
 static int read_text(struct arena *arena, int store, const char *dir, const char *name,
                      const char **ret_text, struct err *e)
 {
@@ -60,6 +76,8 @@ static int read_text(struct arena *arena, int store, const char *dir, const char
         snprintf(path, sizeof(path), "%s/%s", dir, name);
         if (io_read_file(store, path, MAX_TEXT, &text, &len, e) < 0)
                 return -e->code;
+        /* a store that cannot be written to is not cleaned up either: nobody misses the note */
+        utimensat(store, path, NULL, 0);
         *ret_text = arena_copy_n(arena, text, len, e);
         return *ret_text ? 0 : -e->code;
 }

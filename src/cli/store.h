@@ -21,7 +21,16 @@ const char *store_path(struct arena *arena, const char *home, struct err *e);
  */
 int store_open(const char *path, struct err *e);
 
-/* Reads names/ENC or paths/KEY; *ret_text belongs to `arena`.  -ENOENT when there is none. */
+/*
+ * The store's lock, shared: no image is removed while it is held.  See image-hold.h.  Waits for
+ * whoever changes the store, which takes moments.
+ */
+int store_lock(int store, struct err *e);
+
+/*
+ * Reads names/ENC or paths/KEY, and notes in its time that it was used: what prune goes by. *ret_text
+ * belongs to `arena`.  -ENOENT when there is none.
+ */
 int store_read_name(struct arena *arena, int store, const char *name, const char **ret_text,
                     struct err *e);
 int store_read_path_key(struct arena *arena, int store, const char *key, const char **ret_text,

@@ -1,6 +1,7 @@
 #include "run-sandbox.h"
 
 #include "hint.h"
+#include "image-layers.h"
 #include "launch.h"
 #include "log.h"
 #include "root.h"
@@ -47,9 +48,13 @@ static void tell_fallback(const struct err *why)
 
 static int prepare(const struct plan *p, struct id_maps *maps, struct err *e)
 {
+        struct err fallback = { 0 };
+
         e->step = STEP_SOURCES;
-        if (userns_choose_maps(p, maps, e) < 0)
+        if (userns_choose_maps(p, maps, &fallback, e) < 0)
                 return -e->code;
+        if (fallback.code != 0)
+                tell_fallback(&fallback);
         e->step = STEP_NONE;
         return 0;
 }
@@ -79,8 +84,6 @@ static int start(const struct launch *l, struct run *r, struct err *e)
 {
         if (launch_start(l, r, e) < 0 || fill_view(l, l->view, e) < 0)
                 return -e->code;
-        if (l->maps->fallback.code != 0)
-                tell_fallback(&l->maps->fallback);
         tell_open_repos(&l->view->tree);
         return launch_continue(l, r, e);
 }
@@ -224,6 +227,8 @@ static int run_launch(const struct launch *l, struct run_result *ret, struct err
         struct supervise_end end = { 0 };
         bool is_told = true;
 
+        if (image_layers_get(p, l->maps, l->hold, e) < 0)
+                return -e->code;
         int code = bring_up(l, &r, e);
         if (code == 0) {
                 is_told = tell_start(p, r.init.pid);
@@ -244,11 +249,11 @@ static int run_launch(const struct launch *l, struct run_result *ret, struct err
         return 0;
 }
 
-static int run_with(const struct plan *p, const struct id_maps *maps, struct run_result *ret,
-                    struct err *e)
+static int run_with(const struct plan *p, const struct id_maps *maps, struct image_hold *hold,
+                    struct run_result *ret, struct err *e)
 {
         struct sock_fprog filter = { 0 };
-        struct launch l = { .plan = p, .maps = maps, .filter = &filter };
+        struct launch l = { .plan = p, .maps = maps, .hold = hold, .filter = &filter };
 
         e->step = STEP_SOURCES;
         if (find_filter(p, maps, &filter, e) < 0)
@@ -273,19 +278,20 @@ static bool may_run_with_one_id(const struct plan *p, const struct id_maps *maps
         return e->step == STEP_ID_MAPS && maps->by_helper && p->ids.mode == PLAN_USERNS_AUTO;
 }
 
-int run_sandbox(const struct plan *p, struct run_result *ret, struct err *e)
+int run_sandbox(const struct plan *p, struct image_hold *hold, struct run_result *ret,
+                struct err *e)
 {
         struct id_maps maps;
         struct err lost = { 0 };
         int code = prepare(p, &maps, e);
 
         if (code == 0)
-                code = run_with(p, &maps, ret, e);
+                code = run_with(p, &maps, hold, ret, e);
         if (code < 0 && may_run_with_one_id(p, &maps, e)) {
                 tell_fallback(e);
                 *e = (struct err){ 0 };
                 userns_single_maps(p, &maps);
-                code = run_with(p, &maps, ret, e);
+                code = run_with(p, &maps, hold, ret, e);
         }
         if (code < 0) {
                 run_hint(p, e);

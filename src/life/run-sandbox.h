@@ -1,6 +1,7 @@
 #ifndef KELP_LIFE_RUN_SANDBOX_H
 #define KELP_LIFE_RUN_SANDBOX_H
 
+#include "image-hold.h"
 #include "plan.h"
 
 /* Exit statuses of kelp itself, as docker and podman use them. */
@@ -17,10 +18,12 @@ struct run_result {
 };
 
 /*
- * Runs the plan: prepares, launches, supervises, cleans up.  Returns 0 when the payload ran;
+ * Runs the plan: prepares, launches, supervises, cleans up.  `hold` comes with the store's lock if
+ * the image is from a store, and is for image_hold_done() afterwards.  Returns 0 when the payload ran;
  * otherwise a negative errno, with e->step set and ret->exit_code 125, 126 or 127.  Writes the
  * events of the status stream, if the plan has one.
  */
-int run_sandbox(const struct plan *p, struct run_result *ret, struct err *e);
+int run_sandbox(const struct plan *p, struct image_hold *hold, struct run_result *ret,
+                struct err *e);
 
 #endif

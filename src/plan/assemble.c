@@ -26,7 +26,7 @@ static void set_defaults(struct assembly *a, const struct plan_request *request)
         p->root = is_image ? PLAN_ROOT_IMAGE : PLAN_ROOT_HOST;
         p->image.name = request->image.name;
         p->image.directory = request->image.directory;
-        p->image.layers_dir = request->image.layers_dir;
+        p->image.store = request->image.store;
         p->files.home = facts->home;
         p->files.cwd = facts->cwd;
         p->ids.outer_uid = facts->uid;

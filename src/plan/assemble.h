@@ -22,10 +22,10 @@ struct plan_facts {
 
 /* Where an image was found.  All NULL: a view of this host. */
 struct plan_image_source {
-        const char *name;       /* as it was asked for */
-        const char *directory;  /* a plain directory as the root */
-        const char *layers_dir; /* with `text`: where its layers lie */
-        const char *text;       /* its image.policy */
+        const char *name;      /* as it was asked for */
+        const char *directory; /* a plain directory as the root */
+        const char *store;     /* with `text`: the image store that has its layers */
+        const char *text;      /* its image.policy */
 };
 
 struct plan_request {

@@ -171,7 +171,7 @@ static void check_image(const struct plan *p, struct plan_problems *problems)
                 return;
         if (image->n_layers == 0)
                 complain(problems, NULL, "image '%s' has no layers", image->name);
-        else if (!image->layers_dir)
+        else if (!image->store)
                 complain(problems, NULL, "image '%s' has no place for its layers", image->name);
 }
 

@@ -365,7 +365,7 @@ static int make_base(struct build *b, struct err *e)
         if (open_null(b, e) < 0 || build_stage(b, e) < 0)
                 return -e->code;
         b->root = b->plan->root == PLAN_ROOT_HOST ? fcntl(b->stage, F_DUPFD_CLOEXEC, 3)
-                                                  : image_mount_root(b->plan, b->stage, e);
+                                                  : image_mount_root(b->plan, b->maps, b->stage, e);
         if (b->root < 0)
                 return e->code ? -e->code : err_sys(e, "cannot open the new root");
         if (b->plan->root == PLAN_ROOT_IMAGE)
@@ -407,11 +407,12 @@ static int build_entries(struct build *b, const struct tree *t, bool is_last, st
         return 0;
 }
 
-int build_base(const struct plan *p, struct build *ret, struct err *e)
+int build_base(const struct plan *p, const struct id_maps *maps, struct build *ret, struct err *e)
 {
         struct build b = BUILD_NONE;
 
         b.plan = p;
+        b.maps = maps;
         b.n_built = 1; /* the base is the first entry */
         if (make_base(&b, e) < 0) {
                 build_done(&b);

@@ -1,10 +1,10 @@
 #include "image-root.h"
 
 #include "fd.h"
+#include "image-hold.h"
 #include "io.h"
 #include "mem.h"
 #include "newmount.h"
-#include "path.h"
 #include "resolve.h"
 
 #include <errno.h>
@@ -40,14 +40,16 @@ static int open_layer(struct layers *layers, const char *path, struct err *e)
 }
 
 /* An overlay has its uppermost layer first. */
-static int open_layers(const struct plan *p, struct layers *layers, struct arena *a, struct err *e)
+static int open_layers(const struct plan *p, const struct id_maps *maps, struct layers *layers,
+                       struct arena *a, struct err *e)
 {
         const struct plan_image *image = &p->image;
 
         if (image->directory)
                 return open_layer(layers, image->directory, e);
         for (size_t i = image->n_layers; i > 0; i--) {
-                char *path = path_join(a, image->layers_dir, image->layers[i - 1], e);
+                char *path = arena_print(a, e, "%s/%s/%s", image->store, image_hold_directory(maps),
+                                         image->layers[i - 1]);
 
                 if (!path || open_layer(layers, path, e) < 0)
                         return -e->code;
@@ -110,10 +112,11 @@ static int mount_layers(const struct layers *layers, int stage, struct arena *a,
         return mount;
 }
 
-static int mount_overlay(const struct plan *p, struct arena *a, int stage, struct err *e)
+static int mount_overlay(const struct plan *p, const struct id_maps *maps, struct arena *a,
+                         int stage, struct err *e)
 {
         struct layers layers = { .n = 0 };
-        int mount = open_layers(p, &layers, a, e);
+        int mount = open_layers(p, maps, &layers, a, e);
 
         if (mount == 0)
                 mount = mount_layers(&layers, stage, a, e);
@@ -122,13 +125,13 @@ static int mount_overlay(const struct plan *p, struct arena *a, int stage, struc
         return mount;
 }
 
-int image_mount_root(const struct plan *p, int stage, struct err *e)
+int image_mount_root(const struct plan *p, const struct id_maps *maps, int stage, struct err *e)
 {
         struct arena arena = { 0 };
 
         if (mkdirat(stage, UPPER, 0755) < 0 || mkdirat(stage, WORK, 0755) < 0)
                 return err_sys(e, "cannot make the upper layer of the image");
-        int mount = mount_overlay(p, &arena, stage, e);
+        int mount = mount_overlay(p, maps, &arena, stage, e);
         arena_done(&arena);
         return mount;
 }

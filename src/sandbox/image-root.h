@@ -1,16 +1,17 @@
 #ifndef KELP_SANDBOX_IMAGE_ROOT_H
 #define KELP_SANDBOX_IMAGE_ROOT_H
 
+#include "id-map.h"
 #include "plan.h"
 #include "tree.h"
 
 #include <stdbool.h>
 
 /*
- * The root of an image: its layers below a throw-away upper one, which is a directory of the tmpfs
- * `stage`.  Returns the detached overlay.  Source: the kernel's overlayfs.rst, "userxattr".
+ * The root of an image: its layers for the ids of `maps` below a throw-away upper one, which is a
+ * directory of the tmpfs `stage`.  Returns the detached overlay.  Source: the kernel's overlayfs.rst, "userxattr".
  */
-int image_mount_root(const struct plan *p, int stage, struct err *e);
+int image_mount_root(const struct plan *p, const struct id_maps *maps, int stage, struct err *e);
 
 /*
  * Opens `box_path` in the image, making what is missing in the upper layer.  Symlinks of the image

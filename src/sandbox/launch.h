@@ -3,6 +3,7 @@
 
 #include "audit.h"
 #include "cpu.h"
+#include "image-hold.h"
 #include "plan.h"
 #include "run.h"
 #include "tree.h"
@@ -34,6 +35,7 @@ struct launch {
         const struct plan *plan;
         struct launch_view *view; /* const for everybody once it was received */
         const struct id_maps *maps;
+        struct image_hold *hold; /* the launcher's alone: the stage closes it */
         struct cpu_choice cpus;
         const struct sock_fprog *filter;
 };

@@ -15,13 +15,22 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* A copy of a lock would keep it when the launcher is gone, and none of it is pid 1's business. */
+static void drop_hold(const struct image_hold *launchers)
+{
+        struct image_hold own = *launchers;
+
+        image_hold_done(&own);
+}
+
 /* What needs no map is done while the launcher writes them. */
-static int await_maps(int sock, int launcher_pidfd, struct err *e)
+static int await_maps(const struct launch *l, int sock, int launcher_pidfd, struct err *e)
 {
         e->step = STEP_USERNS;
         /* also when it is stopped: then it would not see the end of the conversation */
         if (proc_die_with(launcher_pidfd, e) < 0)
                 return -e->code;
+        drop_hold(l->hold);
         /* what the caller of kelp ignored or blocked is none of the sandbox's business */
         if (proc_reset_signals(e) < 0)
                 return -e->code;
@@ -79,7 +88,7 @@ static int stage_run(const struct launch *l, int sock, int launcher_pidfd, struc
         struct clone_args args = { .flags = CLONE_PARENT };
         int ends[2];
 
-        if (await_maps(sock, launcher_pidfd, e) < 0 || make_namespaces(e) < 0)
+        if (await_maps(l, sock, launcher_pidfd, e) < 0 || make_namespaces(e) < 0)
                 return -e->code;
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
                 return err_sys(e, "cannot make a socket pair");

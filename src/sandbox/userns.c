@@ -2,7 +2,6 @@
 
 #include "fd.h"
 #include "io.h"
-#include "proc.h"
 #include "subids.h"
 #include "view.h"
 
@@ -11,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static int find_helper(const struct host_view *v, const char *name, char *ret, struct err *e)
@@ -25,6 +23,23 @@ static int find_helper(const struct host_view *v, const char *name, char *ret, s
         return err_hint(e, "%s, or use --userns single", command);
 }
 
+/* Behind a root they follow each other from 1 on; behind any other id they keep their numbers. */
+static int add_range(struct id_map *map, const struct host_subid *subid, const char *file,
+                     struct err *e)
+{
+        const struct id_range *last = &map->ranges[map->n - 1];
+        bool is_behind_root = map->ranges[0].inner == 0;
+        const struct id_range range = {
+                .inner = is_behind_root ? last->inner + last->count : subid->start,
+                .outer = subid->start,
+                .count = subid->count,
+        };
+
+        if (id_map_add(map, &range, e) < 0)
+                return err_prefix(e, "'/%s'", file);
+        return 0;
+}
+
 static int add_subids(const struct host_view *v, struct id_map *map, const char *file,
                       struct err *e)
 {
@@ -32,7 +47,16 @@ static int add_subids(const struct host_view *v, struct id_map *map, const char 
 
         if (host_subids_read(v, file, &subids, e) < 0)
                 return -e->code;
-        return id_map_add_subids(map, &subids, file, e);
+        if (subids.bad_line > 0)
+                return err_set(e, EINVAL, "line %u of '/%s' is no range of ids", subids.bad_line,
+                               file);
+        if (subids.n == 0)
+                return err_set(e, ENOENT, "'/%s' gives you no subordinate ids", file);
+        for (size_t i = 0; i < subids.n; i++) {
+                if (add_range(map, &subids.ranges[i], file, e) < 0)
+                        return -e->code;
+        }
+        return 0;
 }
 
 static int find_subids(const struct host_view *v, struct id_maps *maps, struct err *e)
@@ -63,7 +87,8 @@ void userns_single_maps(const struct plan *p, struct id_maps *ret)
         ret->by_helper = false;
 }
 
-int userns_choose_maps(const struct plan *p, struct id_maps *ret, struct err *e)
+int userns_choose_maps(const struct plan *p, struct id_maps *ret, struct err *ret_fallback,
+                       struct err *e)
 {
         struct id_maps maps = { 0 };
 
@@ -72,22 +97,11 @@ int userns_choose_maps(const struct plan *p, struct id_maps *ret, struct err *e)
                 if (choose_subids(&maps, e) < 0)
                         return err_prefix(e, "--userns subids");
         } else if (p->ids.mode == PLAN_USERNS_AUTO && p->root == PLAN_ROOT_IMAGE) {
-                if (choose_subids(&maps, &maps.fallback) < 0)
+                if (choose_subids(&maps, ret_fallback) < 0)
                         userns_single_maps(p, &maps);
         }
         *ret = maps;
         return 0;
-}
-
-static size_t print_map(char *text, size_t size, const struct id_map *map)
-{
-        size_t used = 0;
-
-        for (size_t i = 0; i < map->n && used < size; i++)
-                used += (size_t)snprintf(text + used, size - used, "%u %u %u\n",
-                                         map->ranges[i].inner, map->ranges[i].outer,
-                                         map->ranges[i].count);
-        return used;
 }
 
 int userns_open_process(pid_t pid, struct err *e)
@@ -101,7 +115,7 @@ int userns_open_process(pid_t pid, struct err *e)
 
 static int check_map(int proc, const char *name, const struct id_map *map, struct err *e)
 {
-        char text[ID_MAP_MAX * 40];
+        char text[ID_MAP_TEXT_MAX];
         ssize_t n = io_read_small(proc, name, text, sizeof(text));
         const char *at = text;
 
@@ -123,86 +137,20 @@ static int check_map(int proc, const char *name, const struct id_map *map, struc
 
 static int write_direct(int proc, const struct id_maps *maps, struct err *e)
 {
-        char text[ID_MAP_MAX * 40];
+        char text[ID_MAP_TEXT_MAX];
 
         if (io_write_file(proc, "setgroups", "deny", e) < 0)
                 return -e->code;
-        print_map(text, sizeof(text), &maps->gids);
+        id_map_print(&maps->gids, text, sizeof(text));
         if (io_write_file(proc, "gid_map", text, e) < 0)
                 return -e->code;
-        print_map(text, sizeof(text), &maps->uids);
+        id_map_print(&maps->uids, text, sizeof(text));
         return io_write_file(proc, "uid_map", text, e);
-}
-
-struct helper_args {
-        char numbers[1 + 3 * ID_MAP_MAX][12];
-        const char *argv[3 + 3 * ID_MAP_MAX];
-};
-
-static void fill_args(struct helper_args *args, const char *path, pid_t pid,
-                      const struct id_map *map)
-{
-        size_t n = 0;
-
-        snprintf(args->numbers[0], sizeof(args->numbers[0]), "%d", (int)pid);
-        for (size_t i = 0; i < map->n; i++) {
-                const uint32_t values[] = { map->ranges[i].inner, map->ranges[i].outer,
-                                            map->ranges[i].count };
-
-                for (size_t k = 0; k < 3; k++)
-                        snprintf(args->numbers[1 + 3 * i + k], sizeof(args->numbers[0]), "%u",
-                                 values[k]);
-        }
-        args->argv[n++] = path;
-        for (size_t i = 0; i < 1 + 3 * map->n; i++)
-                args->argv[n++] = args->numbers[i];
-        args->argv[n] = NULL;
-}
-
-static int start_helper(const char *path, pid_t pid, const struct id_map *map,
-                        struct child *ret_child, struct err *e)
-{
-        struct helper_args args;
-        struct proc_spec spec = {
-                .path = path, .argv = args.argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1
-        };
-
-        fill_args(&args, path, pid, map);
-        return proc_start(&spec, ret_child, e);
-}
-
-static int end_helper(struct child *child, const char *path, struct err *e)
-{
-        int status = 0;
-
-        if (proc_wait(child, &status, e) < 0)
-                return -e->code;
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-                return 0;
-        err_set(e, EPERM, "'%s' refused the map (%s %d)", path,
-                WIFSIGNALED(status) ? "signal" : "status",
-                WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-        return err_hint(e, "kelp doctor tells what is wrong with subordinate ids; --userns single "
-                           "needs none");
-}
-
-/* Each takes about 3 ms: side by side. */
-static int write_by_helpers(pid_t pid, const struct id_maps *maps, struct err *e)
-{
-        autochild uid_child = CHILD_NONE;
-        autochild gid_child = CHILD_NONE;
-
-        if (start_helper(maps->newuidmap, pid, &maps->uids, &uid_child, e) < 0 ||
-            start_helper(maps->newgidmap, pid, &maps->gids, &gid_child, e) < 0)
-                return -e->code;
-        if (end_helper(&uid_child, maps->newuidmap, e) < 0)
-                return -e->code;
-        return end_helper(&gid_child, maps->newgidmap, e);
 }
 
 int userns_write_maps(int proc, pid_t pid, const struct id_maps *maps, struct err *e)
 {
-        return maps->by_helper ? write_by_helpers(pid, maps, e) : write_direct(proc, maps, e);
+        return maps->by_helper ? id_maps_write(pid, maps, e) : write_direct(proc, maps, e);
 }
 
 int userns_check_maps(int proc, const struct id_maps *maps, struct err *e)

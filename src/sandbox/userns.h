@@ -4,21 +4,12 @@
 #include "id-map.h"
 #include "plan.h"
 
-#include <limits.h>
-#include <stdbool.h>
-
-/* The maps of a run, decided before there is a namespace. */
-struct id_maps {
-        struct id_map uids;
-        struct id_map gids;
-        bool by_helper; /* written by newuidmap and newgidmap, which are at: */
-        char newuidmap[PATH_MAX];
-        char newgidmap[PATH_MAX];
-        struct err fallback; /* why --userns auto came down to one id; code 0: it did not */
-};
-
-/* Decides the maps.  With --userns subids what is missing is an error; with auto it is noted. */
-int userns_choose_maps(const struct plan *p, struct id_maps *ret, struct err *e);
+/*
+ * Decides the maps of a run, before there is a namespace.  With --userns subids what is missing is
+ * an error; with auto it comes down to one id, and *ret_fallback, which was empty, says why.
+ */
+int userns_choose_maps(const struct plan *p, struct id_maps *ret, struct err *ret_fallback,
+                       struct err *e);
 
 /* The user's own id and nothing else. */
 void userns_single_maps(const struct plan *p, struct id_maps *ret);

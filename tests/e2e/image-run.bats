@@ -22,6 +22,10 @@ setup() {
     export XDG_DATA_HOME=$PWD/data
 }
 
+teardown() {
+    remove_owned "$XDG_DATA_HOME"
+}
+
 @test "import, images, run, rmi" {
     run -0 "$KELP" import "$BATS_FILE_TMPDIR/docker.tar" app
     [[ $output =~ ^sha256:[0-9a-f]{64}$ ]]

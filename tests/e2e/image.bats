@@ -19,6 +19,10 @@ setup() {
     cd "$BATS_TEST_TMPDIR/ws" || return 1
 }
 
+teardown_file() {
+    remove_owned "$XDG_DATA_HOME"
+}
+
 box() {
     "$KELP" run --network none "$@"
 }

@@ -58,7 +58,7 @@ refused() {
 
 @test "commands and options of later versions are refused as such" {
     for name in exec ps logs attach stop kill rm stats diff apply discard pull export commit verify \
-        prune policy learn; do
+        policy learn; do
         refused "'kelp $name' is not yet supported"$'\n'"hint: *" "$name"
     done
     for name in memory cpus pids-limit mount detach init pull allow host-port review explain \

@@ -8,6 +8,11 @@
 : "${PROBE:=$KELP_BUILD/tests/payload/probe}"
 export KELP_SRC KELP_BUILD KELP PROBE
 
+# Removes "$@", also where files belong to subordinate ids.
+remove_owned() {
+    rm -rf "$@" 2>/dev/null || buildah unshare -- rm -rf "$@"
+}
+
 # Lists of facts are made of these.
 ns_facts() {
     local ns

@@ -62,7 +62,7 @@ void made_run(struct made *m, const char *const *argv)
         if (!list.is_host && list.image) {
                 request.image.name = list.image;
                 request.image.text = m->image_text;
-                request.image.layers_dir = "/store/unpacked/single";
+                request.image.store = "/store";
                 if (!m->image_text)
                         request.image.directory = "/srv/root";
         }

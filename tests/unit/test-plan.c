@@ -135,7 +135,7 @@ static void image_sets_the_run(void **state)
         assert_string_equal(p->image.id, "sha256:" DIGEST);
         assert_int_equal(p->image.n_layers, 1);
         assert_string_equal(p->image.layers[0], DIGEST);
-        assert_string_equal(p->image.layers_dir, "/store/unpacked/single");
+        assert_string_equal(p->image.store, "/store");
         assert_string_equal(env_of(p, "PATH"), "/opt/bin");
         assert_string_equal(env_of(p, "A"), "2");
         assert_string_equal(env_of(p, "E"), "");

@@ -1,0 +1,243 @@
+#include "removal.h"
+
+#include "fd.h"
+#include "holder.h"
+#include "index.h"
+#include "mem.h"
+#include "str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+int removal_load(struct removal *r, const struct store *store, const struct session *session,
+                 struct err *e)
+{
+        const struct catalog *c = &r->catalog;
+
+        *r = (struct removal){ .store = store, .session = session };
+        if (catalog_load(store, &r->catalog, e) < 0)
+                return -e->code;
+        r->names = mem_alloc(c->n_names * sizeof(bool), e);
+        r->paths = mem_alloc(c->n_paths * sizeof(bool), e);
+        r->images = mem_alloc(c->n_images * sizeof(bool), e);
+        autodoc *index = index_load(store, e);
+        if (!r->names || !r->paths || !r->images || !index)
+                return -e->code;
+        r->has_foreign = index_has_foreign(store, index);
+        return 0;
+}
+
+void removal_drop_foreign(struct removal *r)
+{
+        r->has_foreign = false;
+        r->no_foreign = true;
+}
+
+void removal_done(struct removal *r)
+{
+        free(r->names);
+        free(r->paths);
+        free(r->images);
+        catalog_done(&r->catalog);
+}
+
+void removal_mark_image(struct removal *r, size_t at)
+{
+        const struct catalog *c = &r->catalog;
+        const struct digest *id = &c->images[at].image.id;
+
+        for (size_t i = 0; i < c->n_names; i++)
+                r->names[i] = r->names[i] || digest_is_same(&c->names[i].id, id);
+        for (size_t i = 0; i < c->n_paths; i++)
+                r->paths[i] = r->paths[i] || digest_is_same(&c->paths[i].id, id);
+        r->images[at] = true;
+}
+
+/* ------ what can go ------ */
+
+static bool has_digest(const struct digest *list, size_t n, const char *hex)
+{
+        for (size_t i = 0; i < n; i++) {
+                if (str_eq(list[i].hex, hex))
+                        return true;
+        }
+        return false;
+}
+
+bool removal_keeps_layer(const struct removal *r, const char *hex)
+{
+        for (size_t i = 0; i < r->catalog.n_images; i++) {
+                const struct image *image = &r->catalog.images[i].image;
+
+                if (!r->images[i] && has_digest(image->layers, image->n_layers, hex))
+                        return true;
+        }
+        return false;
+}
+
+bool removal_keeps_blob(const struct removal *r, const char *hex)
+{
+        for (size_t i = 0; i < r->catalog.n_images; i++) {
+                const struct image *image = &r->catalog.images[i].image;
+
+                if (!r->images[i] && has_digest(image->store.blobs, image->store.n_blobs, hex))
+                        return true;
+        }
+        return false;
+}
+
+/* What the user calls it. */
+static const char *name_of(const struct catalog *c, const struct digest *id)
+{
+        for (size_t i = 0; i < c->n_names; i++) {
+                if (digest_is_same(&c->names[i].id, id))
+                        return c->names[i].name;
+        }
+        return id->hex;
+}
+
+static int check_layer(const struct removal *r, const struct image *image, int dir,
+                       const char *name, struct err *e)
+{
+        autofd fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        char holder[HOLDER_MAX];
+
+        if (fd < 0 && errno == ENOENT)
+                return 0;
+        if (fd < 0)
+                return err_sys(e, "cannot open a layer of the image");
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+                return 0;
+        return err_set(e, EBUSY, "the image '%s' is in use by %s", name_of(&r->catalog, &image->id),
+                       holder_find(fd, holder, sizeof(holder)));
+}
+
+/* Whether another image that stays has the layer. */
+static bool is_needed(const struct removal *r, size_t at, const char *hex)
+{
+        for (size_t i = 0; i < r->catalog.n_images; i++) {
+                const struct image *image = &r->catalog.images[i].image;
+
+                if (i != at && !r->images[i] && has_digest(image->layers, image->n_layers, hex))
+                        return true;
+        }
+        return false;
+}
+
+int removal_check_unused(const struct removal *r, size_t at, struct err *e)
+{
+        const struct image *image = &r->catalog.images[at].image;
+
+        for (size_t i = 0; i < image->n_layers; i++) {
+                if (is_needed(r, at, image->layers[i].hex))
+                        continue;
+                for (enum store_mode mode = 0; mode < STORE_MODES; mode++) {
+                        int dir = r->store->layers[mode];
+
+                        if (dir >= 0 && check_layer(r, image, dir, image->layers[i].hex, e) < 0)
+                                return -e->code;
+                }
+        }
+        return 0;
+}
+
+/* ------ the removal ------ */
+
+int removal_remove_file(int dir, const char *file, struct err *e)
+{
+        if (unlinkat(dir, file, 0) < 0 && errno != ENOENT)
+                return err_sys(e, "cannot remove '%.100s' in the image store", file);
+        return 0;
+}
+
+static int remove_names(const struct removal *r, FILE *out, struct err *e)
+{
+        const struct catalog *c = &r->catalog;
+
+        for (size_t i = 0; i < c->n_names; i++) {
+                if (!r->names[i])
+                        continue;
+                if (removal_remove_file(r->store->names, c->names[i].file, e) < 0)
+                        return -e->code;
+                fprintf(out, "untagged: %s\n", c->names[i].name);
+        }
+        for (size_t i = 0; i < c->n_paths; i++) {
+                if (r->paths[i] && removal_remove_file(r->store->paths, c->paths[i].file, e) < 0)
+                        return -e->code;
+        }
+        if (fsync(r->store->names) < 0 || fsync(r->store->paths) < 0)
+                return err_sys(e, "cannot sync the image store");
+        return 0;
+}
+
+static int update_index(const struct removal *r, struct err *e)
+{
+        const struct catalog *c = &r->catalog;
+        autodoc *index = index_load(r->store, e);
+
+        if (!index)
+                return -e->code;
+        if (r->no_foreign && index_remove_foreign(r->store, index, e) < 0)
+                return -e->code;
+        for (size_t i = 0; i < c->n_names; i++) {
+                if (r->names[i] && index_remove_name(index, c->names[i].name, e) < 0)
+                        return -e->code;
+        }
+        for (size_t i = 0; i < c->n_images; i++) {
+                if (r->images[i] && index_remove_image(index, &c->images[i].image.id, e) < 0)
+                        return -e->code;
+        }
+        return index_save(r->store, r->session->dir, index, e);
+}
+
+int removal_take_layer(const struct removal *r, const char *hex, struct err *e)
+{
+        for (enum store_mode mode = 0; mode < STORE_MODES; mode++) {
+                if (r->store->layers[mode] >= 0 &&
+                    session_take(r->session, r->store->layers[mode], hex, e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
+static int remove_content(const struct removal *r, const struct image *image, struct err *e)
+{
+        for (size_t i = 0; i < image->n_layers; i++) {
+                if (!removal_keeps_layer(r, image->layers[i].hex) &&
+                    removal_take_layer(r, image->layers[i].hex, e) < 0)
+                        return -e->code;
+        }
+        /* another tool's images may share blobs, and only that tool knows which */
+        for (size_t i = 0; !r->has_foreign && i < image->store.n_blobs; i++) {
+                const struct digest *blob = &image->store.blobs[i];
+
+                if (!removal_keeps_blob(r, blob->hex) &&
+                    removal_remove_file(r->store->blobs, blob->hex, e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
+int removal_carry_out(struct removal *r, FILE *out, struct err *e)
+{
+        if (remove_names(r, out, e) < 0 || update_index(r, e) < 0)
+                return -e->code;
+        for (size_t i = 0; i < r->catalog.n_images; i++) {
+                const struct image *image = &r->catalog.images[i].image;
+
+                if (!r->images[i])
+                        continue;
+                /* first: what is left when this is cut short is nobody's, not a part of an image */
+                if (removal_remove_file(r->store->images, image->id.hex, e) < 0)
+                        return -e->code;
+                if (remove_content(r, image, e) < 0)
+                        return -e->code;
+                fprintf(out, "deleted: sha256:%s\n", image->id.hex);
+        }
+        if (fflush(out) != 0 || ferror(out))
+                return err_sys(e, "cannot write what was removed");
+        return 0;
+}

@@ -1,0 +1,94 @@
+/* An image of the store again, from its blobs. */
+
+#include "unpack.h"
+
+#include "fd.h"
+#include "io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static int open_blob(const struct unpack_job *job, const struct digest *d, struct region *ret,
+                     int *ret_fd, struct err *e)
+{
+        autofd fd =
+                openat(job->store_blobs, d->hex, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        struct stat st;
+
+        if (fd < 0)
+                return err_sys(e, "cannot open the blob 'sha256:%s'", d->hex);
+        if (fstat(fd, &st) < 0)
+                return err_sys(e, "cannot stat the blob 'sha256:%s'", d->hex);
+        if (!S_ISREG(st.st_mode))
+                return err_set(e, EINVAL, "the blob 'sha256:%s' is not a file", d->hex);
+        *ret = (struct region){ .fd = fd, .size = (uint64_t)st.st_size };
+        *ret_fd = fd_take(&fd);
+        return 0;
+}
+
+/* A document; what it is must be what its name says. */
+static int read_blob(const struct unpack_job *job, const struct digest *d, char **ret_data,
+                     size_t *ret_len, struct err *e)
+{
+        struct digest got;
+
+        if (io_read_file(job->store_blobs, d->hex, LIMIT_JSON, ret_data, ret_len, e) < 0 ||
+            digest_of(*ret_data, *ret_len, &got, e) < 0)
+                return -e->code;
+        if (!digest_is_same(&got, d))
+                return err_set(e, EINVAL, "the blob 'sha256:%s' is damaged: its digest is '%s'",
+                               d->hex, got.hex);
+        return 0;
+}
+
+static bool is_mounted(const struct image *image, const struct digest *layer)
+{
+        for (size_t i = 0; i < image->n_layers; i++) {
+                if (digest_is_same(&image->layers[i], layer))
+                        return true;
+        }
+        return false;
+}
+
+static int unpack_layer(struct unpack_job *job, const struct oci_descriptor *d,
+                        const struct digest *diff_id, struct err *e)
+{
+        struct unpack_layer want = { .packed = &d->digest,
+                                     .packed_size = d->size,
+                                     .diff_id = diff_id };
+        struct oci_descriptor unused;
+        autofd fd = -1;
+
+        if (unpack_has_layer(job, diff_id))
+                return unpack_push_layer(job, diff_id, e);
+        if (open_blob(job, &d->digest, &want.in, &fd, e) < 0)
+                return -e->code;
+        return unpack_one_layer(job, &want, &unused, e);
+}
+
+int unpack_stored(struct unpack_job *job, const struct image *image, struct err *e)
+{
+        autofree char *text = NULL;
+        autofree char *config_text = NULL;
+        autofree struct oci_config *config = mem_alloc(sizeof(*config), e);
+        automanifest manifest = { 0 };
+        size_t len;
+
+        if (!config || read_blob(job, &image->id, &text, &len, e) < 0 ||
+            oci_manifest_parse(text, len, image->store.manifest_type, &manifest, e) < 0 ||
+            read_blob(job, &manifest.config.digest, &config_text, &len, e) < 0 ||
+            unpack_config(job, config_text, len, manifest.n_layers, config, e) < 0)
+                return -e->code;
+        for (size_t i = 0; i < manifest.n_layers; i++) {
+                const struct digest *diff_id = &config->diff_ids[i];
+
+                /* what lies below an opaque root is not unpacked in either mode */
+                if (is_mounted(image, diff_id) &&
+                    unpack_layer(job, &manifest.layers[i], diff_id, e) < 0)
+                        return err_prefix(e, "layer %zu", i + 1);
+        }
+        return 0;
+}
