@@ -113,6 +113,7 @@ static int unpack_input(const struct import_child *child, struct import_report *
         job->store_blobs = child->store->blobs;
         job->store_layers = child->store->layers;
         job->wanted = child->name;
+        job->takes_blobs = child->takes_blobs;
         int r = unpack_run(job, e);
         if (r == 0)
                 r = write_image(child, &job->image, e);

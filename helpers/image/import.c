@@ -16,6 +16,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static int open_layout(const struct session *session, struct err *e)
+{
+        int fd = openat(session->dir, SESSION_LAYOUT,
+                        O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        return fd < 0 ? err_sys(e, "cannot open the layout of the session") : fd;
+}
+
 static int open_input(const char *file, struct err *e)
 {
         if (str_eq(file, "-")) {
@@ -51,13 +59,15 @@ static int catch_signals(struct err *e)
 }
 
 static int start_child(const struct store *store, const struct session *session, int input,
-                       const char *name, struct child *ret_child, int *ret_report, struct err *e)
+                       const struct import_request *request, struct child *ret_child,
+                       int *ret_report, struct err *e)
 {
         struct import_child job = {
                 .input = input,
                 .store = store,
                 .session = session,
-                .name = name,
+                .name = request->name,
+                .takes_blobs = !request->file,
                 .uid = geteuid(),
                 .gid = getegid(),
         };
@@ -133,13 +143,13 @@ static int import_in_session(const struct store *store, const struct session *se
                              const struct import_request *request, struct import_result *ret,
                              struct err *e)
 {
-        autofd input = open_input(request->file, e);
+        autofd input = request->file ? open_input(request->file, e) : open_layout(session, e);
         autofd signals = input < 0 ? -1 : catch_signals(e);
         struct import_report report = { 0 };
         autochild child = CHILD_NONE;
         autofd fd = -1;
 
-        if (signals < 0 || start_child(store, session, input, request->name, &child, &fd, e) < 0 ||
+        if (signals < 0 || start_child(store, session, input, request, &child, &fd, e) < 0 ||
             wait_for_report(fd, signals, &child, &report, &ret->signal, e) < 0)
                 return -e->code;
         ret->devices = report.devices;
@@ -148,14 +158,15 @@ static int import_in_session(const struct store *store, const struct session *se
         return import_commit(store, session, request, &ret->id, e);
 }
 
-int import_run(const struct store *store, const struct import_request *request,
-               struct import_result *ret, struct err *e)
+int import_run(const struct store *store, struct import_request *request, struct import_result *ret,
+               struct err *e)
 {
         struct session session = SESSION_NONE;
         struct err cleanup = { 0 };
 
         *ret = (struct import_result){ 0 };
-        int r = session_open(store, &session, e);
+        int r = request->file ? session_open(store, &session, e)
+                              : session_adopt(store, &request->session, &session, e);
         if (r == 0)
                 r = import_in_session(store, &session, request, ret, e);
         /* what cannot be removed now is swept by the next import */

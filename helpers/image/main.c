@@ -2,6 +2,7 @@
  * kelp-image: the image store.  Called by kelp with a fixed environment, and by hand:
  *
  *     kelp-image --store DIR import FILE [NAME] [--path-key KEY]
+ *     kelp-image --store DIR import --session-fd N NAME      called by kelp-pull: its session's layout
  *     kelp-image --store DIR list [--json]
  *     kelp-image --store DIR remove NAME|ID...
  *
@@ -13,12 +14,14 @@
 #include "fd.h"
 #include "import.h"
 #include "log.h"
+#include "parse.h"
 #include "ref.h"
 #include "remove.h"
 #include "store.h"
 #include "str.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <locale.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -29,6 +32,7 @@
 struct arguments {
         const char *store;
         const char *path_key;
+        const char *session_fd;
         bool json;
         char **words; /* the command and what follows it, without options */
         size_t n_words;
@@ -63,6 +67,8 @@ static int parse(int argc, char **argv, struct arguments *ret, struct err *e)
                         ret->store = argv[++i];
                 else if (str_eq(arg, "--path-key") && i + 1 < argc)
                         ret->path_key = argv[++i];
+                else if (str_eq(arg, "--session-fd") && i + 1 < argc)
+                        ret->session_fd = argv[++i];
                 else
                         return usage(e, arg);
         }
@@ -103,25 +109,49 @@ static int choose_name(const struct arguments *args, char *ret, struct err *e)
         return ref_from_path(args->words[1], ret, e);
 }
 
+/* What is imported, and the name it gets: a file, or the layout of a session. */
+static int make_request(const struct arguments *args, struct import_request *ret, char *name,
+                        struct err *e)
+{
+        uint64_t fd;
+
+        *ret = (struct import_request){ .path_key = args->path_key, .session = -1 };
+        if (args->session_fd) {
+                if (args->n_words != 2 || args->path_key)
+                        return usage(e, args->words[args->n_words - 1]);
+                if (parse_number(args->session_fd, 3, INT_MAX, &fd, e) < 0 ||
+                    fd_set_cloexec((int)fd, true, e) < 0 ||
+                    ref_parse_any(args->words[1], name, e) < 0)
+                        return -e->code;
+                ret->session = (int)fd;
+                ret->name = name;
+                return 0;
+        }
+        if (args->path_key && ref_check_path_key(args->path_key, e) < 0)
+                return -e->code;
+        if (choose_name(args, name, e) < 0)
+                return -e->code;
+        ret->file = args->words[1];
+        ret->name = name[0] ? name : NULL;
+        return 0;
+}
+
 static int run_import(const struct arguments *args, int *ret_status, struct err *e)
 {
-        struct import_request request = { .path_key = args->path_key };
+        struct import_request request;
         struct import_result result;
         char name[REF_MAX + 1];
         autostore store = STORE_NONE;
 
         if (args->n_words < 2 || args->n_words > 3 || args->json)
                 return usage(e, args->n_words > 3 ? args->words[3] : args->words[0]);
-        if (args->path_key && ref_check_path_key(args->path_key, e) < 0)
+        if (make_request(args, &request, name, e) < 0 ||
+            store_open(&store, args->store, true, e) < 0)
                 return -e->code;
-        if (choose_name(args, name, e) < 0 || store_open(&store, args->store, true, e) < 0)
-                return -e->code;
-        request.file = args->words[1];
-        request.name = name[0] ? name : NULL;
         if (import_run(&store, &request, &result, e) < 0) {
                 if (result.signal)
                         *ret_status = 128 + result.signal;
-                return err_prefix(e, "cannot import '%.200s'", request.file);
+                return err_prefix(e, "cannot import '%.200s'", args->words[1]);
         }
         print_notices(&result);
         if (printf("sha256:%s\n", result.id.hex) < 0 || fflush(stdout) != 0)

@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -62,6 +64,49 @@ int session_open(const struct store *store, struct session *ret, struct err *e)
         if (lock < 0 || store_list(tmp, sweep_one, &tmp, e) < 0)
                 return -e->code;
         return make_session(store, ret, e);
+}
+
+static int open_part(int dir, const char *name, struct err *e)
+{
+        int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        if (fd < 0)
+                return err_sys(e, "cannot open '%s' of the session", name);
+        return fd;
+}
+
+/* The name is asked of the kernel, and believed when it leads back to the same directory. */
+static int find_name(const struct store *store, int dir, struct session *ret, struct err *e)
+{
+        char link[64];
+        char path[PATH_MAX];
+        struct stat own;
+        struct stat found;
+
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", dir);
+        ssize_t n = readlink(link, path, sizeof(path) - 1);
+        if (n < 0 || fstat(dir, &own) < 0)
+                return err_sys(e, "cannot tell what descriptor %d is", dir);
+        path[n] = '\0';
+        const char *slash = strrchr(path, '/');
+        if (!slash || strlen(slash + 1) >= sizeof(ret->name) ||
+            fstatat(store->tmp, slash + 1, &found, AT_SYMLINK_NOFOLLOW) < 0 ||
+            found.st_dev != own.st_dev || found.st_ino != own.st_ino || !S_ISDIR(own.st_mode))
+                return err_set(e, EINVAL, "descriptor %d is no session of the image store", dir);
+        snprintf(ret->name, sizeof(ret->name), "%s", slash + 1);
+        return 0;
+}
+
+int session_adopt(const struct store *store, int *dir, struct session *ret, struct err *e)
+{
+        if (find_name(store, *dir, ret, e) < 0)
+                return -e->code;
+        ret->dir = fd_take(dir);
+        ret->blobs = open_part(ret->dir, "blobs", e);
+        if (ret->blobs < 0)
+                return -e->code;
+        ret->layers = open_part(ret->dir, "layers", e);
+        return ret->layers < 0 ? -e->code : 0;
 }
 
 int session_remove(const struct store *store, struct session *session, struct err *e)

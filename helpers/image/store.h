@@ -20,6 +20,9 @@
  *     lock                                    flock: held while the above changes
  *     tmp/<session>/                          an import at work, which holds a flock on it
  *
+ * A pull makes a session too, fetches an OCI layout into it (SESSION_LAYOUT), and hands it to the
+ * import with the descriptor that holds the lock: there is no moment at which nobody holds it.
+ *
  * Changes: blobs and layers are written in a session, synced, and renamed into place; then
  * images/, index.json, and last the name are written to the session and renamed.  A crash before
  * the name leaves blobs and layers that are right and that the next import takes over; a session
@@ -83,6 +86,8 @@ struct session {
         char name[64];
 };
 
+#define SESSION_LAYOUT "layout"
+
 #define SESSION_NONE                                                                               \
         {                                                                                          \
                 .dir = -1, .blobs = -1, .layers = -1                                               \
@@ -90,6 +95,12 @@ struct session {
 
 /* Sweeps what dead imports left, and makes a new session. */
 int session_open(const struct store *store, struct session *ret, struct err *e);
+
+/*
+ * The session of another process, whose lock came with the descriptor *dir (taken over).  A
+ * directory that is no session of this store is EINVAL.
+ */
+int session_adopt(const struct store *store, int *dir, struct session *ret, struct err *e);
 
 /* Removes the session and all that is in it. */
 int session_remove(const struct store *store, struct session *session, struct err *e);
