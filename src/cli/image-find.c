@@ -4,6 +4,7 @@
 #include "helper-find.h"
 #include "path.h"
 #include "proc.h"
+#include "pull.h"
 #include "store.h"
 #include "str.h"
 
@@ -21,7 +22,8 @@ struct search {
         struct arena *arena;
         const char *name;
         const char *store_path;
-        int store; /* -1: there is none yet */
+        int store;       /* -1: there is none yet */
+        bool is_missing; /* neither the store nor a path has it */
 };
 
 static int found(struct search *s, const char *text, struct plan_image_source *ret, struct err *e)
@@ -158,6 +160,7 @@ static int not_found(struct search *s, struct err *e)
 {
         const char *near = s->store >= 0 ? store_nearest(s->arena, s->store, s->name) : NULL;
 
+        s->is_missing = true;
         err_set(e, ENOENT, "there is no image '%s'", s->name);
         if (near)
                 return err_hint(e, "did you mean '%s'", near);
@@ -181,8 +184,22 @@ static int find_name(struct search *s, struct plan_image_source *ret, struct err
         return not_found(s, e);
 }
 
+static int pull_and_find(struct search *s, struct plan_image_source *ret, struct err *e)
+{
+        const struct pull_wish wish = { .store = s->store_path, .name = s->name };
+        const char *text = NULL;
+
+        *e = (struct err){ 0 };
+        if (pull_wait(s->arena, &wish, e) < 0)
+                return -e->code;
+        autofd store = store_open(s->store_path, e);
+        if (store < 0 || store_read_name(s->arena, store, s->name, &text, e) < 0)
+                return err_prefix(e, "'%s' was pulled, but", s->name);
+        return found(s, text, ret, e);
+}
+
 int image_find(struct arena *arena, const char *name, const struct plan_facts *facts,
-               struct plan_image_source *ret, struct err *e)
+               enum option_pull pull, struct plan_image_source *ret, struct err *e)
 {
         struct search s = { .arena = arena, .name = name, .store = -1 };
         bool is_path = name[0] == '/' || str_eq(name, ".") || str_eq(name, "..") ||
@@ -198,5 +215,11 @@ int image_find(struct arena *arena, const char *name, const struct plan_facts *f
                 return -e->code;
         *e = (struct err){ 0 };
         s.store = store;
-        return is_path ? find_path(&s, ret, e) : find_name(&s, ret, e);
+        if (is_path)
+                return find_path(&s, ret, e);
+        if (pull == OPTION_PULL_ALWAYS)
+                return pull_and_find(&s, ret, e);
+        if (find_name(&s, ret, e) == 0)
+                return 0;
+        return s.is_missing && pull == OPTION_PULL_MISSING ? pull_and_find(&s, ret, e) : -e->code;
 }

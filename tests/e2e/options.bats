@@ -43,7 +43,7 @@ refused() {
     refused "there is no image 'sh'"$'\n'"hint: did you mean: kelp run -- sh -c 'echo it'\\\\''s'" \
         run sh -c "echo it's"
     refused "*hint: did you mean: kelp run -e A=1 -w / -- env" run -e A=1 -w / env
-    refused "there is no image 'nosuchthing'"$'\n'"hint: kelp import FILE nosuchthing*" \
+    refused "there is no image 'nosuchthing'"$'\n'"hint: kelp pull nosuchthing, kelp import FILE nosuchthing*" \
         run nosuchthing
     touch rootfs.tar
     refused "there is no image 'rootfs.tar'"$'\n'"hint: for the file of that name write ./rootfs.tar" \
