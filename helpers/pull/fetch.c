@@ -7,7 +7,7 @@
 #include "io.h"
 #include "manifest.h"
 #include "progress.h"
-#include "request.h"
+#include "str.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -44,7 +44,10 @@ static int confine(const struct fetch_spec *spec, struct fetch_report *report)
 static int fetch_from(const struct fetch_spec *spec, const struct endpoint *endpoint,
                       struct fetch_report *report, struct err *e)
 {
-        struct client client = { .endpoint = endpoint };
+        struct client client = {
+                .endpoint = endpoint,
+                .is_plain = str_has_prefix(endpoint->base, "http://"),
+        };
         struct manifest manifest = { 0 };
         struct progress progress;
 

@@ -8,14 +8,10 @@
 #include <openssl/x509_vfy.h>
 #include <string.h>
 
-bool http_is_transient(CURLcode code)
+bool http_is_transient(CURLcode code, bool has_talked)
 {
         static const CURLcode codes[] = {
-                CURLE_COULDNT_RESOLVE_HOST,
-                CURLE_COULDNT_CONNECT,
                 CURLE_PARTIAL_FILE,
-                CURLE_OPERATION_TIMEDOUT,
-                CURLE_SSL_CONNECT_ERROR,
                 CURLE_GOT_NOTHING,
                 CURLE_SEND_ERROR,
                 CURLE_RECV_ERROR,
@@ -30,7 +26,8 @@ bool http_is_transient(CURLcode code)
                 if (codes[i] == code)
                         return true;
         }
-        return false;
+        return has_talked && (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_CONNECT ||
+                              code == CURLE_OPERATION_TIMEDOUT || code == CURLE_SSL_CONNECT_ERROR);
 }
 
 static int tell_resolve(const struct url *url, struct err *e)
@@ -47,6 +44,12 @@ static int tell_connect(const struct http *h, const struct url *url, struct err 
         long number = 0;
 
         curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &number);
+        /* libcurl names whom it could not reach */
+        if (h->curl_error[0] && !strstr(h->curl_error, url->host)) {
+                err_set(e, ECONNREFUSED, "cannot connect to the proxy on the way to '%s': %s",
+                        url->host, h->curl_error);
+                return err_hint(e, "HTTPS_PROXY, HTTP_PROXY and NO_PROXY say what is used");
+        }
         err_set(e, number > 0 ? (int)number : ECONNREFUSED, "cannot connect to '%s' port %u: %s",
                 url->host, url->port, number > 0 ? err_name((int)number) : h->curl_error);
         if (number == ENETUNREACH || number == EHOSTUNREACH)
@@ -60,7 +63,8 @@ static int tell_certificate(const struct http *h, const struct url *url, struct 
         long result = X509_V_OK;
 
         curl_easy_getinfo(h->easy, CURLINFO_SSL_VERIFYRESULT, &result);
-        if (result == X509_V_OK) {
+        /* its own check comes behind OpenSSL's, and leaves no number */
+        if (strstr(h->curl_error, "match")) {
                 err_set(e, EPROTO, "the certificate of '%s' is not for that name", url->host);
                 return err_hint(e, "use the name that is in the certificate");
         }

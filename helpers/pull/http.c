@@ -139,6 +139,8 @@ static size_t on_header(char *line, size_t size, size_t n, void *context)
         /* a new head: behind "100 Continue", or of the real answer */
         if (len > 5 && memcmp(line, "HTTP/", 5) == 0)
                 clear_reply(&h->reply);
+        else if (line[0] == '\r' || line[0] == '\n')
+                h->reply.has_head = true;
         else
                 read_header(&h->reply, line, len);
         return len;

@@ -27,6 +27,7 @@ enum reach { REACH_PUBLIC, REACH_PRIVATE, REACH_LOOPBACK, REACH_LINK };
 struct reply {
         long status; /* 0: there was none */
         size_t head_bytes;
+        bool has_head;    /* the whole of it has come */
         char type[128];   /* Content-Type without parameters */
         char digest[128]; /* Docker-Content-Digest, or "" */
         struct challenge challenge;
@@ -75,8 +76,11 @@ int http_prepare(struct http *h, const struct http_spec *spec, struct err *e);
 
 void http_done(struct http *h);
 
-/* Whether what ended an exchange may be gone when it is tried again. */
-bool http_is_transient(CURLcode code);
+/*
+ * Whether what ended an exchange may be gone when it is tried again.  With a server that has not
+ * answered before, a name that is not found and a port where nobody answers are more likely wrong.
+ */
+bool http_is_transient(CURLcode code, bool has_talked);
 
 /* Fills `e` for an exchange that ended with `code`, in the words of people. */
 int http_tell(const struct http *h, CURLcode code, struct err *e);

@@ -162,8 +162,6 @@ static int fill(const struct arguments *args, struct arena *arena, struct pull_s
 
 static int report(const struct arguments *args, const struct pull_result *result, struct err *e)
 {
-        if (result->mirrors.code != 0)
-                log_notice("%.*s", err_message_len(&result->mirrors), result->mirrors.text);
         if (!result->was_current)
                 return 0;
         if (!args->is_quiet)
@@ -183,6 +181,8 @@ static int run(const struct arguments *args, struct arena *arena, int *ret_statu
                 return -e->code;
         int r = pull_run(spec, &result, e);
         explicit_bzero(spec, sizeof(*spec));
+        if (result.mirrors.code != 0)
+                log_notice("%.*s", err_message_len(&result.mirrors), result.mirrors.text);
         if (r == 0)
                 return report(args, &result, e);
         *ret_status = result.status;

@@ -277,7 +277,7 @@ static enum request_verdict judge_failure(struct request *r, CURLcode code, stru
         if (falls_back(r, code))
                 return REQUEST_AGAIN;
         http_tell(r->http, code, e);
-        if (is_ours || !http_is_transient(code) || !r->client->has_talked)
+        if (is_ours || !http_is_transient(code, r->client->has_talked))
                 return REQUEST_FAILED;
         if (is_foreign(r))
                 go_back(r);
@@ -296,6 +296,11 @@ enum request_verdict request_end(struct request *r, CURLcode code, struct err *e
         /* an error with a body too long to be kept is that error */
         if (code != CURLE_OK && !(r->http->err.code == ENOBUFS && !is_success))
                 return judge_failure(r, code, e);
+        /* libcurl is content with a head that breaks off */
+        if (!reply->has_head) {
+                err_set(e, EPROTO, "%s: the answer was cut off", r->what);
+                return again_later(r, 0, e);
+        }
         if (!is_success)
                 return judge_status(r, e);
         if (r->size == UINT64_MAX || r->got == r->size)
