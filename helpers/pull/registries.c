@@ -23,6 +23,10 @@ static int set_mirror(struct registries *r, struct registry *registry, const cha
                 return -e->code;
         if (url.is_plain && !url_is_loopback(url.host))
                 return err_set(e, EINVAL, "the mirror '%.200s' is not https", value);
+        /* libcurl does not mind how it is written, but we look at it again */
+        if (!str_has_prefix(value, "https://") && !str_has_prefix(value, "http://"))
+                return err_set(e, EINVAL, "the mirror '%.200s' does not begin with https://",
+                               value);
         if (strpbrk(value, "?#"))
                 return err_set(e, EINVAL, "the mirror '%.200s' has more than a path", value);
         if (registry->n_mirrors == REGISTRIES_MAX_MIRRORS)

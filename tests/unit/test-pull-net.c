@@ -209,6 +209,7 @@ static void bad_conf(void **state)
                 { "[x]\nmirror =", "f:2: 'mirror' has no value" },
                 { "[x]\nmirror = y.example", "f:2: the mirror 'y.example' is not a URL" },
                 { "[x]\nmirror = http://y.example", "is not https" },
+                { "[x]\nmirror = HTTPS://y", "does not begin with https://" },
                 { "[x]\nmirror = https://u:p@y", "has a user name in it" },
                 { "[x]\nmirror = https://y?z", "has more than a path" },
                 { "[x]\ninsecure = perhaps", "f:2: " },
