@@ -57,11 +57,11 @@ refused() {
 }
 
 @test "commands and options of later versions are refused as such" {
-    for name in exec ps logs attach stop kill rm stats diff apply discard pull export commit verify \
+    for name in exec ps logs attach stop kill rm stats diff apply discard export commit verify \
         prune policy learn; do
         refused "'kelp $name' is not yet supported" "$name"
     done
-    for name in memory cpus pids-limit mount detach init pull allow host-port review explain fake-root \
+    for name in memory cpus pids-limit mount detach init allow host-port review explain fake-root \
         limits keep secret; do
         refused "option '--$name' is not yet supported" run "--$name" x -- true
         refused "option '--$name' is not yet supported" run "--$name=x" -- true
