@@ -183,6 +183,9 @@ static int run(const struct arguments *args, struct arena *arena, int *ret_statu
         explicit_bzero(spec, sizeof(*spec));
         if (result.mirrors.code != 0)
                 log_notice("%.*s", err_message_len(&result.mirrors), result.mirrors.text);
+        if (r == 0 && !result.has_landlock)
+                log_notice("this kernel has no Landlock: the process that talked to the registry "
+                           "could have read your files");
         if (r == 0)
                 return report(args, &result, e);
         *ret_status = result.status;
