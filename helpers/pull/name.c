@@ -72,10 +72,3 @@ int pull_name_parse(const char *text, struct pull_name *ret, struct err *e)
         *ret = name;
         return 0;
 }
-
-const char *pull_name_show(const struct pull_name *name, char *ret)
-{
-        snprintf(ret, NAME_SHOWN_MAX, "%s/%s%s%s", name->host, name->repo,
-                 name->tag[0] ? ":" : "@sha256:", name->tag[0] ? name->tag : name->digest.hex);
-        return ret;
-}

@@ -29,8 +29,4 @@ struct pull_name {
 
 int pull_name_parse(const char *text, struct pull_name *ret, struct err *e);
 
-/* "HOST/REPO:TAG" or "HOST/REPO@sha256:DIGEST", for messages; `ret` has NAME_SHOWN_MAX bytes. */
-#define NAME_SHOWN_MAX 736
-const char *pull_name_show(const struct pull_name *name, char *ret);
-
 #endif

@@ -119,7 +119,6 @@ static enum request_verdict again_later(struct request *r, uint64_t retry_after,
         r->most = r->got > r->most ? r->got : r->most;
         r->n_failures++;
         r->n_all++;
-        r->last = *e;
         if (retry_after > REQUEST_MAX_RETRY_AFTER) {
                 err_hint(e, "it asks to come back in %llu seconds",
                          (unsigned long long)retry_after);

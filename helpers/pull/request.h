@@ -61,7 +61,6 @@ struct request {
         uint64_t most;       /* that there ever were */
         uint64_t asked;      /* got, when it was sent */
         uint64_t not_before; /* io_now() */
-        struct err last;     /* of the last failure */
 };
 
 /* Makes request->http ready to perform. */

@@ -23,7 +23,6 @@ static void fuzz_name(const char *text)
         static const char repo[] = "abcdefghijklmnopqrstuvwxyz0123456789._-/";
         static const char tag[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                   "0123456789_.-";
-        char shown[NAME_SHOWN_MAX];
         struct pull_name name;
         struct pull_name again;
         struct err e = { 0 };
@@ -42,7 +41,6 @@ static void fuzz_name(const char *text)
             strcmp(name.stored, again.stored) != 0 || strcmp(name.host, again.host) != 0 ||
             strcmp(name.repo, again.repo) != 0)
                 abort();
-        pull_name_show(&name, shown);
 }
 
 static void fuzz_url(const char *text)
