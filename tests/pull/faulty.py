@@ -1,4 +1,4 @@
-"""A registry that can be told to behave badly, on 127.0.0.1."""
+"""A registry that can be told to behave badly, on 127.0.0.1 unless another address is given."""
 
 import collections
 import http.server
@@ -69,7 +69,7 @@ class Registry:
     """`hook(handler, request, n)` comes first: n counts the requests for that path, from 0.  When it
     returns True it has dealt with the request."""
 
-    def __init__(self, hook=None, certificate=None):
+    def __init__(self, hook=None, certificate=None, address="127.0.0.1"):
         self.blobs = {}
         self.manifests = {}  # reference -> (type, bytes)
         self.requests = []
@@ -78,14 +78,14 @@ class Registry:
         self.lock = threading.Lock()
         self.now = 0
         self.most = 0
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = Server((address, 0), Handler)
         self.server.registry = self
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate + ".pem", certificate + ".key")
             self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_address[1]
-        self.host = f"127.0.0.1:{self.port}"
+        self.host = f"{address}:{self.port}"
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     def close(self):
