@@ -176,7 +176,7 @@ static int read_image_key(struct image *image, const char *key, const char *valu
         }
         if (!str_eq(key, "name"))
                 return err_set(e, EINVAL, "unknown key '%.60s' in [image]", key);
-        if (ref_parse(value, whole, e) < 0)
+        if (ref_parse_any(value, whole, e) < 0)
                 return -e->code;
         if (!str_eq(whole, value))
                 return err_set(e, EINVAL, "'%.100s' is not a whole name", value);

@@ -79,6 +79,7 @@ int import_work(const struct worker *w, struct worker_report *ret, struct err *e
         job->store_blobs = w->store->blobs;
         job->store_layers = w->store->layers[STORE_SINGLE];
         job->wanted = request->name;
+        job->takes_blobs = !request->file;
         int r = unpack_run(job, e);
         if (r == 0)
                 r = write_image(w, &job->image, e);

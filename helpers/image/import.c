@@ -8,6 +8,14 @@
 #include <string.h>
 #include <unistd.h>
 
+static int open_layout(const struct session *session, struct err *e)
+{
+        int fd = openat(session->dir, SESSION_LAYOUT,
+                        O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        return fd < 0 ? err_sys(e, "cannot open the layout of the session") : fd;
+}
+
 static int open_input(const char *file, struct err *e)
 {
         if (str_eq(file, "-")) {
@@ -28,7 +36,7 @@ static int import_in_session(const struct store *store, const struct session *se
                              const struct import_request *request, struct import_result *ret,
                              struct err *e)
 {
-        autofd input = open_input(request->file, e);
+        autofd input = request->file ? open_input(request->file, e) : open_layout(session, e);
         struct worker worker = {
                 .store = store,
                 .session = session,
@@ -46,14 +54,15 @@ static int import_in_session(const struct store *store, const struct session *se
         return import_commit(store, session, request, &ret->id, e);
 }
 
-int import_run(const struct store *store, const struct import_request *request,
-               struct import_result *ret, struct err *e)
+int import_run(const struct store *store, struct import_request *request, struct import_result *ret,
+               struct err *e)
 {
         struct session session = SESSION_NONE;
         struct err cleanup = { 0 };
 
         *ret = (struct import_result){ 0 };
-        int r = session_open(store, &session, e);
+        int r = request->file ? session_open(store, &session, e)
+                              : session_adopt(store, &request->session, &session, e);
         if (r == 0)
                 r = import_in_session(store, &session, request, ret, e);
         /* what cannot be removed now is swept by the next import */

@@ -11,8 +11,9 @@
 #include <sys/types.h>
 
 struct import_request {
-        const char *file;     /* a path; "-": standard input */
-        const char *name;     /* whole (ref.h), or NULL */
+        const char *file;     /* a path; "-": standard input; NULL: the layout of a session */
+        int session;          /* without a file: the descriptor of that session; taken over */
+        const char *name;     /* whole (ref.h), or NULL; pinned only without a file */
         const char *path_key; /* or NULL */
 };
 
@@ -28,8 +29,8 @@ struct import_result {
  * Imports a file or a layout: into a session by a process in a jail, and from there into the
  * store.  After an error the store is as it was.
  */
-int import_run(const struct store *store, const struct import_request *request,
-               struct import_result *ret, struct err *e);
+int import_run(const struct store *store, struct import_request *request, struct import_result *ret,
+               struct err *e);
 
 /* The parts of it in other files. */
 

@@ -2,6 +2,7 @@
  * kelp-image: the image store.  Called by kelp with a fixed environment, and by hand:
  *
  *     kelp-image --store DIR import FILE [NAME] [--path-key KEY]
+ *     kelp-image --store DIR import --session-fd N NAME      called by kelp-pull: its session's layout
  *     kelp-image --store DIR list [--json]
  *     kelp-image --store DIR remove NAME|ID...
  *     kelp-image --store DIR unpack --ids MAPS ID     (id_maps_print())
@@ -26,6 +27,7 @@
 #include "subids.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <locale.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,6 +42,7 @@
 enum option {
         OPTION_JSON,
         OPTION_PATH_KEY,
+        OPTION_SESSION_FD,
         OPTION_IDS,
         OPTION_ALL,
         OPTION_DRY_RUN,
@@ -52,9 +55,13 @@ struct option_row {
 };
 
 static const struct option_row options[] = {
-        [OPTION_JSON] = { "--json", false },       [OPTION_PATH_KEY] = { "--path-key", true },
-        [OPTION_IDS] = { "--ids", true },          [OPTION_ALL] = { "--all", false },
-        [OPTION_DRY_RUN] = { "--dry-run", false }, [OPTION_MAX_SIZE] = { "--max-size", true },
+        [OPTION_JSON] = { "--json", false },
+        [OPTION_PATH_KEY] = { "--path-key", true },
+        [OPTION_SESSION_FD] = { "--session-fd", true },
+        [OPTION_IDS] = { "--ids", true },
+        [OPTION_ALL] = { "--all", false },
+        [OPTION_DRY_RUN] = { "--dry-run", false },
+        [OPTION_MAX_SIZE] = { "--max-size", true },
 };
 
 #define N_OPTIONS (sizeof(options) / sizeof(options[0]))
@@ -117,6 +124,12 @@ static int parse(int argc, char **argv, struct arguments *ret, struct err *e)
         return 0;
 }
 
+static int open_store(struct store *store, const char *path, bool create, struct err *e)
+{
+        store->remove = subids_remove_tree;
+        return store_open(store, path, create, e);
+}
+
 static void print_notices(const struct import_result *result)
 {
         if (result->devices > 0)
@@ -147,23 +160,49 @@ static int choose_name(const struct arguments *args, char *ret, struct err *e)
         return ref_from_path(args->words[1], ret, e);
 }
 
+/* What is imported, and the name it gets: a file, or the layout of a session. */
+static int make_request(const struct arguments *args, struct import_request *ret, char *name,
+                        struct err *e)
+{
+        const char *path_key = args->values[OPTION_PATH_KEY];
+        const char *session_fd = args->values[OPTION_SESSION_FD];
+        uint64_t fd;
+
+        *ret = (struct import_request){ .path_key = path_key, .session = -1 };
+        if (session_fd) {
+                if (args->n_words != 2 || path_key)
+                        return usage(e, args->words[args->n_words - 1]);
+                if (parse_number(session_fd, 3, INT_MAX, &fd, e) < 0 ||
+                    fd_set_cloexec((int)fd, true, e) < 0 ||
+                    ref_parse_any(args->words[1], name, e) < 0)
+                        return -e->code;
+                ret->session = (int)fd;
+                ret->name = name;
+                return 0;
+        }
+        if (path_key && ref_check_path_key(path_key, e) < 0)
+                return -e->code;
+        if (choose_name(args, name, e) < 0)
+                return -e->code;
+        ret->file = args->words[1];
+        ret->name = name[0] ? name : NULL;
+        return 0;
+}
+
 static int run_import(const struct arguments *args, int *ret_status, struct err *e)
 {
-        struct import_request request = { .path_key = args->values[OPTION_PATH_KEY] };
+        struct import_request request;
         struct import_result result;
         char name[REF_MAX + 1];
         autostore store = STORE_NONE;
 
-        if (request.path_key && ref_check_path_key(request.path_key, e) < 0)
+        if (make_request(args, &request, name, e) < 0 ||
+            open_store(&store, args->store, true, e) < 0)
                 return -e->code;
-        if (choose_name(args, name, e) < 0 || store_open(&store, args->store, true, e) < 0)
-                return -e->code;
-        request.file = args->words[1];
-        request.name = name[0] ? name : NULL;
         if (import_run(&store, &request, &result, e) < 0) {
                 if (result.signal)
                         *ret_status = 128 + result.signal;
-                return err_prefix(e, "cannot import '%.200s'", request.file);
+                return err_prefix(e, "cannot import '%.200s'", args->words[1]);
         }
         print_notices(&result);
         if (printf("sha256:%s\n", result.id.hex) < 0 || fflush(stdout) != 0)
@@ -178,7 +217,7 @@ static int run_list(const struct arguments *args, int *ret_status, struct err *e
 
         (void)ret_status;
         /* a store that was not made yet has no images */
-        if (store_open(&store, args->store, false, e) < 0 && e->code != ENOENT)
+        if (open_store(&store, args->store, false, e) < 0 && e->code != ENOENT)
                 return -e->code;
         if (store.names >= 0 && store.layers[STORE_SINGLE] >= 0 &&
             catalog_load(&store, &catalog, e) < 0)
@@ -192,7 +231,7 @@ static int run_remove(const struct arguments *args, int *ret_status, struct err 
         autostore store = STORE_NONE;
 
         (void)ret_status;
-        if (store_open(&store, args->store, false, e) < 0) {
+        if (open_store(&store, args->store, false, e) < 0) {
                 if (e->code != ENOENT)
                         return -e->code;
                 return err_set(e, ENOENT, "there is no image '%.200s': the image store is empty",
@@ -212,7 +251,7 @@ static int run_unpack(const struct arguments *args, int *ret_status, struct err 
                 return usage(e, args->words[0]);
         if (!maps || digest_parse(args->words[1], &id, e) < 0 ||
             id_maps_parse(args->values[OPTION_IDS], maps, e) < 0 ||
-            store_open(&store, args->store, false, e) < 0)
+            open_store(&store, args->store, false, e) < 0)
                 return -e->code;
         if (subids_unpack(&store, &id, maps, &signal, e) < 0) {
                 if (e->code == SUBIDS_ERROR)
@@ -251,7 +290,7 @@ static int run_prune(const struct arguments *args, int *ret_status, struct err *
                 return err_set(e, EINVAL, "--all leaves nothing for --max-size");
         if (access(args->store, F_OK) < 0 && errno == ENOENT)
                 return puts("freed: 0B") < 0 ? err_sys(e, "cannot write what was removed") : 0;
-        if (store_open(&store, args->store, true, e) < 0)
+        if (open_store(&store, args->store, true, e) < 0)
                 return -e->code;
         int r = prune_run(&store, &request, stdout, in_use, e);
         tell_in_use(in_use);

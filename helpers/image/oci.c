@@ -86,7 +86,8 @@ static int read_platform(const json_t *object, const char *what, struct oci_desc
                 return -e->code;
         if (!platform)
                 return 0;
-        if (doc_required_string(platform, "architecture", what, &ret->architecture, e) < 0)
+        if (doc_required_string(platform, "architecture", what, &ret->architecture, e) < 0 ||
+            doc_string(platform, "variant", what, &ret->variant, e) < 0)
                 return -e->code;
         return doc_required_string(platform, "os", what, &ret->os, e);
 }

@@ -34,6 +34,7 @@ struct oci_descriptor {
         uint64_t size;
         const char *ref_name;     /* NULL: none; not to be trusted, only to be shown */
         const char *architecture; /* NULL: no platform given */
+        const char *variant;      /* of the architecture, or NULL */
         const char *os;           /* NULL: no platform given */
 };
 

@@ -1,5 +1,6 @@
 #include "ref.h"
 
+#include "digest.h"
 #include "str.h"
 
 #include <errno.h>
@@ -118,6 +119,25 @@ int ref_parse(const char *text, char *ret, struct err *e)
         return 0;
 }
 
+int ref_parse_any(const char *text, char *ret, struct err *e)
+{
+        const char *at = strchr(text, '@');
+        char name[NAME_LEN + 1 + TAG_LEN + 1];
+        struct digest digest;
+
+        if (!at)
+                return ref_parse(text, ret, e);
+        size_t len = (size_t)(at - text);
+        if (len >= sizeof(name))
+                return err_set(e, EINVAL, "'%.200s' is not a name for an image", text);
+        memcpy(name, text, len);
+        name[len] = '\0';
+        if (digest_parse(at + 1, &digest, e) < 0 || ref_parse(name, ret, e) < 0)
+                return -e->code;
+        snprintf(ret, REF_MAX + 1, "%s@sha256:%s", name, digest.hex);
+        return 0;
+}
+
 static void cut_suffix(char *name)
 {
         static const char *const suffixes[] = { ".gz",   ".tgz", ".xz",  ".txz",   ".zst",
@@ -210,7 +230,7 @@ int ref_decode(const char *file, char *ret, struct err *e)
                 c += 2;
         }
         text[used] = '\0';
-        if (ref_parse(text, whole, e) < 0)
+        if (ref_parse_any(text, whole, e) < 0)
                 return -e->code;
         if (!str_eq(whole, text) || ref_encode(text, again, e) < 0 || !str_eq(again, file))
                 return err_set(e, EINVAL, "'%.100s' is not the name of an image", file);

@@ -8,13 +8,19 @@
 /*
  * Names of images.  The grammar is that of docker references ([HOST[:PORT]/]PATH[:TAG]) without a
  * default registry: what was typed is what is stored, with ":latest" behind it when there is no
- * tag.  A digest ("@sha256:...") is not part of a name.
+ * tag.
+ *
+ * A pinned name ends in a digest (NAME[:TAG]@sha256:...) and has no default tag.  It is a promise
+ * about what it stands for, so that only whoever has checked it (kelp-pull) may give it.
  */
 
-#define REF_MAX 384 /* 255 for the name, 1, 128 for the tag */
+#define REF_MAX 456 /* 255 for the name, 1, 128 for the tag, 1, 71 for the digest */
 
-/* Writes the whole form of `text` to `ret` (REF_MAX + 1 bytes). */
+/* Writes the whole form of `text` to `ret` (REF_MAX + 1 bytes).  A pinned name is EINVAL. */
 int ref_parse(const char *text, char *ret, struct err *e);
+
+/* The same for a name that may be pinned. */
+int ref_parse_any(const char *text, char *ret, struct err *e);
 
 /*
  * The name that `kelp import FILE` gives when it was told none: the last component of the path

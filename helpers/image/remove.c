@@ -49,7 +49,7 @@ static bool mark_name(struct removal *r, const char *arg)
         char whole[REF_MAX + 1];
         struct err unused = { 0 };
 
-        if (ref_parse(arg, whole, &unused) < 0)
+        if (ref_parse_any(arg, whole, &unused) < 0)
                 return false;
         for (size_t i = 0; i < r->catalog.n_names; i++) {
                 if (str_eq(r->catalog.names[i].name, whole)) {

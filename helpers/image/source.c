@@ -282,22 +282,29 @@ int source_find(const struct source *s, const char *name, int *ret_fd, struct re
         return 0;
 }
 
+int source_read_region(const struct region *in, const char *name, size_t limit, char **ret_data,
+                       struct err *e)
+{
+        if (in->size > limit)
+                return err_set(e, EFBIG, "'%.200s' is larger than %zu bytes", name, limit);
+        autofree char *data = mem_alloc((size_t)in->size + 1, e);
+        if (!data || stream_read_region(in, 0, data, (size_t)in->size, e) < 0)
+                return -e->code;
+        *ret_data = data;
+        data = NULL;
+        return 0;
+}
+
 int source_read(const struct source *s, const char *name, size_t limit, char **ret_data,
                 size_t *ret_len, struct err *e)
 {
         autofd fd = -1;
         struct region in;
 
-        if (source_find(s, name, &fd, &in, e) < 0)
+        if (source_find(s, name, &fd, &in, e) < 0 ||
+            source_read_region(&in, name, limit, ret_data, e) < 0)
                 return -e->code;
-        if (in.size > limit)
-                return err_set(e, EFBIG, "'%.200s' is larger than %zu bytes", name, limit);
-        autofree char *data = mem_alloc((size_t)in.size + 1, e);
-        if (!data || stream_read_region(&in, 0, data, (size_t)in.size, e) < 0)
-                return -e->code;
-        *ret_data = data;
         *ret_len = (size_t)in.size;
-        data = NULL;
         return 0;
 }
 

@@ -49,7 +49,11 @@ void source_done(struct source *s);
 int source_find(const struct source *s, const char *name, int *ret_fd, struct region *ret,
                 struct err *e);
 
-/* The same, read into memory: *ret_data is the caller's (free). */
+/* A whole region in memory, terminated: *ret_data is the caller's (free). */
+int source_read_region(const struct region *in, const char *name, size_t limit, char **ret_data,
+                       struct err *e);
+
+/* The file `name`, read into memory. */
 int source_read(const struct source *s, const char *name, size_t limit, char **ret_data,
                 size_t *ret_len, struct err *e);
 

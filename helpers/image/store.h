@@ -25,6 +25,9 @@
  *     lock                                    flock: held while the above changes
  *     tmp/<session>/                          an import at work, which holds a flock on it
  *
+ * A pull makes a session too, fetches an OCI layout into it (SESSION_LAYOUT), and hands it to the
+ * import with the descriptor that holds the lock: there is no moment at which nobody holds it.
+ *
  * Changes: blobs and layers are written in a session, synced, and renamed into place; then
  * images/, index.json, and last the name are written to the session and renamed.  A crash before
  * the name leaves blobs and layers that are right and that the next import takes over; a session
@@ -41,7 +44,11 @@
 /* Whose the files of unpacked layers are. */
 enum store_mode { STORE_SINGLE, STORE_SUBIDS, STORE_MODES };
 
+struct store;
+typedef int store_remover(const struct store *store, int dir, const char *name, struct err *e);
+
 struct store {
+        store_remover *remove; /* also of files of subordinate ids; NULL: of the user's own alone */
         int dir;
         int blobs;
         int layers[STORE_MODES];
@@ -98,6 +105,8 @@ struct session {
         char name[64];
 };
 
+#define SESSION_LAYOUT "layout"
+
 #define SESSION_NONE                                                                               \
         {                                                                                          \
                 .dir = -1, .blobs = -1, .layers = -1, .gone = -1                                   \
@@ -111,6 +120,12 @@ int session_open(const struct store *store, struct session *ret, struct err *e);
  * takes its time to go with the session.  Absence is no error.
  */
 int session_take(const struct session *session, int dir, const char *name, struct err *e);
+
+/*
+ * The session of another process, whose lock came with the descriptor *dir (taken over).  A
+ * directory that is no session of this store is EINVAL.
+ */
+int session_adopt(const struct store *store, int *dir, struct session *ret, struct err *e);
 
 /* Removes the session and all that is in it. */
 int session_remove(const struct store *store, struct session *session, struct err *e);

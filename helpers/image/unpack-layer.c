@@ -35,6 +35,63 @@ bool unpack_has_layer(const struct unpack_job *job, const struct digest *diff_id
         return is_in(job->session_layers, job->store_layers, diff_id);
 }
 
+/* ------ blobs of a layout ------ */
+
+struct blob_name {
+        char text[sizeof("blobs/sha256/") + DIGEST_HEX];
+};
+
+static struct blob_name blob_name(const struct digest *d)
+{
+        struct blob_name name;
+
+        snprintf(name.text, sizeof(name.text), "blobs/sha256/%s", d->hex);
+        return name;
+}
+
+static int open_blob(int dir, const struct digest *d, int *ret_fd, struct region *ret,
+                     struct err *e)
+{
+        autofd fd = openat(dir, d->hex, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        struct stat st;
+
+        if (fd < 0)
+                return err_sys(e, "cannot open the blob 'sha256:%s'", d->hex);
+        if (fstat(fd, &st) < 0)
+                return err_sys(e, "cannot stat the blob 'sha256:%s'", d->hex);
+        if (!S_ISREG(st.st_mode))
+                return err_set(e, EINVAL, "the blob 'sha256:%s' is not a file", d->hex);
+        *ret = (struct region){ .fd = fd, .size = (uint64_t)st.st_size };
+        *ret_fd = fd_take(&fd);
+        return 0;
+}
+
+/* In the layout; else moved out of it already, or never fetched because the store has it. */
+int unpack_find_blob(const struct unpack_job *job, const struct digest *d, int *ret_fd,
+                     struct region *ret, struct err *e)
+{
+        struct blob_name name = blob_name(d);
+        struct stat st;
+
+        if (!job->takes_blobs || fstatat(job->input, name.text, &st, AT_SYMLINK_NOFOLLOW) == 0)
+                return source_find(&job->source, name.text, ret_fd, ret, e);
+        if (fstatat(job->session_blobs, d->hex, &st, AT_SYMLINK_NOFOLLOW) == 0)
+                return open_blob(job->session_blobs, d, ret_fd, ret, e);
+        return open_blob(job->store_blobs, d, ret_fd, ret, e);
+}
+
+/* After its digest was checked. */
+static int move_blob(const struct unpack_job *job, const struct digest *d, struct err *e)
+{
+        struct blob_name name = blob_name(d);
+
+        if (renameat2(job->input, name.text, job->session_blobs, d->hex, RENAME_NOREPLACE) < 0)
+                return err_sys(e, "cannot move the blob 'sha256:%s'", d->hex);
+        return 0;
+}
+
+/* ------ layers ------ */
+
 static int open_in_layer(const struct unpack_job *job, const struct digest *layer, const char *path)
 {
         struct open_how how = {
@@ -158,14 +215,18 @@ int unpack_push_layer(struct unpack_job *job, const struct digest *diff_id, stru
 struct blob_plan {
         bool is_needed;
         bool is_plain;
+        bool is_moved; /* and not copied */
 };
 
 static struct blob_plan plan_blob(const struct unpack_job *job, const struct unpack_layer *want,
                                   enum packing packing)
 {
+        bool is_needed = !want->packed || !has_blob(job, want->packed);
+
         return (struct blob_plan){
-                .is_needed = !want->packed || !has_blob(job, want->packed),
+                .is_needed = is_needed,
                 .is_plain = !want->packed && packing == PACKING_XZ,
+                .is_moved = is_needed && job->takes_blobs,
         };
 }
 
@@ -173,10 +234,11 @@ static int read_layer(struct unpack_job *job, const struct unpack_layer *want, e
                       struct blob_plan plan, struct stream_result *ret, struct err *e)
 {
         bool has_dir = want->diff_id && unpack_has_layer(job, want->diff_id);
-        autofd blob = plan.is_needed ? open_new_blob(job, e) : -1;
+        bool is_copied = plan.is_needed && !plan.is_moved;
+        autofd blob = is_copied ? open_new_blob(job, e) : -1;
         autofd dir = has_dir ? -1 : open_new_layer(job, e);
 
-        if ((plan.is_needed && blob < 0) || (!has_dir && dir < 0))
+        if ((is_copied && blob < 0) || (!has_dir && dir < 0))
                 return -e->code;
         const struct layer_spec spec = {
                 .in = want->in,
@@ -193,6 +255,8 @@ static int read_layer(struct unpack_job *job, const struct unpack_layer *want, e
                 return -e->code;
         if (!has_dir && keep_layer(job, &ret->plain, e) < 0)
                 return -e->code;
+        if (plan.is_moved)
+                return move_blob(job, want->packed, e);
         if (plan.is_needed)
                 return keep_blob(job, plan.is_plain ? &ret->plain : &ret->packed, e);
         return 0;

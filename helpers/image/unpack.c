@@ -128,17 +128,17 @@ int unpack_docker(struct unpack_job *job, struct err *e)
 static int read_blob(struct unpack_job *job, const struct oci_descriptor *d, const char *what,
                      char **ret_data, struct err *e)
 {
-        char name[sizeof("blobs/sha256/") + DIGEST_HEX];
         struct digest got;
-        size_t len;
+        struct region in;
+        autofd fd = -1;
 
         if (d->size > LIMIT_JSON)
                 return err_set(e, EFBIG, "%s is larger than %u bytes", what, LIMIT_JSON);
-        snprintf(name, sizeof(name), "blobs/sha256/%s", d->digest.hex);
-        if (source_read(&job->source, name, LIMIT_JSON, ret_data, &len, e) < 0 ||
-            digest_of(*ret_data, len, &got, e) < 0)
+        if (unpack_find_blob(job, &d->digest, &fd, &in, e) < 0 ||
+            source_read_region(&in, "blob", LIMIT_JSON, ret_data, e) < 0 ||
+            digest_of(*ret_data, (size_t)in.size, &got, e) < 0)
                 return err_prefix(e, "%s", what);
-        if (len != d->size || !digest_is_same(&got, &d->digest))
+        if (in.size != d->size || !digest_is_same(&got, &d->digest))
                 return err_set(e, EINVAL, "%s 'sha256:%s' is damaged: its digest is '%s'", what,
                                d->digest.hex, got.hex);
         return 0;
@@ -247,12 +247,10 @@ static int unpack_oci_layers(struct unpack_job *job, const struct oci_manifest *
                 struct unpack_layer want = { .packed = &d->digest,
                                              .packed_size = d->size,
                                              .diff_id = &config->diff_ids[i] };
-                char name[sizeof("blobs/sha256/") + DIGEST_HEX];
                 struct oci_descriptor unused;
                 autofd fd = -1;
 
-                snprintf(name, sizeof(name), "blobs/sha256/%s", d->digest.hex);
-                if (source_find(&job->source, name, &fd, &want.in, e) < 0 ||
+                if (unpack_find_blob(job, &d->digest, &fd, &want.in, e) < 0 ||
                     unpack_one_layer(job, &want, &unused, e) < 0)
                         return err_prefix(e, "layer %zu", i + 1);
                 if (count_blob(job, d, e) < 0)

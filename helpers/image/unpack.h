@@ -24,6 +24,7 @@ struct unpack_job {
         int store_layers;   /* the same for layers, and to look into those below */
         const char *wanted; /* the name that the image will have, or NULL: chooses among several */
         const struct id_maps *maps; /* see struct layer_spec */
+        bool takes_blobs;           /* the layout is ours: see unpack_find_blob() */
 
         /* the result */
         struct image image;
@@ -56,6 +57,13 @@ struct unpack_layer {
         const struct digest *diff_id; /* NULL: not known */
         struct region in;
 };
+
+/*
+ * The blob `d` of a layout.  A layout that was fetched into this session lacks what the store has,
+ * and its layers' blobs are moved into the session instead of copied: nobody else can write to it.
+ */
+int unpack_find_blob(const struct unpack_job *job, const struct digest *d, int *ret_fd,
+                     struct region *ret, struct err *e);
 
 /* Unpacks the next layer, unless it is there; *ret describes its blob. */
 int unpack_one_layer(struct unpack_job *job, const struct unpack_layer *want,

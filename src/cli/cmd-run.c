@@ -295,6 +295,7 @@ static int make_plan(struct front *f, struct plan *p, const struct plan_image_so
 static int find_image(struct front *f, struct plan *p, int argc, char **argv,
                       struct plan_image_source *ret)
 {
+        enum option_pull pull = OPTION_PULL_NEVER;
         struct err e = { 0 };
 
         if (f->options.is_host)
@@ -304,7 +305,10 @@ static int find_image(struct front *f, struct plan *p, int argc, char **argv,
                 err_hint(&e, "kelp run -- COMMAND, or kelp run IMAGE; see kelp run --help");
                 return fail(f, &e);
         }
-        if (image_find(&p->arena, f->options.image, &f->facts, ret, &f->hold.store_lock, &e) == 0)
+        if (option_pull(&f->options, &pull, &e) < 0)
+                return fail(f, &e);
+        if (image_find(&p->arena, f->options.image, &f->facts, pull, ret, &f->hold.store_lock,
+                       &e) == 0)
                 return 0;
         if ((e.code == ENOENT || e.code == ENOEXEC) && !err_get_hint(&e))
                 suggest_command(&f->options, argc, argv, &e);

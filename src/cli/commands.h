@@ -5,6 +5,7 @@
 
 int cmd_run(int argc, char **argv);
 int cmd_image(int argc, char **argv); /* import, images, rmi and prune */
+int cmd_pull(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
 #endif

@@ -4,6 +4,7 @@
 #include "helper-find.h"
 #include "path.h"
 #include "proc.h"
+#include "pull.h"
 #include "store.h"
 #include "str.h"
 
@@ -23,8 +24,9 @@ struct search {
         struct arena *arena;
         const char *name;
         const char *store_path;
-        int store; /* -1: there is none yet */
-        int lock;  /* of the store: held from the reading of a name on */
+        int store;       /* -1: there is none yet */
+        int lock;        /* of the store: held from the reading of a name on */
+        bool is_missing; /* neither the store nor a path has it */
 };
 
 static int found(struct search *s, const char *text, struct plan_image_source *ret)
@@ -187,6 +189,7 @@ static int not_found(struct search *s, struct err *e)
 {
         const char *near = s->store >= 0 ? store_nearest(s->arena, s->store, s->name) : NULL;
 
+        s->is_missing = true;
         err_set(e, ENOENT, "there is no image '%s'", s->name);
         if (str_eq(s->name, "-"))
                 return err_hint(e, "to read an archive: kelp import - NAME, then kelp run NAME");
@@ -218,8 +221,34 @@ static int find_name(struct search *s, struct plan_image_source *ret, struct err
         return not_found(s, e);
 }
 
+static int pull_and_find(struct search *s, struct plan_image_source *ret, struct err *e)
+{
+        const struct pull_wish wish = { .store = s->store_path, .name = s->name };
+        const char *text = NULL;
+
+        *e = (struct err){ 0 };
+        if (pull_wait(s->arena, &wish, e) < 0)
+                return -e->code;
+        autofd store = store_open(s->store_path, e);
+        if (store >= 0)
+                s->lock = store_lock(store, e);
+        if (store < 0 || s->lock < 0 || store_read_name(s->arena, store, s->name, &text, e) < 0)
+                return err_prefix(e, "'%s' was pulled, but", s->name);
+        return found(s, text, ret);
+}
+
+static int find_by_name(struct search *s, enum option_pull pull, struct plan_image_source *ret,
+                        struct err *e)
+{
+        if (pull == OPTION_PULL_ALWAYS)
+                return pull_and_find(s, ret, e);
+        if (find_name(s, ret, e) == 0)
+                return 0;
+        return s->is_missing && pull == OPTION_PULL_MISSING ? pull_and_find(s, ret, e) : -e->code;
+}
+
 int image_find(struct arena *arena, const char *name, const struct plan_facts *facts,
-               struct plan_image_source *ret, int *ret_lock, struct err *e)
+               enum option_pull pull, struct plan_image_source *ret, int *ret_lock, struct err *e)
 {
         struct search s = { .arena = arena, .name = name, .store = -1, .lock = -1 };
         bool is_path = name[0] == '/' || str_eq(name, ".") || str_eq(name, "..") ||
@@ -235,7 +264,7 @@ int image_find(struct arena *arena, const char *name, const struct plan_facts *f
                 return -e->code;
         *e = (struct err){ 0 };
         s.store = store;
-        int r = is_path ? find_path(&s, ret, e) : find_name(&s, ret, e);
+        int r = is_path ? find_path(&s, ret, e) : find_by_name(&s, pull, ret, e);
         if (r < 0)
                 fd_close(&s.lock);
         *ret_lock = s.lock;

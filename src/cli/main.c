@@ -29,6 +29,7 @@ static int cmd_help(int argc, char **argv);
 static const struct command commands[] = {
         { "run", "Run a command in a sandbox, or a container of an image", cmd_run },
         { "doctor", "Say what this machine can do, and the fix for what it can't", cmd_doctor },
+        { "pull", "Take an image from a registry into the store", cmd_pull },
         { "import", "Take an image from a file or directory into the store", cmd_image },
         { "images", "List the images in the store", cmd_image },
         { "rmi", "Remove images from the store", cmd_image },
@@ -46,7 +47,6 @@ static const struct command commands[] = {
         { "diff", NULL, NULL },
         { "apply", NULL, NULL },
         { "discard", NULL, NULL },
-        { "pull", NULL, NULL },
         { "export", NULL, NULL },
         { "commit", NULL, NULL },
         { "verify", NULL, NULL },

@@ -58,8 +58,8 @@ void suggest_command(const struct option_list *options, int argc, char **argv, s
         if (e->code != ENOEXEC && is_path && strstr(options->image, ".tar"))
                 return;
         if (e->code != ENOEXEC && !is_path && !is_in_path(options->image)) {
-                err_hint(e, "kelp import FILE %s, or a path like ./%s", options->image,
-                         options->image);
+                err_hint(e, "kelp pull %s, kelp import FILE %s, or a path like ./%s",
+                         options->image, options->image, options->image);
                 return;
         }
         for (int i = 1; i < argc; i++) {

@@ -45,6 +45,7 @@ void host_probe_helpers(const struct host_view *v, struct host_fact *ret)
                 const char *without;
         } helpers[] = {
                 { "kelp-image", "images cannot be imported" },
+                { "kelp-pull", "images cannot be pulled from registries" },
                 { "kelp-seccomp", "policies with system call rules of their own cannot be used" },
         };
         char path[PATH_MAX];

@@ -193,3 +193,28 @@ bool option_is_policy_file(const char *value)
 {
         return strchr(value, '/') != NULL || str_has_suffix(value, ".policy");
 }
+
+int option_pull(const struct option_list *list, enum option_pull *ret, struct err *e)
+{
+        static const char *const names[] = {
+                [OPTION_PULL_NEVER] = "never",
+                [OPTION_PULL_MISSING] = "missing",
+                [OPTION_PULL_ALWAYS] = "always",
+        };
+        const size_t n_names = sizeof(names) / sizeof(names[0]);
+        size_t found = OPTION_PULL_NEVER;
+
+        for (size_t i = 0; i < list->n; i++) {
+                if (!str_eq(list->uses[i].row->name, "pull"))
+                        continue;
+                found = 0;
+                while (found < n_names && !str_eq(names[found], list->uses[i].value))
+                        found++;
+                if (found == n_names)
+                        return err_set(e, EINVAL,
+                                       "option '--pull': '%s' is not never, missing or always",
+                                       list->uses[i].value);
+        }
+        *ret = (enum option_pull)found;
+        return 0;
+}

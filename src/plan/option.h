@@ -80,6 +80,12 @@ int option_parse(struct arena *arena, size_t argc, const char *const *argv, stru
 /* The last use of the option `name` in the list, or NULL. */
 struct option_use *option_find(const struct option_list *list, const char *name);
 
+/* When `kelp run` may go to the network for its image. */
+enum option_pull { OPTION_PULL_NEVER, OPTION_PULL_MISSING, OPTION_PULL_ALWAYS };
+
+/* What --pull says; never without it.  A slip in any use of it is an error. */
+int option_pull(const struct option_list *list, enum option_pull *ret, struct err *e);
+
 /* Whether the value of --policy is a file's name and not that of a built-in policy. */
 bool option_is_policy_file(const char *value);
 

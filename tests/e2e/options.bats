@@ -43,7 +43,7 @@ refused() {
     refused "there is no image 'sh'"$'\n'"hint: did you mean: kelp run -- sh -c 'echo it'\\\\''s'" \
         run sh -c "echo it's"
     refused "*hint: did you mean: kelp run -e A=1 -w / -- env" run -e A=1 -w / env
-    refused "there is no image 'nosuchthing'"$'\n'"hint: kelp import FILE nosuchthing*" \
+    refused "there is no image 'nosuchthing'"$'\n'"hint: kelp pull nosuchthing, kelp import FILE nosuchthing*" \
         run nosuchthing
     touch rootfs.tar
     refused "there is no image 'rootfs.tar'"$'\n'"hint: for the file of that name write ./rootfs.tar" \
@@ -57,11 +57,11 @@ refused() {
 }
 
 @test "commands and options of later versions are refused as such" {
-    for name in exec ps logs attach stop kill rm stats diff apply discard pull export commit verify \
+    for name in exec ps logs attach stop kill rm stats diff apply discard export commit verify \
         policy learn; do
         refused "'kelp $name' is not yet supported"$'\n'"hint: *" "$name"
     done
-    for name in memory cpus pids-limit mount detach init pull allow host-port review explain \
+    for name in memory cpus pids-limit mount detach init allow host-port review explain \
         limits keep secret; do
         refused "option '--$name' is not yet supported"$'\n'"hint: *" run "--$name" x -- true
         refused "option '--$name' is not yet supported"$'\n'"hint: *" run "--$name=x" -- true

@@ -69,9 +69,13 @@ static void fuzz_ref(const char *name)
                 abort();
         if (ref_from_path(name, whole, &e) == 0 && strchr(whole, '/'))
                 abort();
-        if (ref_parse(name, whole, &e) < 0)
+        /* a plain name is one of those that may be pinned */
+        if (ref_parse(name, whole, &e) == 0 &&
+            (strchr(whole, '@') || ref_parse_any(name, again, &e) < 0 || strcmp(whole, again) != 0))
+                abort();
+        if (ref_parse_any(name, whole, &e) < 0)
                 return;
-        if (ref_parse(whole, again, &e) < 0 || strcmp(whole, again) != 0)
+        if (ref_parse_any(whole, again, &e) < 0 || strcmp(whole, again) != 0)
                 abort();
         if (ref_encode(whole, file, &e) < 0)
                 return;

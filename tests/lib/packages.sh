@@ -16,6 +16,7 @@ pc:jansson libjansson-dev
 pc:libcrypto libssl-dev
 pc:zlib zlib1g-dev
 pc:inih libinih-dev
+pc:libcurl libcurl4-openssl-dev
 pc:cmocka libcmocka-dev
 scdoc scdoc
 git git
@@ -37,6 +38,11 @@ keyctl keyutils
 xz xz-utils
 zstd zstd
 skopeo skopeo
+docker-registry docker-registry
+htpasswd apache2-utils
+openssl openssl
+curl curl
+readelf binutils
 umoci umoci
 buildah buildah
 mmdebstrap mmdebstrap

@@ -91,6 +91,33 @@ static void bad_names(void **state)
         }
 }
 
+#define DIGEST "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void pinned_names(void **state)
+{
+        struct err e = { 0 };
+        char whole[REF_MAX + 1];
+        char file[NAME_MAX + 1];
+        char again[REF_MAX + 1];
+
+        (void)state;
+        assert_int_equal(ref_parse_any("x", whole, &e), 0);
+        assert_string_equal(whole, "x:latest");
+        assert_int_equal(ref_parse_any("h:1/x@" DIGEST, whole, &e), 0);
+        assert_string_equal(whole, "h:1/x@" DIGEST);
+        assert_int_equal(ref_encode(whole, file, &e), 0);
+        assert_int_equal(ref_decode(file, again, &e), 0);
+        assert_string_equal(again, whole);
+        assert_int_equal(ref_parse_any("x:1@" DIGEST, whole, &e), 0);
+        assert_string_equal(whole, "x:1@" DIGEST);
+        /* it is for those who have checked it */
+        assert_int_equal(ref_parse("x@" DIGEST, whole, &e), -EINVAL);
+        assert_int_equal(ref_parse_any("x@", whole, &e), -EINVAL);
+        assert_int_equal(ref_parse_any("@" DIGEST, whole, &e), -EINVAL);
+        assert_int_equal(ref_parse_any("x@" DIGEST "0", whole, &e), -EINVAL);
+        assert_int_equal(ref_parse_any("x@" DIGEST "@" DIGEST, whole, &e), -EINVAL);
+}
+
 static void length_of_names(void **state)
 {
         struct err e = { 0 };
@@ -220,10 +247,10 @@ static void digests(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(good_names),      cmocka_unit_test(bad_names),
-                cmocka_unit_test(length_of_names), cmocka_unit_test(names_of_files),
-                cmocka_unit_test(file_names),      cmocka_unit_test(path_keys),
-                cmocka_unit_test(digests),
+                cmocka_unit_test(good_names),     cmocka_unit_test(bad_names),
+                cmocka_unit_test(pinned_names),   cmocka_unit_test(length_of_names),
+                cmocka_unit_test(names_of_files), cmocka_unit_test(file_names),
+                cmocka_unit_test(path_keys),      cmocka_unit_test(digests),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -131,7 +131,6 @@ static const struct bad_row bad_lines[] = {
         { { "--pids-limit=9", "img" }, "option '--pids-limit' is not yet supported" },
         { { "--mount", "type=bind", "img" }, "option '--mount' is not yet supported" },
         { { "--init", "img" }, "option '--init' is not yet supported" },
-        { { "--pull=always", "img" }, "option '--pull' is not yet supported" },
         { { "--allow", "example.org", "--", "x" }, "option '--allow' is not yet supported" },
         { { "--host-port", "5432", "--", "x" }, "option '--host-port' is not yet supported" },
         { { "--review", "--", "x" }, "option '--review' is not yet supported" },
@@ -144,6 +143,7 @@ static const struct bad_row bad_lines[] = {
         { { "-p", "8000-8010:80", "img" }, "port range '8000-8010' is not yet supported" },
         /* not for this kind of root */
         { { "--read-only", "--", "x" }, "option '--read-only' is for images" },
+        { { "--pull", "always", "--", "x" }, "option '--pull' is for images" },
         { { "--cap-add", "CHOWN", "--", "x" }, "option '--cap-add' is for images" },
         { { "--entrypoint", "sh", "--", "x" }, "option '--entrypoint' is for images" },
         /* volumes */

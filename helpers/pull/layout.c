@@ -1,0 +1,85 @@
+#include "layout.h"
+
+#include "fd.h"
+#include "io.h"
+#include "mem.h"
+#include "store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int make_directory(int dir, const char *name, struct err *e)
+{
+        if (mkdirat(dir, name, 0700) < 0)
+                return err_sys(e, "cannot make a temporary directory in the image store");
+        int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+                return err_sys(e, "cannot open a temporary directory in the image store");
+        return fd;
+}
+
+int layout_make(int session, int store_blobs, struct layout *ret, struct err *e)
+{
+        ret->store_blobs = store_blobs;
+        ret->dir = make_directory(session, SESSION_LAYOUT, e);
+        autofd outer = ret->dir < 0 ? -1 : make_directory(ret->dir, "blobs", e);
+        if (outer < 0)
+                return -e->code;
+        ret->blobs = make_directory(outer, "sha256", e);
+        return ret->blobs < 0 ? -e->code : 0;
+}
+
+void layout_done(struct layout *l)
+{
+        fd_close(&l->dir);
+        fd_close(&l->blobs);
+}
+
+static bool has_file(int dir, const char *name, uint64_t size)
+{
+        struct stat st;
+
+        return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+               (uint64_t)st.st_size == size;
+}
+
+bool layout_has(const struct layout *l, const struct digest *d, uint64_t size)
+{
+        return has_file(l->blobs, d->hex, size) || has_file(l->store_blobs, d->hex, size);
+}
+
+static int write_file(int dir, const char *name, const void *data, size_t len, struct err *e)
+{
+        autofd fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+        if (fd < 0)
+                return err_sys(e, "cannot make a temporary file in the image store");
+        return io_write_all(fd, data, len, "a temporary file in the image store", e);
+}
+
+int layout_add(const struct layout *l, const struct digest *d, const void *data, size_t len,
+               struct err *e)
+{
+        return write_file(l->blobs, d->hex, data, len, e);
+}
+
+int layout_finish(const struct layout *l, const struct oci_descriptor *manifest, struct err *e)
+{
+        static const char mark[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
+        autodoc *entry = json_pack("{s:s, s:o, s:I}", "mediaType", manifest->media_type, "digest",
+                                   json_sprintf("sha256:%s", manifest->digest.hex), "size",
+                                   (json_int_t)manifest->size);
+        autodoc *index = json_pack("{s:i, s:[O]}", "schemaVersion", 2, "manifests", entry);
+        autofree char *text = NULL;
+
+        if (!index)
+                return err_set(e, ENOMEM, "out of memory");
+        if (doc_write(index, &text, e) < 0 ||
+            write_file(l->dir, "index.json", text, strlen(text), e) < 0)
+                return -e->code;
+        return write_file(l->dir, "oci-layout", mark, strlen(mark), e);
+}

@@ -1,0 +1,22 @@
+#ifndef KELP_PULL_REGISTRY_ERROR_H
+#define KELP_PULL_REGISTRY_ERROR_H
+
+#include "client.h"
+#include "err.h"
+
+/*
+ * What a registry says when it refuses: a status, and often {"errors": [{"code", "message"}]}
+ * (distribution-spec, "Error Codes").  `what` is what was asked for.  Returns -e->code.
+ */
+int registry_error_tell(const struct client *c, const char *what, const struct reply *reply,
+                        struct err *e);
+
+/* The first code and message of such a body; "" for none.  Pure. */
+struct registry_error {
+        char code[64];
+        char message[200];
+};
+
+void registry_error_read(const char *text, size_t len, struct registry_error *ret);
+
+#endif

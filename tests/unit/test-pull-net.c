@@ -1,0 +1,266 @@
+#include "progress.h"
+#include "reach.h"
+#include "registries.h"
+#include "url.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* ------ addresses ------ */
+
+static enum reach reach(const char *text)
+{
+        struct sockaddr_in v4 = { .sin_family = AF_INET };
+        struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+
+        if (inet_pton(AF_INET, text, &v4.sin_addr) == 1)
+                return reach_of((const struct sockaddr *)&v4);
+        assert_int_equal(inet_pton(AF_INET6, text, &v6.sin6_addr), 1);
+        return reach_of((const struct sockaddr *)&v6);
+}
+
+static void reaches(void **state)
+{
+        static const struct {
+                const char *address;
+                enum reach reach;
+        } rows[] = {
+                { "192.0.2.1", REACH_PUBLIC },
+                { "8.8.8.8", REACH_PUBLIC },
+                { "2001:db8::1", REACH_PUBLIC },
+                { "127.0.0.1", REACH_LOOPBACK },
+                { "127.9.9.9", REACH_LOOPBACK },
+                { "0.0.0.0", REACH_LOOPBACK },
+                { "::1", REACH_LOOPBACK },
+                { "::", REACH_LOOPBACK },
+                { "::ffff:127.0.0.1", REACH_LOOPBACK },
+                { "10.0.0.1", REACH_PRIVATE },
+                { "172.16.0.1", REACH_PRIVATE },
+                { "172.31.255.255", REACH_PRIVATE },
+                { "172.32.0.1", REACH_PUBLIC },
+                { "192.168.1.1", REACH_PRIVATE },
+                { "100.64.0.1", REACH_PRIVATE },
+                { "100.128.0.1", REACH_PUBLIC },
+                { "fd00::1", REACH_PRIVATE },
+                { "::ffff:192.168.0.1", REACH_PRIVATE },
+                { "64:ff9b::a00:1", REACH_PRIVATE },
+                { "169.254.169.254", REACH_LINK },
+                { "fe80::1", REACH_LINK },
+                { "::ffff:169.254.169.254", REACH_LINK },
+                { "224.0.0.1", REACH_LINK },
+                { "255.255.255.255", REACH_LINK },
+                { "ff02::1", REACH_LINK },
+                { "64:ff9b::a9fe:a9fe", REACH_LINK },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                if (reach(rows[i].address) != rows[i].reach)
+                        fail_msg("%s is of %s", rows[i].address,
+                                 reach_name(reach(rows[i].address)));
+        }
+}
+
+/* ------ URLs ------ */
+
+static void urls(void **state)
+{
+        static const char *const bad[] = {
+                "",
+                "x",
+                "ftp://x/",
+                "file:///etc/passwd",
+                "//x/y",
+                "https://",
+
+                "https://u@x/",
+                "https://u:p@x/",
+                "https://x:0/",
+                "https://x:99999/",
+                "http://[::1",
+                "javascript:x",
+                "https://a b/",
+        };
+        struct err e = { 0 };
+        struct url a;
+        struct url b;
+
+        (void)state;
+        assert_int_equal(url_parse("https://Host.Example/v2/", "it", &a, &e), 0);
+        assert_false(a.is_plain);
+        assert_int_equal(a.port, 443);
+        assert_int_equal(url_parse("https://host.example:443/other", "it", &b, &e), 0);
+        assert_true(url_is_same_origin(&a, &b));
+        assert_int_equal(url_parse("http://host.example:443/", "it", &b, &e), 0);
+        assert_false(url_is_same_origin(&a, &b));
+        assert_int_equal(url_parse("https://host.example:444/", "it", &b, &e), 0);
+        assert_false(url_is_same_origin(&a, &b));
+        assert_int_equal(url_parse("https://host.example.evil/", "it", &b, &e), 0);
+        assert_false(url_is_same_origin(&a, &b));
+        for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+                if (url_parse(bad[i], "it", &b, &e) == 0)
+                        fail_msg("'%s' is taken", bad[i]);
+        }
+}
+
+static void loopback(void **state)
+{
+        static const char *const yes[] = { "localhost", "LocalHost", "127.0.0.1",
+                                           "127.1.2.3", "::1",       "[::1]" };
+        static const char *const no[] = { "localhost.example",
+                                          "xlocalhost",
+                                          "128.0.0.1",
+                                          "127.0.0.1.example",
+                                          "10.0.0.1",
+                                          "[::2]",
+                                          "",
+                                          "a.localhost",
+                                          "0.0.0.0" };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
+                assert_true(url_is_loopback(yes[i]));
+        for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++) {
+                if (url_is_loopback(no[i]))
+                        fail_msg("'%s' is taken for this machine", no[i]);
+        }
+}
+
+static void queries(void **state)
+{
+        struct err e = { 0 };
+        char *url = strdup("https://a/token?x=1");
+
+        (void)state;
+        assert_int_equal(url_add_query(&url, "service", "a b&c=d", &e), 0);
+        assert_int_equal(url_add_query(&url, "none", NULL, &e), 0);
+        assert_int_equal(url_add_query(&url, "scope", "repository:x/y:pull", &e), 0);
+        if (!strstr(url, "https://a/token?x=1&service=a+b%26c%3dd&scope=repository%3ax%2fy%3apull"))
+                fail_msg("%s", url);
+        free(url);
+}
+
+/* ------ registries.conf ------ */
+
+static int read_conf(struct registries *r, const char *text, const char *file, struct err *e)
+{
+        char *copy = strdup(text);
+        int result = registries_read(r, copy, file, e);
+
+        free(copy);
+        return result;
+}
+
+static void good_conf(void **state)
+{
+        static const char text[] = "# all of it\n\n[docker.io]\n  mirror = https://a.example/x/\n"
+                                   "mirror=http://127.0.0.1:5000\ninsecure = no\n"
+                                   "[host:5000]\r\ninsecure = yes\nca = /etc/ca.pem";
+        autoregistries r = { 0 };
+        struct err e = { 0 };
+
+        (void)state;
+        assert_int_equal(read_conf(&r, text, "one", &e), 0);
+        const struct registry *docker = registries_find(&r, "docker.io");
+        assert_non_null(docker);
+        assert_int_equal(docker->n_mirrors, 2);
+        assert_string_equal(docker->mirrors[0], "https://a.example/x");
+        assert_string_equal(docker->mirrors[1], "http://127.0.0.1:5000");
+        assert_false(docker->is_insecure);
+        const struct registry *host = registries_find(&r, "HOST:5000");
+        assert_non_null(host);
+        assert_true(host->is_insecure);
+        assert_string_equal(host->ca, "/etc/ca.pem");
+        assert_null(registries_find(&r, "host"));
+        /* a later file takes the place of what an earlier one says of a registry */
+        assert_int_equal(
+                read_conf(&r, "[docker.io]\nca = /x\n[docker.io]\ninsecure=yes", "two", &e), 0);
+        docker = registries_find(&r, "docker.io");
+        assert_int_equal(docker->n_mirrors, 0);
+        assert_string_equal(docker->ca, "/x");
+        assert_true(docker->is_insecure);
+        assert_true(registries_find(&r, "host:5000")->is_insecure);
+}
+
+static void bad_conf(void **state)
+{
+        static const struct {
+                const char *text;
+                const char *error;
+        } rows[] = {
+                { "mirror = https://x", "f:1: 'mirror' stands before" },
+                { "\n\n[x", "f:3: a section is" },
+                { "[]", "f:1: '' is not the name" },
+                { "[https://x]", "f:1: 'https://x' is not the name" },
+                { "[a/b]", "f:1: 'a/b' is not the name" },
+                { "[x]\nmirrors = https://y", "f:2: unknown key 'mirrors'\ndid you mean 'mirror'" },
+                { "[x]\nfoo = y", "f:2: unknown key 'foo'" },
+                { "[x]\nMirror = https://y", "f:2: unknown key 'Mirror'" },
+                { "[x]\nmirror", "f:2: 'mirror' is not a line KEY = VALUE" },
+                { "[x]\nmirror =", "f:2: 'mirror' has no value" },
+                { "[x]\nmirror = y.example", "f:2: the mirror 'y.example' is not a URL" },
+                { "[x]\nmirror = http://y.example", "is not https" },
+                { "[x]\nmirror = HTTPS://y", "does not begin with https://" },
+                { "[x]\nmirror = https://u:p@y", "has a user name in it" },
+                { "[x]\nmirror = https://y?z", "has more than a path" },
+                { "[x]\ninsecure = perhaps", "f:2: " },
+                { "[x]\nca = ca.pem", "f:2: 'ca.pem' is not an absolute path" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                autoregistries r = { 0 };
+                struct err e = { 0 };
+
+                if (read_conf(&r, rows[i].text, "f", &e) == 0)
+                        fail_msg("'%s' is taken", rows[i].text);
+                if (!strstr(e.text, rows[i].error))
+                        fail_msg("'%s': %s", rows[i].text, e.text);
+        }
+}
+
+/* ------ progress ------ */
+
+static void bars(void **state)
+{
+        static const struct digest d = { .hex = "0123456789abcdef" };
+        struct progress_row row = { .digest = &d, .got = 500000, .size = 2000000 };
+        char text[200];
+
+        (void)state;
+        progress_bar(text, sizeof(text), &row, 70);
+        assert_string_equal(text,
+                            "0123456789ab  [=======>                        ]  500.0kB of 2.0MB");
+        for (int width = 0; width < 200; width++) {
+                for (row.got = 0; row.got <= row.size; row.got += 250000) {
+                        progress_bar(text, sizeof(text), &row, width);
+                        assert_true(strlen(text) <= (size_t)width);
+                }
+        }
+        row.size = 0;
+        row.got = 0;
+        progress_bar(text, sizeof(text), &row, 70);
+        row.is_waiting = true;
+        progress_bar(text, sizeof(text), &row, 70);
+        assert_non_null(strstr(text, "waiting to try again"));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(reaches), cmocka_unit_test(urls),      cmocka_unit_test(loopback),
+                cmocka_unit_test(queries), cmocka_unit_test(good_conf), cmocka_unit_test(bad_conf),
+                cmocka_unit_test(bars),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
