@@ -198,5 +198,9 @@ int image_find(struct arena *arena, const char *name, const struct plan_facts *f
                 return -e->code;
         *e = (struct err){ 0 };
         s.store = store;
-        return is_path ? find_path(&s, ret, e) : find_name(&s, ret, e);
+        const char *kept = kept_path(arena, s.store_path, e);
+        int r = !kept ? -e->code : is_path ? find_path(&s, ret, e) : find_name(&s, ret, e);
+        if (r == 0)
+                ret->kept_dir = kept;
+        return r;
 }

@@ -44,14 +44,16 @@ static void tell_fallback(const struct err *why)
                    err_message_len(why), why->text);
 }
 
-static int prepare(const struct plan *p, struct id_maps *maps, struct sock_fprog *filter,
-                   struct err *e)
+static int prepare(const struct plan *p, struct id_maps *maps, struct kept *kept,
+                   struct sock_fprog *filter, struct err *e)
 {
         e->step = STEP_SOURCES;
         if (find_filter(p, filter, e) < 0 || userns_choose_maps(p, maps, e) < 0)
                 return -e->code;
         if (maps->fallback.code != 0)
                 tell_fallback(&maps->fallback);
+        if (kept_open(p, kept, e) < 0 || kept_check_ids(kept, p, maps->by_helper, e) < 0)
+                return -e->code;
         e->step = STEP_NONE;
         return 0;
 }
@@ -173,15 +175,15 @@ static void tell_end(const struct plan *p, const struct supervise_end *end)
                       reasons[end->reason]);
 }
 
-static int run_with(const struct plan *p, struct launch_view *view, const struct id_maps *maps,
-                    const struct sock_fprog *filter, struct run_result *ret, struct err *e)
+static int run_with(struct launch *l, struct launch_view *view, struct run_result *ret,
+                    struct err *e)
 {
-        struct launch l = { .plan = p, .view = view, .maps = maps, .filter = filter };
+        const struct plan *p = l->plan;
         struct run r = RUN_NONE;
         struct supervise_end end = { 0 };
 
-        cpu_choose(&l.cpus);
-        int code = bring_up(&l, view, &r, e);
+        cpu_choose(&l->cpus);
+        int code = bring_up(l, view, &r, e);
         if (code == 0) {
                 status_started(p->report.status_fd, r.init.pid, p->name);
                 e->step = STEP_SUPERVISE;
@@ -210,22 +212,35 @@ static bool may_run_with_one_id(const struct plan *p, const struct id_maps *maps
         return e->step == STEP_ID_MAPS && maps->by_helper && p->ids.mode == PLAN_USERNS_AUTO;
 }
 
+static int run_with_one_id(struct launch *l, struct launch_view *view, struct id_maps *maps,
+                           struct kept *kept, struct run_result *ret, struct err *e)
+{
+        tell_fallback(e);
+        *e = (struct err){ .step = STEP_SOURCES };
+        userns_single_maps(l->plan, maps);
+        if (kept_check_ids(kept, l->plan, false, e) < 0)
+                return -e->code;
+        *e = (struct err){ 0 };
+        return run_with(l, view, ret, e);
+}
+
 int run_sandbox(const struct plan *p, struct run_result *ret, struct err *e)
 {
         struct sock_fprog filter = { 0 };
+        struct kept kept = KEPT_NONE;
         struct id_maps maps;
         struct launch_view *view = launch_view_new(e);
+        struct launch l = {
+                .plan = p, .view = view, .maps = &maps, .kept = &kept, .filter = &filter
+        };
 
-        int code = view ? prepare(p, &maps, &filter, e) : -e->code;
+        int code = view ? prepare(p, &maps, &kept, &filter, e) : -e->code;
         if (code == 0)
-                code = run_with(p, view, &maps, &filter, ret, e);
-        if (code < 0 && may_run_with_one_id(p, &maps, e)) {
-                tell_fallback(e);
-                *e = (struct err){ 0 };
-                userns_single_maps(p, &maps);
-                code = run_with(p, view, &maps, &filter, ret, e);
-        }
+                code = run_with(&l, view, ret, e);
+        if (code < 0 && may_run_with_one_id(p, &maps, e))
+                code = run_with_one_id(&l, view, &maps, &kept, ret, e);
         launch_view_free(&view);
+        kept_done(&kept);
         if (code < 0) {
                 host_hint(e, topic_of(e->step));
                 status_setup_failed(p->report.status_fd, e, step_name((enum step)e->step));

@@ -26,6 +26,7 @@ struct plan_image_source {
         const char *directory;  /* a plain directory as the root */
         const char *layers_dir; /* with `text`: where its layers lie */
         const char *text;       /* its image.policy */
+        const char *kept_dir;   /* where sandboxes that are kept have their directories */
 };
 
 struct plan_request {

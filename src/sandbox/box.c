@@ -35,7 +35,7 @@ static int make_private(struct box *b, struct err *e)
 
 static int make_base(struct box *b, struct err *e)
 {
-        return build_base(b->plan, &b->build, e);
+        return build_base(b->plan, b->launch->kept->dir, &b->build, e);
 }
 
 /* The list is in the making until the launcher says so. */

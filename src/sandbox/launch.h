@@ -3,6 +3,7 @@
 
 #include "audit.h"
 #include "cpu.h"
+#include "kept.h"
 #include "plan.h"
 #include "run.h"
 #include "tree.h"
@@ -32,6 +33,7 @@ struct launch {
         const struct plan *plan;
         const struct launch_view *view;
         const struct id_maps *maps;
+        const struct kept *kept;
         struct cpu_choice cpus;
         const struct sock_fprog *filter;
 };

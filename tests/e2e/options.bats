@@ -57,12 +57,12 @@ refused() {
 }
 
 @test "commands and options of later versions are refused as such" {
-    for name in exec ps logs attach stop kill rm stats diff apply discard pull export commit verify \
+    for name in exec ps logs attach stop kill stats diff apply discard pull export commit verify \
         prune policy learn; do
         refused "'kelp $name' is not yet supported" "$name"
     done
     for name in memory cpus pids-limit mount detach init pull allow host-port review explain fake-root \
-        limits keep secret; do
+        limits secret; do
         refused "option '--$name' is not yet supported" run "--$name" x -- true
         refused "option '--$name' is not yet supported" run "--$name=x" -- true
     done
@@ -199,7 +199,7 @@ refused() {
     run -0 "$KELP" run --help
     for name in volume writable readable hide tmpfs socket device read-only env env-file workdir user \
         entrypoint network publish dns add-host hostname policy userns cap-add cap-drop allow-userns \
-        keep-fd timeout shm-size ulimit name dry-run status-fd rm interactive tty; do
+        keep-fd timeout shm-size ulimit name keep dry-run status-fd rm interactive tty; do
         grep -q -e "--$name " <<<"$output"
     done
     [ "$(awk '{ print length }' <<<"$output" | sort -n | tail -1)" -le 100 ]

@@ -138,13 +138,18 @@ static const struct bad_row bad_lines[] = {
         { { "--explain", "--", "x" }, "option '--explain' is not yet supported" },
         { { "--fake-root", "on", "img" }, "option '--fake-root' is not yet supported" },
         { { "--limits", "strict", "--", "x" }, "option '--limits' is not yet supported" },
-        { { "--keep", "img" }, "option '--keep' is not yet supported" },
         { { "--secret", "x", "--", "x" }, "option '--secret' is not yet supported" },
         { { "--privileged", "img" }, "option '--privileged' is not yet supported" },
         { { "--network", "filtered", "img" }, "network mode 'filtered' is not yet supported" },
         { { "-p", "8000-8010:80", "img" }, "port range '8000-8010' is not yet supported" },
         /* not for this kind of root */
         { { "--read-only", "--", "x" }, "option '--read-only' is for images" },
+        { { "--keep", "--name", "n", "--", "x" }, "option '--keep' is for images" },
+        /* what is kept has a name, and changes */
+        { { "--keep", "img", "x" },
+          "what the run changes is to be kept, but not under what name\nadd --name NAME" },
+        { { "--keep", "--name", "n", "--read-only", "img", "x" },
+          "what the run changes is to be kept, but the root is read-only" },
         { { "--cap-add", "CHOWN", "--", "x" }, "option '--cap-add' is for images" },
         { { "--entrypoint", "sh", "--", "x" }, "option '--entrypoint' is for images" },
         /* volumes */
