@@ -4,6 +4,7 @@
  *     kelp-image --store DIR import FILE [NAME] [--path-key KEY]
  *     kelp-image --store DIR list [--json]
  *     kelp-image --store DIR remove NAME|ID...
+ *     kelp-image --store DIR forget NAME...
  *
  * Exit status: 0; 125 when it failed; 128 and the signal when one ended an import.
  */
@@ -12,6 +13,7 @@
 #include "err.h"
 #include "fd.h"
 #include "import.h"
+#include "kept.h"
 #include "log.h"
 #include "ref.h"
 #include "remove.h"
@@ -41,7 +43,7 @@ static int usage(struct err *e, const char *arg)
         else
                 err_set(e, EINVAL, "a command is missing");
         return err_hint(e, "kelp-image --store DIR import FILE [NAME] [--path-key KEY] | "
-                           "list [--json] | remove NAME|ID...");
+                           "list [--json] | remove NAME|ID... | forget NAME...");
 }
 
 /* Options may stand anywhere; behind "--" there are none. */
@@ -160,6 +162,18 @@ static int run_remove(const struct arguments *args, struct err *e)
         return remove_images(&store, args->words + 1, args->n_words - 1, stdout, e);
 }
 
+/* Sandboxes that are kept, which lie beside the store. */
+static int run_forget(const struct arguments *args, struct err *e)
+{
+        autostore store = STORE_NONE;
+
+        if (args->n_words < 2 || args->path_key || args->json)
+                return usage(e, args->words[0]);
+        if (store_open(&store, args->store, true, e) < 0)
+                return -e->code;
+        return kept_remove(&store, args->words + 1, args->n_words - 1, stdout, e);
+}
+
 int main(int argc, char **argv)
 {
         struct arguments args = { 0 };
@@ -181,6 +195,8 @@ int main(int argc, char **argv)
                 r = run_list(&args, &e);
         else if (r == 0 && str_eq(args.words[0], "remove"))
                 r = run_remove(&args, &e);
+        else if (r == 0 && str_eq(args.words[0], "forget"))
+                r = run_forget(&args, &e);
         else if (r == 0)
                 r = usage(&e, args.words[0]);
         if (r < 0) {

@@ -3,6 +3,7 @@
 #include "catalog.h"
 #include "fd.h"
 #include "index.h"
+#include "kept.h"
 #include "mem.h"
 #include "ref.h"
 #include "str.h"
@@ -171,6 +172,8 @@ static int check_unused(const struct removal *r, const struct image *image, stru
         for (size_t i = 0; i < image->n_layers; i++) {
                 if (is_layer_kept(r, &image->layers[i]))
                         continue;
+                if (kept_check_layer(r->store, &image->layers[i], e) < 0)
+                        return -e->code;
                 autofd fd = openat(r->store->layers, image->layers[i].hex,
                                    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
                 if (fd < 0 && errno == ENOENT)

@@ -1,21 +1,33 @@
 #include "commands.h"
+#include "enter-ids.h"
 #include "facts.h"
+#include "fd.h"
 #include "helper-find.h"
 #include "log.h"
 #include "run-sandbox.h"
 #include "store.h"
 #include "str.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 /*
- * import, images and rmi are the work of kelp-image, which takes this process's place: it has the
- * archive and JSON libraries, and it confines itself before it reads what others wrote.
+ * import, images, rmi and rm are the work of kelp-image, which takes this process's place: it has
+ * the archive and JSON libraries, and it confines itself before it reads what others wrote.
  */
+
+/* For what a sandbox has made, kelp-image is to be who the sandbox's root was. */
+enum ids {
+        IDS_OWN,
+        IDS_IF_MARKED, /* where one of the sandboxes that are named has files of other ids */
+};
 
 struct image_command {
         const char *name;
@@ -23,22 +35,26 @@ struct image_command {
         int min;            /* words that it takes */
         int max;
         bool has_json;
+        enum ids ids;
         const char *argument; /* what the first word is */
         const char *usage;
 };
 
 static const struct image_command image_commands[] = {
-        { "import", "import", 1, 2, false, "a FILE",
+        { "import", "import", 1, 2, false, IDS_OWN, "a FILE",
           "Usage:  kelp import FILE [NAME]\n\n"
           "Takes an image into the store: a tar archive of a root (plain, gzip, xz or zstd), an\n"
           "archive of docker save, an OCI archive or an OCI layout directory; '-' reads an archive\n"
           "from stdin. Without NAME it is called after the file.\n" },
-        { "images", "list", 0, 0, true, NULL,
+        { "images", "list", 0, 0, true, IDS_OWN, NULL,
           "Usage:  kelp images [--json]\n\n"
           "Lists the images in the store.\n" },
-        { "rmi", "remove", 1, 1000, false, "the NAME of an image",
+        { "rmi", "remove", 1, 1000, false, IDS_OWN, "the NAME of an image",
           "Usage:  kelp rmi NAME|ID...\n\n"
           "Removes images from the store, and what no other image needs of theirs.\n" },
+        { "rm", "forget", 1, 1000, false, IDS_IF_MARKED, "the NAME of a sandbox",
+          "Usage:  kelp rm NAME...\n\n"
+          "Removes sandboxes that 'kelp run --keep' has kept.\n" },
 };
 
 static const struct image_command *find_command(const char *name)
@@ -52,6 +68,7 @@ static const struct image_command *find_command(const char *name)
 
 struct words {
         const char **items; /* as the helper takes them, NULL-terminated */
+        const char **given; /* those of them that the user gave */
         bool wants_help;
 };
 
@@ -96,8 +113,54 @@ static int make_words(const struct image_command *command, int argc, char **argv
                 err_set(e, EINVAL, "'kelp %s' needs %s", command->name, command->argument);
         if (e->code != 0)
                 return err_hint(e, "kelp %s --help", command->name);
+        items[n] = NULL;
+        ret->given = items + n - given;
         ret->items = items;
         return 0;
+}
+
+/* Whether `name` is a sandbox that was kept with subordinate ids, or what is left of some such one. */
+static bool has_other_ids(int kept, const char *name)
+{
+        char path[NAME_MAX + 16];
+
+        if (strchr(name, '/') || snprintf(path, sizeof(path), "%s/subids", name) >= NAME_MAX)
+                return false;
+        return faccessat(kept, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static bool needs_ids(int kept, const struct words *words)
+{
+        autofd fd = openat(kept, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        autodir *dir = fd < 0 ? NULL : fdopendir(fd);
+        struct dirent *entry;
+
+        for (const char **name = words->given; *name; name++) {
+                if (has_other_ids(kept, *name))
+                        return true;
+        }
+        if (!dir)
+                return false;
+        fd_take(&fd);
+        while ((entry = readdir(dir))) {
+                if (str_has_prefix(entry->d_name, ".gone-") && has_other_ids(kept, entry->d_name))
+                        return true;
+        }
+        return false;
+}
+
+static int take_ids(const struct image_command *command, struct arena *arena, const char *store,
+                    const struct words *words, struct err *e)
+{
+        if (command->ids == IDS_OWN)
+                return 0;
+        const char *path = kept_path(arena, store, e);
+        if (!path)
+                return -e->code;
+        autofd kept = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (kept < 0 || !needs_ids(kept, words))
+                return 0;
+        return ids_enter(e);
 }
 
 static int become_helper(struct arena *arena, const struct words *words, struct err *e)
@@ -126,8 +189,10 @@ static int run_image(int argc, char **argv, struct arena *arena, struct err *e)
         const char *store = store_path(arena, facts.home, e);
         if (!store || make_words(command, argc, argv, arena, store, &words, e) < 0)
                 return -e->code;
-        if (!words.wants_help)
+        if (!words.wants_help && take_ids(command, arena, store, &words, e) == 0)
                 return become_helper(arena, &words, e);
+        if (e->code)
+                return -e->code;
         fputs(command->usage, stdout);
         return fflush(stdout) == 0 ? 0 : err_sys(e, "cannot write to stdout");
 }
