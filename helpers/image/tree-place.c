@@ -140,8 +140,10 @@ int tree_open_new_directory(int parent, const struct entry_path *path, const cha
         autofd fd = tree_enter_directory(parent, name);
         if (fd < 0)
                 return tree_failed(path, "open directory", e);
-        /* mkdir(2) does not take these bits on every file system */
-        if (!is_there && (mode & (S_ISUID | S_ISGID)) && fchmod(fd, mode) < 0)
+        /* not every mkdir(2) takes the set-id bits, and in a set-group-ID directory it adds one */
+        struct stat st;
+        if (!is_there && (fstat(fd, &st) < 0 ||
+                          ((st.st_mode & 07777) != (mode & 07777) && fchmod(fd, mode) < 0)))
                 return tree_failed(path, "set the mode of", e);
         /* the layer removes the directory below and makes a new one */
         if (was_whiteout && tree_set_opaque(fd, path, e) < 0)
