@@ -72,7 +72,7 @@ static int start_child(const struct store *store, const struct session *session,
         autofd theirs = ends[1];
         job.report = theirs;
         job.parent = self;
-        int r = jail_fork(ret_child, &job.has_namespaces, e);
+        int r = jail_fork(false, ret_child, &job.has_namespaces, e);
         if (r < 0)
                 return r;
         if (r > 0)

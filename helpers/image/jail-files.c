@@ -89,7 +89,7 @@ int jail_restrict_files(const struct jail_spec *spec, struct err *e)
         int ruleset = make_ruleset(abi, &handled, e);
         if (ruleset < 0)
                 return -e->code;
-        int r = allow(ruleset, spec->writable, WRITE_RIGHTS & handled, e);
+        int r = spec->writable < 0 ? 0 : allow(ruleset, spec->writable, WRITE_RIGHTS & handled, e);
         for (size_t i = 0; r == 0 && i < spec->n_readable; i++)
                 r = allow(ruleset, spec->readable[i], READ_RIGHTS, e);
         if (r == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)

@@ -51,10 +51,10 @@ static pid_t clone_with(uint64_t flags, int *ret_pidfd)
         return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 }
 
-int jail_fork(struct child *ret_child, bool *ret_has_namespaces, struct err *e)
+int jail_fork(bool keeps_ids, struct child *ret_child, bool *ret_has_namespaces, struct err *e)
 {
-        const uint64_t namespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
-                                    CLONE_NEWIPC | CLONE_NEWUTS;
+        const uint64_t namespaces = (keeps_ids ? 0 : CLONE_NEWUSER) | CLONE_NEWNS | CLONE_NEWPID |
+                                    CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
         int pidfd = -1;
         pid_t pid = clone_with(namespaces, &pidfd);
 
@@ -122,12 +122,13 @@ static int change_root(struct err *e)
 
 /* ------ rights and limits ------ */
 
-static int drop_rights(struct err *e)
+static int drop_rights(bool keeps_ids, struct err *e)
 {
+        const uint32_t keep = keeps_ids ? 1u << CAP_DAC_READ_SEARCH : 0;
         struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-        struct __user_cap_data_struct none[2] = { 0 };
+        struct __user_cap_data_struct rights[2] = { { .effective = keep, .permitted = keep } };
 
-        if (syscall(SYS_capset, &header, none) < 0)
+        if (syscall(SYS_capset, &header, rights) < 0)
                 return err_sys(e, "cannot drop capabilities");
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return err_sys(e, "cannot set no_new_privs");
@@ -183,7 +184,7 @@ static int wall_off(const struct jail_spec *spec, bool has_namespaces, struct er
         struct err root_err = { 0 };
         bool has_root = has_namespaces && change_root(&root_err) == 0;
 
-        if (drop_rights(e) < 0 || set_limits(e) < 0)
+        if (drop_rights(spec->keeps_ids, e) < 0 || set_limits(e) < 0)
                 return -e->code;
         int r = jail_restrict_files(spec, e);
         if (r < 0 && !(r == -EOPNOTSUPP && has_root))
@@ -197,10 +198,10 @@ int jail_close(const struct jail_spec *spec, bool has_namespaces, int parent_pid
         if (proc_reset_signals(e) < 0)
                 return -e->code;
         umask(0);
-        if (has_namespaces && write_maps(spec->uid, spec->gid, e) < 0)
+        if (has_namespaces && !spec->keeps_ids && write_maps(spec->uid, spec->gid, e) < 0)
                 return -e->code;
         if (proc_die_with(parent_pidfd, e) < 0 || close_descriptors(spec, e) < 0 ||
             wall_off(spec, has_namespaces, e) < 0)
                 return -e->code;
-        return jail_restrict_syscalls(e);
+        return jail_restrict_syscalls(spec, e);
 }

@@ -19,6 +19,9 @@
  *      nowhere else; no TCP, no signals or abstract sockets to the outside
  *   4. seccomp: the calls that unpacking takes, and ENOSYS for the rest
  *
+ * Who reads what a sandbox has made comes from a user namespace of the sandbox's ids, and stays in it
+ * with one capability: to read the files of every owner (`keeps_ids`).
+ *
  * 2 and 4 always hold.  Of the two walls around the file system, 1 and 3, one may be missing (an
  * outer container without namespaces, a kernel without Landlock): without both it is an error.
  */
@@ -26,18 +29,19 @@
 struct jail_spec {
         const int *fds; /* the descriptors that it keeps: ascending, each >= 3 */
         size_t n_fds;
-        int writable; /* one of them: a directory */
+        int writable; /* one of them: a directory; -1: none */
         const int *readable;
         size_t n_readable; /* directories among them */
         uid_t uid;         /* the parent's: in new namespaces they cannot be asked for */
         gid_t gid;
+        bool keeps_ids; /* as with jail_fork(); files of a tree are read, not only of an archive */
 };
 
 /*
  * Forks, with new namespaces where they can be had.  Returns 0 in the parent, with *ret_child;
  * 1 in the child, which then calls jail_close() and leaves by _exit().
  */
-int jail_fork(struct child *ret_child, bool *ret_has_namespaces, struct err *e);
+int jail_fork(bool keeps_ids, struct child *ret_child, bool *ret_has_namespaces, struct err *e);
 
 /* Everything above, in the child.  It dies with the process behind `parent_pidfd`. */
 int jail_close(const struct jail_spec *spec, bool has_namespaces, int parent_pidfd, struct err *e);
@@ -47,6 +51,6 @@ int jail_close(const struct jail_spec *spec, bool has_namespaces, int parent_pid
 /* -EOPNOTSUPP: this kernel has no Landlock that allows hard links (ABI 2, Linux 5.19). */
 int jail_restrict_files(const struct jail_spec *spec, struct err *e);
 
-int jail_restrict_syscalls(struct err *e);
+int jail_restrict_syscalls(const struct jail_spec *spec, struct err *e);
 
 #endif

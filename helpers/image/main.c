@@ -4,12 +4,14 @@
  *     kelp-image --store DIR import FILE [NAME] [--path-key KEY]
  *     kelp-image --store DIR list [--json]
  *     kelp-image --store DIR remove NAME|ID...
- *     kelp-image --store DIR forget NAME...
+ *     kelp-image --store DIR forget SANDBOX...
+ *     kelp-image --store DIR commit SANDBOX NAME      as root of the sandbox's ids
  *
  * Exit status: 0; 125 when it failed; 128 and the signal when one ended an import.
  */
 
 #include "catalog.h"
+#include "commit.h"
 #include "err.h"
 #include "fd.h"
 #include "import.h"
@@ -25,6 +27,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define EXIT_FAILED 125
 
@@ -42,8 +45,9 @@ static int usage(struct err *e, const char *arg)
                 err_set(e, EINVAL, "unknown or incomplete argument '%.200s'", arg);
         else
                 err_set(e, EINVAL, "a command is missing");
-        return err_hint(e, "kelp-image --store DIR import FILE [NAME] [--path-key KEY] | "
-                           "list [--json] | remove NAME|ID... | forget NAME...");
+        return err_hint(
+                e, "kelp-image --store DIR import FILE [NAME] [--path-key KEY] | "
+                   "list [--json] | remove NAME|ID... | forget SANDBOX... | commit SANDBOX NAME");
 }
 
 /* Options may stand anywhere; behind "--" there are none. */
@@ -174,6 +178,45 @@ static int run_forget(const struct arguments *args, struct err *e)
         return kept_remove(&store, args->words + 1, args->n_words - 1, stdout, e);
 }
 
+static void print_left_out(const struct commit_result *result)
+{
+        if (result->entries == 0)
+                log_notice("nothing was changed: the new layer is empty");
+        if (result->sockets > 0)
+                log_notice("%llu socket%s left out: an image cannot have any",
+                           (unsigned long long)result->sockets,
+                           result->sockets == 1 ? " was" : "s were");
+        if (result->devices > 0)
+                log_notice("%llu device node%s left out: a sandbox has its own /dev",
+                           (unsigned long long)result->devices,
+                           result->devices == 1 ? " was" : "s were");
+}
+
+static int run_commit(const struct arguments *args, int *ret_status, struct err *e)
+{
+        struct commit_result result;
+        char name[REF_MAX + 1];
+        autostore store = STORE_NONE;
+
+        if (args->n_words != 3 || args->path_key || args->json)
+                return usage(e, args->words[0]);
+        if (geteuid() != 0) {
+                err_set(e, EPERM, "the owners of files would be other ones than in the sandbox");
+                return err_hint(e, "kelp commit %s %s", args->words[1], args->words[2]);
+        }
+        if (ref_parse(args->words[2], name, e) < 0 || store_open(&store, args->store, true, e) < 0)
+                return -e->code;
+        if (commit_run(&store, args->words[1], name, &result, e) < 0) {
+                if (result.signal)
+                        *ret_status = 128 + result.signal;
+                return err_prefix(e, "cannot commit '%.100s'", args->words[1]);
+        }
+        print_left_out(&result);
+        if (printf("sha256:%s\n", result.id.hex) < 0 || fflush(stdout) != 0)
+                return err_sys(e, "cannot write the image's id");
+        return 0;
+}
+
 int main(int argc, char **argv)
 {
         struct arguments args = { 0 };
@@ -197,6 +240,8 @@ int main(int argc, char **argv)
                 r = run_remove(&args, &e);
         else if (r == 0 && str_eq(args.words[0], "forget"))
                 r = run_forget(&args, &e);
+        else if (r == 0 && str_eq(args.words[0], "commit"))
+                r = run_commit(&args, &status, &e);
         else if (r == 0)
                 r = usage(&e, args.words[0]);
         if (r < 0) {

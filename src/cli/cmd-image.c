@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 /*
- * import, images, rmi and rm are the work of kelp-image, which takes this process's place: it has
+ * import, images, rmi, rm and commit are the work of kelp-image, which takes this process's place: it has
  * the archive and JSON libraries, and it confines itself before it reads what others wrote.
  */
 
@@ -27,6 +27,7 @@
 enum ids {
         IDS_OWN,
         IDS_IF_MARKED, /* where one of the sandboxes that are named has files of other ids */
+        IDS_ALWAYS,
 };
 
 struct image_command {
@@ -55,6 +56,10 @@ static const struct image_command image_commands[] = {
         { "rm", "forget", 1, 1000, false, IDS_IF_MARKED, "the NAME of a sandbox",
           "Usage:  kelp rm NAME...\n\n"
           "Removes sandboxes that 'kelp run --keep' has kept.\n" },
+        { "commit", "commit", 2, 2, false, IDS_ALWAYS, "a SANDBOX and a NAME",
+          "Usage:  kelp commit SANDBOX NAME[:TAG]\n\n"
+          "Makes an image of a sandbox that 'kelp run --keep' has kept: its image, and what was\n"
+          "changed as a layer on top.\n" },
 };
 
 static const struct image_command *find_command(const char *name)
@@ -154,6 +159,8 @@ static int take_ids(const struct image_command *command, struct arena *arena, co
 {
         if (command->ids == IDS_OWN)
                 return 0;
+        if (command->ids == IDS_ALWAYS)
+                return ids_enter(e);
         const char *path = kept_path(arena, store, e);
         if (!path)
                 return -e->code;
