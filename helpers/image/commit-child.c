@@ -62,7 +62,7 @@ static int write_changes(const struct commit_job *job, int upper, const struct m
         autofd fd = make_file(job->layout_blobs, NEW, e);
         autotarout *out = NULL;
 
-        if (fd < 0 || tarout_open(fd, true, "the new layer", &out, e) < 0)
+        if (fd < 0 || tarout_open(fd, TAROUT_GZIP, "the new layer", &out, e) < 0)
                 return -e->code;
         const struct diff_spec spec = {
                 .upper = upper,

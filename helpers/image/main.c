@@ -4,6 +4,7 @@
  *     kelp-image --store DIR import FILE [NAME] [--path-key KEY]
  *     kelp-image --store DIR list [--json]
  *     kelp-image --store DIR remove NAME|ID...
+ *     kelp-image --store DIR export NAME|ID --output FILE [--format FORMAT]
  *     kelp-image --store DIR forget SANDBOX...
  *     kelp-image --store DIR commit SANDBOX NAME      as root of the sandbox's ids
  *
@@ -13,6 +14,7 @@
 #include "catalog.h"
 #include "commit.h"
 #include "err.h"
+#include "export.h"
 #include "fd.h"
 #include "import.h"
 #include "kept.h"
@@ -34,6 +36,8 @@
 struct arguments {
         const char *store;
         const char *path_key;
+        const char *output;
+        const char *format;
         bool json;
         char **words; /* the command and what follows it, without options */
         size_t n_words;
@@ -46,8 +50,10 @@ static int usage(struct err *e, const char *arg)
         else
                 err_set(e, EINVAL, "a command is missing");
         return err_hint(
-                e, "kelp-image --store DIR import FILE [NAME] [--path-key KEY] | "
-                   "list [--json] | remove NAME|ID... | forget SANDBOX... | commit SANDBOX NAME");
+                e,
+                "kelp-image --store DIR import FILE [NAME] [--path-key KEY] | "
+                "list [--json] | remove NAME|ID... | "
+                "export NAME|ID --output FILE [--format FORMAT] | forget SANDBOX... | commit SANDBOX NAME");
 }
 
 /* Options may stand anywhere; behind "--" there are none. */
@@ -69,6 +75,10 @@ static int parse(int argc, char **argv, struct arguments *ret, struct err *e)
                         ret->store = argv[++i];
                 else if (str_eq(arg, "--path-key") && i + 1 < argc)
                         ret->path_key = argv[++i];
+                else if (str_eq(arg, "--output") && i + 1 < argc)
+                        ret->output = argv[++i];
+                else if (str_eq(arg, "--format") && i + 1 < argc)
+                        ret->format = argv[++i];
                 else
                         return usage(e, arg);
         }
@@ -178,6 +188,35 @@ static int run_forget(const struct arguments *args, struct err *e)
         return kept_remove(&store, args->words + 1, args->n_words - 1, stdout, e);
 }
 
+static int run_export(const struct arguments *args, int *ret_status, struct err *e)
+{
+        struct export_request request = { .file = args->output };
+        autostore store = STORE_NONE;
+        int signal = 0;
+
+        if (args->n_words != 2 || args->path_key || args->json)
+                return usage(e, args->words[0]);
+        request.image = args->words[1];
+        if (!request.file) {
+                err_set(e, EINVAL, "where the archive is to go is missing");
+                return err_hint(e, "kelp export %s -o FILE, or -o - for standard output",
+                                request.image);
+        }
+        if (args->format && export_parse_format(args->format, &request.format, e) < 0)
+                return -e->code;
+        if (store_open(&store, args->store, false, e) < 0) {
+                if (e->code != ENOENT)
+                        return -e->code;
+                return err_set(e, ENOENT, "there is no image '%.200s': the image store is empty",
+                               request.image);
+        }
+        if (export_run(&store, &request, &signal, e) == 0)
+                return 0;
+        if (signal)
+                *ret_status = 128 + signal;
+        return -e->code;
+}
+
 static void print_left_out(const struct commit_result *result)
 {
         if (result->entries == 0)
@@ -238,6 +277,8 @@ int main(int argc, char **argv)
                 r = run_list(&args, &e);
         else if (r == 0 && str_eq(args.words[0], "remove"))
                 r = run_remove(&args, &e);
+        else if (r == 0 && str_eq(args.words[0], "export"))
+                r = run_export(&args, &status, &e);
         else if (r == 0 && str_eq(args.words[0], "forget"))
                 r = run_forget(&args, &e);
         else if (r == 0 && str_eq(args.words[0], "commit"))

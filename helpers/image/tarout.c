@@ -34,7 +34,8 @@ struct tarout {
 
 static int put_packed(struct tarout *t, const char *data, size_t len, struct err *e)
 {
-        hasher_add(&t->packed, data, len);
+        if (t->packed.context)
+                hasher_add(&t->packed, data, len);
         t->packed_size += len;
         return io_write_all(t->fd, data, len, t->what, e);
 }
@@ -85,7 +86,8 @@ static int flush_chunk(struct tarout *t, bool is_last, struct err *e)
         int r = 0;
 
         if (t->is_gzip) {
-                hasher_add(&t->plain, t->in, t->used);
+                if (t->plain.context)
+                        hasher_add(&t->plain, t->in, t->used);
                 r = deflate_chunk(t, is_last, e);
         } else {
                 r = put_packed(t, t->in, t->used, e);
@@ -152,7 +154,7 @@ static int open_archive(struct tarout *t, struct err *e)
         return 0;
 }
 
-int tarout_open(int fd, bool is_gzip, const char *what, struct tarout **ret, struct err *e)
+int tarout_open(int fd, unsigned flags, const char *what, struct tarout **ret, struct err *e)
 {
         autotarout *t = mem_alloc(sizeof(*t), e);
 
@@ -160,10 +162,11 @@ int tarout_open(int fd, bool is_gzip, const char *what, struct tarout **ret, str
                 return -e->code;
         t->fd = fd;
         t->what = what;
-        t->is_gzip = is_gzip;
-        if (hasher_start(&t->packed, e) < 0 || (is_gzip && hasher_start(&t->plain, e) < 0))
+        t->is_gzip = flags & TAROUT_GZIP;
+        if (!(flags & TAROUT_NO_DIGESTS) &&
+            (hasher_start(&t->packed, e) < 0 || (t->is_gzip && hasher_start(&t->plain, e) < 0)))
                 return -e->code;
-        if (is_gzip) {
+        if (t->is_gzip) {
                 if (deflateInit2(&t->z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, GZIP_WINDOW, 8,
                                  Z_DEFAULT_STRATEGY) != Z_OK)
                         return err_set(e, ENOMEM, "zlib cannot start");
@@ -236,9 +239,13 @@ int tarout_finish(struct tarout *t, struct tarout_result *ret, struct err *e)
 {
         if (archive_write_close(t->archive) != ARCHIVE_OK)
                 return failed(t, e);
-        if (flush_chunk(t, true, e) < 0 || hasher_finish(&t->packed, &ret->packed, e) < 0)
+        if (flush_chunk(t, true, e) < 0)
                 return -e->code;
-        ret->packed_size = t->packed_size;
+        *ret = (struct tarout_result){ .packed_size = t->packed_size };
+        if (!t->packed.context)
+                return 0;
+        if (hasher_finish(&t->packed, &ret->packed, e) < 0)
+                return -e->code;
         ret->plain = ret->packed;
         return t->is_gzip ? hasher_finish(&t->plain, &ret->plain, e) : 0;
 }

@@ -23,8 +23,13 @@ struct tarout_result {
         uint64_t packed_size;
 };
 
+enum tarout_flags {
+        TAROUT_GZIP = 1 << 0,
+        TAROUT_NO_DIGESTS = 1 << 1, /* they are left empty */
+};
+
 /* `fd` is borrowed; `what` names it in errors and lives as long as this. */
-int tarout_open(int fd, bool is_gzip, const char *what, struct tarout **ret, struct err *e);
+int tarout_open(int fd, unsigned flags, const char *what, struct tarout **ret, struct err *e);
 void tarout_free(struct tarout **t);
 
 #define autotarout __attribute__((cleanup(tarout_free))) struct tarout

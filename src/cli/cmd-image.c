@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 /*
- * import, images, rmi, rm and commit are the work of kelp-image, which takes this process's place: it has
+ * import, images, rmi, export, rm and commit are the work of kelp-image, which takes this process's place: it has
  * the archive and JSON libraries, and it confines itself before it reads what others wrote.
  */
 
@@ -35,28 +35,31 @@ struct image_command {
         const char *helper; /* the helper's word for it */
         int min;            /* words that it takes */
         int max;
-        bool has_json;
         enum ids ids;
         const char *argument; /* what the first word is */
         const char *usage;
 };
 
 static const struct image_command image_commands[] = {
-        { "import", "import", 1, 2, false, IDS_OWN, "a FILE",
+        { "import", "import", 1, 2, IDS_OWN, "a FILE",
           "Usage:  kelp import FILE [NAME]\n\n"
           "Takes an image into the store: a tar archive of a root (plain, gzip, xz or zstd), an\n"
           "archive of docker save, an OCI archive or an OCI layout directory; '-' reads an archive\n"
           "from stdin. Without NAME it is called after the file.\n" },
-        { "images", "list", 0, 0, true, IDS_OWN, NULL,
+        { "images", "list", 0, 0, IDS_OWN, NULL,
           "Usage:  kelp images [--json]\n\n"
           "Lists the images in the store.\n" },
-        { "rmi", "remove", 1, 1000, false, IDS_OWN, "the NAME of an image",
+        { "rmi", "remove", 1, 1000, IDS_OWN, "the NAME of an image",
           "Usage:  kelp rmi NAME|ID...\n\n"
           "Removes images from the store, and what no other image needs of theirs.\n" },
-        { "rm", "forget", 1, 1000, false, IDS_IF_MARKED, "the NAME of a sandbox",
+        { "export", "export", 1, 1, IDS_OWN, "the NAME of an image",
+          "Usage:  kelp export NAME|ID -o FILE [--format oci-archive|docker-archive]\n\n"
+          "Writes an image to a file, for kelp import, skopeo, podman, buildah and docker: an OCI\n"
+          "archive, or what docker save writes. '-o -' writes to stdout.\n" },
+        { "rm", "forget", 1, 1000, IDS_IF_MARKED, "the NAME of a sandbox",
           "Usage:  kelp rm NAME...\n\n"
           "Removes sandboxes that 'kelp run --keep' has kept.\n" },
-        { "commit", "commit", 2, 2, false, IDS_ALWAYS, "a SANDBOX and a NAME",
+        { "commit", "commit", 2, 2, IDS_ALWAYS, "a SANDBOX and a NAME",
           "Usage:  kelp commit SANDBOX NAME[:TAG]\n\n"
           "Makes an image of a sandbox that 'kelp run --keep' has kept: its image, and what was\n"
           "changed as a layer on top.\n" },
@@ -77,50 +80,102 @@ struct words {
         bool wants_help;
 };
 
-/* The helper's own command line for ours; what it does not take is refused here, in our words. */
+/* An option as the helper writes it. */
+struct image_option {
+        const char *command;
+        const char *name;
+        const char *letter; /* "-o", or NULL */
+        bool has_value;
+};
+
+static const struct image_option image_options[] = {
+        { "images", "--json", NULL, false },
+        { "export", "--output", "-o", true },
+        { "export", "--format", NULL, true },
+};
+
+/* The option that `arg` is, with *ret_value behind "=" or NULL. */
+static const struct image_option *find_option(const struct image_command *command, const char *arg,
+                                              const char **ret_value)
+{
+        for (size_t i = 0; i < sizeof(image_options) / sizeof(image_options[0]); i++) {
+                const struct image_option *o = &image_options[i];
+                size_t len = strlen(o->name);
+
+                if (!str_eq(o->command, command->name))
+                        continue;
+                *ret_value = NULL;
+                if (str_eq(arg, o->name) || (o->letter && str_eq(arg, o->letter)))
+                        return o;
+                *ret_value = arg + len + 1;
+                if (o->has_value && str_has_prefix(arg, o->name) && arg[len] == '=')
+                        return o;
+        }
+        return NULL;
+}
+
+/*
+ * Takes options out of the words, up to "--", and gives them to the helper.  What is none of this
+ * command's is refused here, in our words.
+ */
+static int take_options(const struct image_command *command, int *argc, char **argv,
+                        struct words *w, size_t *n, struct err *e)
+{
+        bool has_ended = false;
+        int kept = 1;
+
+        for (int i = 1; i < *argc; i++) {
+                const char *value;
+                const struct image_option *o =
+                        has_ended ? NULL : find_option(command, argv[i], &value);
+
+                if (o) {
+                        w->items[(*n)++] = o->name;
+                        if (o->has_value && !value && i + 1 == *argc)
+                                return err_set(e, EINVAL, "option '%s' needs a value", argv[i]);
+                        if (o->has_value)
+                                w->items[(*n)++] = value ? value : argv[++i];
+                } else if (!has_ended && str_eq(argv[i], "--")) {
+                        has_ended = true;
+                } else if (!has_ended && (str_eq(argv[i], "--help") || str_eq(argv[i], "-h"))) {
+                        w->wants_help = true;
+                } else if (!has_ended && argv[i][0] == '-' && argv[i][1] != '\0') {
+                        return err_set(e, EINVAL, "unknown option '%s'", argv[i]);
+                } else {
+                        argv[kept++] = argv[i];
+                }
+        }
+        *argc = kept;
+        return 0;
+}
+
+/* The helper's own command line for ours. */
 static int make_words(const struct image_command *command, int argc, char **argv,
                       struct arena *arena, const char *store, struct words *ret, struct err *e)
 {
-        const char **items = arena_alloc(arena, ((size_t)argc + 8) * sizeof(*items), e);
-        bool has_ended = false;
-        int n = 0;
-        int given = 0;
+        size_t n = 0;
 
-        if (!items)
+        ret->items = arena_alloc(arena, ((size_t)argc + 8) * sizeof(*ret->items), e);
+        if (!ret->items)
                 return -e->code;
-        items[n++] = "kelp-image";
-        items[n++] = "--store";
-        items[n++] = store;
-        items[n++] = command->helper;
-        if (argc > 1 && command->has_json && str_eq(argv[1], "--json")) {
-                items[n++] = argv[1];
-                argv++;
-                argc--;
-        }
-        items[n++] = "--";
-        for (int i = 1; i < argc; i++) {
-                if (!has_ended && str_eq(argv[i], "--")) {
-                        has_ended = true;
-                } else if (!has_ended && (str_eq(argv[i], "--help") || str_eq(argv[i], "-h"))) {
-                        ret->wants_help = true;
-                        return 0;
-                } else if (!has_ended && argv[i][0] == '-' && argv[i][1] != '\0') {
-                        err_set(e, EINVAL, "unknown option '%s'", argv[i]);
-                        return err_hint(e, "kelp %s --help", command->name);
-                } else {
-                        items[n++] = argv[i];
-                        given++;
-                }
-        }
-        if (given > command->max)
-                err_set(e, EINVAL, "unexpected word '%s'", items[n - 1]);
-        else if (given < command->min)
-                err_set(e, EINVAL, "'kelp %s' needs %s", command->name, command->argument);
-        if (e->code != 0)
+        ret->items[n++] = "kelp-image";
+        ret->items[n++] = "--store";
+        ret->items[n++] = store;
+        ret->items[n++] = command->helper;
+        int r = take_options(command, &argc, argv, ret, &n, e);
+        if (r == 0 && ret->wants_help)
+                return 0;
+        if (r == 0 && argc - 1 > command->max)
+                r = err_set(e, EINVAL, "unexpected word '%s'", argv[argc - 1]);
+        else if (r == 0 && argc - 1 < command->min)
+                r = err_set(e, EINVAL, "'kelp %s' needs %s", command->name, command->argument);
+        if (r < 0)
                 return err_hint(e, "kelp %s --help", command->name);
-        items[n] = NULL;
-        ret->given = items + n - given;
-        ret->items = items;
+        ret->items[n++] = "--";
+        ret->given = ret->items + n;
+        for (int i = 1; i < argc; i++)
+                ret->items[n++] = argv[i];
+        ret->items[n] = NULL;
         return 0;
 }
 

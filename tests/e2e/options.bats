@@ -57,7 +57,7 @@ refused() {
 }
 
 @test "commands and options of later versions are refused as such" {
-    for name in exec ps logs attach stop kill stats diff apply discard pull export verify \
+    for name in exec ps logs attach stop kill stats diff apply discard pull verify \
         prune policy learn; do
         refused "'kelp $name' is not yet supported" "$name"
     done

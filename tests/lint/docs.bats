@@ -95,7 +95,7 @@ literals() {
     known=$(
         table_options
         # of other programs and of the commands of kelp
-        printf '%s\n' json apparmor-profile version variant full-fault apparmor quick build
+        printf '%s\n' json output format apparmor-profile version variant full-fault apparmor quick build
     )
     grep -ohE '(^|[^-[:alnum:]])--[a-z][a-z-]+' README.md SECURITY.md HACKING.md "$man" "$policy_man" |
         sed 's/.*--//' | sort -u | grep -vxF "$known" | grep -vxE 'name|review|netwrok' |

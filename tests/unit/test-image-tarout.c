@@ -57,7 +57,7 @@ static struct tarout_result write_some(int fd, bool is_gzip)
         autotarout *t = NULL;
         struct err e = { 0 };
 
-        assert_int_equal(tarout_open(fd, is_gzip, "the test", &t, &e), 0);
+        assert_int_equal(tarout_open(fd, is_gzip ? TAROUT_GZIP : 0, "the test", &t, &e), 0);
         archive_entry_copy_pathname(entry, "d");
         archive_entry_set_filetype(entry, AE_IFDIR);
         archive_entry_set_perm(entry, 02755);
@@ -108,7 +108,7 @@ static void nothing_but_two_blocks_ends_it(void **state)
         struct err e = { 0 };
 
         (void)state;
-        assert_int_equal(tarout_open(fd, false, "the test", &t, &e), 0);
+        assert_int_equal(tarout_open(fd, 0, "the test", &t, &e), 0);
         assert_int_equal(tarout_finish(t, &result, &e), 0);
         assert_int_equal(size_of(fd), 1024);
         assert_string_equal(result.plain.hex,
@@ -159,7 +159,7 @@ static void zeros_are_no_bomb(void **state)
         struct err e = { 0 };
 
         (void)state;
-        assert_int_equal(tarout_open(fd, true, "the test", &t, &e), 0);
+        assert_int_equal(tarout_open(fd, TAROUT_GZIP, "the test", &t, &e), 0);
         archive_entry_copy_pathname(entry, "zeros");
         archive_entry_set_filetype(entry, AE_IFREG);
         archive_entry_set_size(entry, (la_int64_t)size);
@@ -183,7 +183,7 @@ static void full_disk_is_told(void **state)
         struct err e = { 0 };
 
         (void)state;
-        assert_int_equal(tarout_open(fd, false, "the test", &t, &e), 0);
+        assert_int_equal(tarout_open(fd, 0, "the test", &t, &e), 0);
         put(t, "a", "b");
         assert_int_equal(tarout_finish(t, &result, &e), -ENOSPC);
         assert_string_equal(e.text, "cannot write 'the test': No space left on device");
