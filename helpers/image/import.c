@@ -40,6 +40,7 @@ static int import_in_session(const struct store *store, const struct session *se
         struct worker worker = {
                 .store = store,
                 .session = session,
+                .layers = store->layers[STORE_SINGLE],
                 .input = input,
                 .work = import_work,
                 .job = request,

@@ -60,6 +60,10 @@ static const int allowed[] = {
         SCMP_SYS(exit_group),
 };
 
+/* Of who reads a tree: what its files are, beside what is in them. */
+static const int allowed_of_trees[] = { SCMP_SYS(flistxattr) };
+static const int allowed_of_trees_at[] = { SCMP_SYS(readlinkat) };
+
 /* Names count from an open directory: a negative one would be the current directory. */
 static const int allowed_at[] = {
         SCMP_SYS(openat),   SCMP_SYS(openat2),   SCMP_SYS(newfstatat), SCMP_SYS(statx),
@@ -69,10 +73,10 @@ static const int allowed_at[] = {
 
 static const struct scmp_arg_cmp not_negative = { 0, SCMP_CMP_MASKED_EQ, 1u << 31, 0 };
 
-static int add_calls_at(scmp_filter_ctx filter)
+static int add_calls_at(scmp_filter_ctx filter, const int *calls, size_t n)
 {
-        for (size_t i = 0; i < sizeof(allowed_at) / sizeof(allowed_at[0]); i++) {
-                int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed_at[i], 1, not_negative);
+        for (size_t i = 0; i < n; i++) {
+                int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 1, not_negative);
                 if (r < 0)
                         return r;
         }
@@ -89,14 +93,25 @@ static int add_chown(scmp_filter_ctx filter)
         return r;
 }
 
-static int add_calls(scmp_filter_ctx filter)
+static int add_calls(scmp_filter_ctx filter, const int *calls, size_t n)
 {
-        for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
-                int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
+        for (size_t i = 0; i < n; i++) {
+                int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
                 if (r < 0)
                         return r;
         }
         return 0;
+}
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static int add_calls_of_trees(scmp_filter_ctx filter)
+{
+        int r = add_calls(filter, allowed_of_trees, COUNT(allowed_of_trees));
+
+        if (r < 0)
+                return r;
+        return add_calls_at(filter, allowed_of_trees_at, COUNT(allowed_of_trees_at));
 }
 
 /* Memory that is executable, and processes that are not threads, are for nobody here. */
@@ -125,9 +140,11 @@ int jail_restrict_syscalls(const struct jail_spec *spec, struct err *e)
 
         if (!filter)
                 return err_set(e, ENOMEM, "libseccomp cannot start a filter");
-        int r = add_calls(filter);
+        int r = add_calls(filter, allowed, COUNT(allowed));
         if (r == 0)
-                r = add_calls_at(filter);
+                r = add_calls_at(filter, allowed_at, COUNT(allowed_at));
+        if (r == 0 && (spec->keep_caps & JAIL_CAPS_READ))
+                r = add_calls_of_trees(filter);
         if (r == 0)
                 r = add_checked_calls(filter);
         if (r == 0 && (spec->keep_caps & 1ull << CAP_CHOWN))

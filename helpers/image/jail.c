@@ -96,15 +96,15 @@ static int fork_mapped(const struct id_maps *maps, struct child *ret_child, stru
         return 0;
 }
 
-int jail_fork(const struct id_maps *maps, struct child *ret_child, bool *ret_has_namespaces,
-              struct err *e)
+int jail_fork(const struct id_maps *maps, bool keeps_ids, struct child *ret_child,
+              bool *ret_has_namespaces, struct err *e)
 {
         int pidfd = -1;
 
         *ret_has_namespaces = true;
         if (maps)
                 return fork_mapped(maps, ret_child, e);
-        pid_t pid = clone_with(NAMESPACES, &pidfd);
+        pid_t pid = clone_with(keeps_ids ? NAMESPACES & ~CLONE_NEWUSER : NAMESPACES, &pidfd);
         *ret_has_namespaces = pid >= 0;
         if (pid < 0)
                 pid = clone_with(0, &pidfd);
@@ -230,10 +230,11 @@ static int close_descriptors(const struct jail_spec *spec, struct err *e)
 /* Which walls there are; both or one of them. */
 static int wall_off(const struct jail_spec *spec, bool has_namespaces, struct err *e)
 {
+        bool has_own_ids = has_namespaces || spec->keeps_ids;
         struct err root_err = { 0 };
         bool has_root = has_namespaces && change_root(&root_err) == 0;
 
-        if (drop_rights(has_namespaces ? spec->keep_caps : 0, e) < 0 || set_limits(e) < 0)
+        if (drop_rights(has_own_ids ? spec->keep_caps : 0, e) < 0 || set_limits(e) < 0)
                 return -e->code;
         int r = jail_restrict_files(spec, e);
         if (r < 0 && !(r == -EOPNOTSUPP && has_root))
@@ -247,7 +248,8 @@ int jail_close(const struct jail_spec *spec, bool has_namespaces, int parent_pid
         if (proc_reset_signals(e) < 0)
                 return -e->code;
         umask(0);
-        if (has_namespaces && !spec->maps && write_maps(spec->uid, spec->gid, e) < 0)
+        if (has_namespaces && !spec->maps && !spec->keeps_ids &&
+            write_maps(spec->uid, spec->gid, e) < 0)
                 return -e->code;
         if (proc_die_with(parent_pidfd, e) < 0 || close_descriptors(spec, e) < 0 ||
             wall_off(spec, has_namespaces, e) < 0)

@@ -24,6 +24,9 @@
  *      nowhere else; no TCP, no signals or abstract sockets to the outside
  *   4. seccomp: the calls that unpacking takes, and ENOSYS for the rest
  *
+ * Who reads what a sandbox has made comes from a user namespace of the sandbox's ids, and stays in
+ * it (`keeps_ids`) with one capability: to read the files of every owner there.
+ *
  * 2 and 4 always hold.  Of the two walls around the file system, 1 and 3, one may be missing (an
  * outer container without namespaces, a kernel without Landlock): without both it is an error.
  */
@@ -31,13 +34,14 @@
 struct jail_spec {
         const int *fds; /* the descriptors that it keeps: ascending, each >= 3 */
         size_t n_fds;
-        int writable; /* one of them: a directory; or -1 */
+        int writable; /* one of them: a directory; -1: none */
         const int *readable;
         size_t n_readable;          /* directories among them */
         const struct id_maps *maps; /* as jail_fork() had them */
         uint64_t keep_caps;         /* bit n: capability n, over the namespace's ids, stays */
         uid_t uid;                  /* the parent's: in new namespaces they cannot be asked for */
         gid_t gid;
+        bool keeps_ids; /* as jail_fork() had it */
 };
 
 /* What giving files away takes, and writing into directories of others. */
@@ -45,13 +49,17 @@ struct jail_spec {
         (1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_FOWNER | 1ull << CAP_FSETID |  \
          1ull << CAP_SETFCAP)
 
+/* What reading a tree takes whose files belong to others; its links and attributes are read, too. */
+#define JAIL_CAPS_READ (1ull << CAP_DAC_READ_SEARCH)
+
 /*
  * Forks, with new namespaces where they can be had.  Returns 0 in the parent, with *ret_child;
  * 1 in the child, which then calls jail_close() and leaves by _exit().  With `maps` there must be
  * a user namespace, and in it they hold before the child goes on: SUBIDS_ERROR when that fails.
+ * With `keeps_ids` the child stays in the user namespace that we are in.
  */
-int jail_fork(const struct id_maps *maps, struct child *ret_child, bool *ret_has_namespaces,
-              struct err *e);
+int jail_fork(const struct id_maps *maps, bool keeps_ids, struct child *ret_child,
+              bool *ret_has_namespaces, struct err *e);
 
 /* Everything above, in the child.  It dies with the process behind `parent_pidfd`. */
 int jail_close(const struct jail_spec *spec, bool has_namespaces, int parent_pidfd, struct err *e);

@@ -7,15 +7,21 @@
  *     kelp-image --store DIR remove NAME|ID...
  *     kelp-image --store DIR unpack --ids MAPS ID     (id_maps_print())
  *     kelp-image --store DIR prune [--all] [--max-size N] [--dry-run]
+ *     kelp-image --store DIR export NAME|ID --output FILE [--format FORMAT]
+ *     kelp-image --store DIR forget SANDBOX...
+ *     kelp-image --store DIR commit SANDBOX NAME      as root of the sandbox's ids
  *
  * Exit status: 0; 125 when it failed; 126 when the ids of `unpack` do not do, and one id would;
  * 128 and the signal when one ended it.
  */
 
 #include "catalog.h"
+#include "commit.h"
 #include "err.h"
+#include "export.h"
 #include "fd.h"
 #include "import.h"
+#include "kept.h"
 #include "log.h"
 #include "mem.h"
 #include "parse.h"
@@ -46,7 +52,9 @@ enum option {
         OPTION_IDS,
         OPTION_ALL,
         OPTION_DRY_RUN,
-        OPTION_MAX_SIZE
+        OPTION_MAX_SIZE,
+        OPTION_OUTPUT,
+        OPTION_FORMAT
 };
 
 struct option_row {
@@ -62,6 +70,8 @@ static const struct option_row options[] = {
         [OPTION_ALL] = { "--all", false },
         [OPTION_DRY_RUN] = { "--dry-run", false },
         [OPTION_MAX_SIZE] = { "--max-size", true },
+        [OPTION_OUTPUT] = { "--output", true },
+        [OPTION_FORMAT] = { "--format", true },
 };
 
 #define N_OPTIONS (sizeof(options) / sizeof(options[0]))
@@ -81,7 +91,9 @@ static int usage(struct err *e, const char *arg)
                 err_set(e, EINVAL, "a command is missing");
         return err_hint(e, "kelp-image --store DIR import FILE [NAME] [--path-key KEY] | "
                            "list [--json] | remove NAME|ID... | unpack --ids MAPS ID | "
-                           "prune [--all] [--max-size N] [--dry-run]");
+                           "prune [--all] [--max-size N] [--dry-run] | "
+                           "export NAME|ID --output FILE [--format FORMAT] | "
+                           "forget SANDBOX... | commit SANDBOX NAME");
 }
 
 /* The option `arg`, or N_OPTIONS. */
@@ -297,6 +309,82 @@ static int run_prune(const struct arguments *args, int *ret_status, struct err *
         return r;
 }
 
+/* Sandboxes that are kept, which lie beside the store. */
+static int run_forget(const struct arguments *args, int *ret_status, struct err *e)
+{
+        autostore store = STORE_NONE;
+
+        (void)ret_status;
+        if (open_store(&store, args->store, true, e) < 0)
+                return -e->code;
+        return kept_remove(&store, args->words + 1, args->n_words - 1, stdout, e);
+}
+
+static int run_export(const struct arguments *args, int *ret_status, struct err *e)
+{
+        const char *format = args->values[OPTION_FORMAT];
+        struct export_request request = { .image = args->words[1],
+                                          .file = args->values[OPTION_OUTPUT] };
+        autostore store = STORE_NONE;
+        int signal = 0;
+
+        if (!request.file) {
+                err_set(e, EINVAL, "where the archive is to go is missing");
+                return err_hint(e, "kelp export %s -o FILE, or -o - for standard output",
+                                request.image);
+        }
+        if (format && export_parse_format(format, &request.format, e) < 0)
+                return -e->code;
+        if (open_store(&store, args->store, false, e) < 0) {
+                if (e->code != ENOENT)
+                        return -e->code;
+                return err_set(e, ENOENT, "there is no image '%.200s': the image store is empty",
+                               request.image);
+        }
+        if (export_run(&store, &request, &signal, e) == 0)
+                return 0;
+        if (signal)
+                *ret_status = 128 + signal;
+        return -e->code;
+}
+
+static void print_left_out(const struct commit_result *result)
+{
+        if (result->entries == 0)
+                log_notice("nothing was changed: the new layer is empty");
+        if (result->sockets > 0)
+                log_notice("%llu socket%s left out: an image cannot have any",
+                           (unsigned long long)result->sockets,
+                           result->sockets == 1 ? " was" : "s were");
+        if (result->devices > 0)
+                log_notice("%llu device node%s left out: a sandbox has its own /dev",
+                           (unsigned long long)result->devices,
+                           result->devices == 1 ? " was" : "s were");
+}
+
+static int run_commit(const struct arguments *args, int *ret_status, struct err *e)
+{
+        struct commit_result result;
+        char name[REF_MAX + 1];
+        autostore store = STORE_NONE;
+
+        if (geteuid() != 0) {
+                err_set(e, EPERM, "the owners of files would be other ones than in the sandbox");
+                return err_hint(e, "kelp commit %s %s", args->words[1], args->words[2]);
+        }
+        if (ref_parse(args->words[2], name, e) < 0 || open_store(&store, args->store, true, e) < 0)
+                return -e->code;
+        if (commit_run(&store, args->words[1], name, &result, e) < 0) {
+                if (result.signal)
+                        *ret_status = 128 + result.signal;
+                return err_prefix(e, "cannot commit '%.100s'", args->words[1]);
+        }
+        print_left_out(&result);
+        if (printf("sha256:%s\n", result.id.hex) < 0 || fflush(stdout) != 0)
+                return err_sys(e, "cannot write the image's id");
+        return 0;
+}
+
 struct command {
         const char *name;
         size_t min_words; /* with the name itself */
@@ -314,6 +402,9 @@ static const struct command commands[] = {
         { "unpack", 2, 2, TAKES(OPTION_IDS), run_unpack },
         { "prune", 1, 1, TAKES(OPTION_ALL) | TAKES(OPTION_DRY_RUN) | TAKES(OPTION_MAX_SIZE),
           run_prune },
+        { "export", 2, 2, TAKES(OPTION_OUTPUT) | TAKES(OPTION_FORMAT), run_export },
+        { "forget", 2, SIZE_MAX, 0, run_forget },
+        { "commit", 3, 3, 0, run_commit },
 };
 
 static int run_command(const struct arguments *args, int *ret_status, struct err *e)

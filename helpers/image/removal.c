@@ -3,6 +3,7 @@
 #include "fd.h"
 #include "holder.h"
 #include "index.h"
+#include "kept.h"
 #include "mem.h"
 #include "str.h"
 
@@ -131,6 +132,8 @@ int removal_check_unused(const struct removal *r, size_t at, struct err *e)
 {
         const struct image *image = &r->catalog.images[at].image;
 
+        if (kept_check_image(r->store, &image->id, name_of(&r->catalog, &image->id), e) < 0)
+                return -e->code;
         for (size_t i = 0; i < image->n_layers; i++) {
                 if (is_needed(r, at, image->layers[i].hex))
                         continue;

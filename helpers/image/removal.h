@@ -44,7 +44,10 @@ void removal_drop_foreign(struct removal *r);
 bool removal_keeps_layer(const struct removal *r, const char *hex);
 bool removal_keeps_blob(const struct removal *r, const char *hex);
 
-/* EBUSY: a layer that would go with the image, which need not be marked, is in use; by whom. */
+/*
+ * EBUSY: a layer that would go with the image, which need not be marked, is in use, or a sandbox
+ * that is kept needs the image; by whom.
+ */
 int removal_check_unused(const struct removal *r, size_t at, struct err *e);
 
 /* Removes what is marked, and tells it on `out`, a line each. */

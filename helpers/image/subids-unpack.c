@@ -80,6 +80,7 @@ int subids_unpack(const struct store *store, const struct digest *id, const stru
         struct worker worker = {
                 .store = store,
                 .session = &session,
+                .layers = store->layers[STORE_SUBIDS],
                 .input = -1,
                 .maps = maps,
                 .work = work,

@@ -61,7 +61,7 @@ static int remove_inside(const struct id_maps *maps, int dir, const char *name, 
                 return err_sys(e, "cannot make a socket pair");
         autofd ours = ends[0];
         autofd report = ends[1];
-        int r = jail_fork(maps, &child, &has_namespaces, e);
+        int r = jail_fork(maps, false, &child, &has_namespaces, e);
         if (r < 0)
                 return r;
         if (r > 0)

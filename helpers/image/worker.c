@@ -35,31 +35,63 @@ static int compare(const void *a, const void *b)
         return (*x > *y) - (*x < *y);
 }
 
+/* What a worker keeps: fds, and those of them that are directories to read from. */
+struct kept_fds {
+        int fds[8 + WORKER_MORE];
+        size_t n;
+        int readable[3];
+        size_t n_readable;
+};
+
+static void keep_readable(struct kept_fds *k, int fd)
+{
+        struct stat st;
+
+        if (fd < 0)
+                return;
+        k->fds[k->n++] = fd;
+        if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+                k->readable[k->n_readable++] = fd;
+}
+
+static void choose_fds(const struct jailed *child, struct kept_fds *k)
+{
+        const struct worker *w = child->worker;
+
+        k->fds[k->n++] = child->report;
+        keep_readable(k, w->store->blobs);
+        keep_readable(k, w->layers);
+        keep_readable(k, w->input);
+        if (w->session) {
+                k->fds[k->n++] = w->session->dir;
+                k->fds[k->n++] = w->session->blobs;
+                k->fds[k->n++] = w->session->layers;
+        }
+        for (size_t i = 0; i < w->n_more; i++)
+                k->fds[k->n++] = w->more[i];
+        qsort(k->fds, k->n, sizeof(k->fds[0]), compare);
+}
+
 static int close_jail(const struct jailed *child, struct err *e)
 {
         const struct worker *w = child->worker;
-        enum store_mode mode = w->maps ? STORE_SUBIDS : STORE_SINGLE;
-        int fds[] = {
-                child->report,   w->session->dir,        w->session->blobs, w->session->layers,
-                w->store->blobs, w->store->layers[mode], w->input,
-        };
-        int readable[3] = { w->store->blobs, w->store->layers[mode] };
+        struct kept_fds kept = { .n = 0 };
+
+        choose_fds(child, &kept);
         struct jail_spec spec = {
-                .fds = fds,
-                .n_fds = w->input < 0 ? 6 : 7,
-                .writable = w->session->dir,
-                .readable = readable,
-                .n_readable = 2,
+                .fds = kept.fds,
+                .n_fds = kept.n,
+                .writable = w->session ? w->session->dir : -1,
+                .readable = kept.readable,
+                .n_readable = kept.n_readable,
                 .maps = w->maps,
-                .keep_caps = w->maps ? JAIL_CAPS_OWN : 0,
+                .keep_caps = w->maps        ? JAIL_CAPS_OWN
+                             : w->keeps_ids ? JAIL_CAPS_READ
+                                            : 0,
                 .uid = child->uid,
                 .gid = child->gid,
+                .keeps_ids = w->keeps_ids,
         };
-        struct stat st;
-
-        if (w->input >= 0 && fstat(w->input, &st) == 0 && S_ISDIR(st.st_mode))
-                readable[spec.n_readable++] = w->input;
-        qsort(fds, spec.n_fds, sizeof(fds[0]), compare);
         return jail_close(&spec, child->has_namespaces, child->parent, e);
 }
 
@@ -113,7 +145,7 @@ static int start_child(const struct worker *w, struct child *ret_child, int *ret
         autofd theirs = ends[1];
         job.report = theirs;
         job.parent = self;
-        int r = jail_fork(w->maps, ret_child, &job.has_namespaces, e);
+        int r = jail_fork(w->maps, w->keeps_ids, ret_child, &job.has_namespaces, e);
         if (r < 0)
                 return r;
         if (r > 0)
@@ -133,10 +165,10 @@ static int read_report(int fd, struct child *child, struct worker_report *ret, s
         if (proc_wait(child, &status, e) < 0)
                 return -e->code;
         if (n == 0)
-                return err_set(e, EIO, "the process that reads the archive was ended (status %d)",
+                return err_set(e, EIO, "the process that does the work was ended (status %d)",
                                proc_exit_code(status));
         if (n != sizeof(*ret))
-                return err_set(e, EPROTO, "the process that reads the archive sent nonsense");
+                return err_set(e, EPROTO, "the process that does the work sent nonsense");
         ret->architecture[sizeof(ret->architecture) - 1] = '\0';
         ret->err.text[sizeof(ret->err.text) - 1] = '\0';
         if (ret->message == WORKER_FAILED && ret->err.code > 0) {
@@ -144,7 +176,7 @@ static int read_report(int fd, struct child *child, struct worker_report *ret, s
                 return -e->code;
         }
         if (ret->message != WORKER_DONE)
-                return err_set(e, EPROTO, "the process that reads the archive sent nonsense");
+                return err_set(e, EPROTO, "the process that does the work sent nonsense");
         return 0;
 }
 
@@ -162,7 +194,7 @@ static int wait_for_report(int report_fd, int signal_fd, struct child *child,
                 n = poll(fds, 2, -1);
         } while (n < 0 && errno == EINTR);
         if (n < 0)
-                return err_sys(e, "cannot wait for the process that reads the archive");
+                return err_sys(e, "cannot wait for the process that does the work");
         if (fds[1].revents && read(signal_fd, &info, sizeof(info)) == sizeof(info)) {
                 *ret_signal = (int)info.ssi_signo;
                 return err_set(e, EINTR, "interrupted");

@@ -5,13 +5,15 @@
 #include "id-map.h"
 #include "store.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 /*
- * A process in a jail (jail.h) that reads what strangers wrote: an archive, or blobs of the store.
- * It writes to the session alone; what it found comes back as one report.
+ * A process in a jail (jail.h) that reads what strangers wrote: an archive, blobs of the store, or
+ * what a sandbox has changed.  It writes to the session alone, or to one open file; what it found
+ * comes back as one report.
  */
 
 enum worker_message { WORKER_FAILED = 1, WORKER_DONE };
@@ -19,16 +21,25 @@ enum worker_message { WORKER_FAILED = 1, WORKER_DONE };
 struct worker_report {
         uint32_t message; /* enum worker_message */
         uint32_t n_ignored;
+        uint64_t entries;
+        uint64_t sockets;
         uint64_t devices;
         char architecture[32];
         struct err err;
 };
 
+#define WORKER_MORE 2
+
 struct worker {
-        const struct store *store;
-        const struct session *session;
-        int input;                  /* a file or directory; -1: none */
+        const struct store *store;     /* it reads the blobs */
+        const struct session *session; /* it writes to; NULL: to none */
+        int layers;                    /* directory of unpacked layers that it reads; -1: none */
+        int input;                     /* a file or directory that it reads; -1: none */
+        int more[WORKER_MORE];         /* what it keeps besides: each >= 3 */
+        size_t n_more;
         const struct id_maps *maps; /* of its user namespace; NULL: the user's own id */
+        bool keeps_ids;             /* no maps: it stays among the ids that we are root of, and
+                                       reads the files of all of them */
         /* what it does, in the jail */
         int (*work)(const struct worker *w, struct worker_report *ret, struct err *e);
         const void *job; /* for work() */

@@ -1,12 +1,17 @@
 #include "commands.h"
+#include "enter-ids.h"
 #include "facts.h"
+#include "fd.h"
 #include "helper-find.h"
 #include "log.h"
 #include "run-sandbox.h"
 #include "store.h"
 #include "str.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,15 +19,24 @@
 #include <unistd.h>
 
 /*
- * import, images, rmi and prune are the work of kelp-image, which takes this process's place: it
- * has the archive and JSON libraries, and it confines itself before it reads what others wrote.
+ * import, images, rmi, prune, export, rm and commit are the work of kelp-image, which takes this
+ * process's place: it has the archive and JSON libraries, and it confines itself before it reads
+ * what others wrote.
  */
+
+/* For what a sandbox has made, kelp-image is to be who the sandbox's root was. */
+enum ids {
+        IDS_OWN,
+        IDS_IF_MARKED, /* where one of the sandboxes that are named has files of other ids */
+        IDS_ALWAYS,
+};
 
 struct image_command {
         const char *name;
         const char *helper; /* the helper's word for it */
         int min;            /* words that it takes */
         int max;
+        enum ids ids;
         /* options that the helper takes by the same name, separated by blanks; "=": with a value */
         const char *options;
         const char *argument; /* what the first word is */
@@ -30,25 +44,36 @@ struct image_command {
 };
 
 static const struct image_command image_commands[] = {
-        { "import", "import", 1, 2, "", "a FILE",
+        { "import", "import", 1, 2, IDS_OWN, "", "a FILE",
           "Usage:  kelp import FILE [NAME]\n\n"
           "Takes an image into the store: a tar archive of a root (plain, gzip, xz or zstd), an\n"
           "archive of docker save, an OCI archive or an OCI layout directory; '-' reads an archive\n"
           "from stdin. Without NAME it is called after the file.\n" },
-        { "images", "list", 0, 0, "--json", NULL,
+        { "images", "list", 0, 0, IDS_OWN, "--json", NULL,
           "Usage:  kelp images [--json]\n\n"
           "Lists the images in the store.\n" },
-        { "rmi", "remove", 1, 1000, "", "the NAME of an image",
+        { "rmi", "remove", 1, 1000, IDS_OWN, "", "the NAME of an image",
           "Usage:  kelp rmi NAME|ID...\n\n"
           "Removes images from the store, and what no other image needs of theirs.\n" },
-        { "prune", "prune", 0, 0, "--all --max-size= --dry-run", NULL,
+        { "prune", "prune", 0, 0, IDS_OWN, "--all --max-size= --dry-run", NULL,
           "Usage:  kelp prune [--all] [--max-size SIZE] [--dry-run]\n\n"
           "Removes images without a name, also those that a path was imported as, and what belongs\n"
-          "to no image. What a running sandbox uses stays.\n\n"
+          "to no image. What a sandbox uses that runs or is kept stays.\n\n"
           "  --all            all images\n"
           "  --max-size SIZE  then those that were not used for the longest time, until the rest is\n"
           "                   no larger (10M, 2G)\n"
           "  --dry-run        only say what would be removed\n" },
+        { "export", "export", 1, 1, IDS_OWN, "-o= --output= --format=", "the NAME of an image",
+          "Usage:  kelp export NAME|ID -o FILE [--format oci-archive|docker-archive]\n\n"
+          "Writes an image to a file, for kelp import, skopeo, podman, buildah and docker: an OCI\n"
+          "archive, or what docker save writes. '-o -' writes to stdout.\n" },
+        { "rm", "forget", 1, 1000, IDS_IF_MARKED, "", "the NAME of a sandbox",
+          "Usage:  kelp rm NAME...\n\n"
+          "Removes sandboxes that 'kelp run --keep' has kept.\n" },
+        { "commit", "commit", 2, 2, IDS_ALWAYS, "", "a SANDBOX and a NAME",
+          "Usage:  kelp commit SANDBOX NAME[:TAG]\n\n"
+          "Makes an image of a sandbox that 'kelp run --keep' has kept: its image, and what was\n"
+          "changed as a layer on top.\n" },
 };
 
 static const struct image_command *find_command(const char *name)
@@ -100,7 +125,9 @@ static int take_option(const struct image_command *command, char **argv, struct 
                 err_set(e, EINVAL, "option '%s' needs a value", argv[0]);
         if (e->code != 0)
                 return err_hint(e, "kelp %s --help", command->name);
-        const char *name = arena_copy_n(arena, argv[0], len, e);
+        /* the one that has a letter */
+        bool is_output = len == 2 && memcmp(argv[0], "-o", len) == 0;
+        const char *name = is_output ? "--output" : arena_copy_n(arena, argv[0], len, e);
         if (!name)
                 return -e->code;
         w->items[w->n++] = name;
@@ -171,6 +198,52 @@ static int make_words(const struct image_command *command, int argc, char **argv
         return 0;
 }
 
+/* Whether `name` is a sandbox that was kept with subordinate ids, or what is left of some such one. */
+static bool has_other_ids(int kept, const char *name)
+{
+        char path[NAME_MAX + 16];
+
+        if (strchr(name, '/') || snprintf(path, sizeof(path), "%s/subids", name) >= NAME_MAX)
+                return false;
+        return faccessat(kept, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static bool needs_ids(int kept, const struct words *words)
+{
+        autofd fd = openat(kept, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        autodir *dir = fd < 0 ? NULL : fdopendir(fd);
+        struct dirent *entry;
+
+        for (int i = 0; i < words->n_given; i++) {
+                if (has_other_ids(kept, words->given[i]))
+                        return true;
+        }
+        if (!dir)
+                return false;
+        fd_take(&fd);
+        while ((entry = readdir(dir))) {
+                if (str_has_prefix(entry->d_name, ".gone-") && has_other_ids(kept, entry->d_name))
+                        return true;
+        }
+        return false;
+}
+
+static int take_ids(const struct image_command *command, struct arena *arena, const char *store,
+                    const struct words *words, struct err *e)
+{
+        if (command->ids == IDS_OWN)
+                return 0;
+        if (command->ids == IDS_ALWAYS)
+                return ids_enter(e);
+        const char *path = kept_path(arena, store, e);
+        if (!path)
+                return -e->code;
+        autofd kept = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (kept < 0 || !needs_ids(kept, words))
+                return 0;
+        return ids_enter(e);
+}
+
 static int become_helper(struct arena *arena, const struct words *words, struct err *e)
 {
         static const char *const env[] = {
@@ -196,6 +269,8 @@ static int run_image(int argc, char **argv, struct arena *arena, struct err *e)
                 return -e->code;
         const char *store = store_path(arena, facts.home, e);
         if (!store || make_words(command, argc, argv, arena, store, &words, e) < 0)
+                return -e->code;
+        if (!words.wants_help && take_ids(command, arena, store, &words, e) < 0)
                 return -e->code;
         if (!words.wants_help)
                 return become_helper(arena, &words, e);

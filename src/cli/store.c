@@ -31,6 +31,13 @@ const char *store_path(struct arena *arena, const char *home, struct err *e)
         return NULL;
 }
 
+const char *kept_path(struct arena *arena, const char *store, struct err *e)
+{
+        const char *data = path_parent(arena, store, e);
+
+        return data ? path_join(arena, data, "kept", e) : NULL;
+}
+
 int store_open(const char *path, struct err *e)
 {
         autofd fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

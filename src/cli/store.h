@@ -15,6 +15,9 @@
 /* $XDG_DATA_HOME/kelp/store, or the same below ~/.local/share; NULL with `e` set. */
 const char *store_path(struct arena *arena, const char *home, struct err *e);
 
+/* The directory of the sandboxes that are kept, beside that store; NULL with `e` set. */
+const char *kept_path(struct arena *arena, const char *store, struct err *e);
+
 /*
  * Opens the store.  One that is not the user's own, or that others can write to, is refused: its
  * files run with the user's rights.  -ENOENT when there is none, with `e` set.

@@ -46,7 +46,7 @@ static void tell_fallback(const struct err *why)
                    err_message_len(why), why->text);
 }
 
-static int prepare(const struct plan *p, struct id_maps *maps, struct err *e)
+static int prepare(const struct plan *p, struct id_maps *maps, struct kept *kept, struct err *e)
 {
         struct err fallback = { 0 };
 
@@ -55,6 +55,8 @@ static int prepare(const struct plan *p, struct id_maps *maps, struct err *e)
                 return -e->code;
         if (fallback.code != 0)
                 tell_fallback(&fallback);
+        if (kept_open(p, kept, e) < 0 || kept_check_ids(kept, p, maps->by_helper, e) < 0)
+                return -e->code;
         e->step = STEP_NONE;
         return 0;
 }
@@ -249,22 +251,23 @@ static int run_launch(const struct launch *l, struct run_result *ret, struct err
         return 0;
 }
 
-static int run_with(const struct plan *p, const struct id_maps *maps, struct image_hold *hold,
-                    struct run_result *ret, struct err *e)
+/* With the plan, the maps, and what is held. */
+static int run_with(struct launch *l, struct run_result *ret, struct err *e)
 {
         struct sock_fprog filter = { 0 };
-        struct launch l = { .plan = p, .maps = maps, .hold = hold, .filter = &filter };
 
         e->step = STEP_SOURCES;
-        if (find_filter(p, maps, &filter, e) < 0)
+        if (find_filter(l->plan, l->maps, &filter, e) < 0)
                 return -e->code;
-        l.view = launch_view_new(e);
-        if (!l.view)
+        l->filter = &filter;
+        l->view = launch_view_new(e);
+        if (!l->view)
                 return -e->code;
         e->step = STEP_NONE;
-        cpu_choose(&l.cpus);
-        int code = run_launch(&l, ret, e);
-        launch_view_free(&l.view);
+        cpu_choose(&l->cpus);
+        int code = run_launch(l, ret, e);
+        launch_view_free(&l->view);
+        l->filter = NULL;
         return code;
 }
 
@@ -278,21 +281,32 @@ static bool may_run_with_one_id(const struct plan *p, const struct id_maps *maps
         return e->step == STEP_ID_MAPS && maps->by_helper && p->ids.mode == PLAN_USERNS_AUTO;
 }
 
+static int run_with_one_id(struct launch *l, struct id_maps *maps, struct kept *kept,
+                           struct run_result *ret, struct err *e)
+{
+        tell_fallback(e);
+        *e = (struct err){ .step = STEP_SOURCES };
+        userns_single_maps(l->plan, maps);
+        if (kept_check_ids(kept, l->plan, false, e) < 0)
+                return -e->code;
+        *e = (struct err){ 0 };
+        return run_with(l, ret, e);
+}
+
 int run_sandbox(const struct plan *p, struct image_hold *hold, struct run_result *ret,
                 struct err *e)
 {
+        struct kept kept = KEPT_NONE;
         struct id_maps maps;
         struct err lost = { 0 };
-        int code = prepare(p, &maps, e);
+        struct launch l = { .plan = p, .maps = &maps, .hold = hold, .kept = &kept };
+        int code = prepare(p, &maps, &kept, e);
 
         if (code == 0)
-                code = run_with(p, &maps, hold, ret, e);
-        if (code < 0 && may_run_with_one_id(p, &maps, e)) {
-                tell_fallback(e);
-                *e = (struct err){ 0 };
-                userns_single_maps(p, &maps);
-                code = run_with(p, &maps, hold, ret, e);
-        }
+                code = run_with(&l, ret, e);
+        if (code < 0 && may_run_with_one_id(p, &maps, e))
+                code = run_with_one_id(&l, &maps, &kept, ret, e);
+        kept_done(&kept);
         if (code < 0) {
                 run_hint(p, e);
                 host_hint(e, topic_of(e->step));

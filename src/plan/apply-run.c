@@ -137,6 +137,14 @@ int apply_name(struct assembly *a, const struct setting *s, struct err *e)
         return a->plan->name ? 0 : -e->code;
 }
 
+int apply_keep(struct assembly *a, const struct setting *s, struct err *e)
+{
+        (void)s;
+        (void)e;
+        a->plan->image.is_kept = true;
+        return 0;
+}
+
 int apply_status_fd(struct assembly *a, const struct setting *s, struct err *e)
 {
         uint64_t fd;

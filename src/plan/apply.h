@@ -80,6 +80,7 @@ int apply_user(struct assembly *a, const struct setting *s, struct err *e);
 int apply_entrypoint(struct assembly *a, const struct setting *s, struct err *e);
 int apply_tty(struct assembly *a, const struct setting *s, struct err *e);
 int apply_name(struct assembly *a, const struct setting *s, struct err *e);
+int apply_keep(struct assembly *a, const struct setting *s, struct err *e);
 
 /* Whether `text` can stand in passwd(5) and group(5), and is not a number. */
 bool apply_is_account_name(const char *text);

@@ -27,6 +27,7 @@ static void set_defaults(struct assembly *a, const struct plan_request *request)
         p->image.name = request->image.name;
         p->image.directory = request->image.directory;
         p->image.store = request->image.store;
+        p->image.text = request->image.text;
         p->files.home = facts->home;
         p->files.cwd = facts->cwd;
         p->ids.outer_uid = facts->uid;
@@ -217,6 +218,17 @@ static void apply_options(struct assembly *a, const struct option_list *options,
         }
 }
 
+/* Without a name there is no place; plan_check() says so. */
+static int choose_kept_dir(struct assembly *a, const struct plan_image_source *image, struct err *e)
+{
+        struct plan *p = a->plan;
+
+        if (!p->image.is_kept || !p->name || !image->kept_dir)
+                return 0;
+        p->image.kept_dir = path_join(&p->arena, image->kept_dir, p->name, e);
+        return p->image.kept_dir ? 0 : -e->code;
+}
+
 static int add_arg(struct assembly *a, const char *arg, struct err *e)
 {
         struct plan_exec *exec = &a->plan->exec;
@@ -291,6 +303,8 @@ int plan_assemble(struct plan *p, const struct plan_request *request,
                 plan_add_problem(problems, &e);
         apply_options(&a, request->options, problems);
         settle_ids(&p->ids, p->root);
+        if (choose_kept_dir(&a, &request->image, &e) < 0)
+                plan_add_problem(problems, &e);
         if (env_finish(&a, &e) < 0)
                 plan_add_problem(problems, &e);
         if (make_argv(&a, request->options, &e) < 0)

@@ -26,6 +26,7 @@ struct plan_image_source {
         const char *directory; /* a plain directory as the root */
         const char *store;     /* with `text`: the image store that has its layers */
         const char *text;      /* its image.policy */
+        const char *kept_dir;  /* where sandboxes that are kept have their directories */
 };
 
 struct plan_request {

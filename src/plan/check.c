@@ -175,6 +175,20 @@ static void check_image(const struct plan *p, struct plan_problems *problems)
                 complain(problems, NULL, "image '%s' has no place for its layers", image->name);
 }
 
+static void check_kept(const struct plan *p, struct plan_problems *problems)
+{
+        if (!p->image.is_kept)
+                return;
+        if (!p->name)
+                complain(problems, "add --name NAME",
+                         "what the run changes is to be kept, but not under what name");
+        else if (!p->image.kept_dir)
+                complain(problems, NULL, "there is no place to keep '%s' in", p->name);
+        if (p->files.is_read_only)
+                complain(problems, "leave --keep or --read-only out",
+                         "what the run changes is to be kept, but the root is read-only");
+}
+
 static bool is_any_address(const char *address)
 {
         return str_eq(address, "0.0.0.0") || str_eq(address, "::");
@@ -311,6 +325,7 @@ int plan_check(const struct plan *p, struct plan_problems *problems)
 
         check_exec(p, problems);
         check_image(p, problems);
+        check_kept(p, problems);
         check_files(p, problems);
         check_net(p, problems);
         check_ids(p, problems);

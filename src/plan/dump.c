@@ -42,6 +42,18 @@ static void put_size(FILE *out, uint64_t bytes)
         fprintf(out, "%" PRIu64 "%c", bytes, units[i]);
 }
 
+static void dump_changes(FILE *out, const struct plan_image *image)
+{
+        put_label(out, "changes");
+        if (image->kept_dir) {
+                fputs("kept in ", out);
+                put_word(out, image->kept_dir);
+                fputc('\n', out);
+        } else {
+                fputs("thrown away\n", out);
+        }
+}
+
 static void dump_root(FILE *out, const struct plan *p)
 {
         const struct plan_image *image = &p->image;
@@ -72,6 +84,8 @@ static void dump_root(FILE *out, const struct plan *p)
                 }
         }
         fputs(p->files.is_read_only ? ", read-only\n" : "\n", out);
+        if (!p->files.is_read_only)
+                dump_changes(out, image);
         for (size_t i = 0; i < image->n_layers; i++) {
                 put_label(out, i == 0 ? "layers" : "");
                 fprintf(out, "%s\n", image->layers[i]);

@@ -95,6 +95,8 @@ const struct option_row option_table[] = {
 
         { "name", "NAME", "Name the sandbox",
           apply_name, 0, BOTH, RUN, 0 },
+        { "keep", NULL, "Keep what the run changes in the image, under the --name",
+          apply_keep, 0, IMAGE, RUN, 0 },
         { "pull", "WHEN", "Ask the image's registry: never, missing or always",
           apply_nothing, 0, IMAGE, RUN, 0 },
         { "dry-run", NULL, "Print the whole plan and run nothing",
@@ -111,7 +113,7 @@ const struct option_row option_table[] = {
         LATER(0, "mount"), LATER(0, "cpus"), LATER(0, "cpuset-cpus"), LATER(0, "pids-limit"),
         LATER(0, "memory-swap"), LATER(0, "init"), LATER(0, "platform"),
         LATER(0, "allow"), LATER(0, "host-port"), LATER(0, "review"), LATER(0, "explain"),
-        LATER(0, "limits"), LATER(0, "keep"), LATER(0, "secret"),
+        LATER(0, "limits"), LATER(0, "secret"),
         LATER(0, "privileged"), LATER(0, "security-opt"), LATER(0, "gpus"),
         LATER(0, "group-add"), LATER(0, "cidfile"), LATER(0, "restart"), LATER(0, "ipc"),
         LATER(0, "pid"), LATER(0, "uts"), LATER(0, "cgroupns"), LATER(0, "sysctl"),

@@ -96,6 +96,9 @@ struct plan_image {
         const char *store;     /* the image store that has the layers, or NULL */
         const char **layers;   /* diff-ids in hex, lowest first */
         size_t n_layers;
+        const char *text;     /* its image.policy; NULL for a plain directory */
+        bool is_kept;         /* --keep */
+        const char *kept_dir; /* the directory on disk that keeps what is changed, or NULL */
 };
 
 /* --user: numbers, or names that the root's own passwd and group explain. */

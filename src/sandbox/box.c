@@ -32,7 +32,7 @@ static int make_private(struct box *b, struct err *e)
 
 static int make_base(struct box *b, struct err *e)
 {
-        return build_base(b->plan, b->launch->maps, &b->build, e);
+        return build_base(b->plan, b->launch->maps, b->launch->kept->dir, &b->build, e);
 }
 
 /* The list is in the making until the launcher says so. */

@@ -47,7 +47,7 @@ static int open_place(const struct build *b, const struct tree_entry *entry, str
                                   strcmp(entry->box_path, "/sys") == 0;
 
                 how = is_kernels ? RESOLVE_NO_SYMLINKS : 0;
-                fd = image_make_place(b->root, entry->box_path,
+                fd = image_make_place(&b->image, entry->box_path,
                                       (entry->flags & TREE_IS_DIRECTORY) != 0, how, e);
                 if (fd < 0)
                         return -e->code;
@@ -295,7 +295,7 @@ static int build_file(const struct build *b, const struct tree_entry *entry, str
         if (place >= 0 && fstat(place, &st) == 0 && S_ISREG(st.st_mode))
                 return entry->flags & TREE_IF_ABSENT ? 0 : mount_file(b, entry, place, e);
         if (b->plan->root == PLAN_ROOT_IMAGE) {
-                return image_write_file(b->root, entry, e);
+                return image_write_file(&b->image, entry, e);
         }
         int code = place < 0 ? -place : EINVAL;
         return err_set(e, code, "cannot mount on '%s': %s", entry->box_path, err_name(code));
@@ -360,17 +360,27 @@ static int open_null(struct build *b, struct err *e)
         return 0;
 }
 
-static int make_base(struct build *b, struct err *e)
+static int make_image(struct build *b, int kept, struct err *e)
+{
+        if (b->plan->image.kept_dir) {
+                b->image.kept = image_open_kept(b->plan, kept, e);
+                if (b->image.kept < 0)
+                        return -e->code;
+        }
+        b->root = image_mount_root(b->plan, b->maps,
+                                   b->plan->image.kept_dir ? b->image.kept : b->stage, e);
+        b->image.root = b->root;
+        return b->root < 0 ? -e->code : newmount_attach(b->root, AT_FDCWD, "/", e);
+}
+
+static int make_base(struct build *b, int kept, struct err *e)
 {
         if (open_null(b, e) < 0 || build_stage(b, e) < 0)
                 return -e->code;
-        b->root = b->plan->root == PLAN_ROOT_HOST ? fcntl(b->stage, F_DUPFD_CLOEXEC, 3)
-                                                  : image_mount_root(b->plan, b->maps, b->stage, e);
-        if (b->root < 0)
-                return e->code ? -e->code : err_sys(e, "cannot open the new root");
         if (b->plan->root == PLAN_ROOT_IMAGE)
-                return newmount_attach(b->root, AT_FDCWD, "/", e);
-        return 0;
+                return make_image(b, kept, e);
+        b->root = fcntl(b->stage, F_DUPFD_CLOEXEC, 3);
+        return b->root < 0 ? err_sys(e, "cannot open the new root") : 0;
 }
 
 static int set_read_only(const struct build *b, const struct tree *t, struct err *e)
@@ -407,14 +417,15 @@ static int build_entries(struct build *b, const struct tree *t, bool is_last, st
         return 0;
 }
 
-int build_base(const struct plan *p, const struct id_maps *maps, struct build *ret, struct err *e)
+int build_base(const struct plan *p, const struct id_maps *maps, int kept, struct build *ret,
+               struct err *e)
 {
         struct build b = BUILD_NONE;
 
         b.plan = p;
         b.maps = maps;
         b.n_built = 1; /* the base is the first entry */
-        if (make_base(&b, e) < 0) {
+        if (make_base(&b, kept, e) < 0) {
                 build_done(&b);
                 return -e->code;
         }
@@ -438,7 +449,7 @@ static int make_workdir(const struct build *b, struct err *e)
 
         if (b->plan->root != PLAN_ROOT_IMAGE || there != -ENOENT)
                 return 0;
-        autofd made = image_make_place(b->root, workdir, true, 0, e);
+        autofd made = image_make_place(&b->image, workdir, true, 0, e);
         return made < 0 ? err_prefix(e, "cannot make the working directory") : 0;
 }
 
@@ -474,6 +485,7 @@ int build_pivot(struct build *b, struct err *e)
         fd_close(&b->stage);
         fd_close(&b->rooms);
         fd_close(&b->null);
+        fd_close(&b->image.kept);
         return 0;
 }
 
@@ -483,5 +495,6 @@ void build_done(struct build *b)
         fd_close(&b->stage);
         fd_close(&b->rooms);
         fd_close(&b->null);
+        fd_close(&b->image.kept);
         fd_close(&b->max_userns);
 }

@@ -2,6 +2,7 @@
 #define KELP_SANDBOX_BUILD_H
 
 #include "id-map.h"
+#include "image-root.h"
 #include "plan.h"
 #include "tree.h"
 
@@ -13,21 +14,27 @@ struct build {
         int stage; /* the tmpfs that is the root, or that has the upper layer of an image */
         int rooms; /* a directory of that tmpfs which the sandbox does not see */
         size_t n_rooms;
-        int null;       /* the host's null device, judged; what covers files */
-        size_t n_built; /* entries of the tree that are done */
+        struct image_root image; /* the root of an image, borrowed, and where it is kept */
+        int null;                /* the host's null device, judged; what covers files */
+        size_t n_built;          /* entries of the tree that are done */
         int max_userns; /* the limit of user namespaces of ours, open for writing; -1: kept */
 };
 
 #define BUILD_NONE                                                                                 \
         {                                                                                          \
-                .root = -1, .stage = -1, .rooms = -1, .null = -1, .max_userns = -1                 \
+                .root = -1, .stage = -1, .rooms = -1, .null = -1, .max_userns = -1, .image = {     \
+                        .root = -1,                                                                \
+                        .kept = -1                                                                 \
+                }                                                                                  \
         }
 
 /*
  * Makes the base of the root in the mount namespace of the caller, which must be private already:
- * a tmpfs or an image's layers, attached over "/", where path names do not see it yet.
+ * a tmpfs or an image's layers, attached over "/", where path names do not see it yet.  `kept` is
+ * the directory of a sandbox that is kept, as the launcher opened it, or -1.
  */
-int build_base(const struct plan *p, const struct id_maps *maps, struct build *ret, struct err *e);
+int build_base(const struct plan *p, const struct id_maps *maps, int kept, struct build *ret,
+               struct err *e);
 
 /* Builds the tree on it.  Errors name the entry, its place and who asked for it. */
 int build_root(struct build *b, const struct tree *t, struct err *e);

@@ -3,6 +3,7 @@
 #include "fd.h"
 #include "image-hold.h"
 #include "io.h"
+#include "made.h"
 #include "mem.h"
 #include "newmount.h"
 #include "resolve.h"
@@ -92,11 +93,11 @@ static int mount_old_way(const struct layers *layers, struct newmount_option *la
         return newmount_fs("overlay", options, 4, TREE_NO_SUID | TREE_NO_DEV, e);
 }
 
-static int mount_layers(const struct layers *layers, int stage, struct arena *a, struct err *e)
+static int mount_layers(const struct layers *layers, int top, struct arena *a, struct err *e)
 {
         struct newmount_option *options = arena_alloc(a, (layers->n + 3) * sizeof(*options), e);
-        char *upper = options ? arena_print(a, e, "/proc/self/fd/%d/" UPPER, stage) : NULL;
-        char *work = upper ? arena_print(a, e, "/proc/self/fd/%d/" WORK, stage) : NULL;
+        char *upper = options ? arena_print(a, e, "/proc/self/fd/%d/" UPPER, top) : NULL;
+        char *work = upper ? arena_print(a, e, "/proc/self/fd/%d/" WORK, top) : NULL;
         struct newmount_option *last = options + layers->n;
 
         if (!work)
@@ -112,33 +113,92 @@ static int mount_layers(const struct layers *layers, int stage, struct arena *a,
         return mount;
 }
 
-static int mount_overlay(const struct plan *p, const struct id_maps *maps, struct arena *a,
-                         int stage, struct err *e)
+/* A new upper layer; of one that is kept, the root looks like that of the layers below. */
+static int make_upper(int top, bool is_kept, int lower, struct err *e)
 {
+        mode_t mode = 0755;
+        struct stat st;
+
+        if (mkdirat(top, WORK, 0755) < 0 && !(is_kept && errno == EEXIST))
+                return err_sys(e, "cannot make the work directory of the image");
+        if (is_kept && fstatat(top, UPPER, &st, AT_SYMLINK_NOFOLLOW) == 0)
+                return 0;
+        if (is_kept && fstat(lower, &st) == 0)
+                mode = st.st_mode & 07777;
+        if (mkdirat(top, UPPER, mode) < 0)
+                return err_sys(e, "cannot make the upper layer of the image");
+        if (mode != 0755 && fchmodat(top, UPPER, mode, 0) < 0)
+                return err_sys(e, "cannot set the mode of the upper layer of the image");
+        return 0;
+}
+
+/*
+ * The kernel's own directory in there has no permissions at all, and a plain `rm -rf` by its owner
+ * would fail on it.  To the kernel they mean nothing.
+ */
+static int open_work(int top, struct err *e)
+{
+        if (fchmodat(top, WORK "/work", 0700, 0) < 0 && errno != ENOENT)
+                return err_sys(e, "cannot set the mode of the work directory of the image");
+        return 0;
+}
+
+static int kept_error(const struct plan *p, struct err *e)
+{
+        if (e->code == EINVAL && !err_get_hint(e))
+                err_hint(e,
+                         "the file system of '%s' may be no good for the changes of an image: "
+                         "set XDG_DATA_HOME",
+                         p->image.kept_dir);
+        return -e->code;
+}
+
+static int mount_overlay(const struct plan *p, const struct id_maps *maps, struct arena *a, int top,
+                         struct err *e)
+{
+        bool is_kept = p->image.kept_dir != NULL;
         struct layers layers = { .n = 0 };
         int mount = open_layers(p, maps, &layers, a, e);
 
         if (mount == 0)
-                mount = mount_layers(&layers, stage, a, e);
+                mount = make_upper(top, is_kept, layers.fds[0], e);
+        if (mount == 0)
+                mount = mount_layers(&layers, top, a, e);
+        if (is_kept && mount < 0)
+                kept_error(p, e);
         for (size_t i = 0; i < layers.n; i++)
                 fd_close(&layers.fds[i]);
         return mount;
 }
 
-int image_mount_root(const struct plan *p, const struct id_maps *maps, int stage, struct err *e)
+int image_open_kept(const struct plan *p, int judged, struct err *e)
+{
+        autofd fd = open(p->image.kept_dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        struct stat st;
+        struct stat own;
+
+        if (fd < 0 || fstat(fd, &own) < 0 || fstat(judged, &st) < 0)
+                return err_sys(e, "cannot open '%s'", p->image.kept_dir);
+        if (st.st_dev != own.st_dev || st.st_ino != own.st_ino)
+                return err_set(e, ESTALE, "'%s' was replaced while the sandbox was being built",
+                               p->image.kept_dir);
+        return fd_take(&fd);
+}
+
+int image_mount_root(const struct plan *p, const struct id_maps *maps, int top, struct err *e)
 {
         struct arena arena = { 0 };
+        autofd mount = mount_overlay(p, maps, &arena, top, e);
 
-        if (mkdirat(stage, UPPER, 0755) < 0 || mkdirat(stage, WORK, 0755) < 0)
-                return err_sys(e, "cannot make the upper layer of the image");
-        int mount = mount_overlay(p, maps, &arena, stage, e);
         arena_done(&arena);
-        return mount;
+        if (mount < 0 || (p->image.kept_dir && open_work(top, e) < 0))
+                return -e->code;
+        return fd_take(&mount);
 }
 
 /* Opens the parent of what is to be made; `name` gets the last component. */
-static int open_parent(int root, const char *box_path, unsigned long how, const char **name,
-                       struct err *e)
+static int open_parent(const struct image_root *r, const char *box_path, unsigned long how,
+                       const char **name, struct err *e)
 {
         const char *slash = strrchr(box_path, '/');
         struct arena arena = { 0 };
@@ -148,7 +208,7 @@ static int open_parent(int root, const char *box_path, unsigned long how, const 
         int fd = -ENOMEM;
 
         if (parent)
-                fd = image_make_place(root, parent, true, how, e);
+                fd = image_make_place(r, parent, true, how, e);
         arena_done(&arena);
         *name = slash + 1;
         return fd;
@@ -185,28 +245,38 @@ static int check_type(int fd, const char *box_path, bool is_directory, struct er
         return 0;
 }
 
-int image_make_place(int root, const char *box_path, bool is_directory, unsigned long how,
-                     struct err *e)
+/* Makes what is not there, and notes it. */
+static int make_object(const struct image_root *r, const char *box_path, bool is_directory,
+                       unsigned long how, struct err *e)
 {
-        int fd = resolve_in_root(root, box_path, O_PATH, how);
         const char *name;
+        autofd parent = open_parent(r, box_path, how, &name, e);
+
+        if (parent < 0)
+                return -e->code;
+        if (!is_images_own(r->root, parent))
+                return err_set(e, ENOENT,
+                               "there is no '%s' to mount on, and nothing is made in what "
+                               "is shared",
+                               box_path);
+        int made = is_directory ? mkdirat(parent, name, 0755)
+                                : mknodat(parent, name, S_IFREG | 0644, 0);
+        if (made < 0)
+                return err_sys(e, "cannot make '%s' in the image", box_path);
+        return made_note(r->kept, parent, name, is_directory, e);
+}
+
+int image_make_place(const struct image_root *r, const char *box_path, bool is_directory,
+                     unsigned long how, struct err *e)
+{
+        int fd = resolve_in_root(r->root, box_path, O_PATH, how);
 
         if (fd < 0 && fd != -ENOENT)
                 return place_error(box_path, -fd, e);
         if (fd == -ENOENT) {
-                autofd parent = open_parent(root, box_path, how, &name, e);
-
-                if (parent < 0)
+                if (make_object(r, box_path, is_directory, how, e) < 0)
                         return -e->code;
-                if (!is_images_own(root, parent))
-                        return err_set(e, ENOENT,
-                                       "there is no '%s', and nothing is made in what is shared",
-                                       box_path);
-                int r = is_directory ? mkdirat(parent, name, 0755)
-                                     : mknodat(parent, name, S_IFREG | 0644, 0);
-                if (r < 0)
-                        return err_sys(e, "cannot make '%s' in the image", box_path);
-                fd = resolve_in_root(root, box_path, O_PATH, how);
+                fd = resolve_in_root(r->root, box_path, O_PATH, how);
                 if (fd < 0)
                         return place_error(box_path, -fd, e);
         }
@@ -231,22 +301,22 @@ static int has_directory_for(int root, const char *box_path, struct err *e)
         return place_error(parent, -fd, e);
 }
 
-int image_write_file(int root, const struct tree_entry *entry, struct err *e)
+int image_write_file(const struct image_root *r, const struct tree_entry *entry, struct err *e)
 {
         const char *name;
         struct stat st;
 
         if (entry->flags & TREE_IF_PARENT) {
-                int is_there = has_directory_for(root, entry->box_path, e);
+                int is_there = has_directory_for(r->root, entry->box_path, e);
 
                 if (is_there <= 0)
                         return is_there;
         }
-        autofd parent = open_parent(root, entry->box_path, 0, &name, e);
+        autofd parent = open_parent(r, entry->box_path, 0, &name, e);
         if (parent < 0)
                 return -e->code;
         /* whoever shares an /etc brings what is in it */
-        if (!is_images_own(root, parent))
+        if (!is_images_own(r->root, parent))
                 return 0;
         if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
                 if (entry->flags & TREE_IF_ABSENT)
@@ -258,5 +328,7 @@ int image_write_file(int root, const struct tree_entry *entry, struct err *e)
                            entry->mode);
         if (fd < 0)
                 return err_sys(e, "cannot create '%s' in the image", entry->box_path);
-        return io_write_all(fd, entry->source, strlen(entry->source), entry->box_path, e);
+        if (io_write_all(fd, entry->source, strlen(entry->source), entry->box_path, e) < 0)
+                return -e->code;
+        return made_note(r->kept, parent, name, false, e);
 }

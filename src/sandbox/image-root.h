@@ -8,19 +8,32 @@
 #include <stdbool.h>
 
 /*
- * The root of an image: its layers for the ids of `maps` below a throw-away upper one, which is a
- * directory of the tmpfs `stage`.  Returns the detached overlay.  Source: the kernel's overlayfs.rst, "userxattr".
+ * The root of an image: its layers below an upper one, upper/ in the directory `top`: a throw-away
+ * one on the tmpfs of the stage, or what image_open_kept() returned.  The layers are those for the
+ * ids of `maps`.  Returns the detached overlay.
+ * Source: the kernel's overlayfs.rst, "userxattr".
  */
-int image_mount_root(const struct plan *p, const struct id_maps *maps, int stage, struct err *e);
+int image_mount_root(const struct plan *p, const struct id_maps *maps, int top, struct err *e);
+
+/*
+ * The directory of the plan's sandbox that is kept, by the name that it has in our own mount
+ * namespace: the kernel takes no layer of another one.  `judged` is what the launcher opened.
+ */
+int image_open_kept(const struct plan *p, int judged, struct err *e);
+
+struct image_root {
+        int root;
+        int kept; /* the directory of a sandbox that is kept; -1: it is not */
+};
 
 /*
  * Opens `box_path` in the image, making what is missing in the upper layer.  Symlinks of the image
  * stay inside it; with RESOLVE_NO_SYMLINKS in `how` there may be none.
  */
-int image_make_place(int root, const char *box_path, bool is_directory, unsigned long how,
-                     struct err *e);
+int image_make_place(const struct image_root *r, const char *box_path, bool is_directory,
+                     unsigned long how, struct err *e);
 
 /* Writes a file entry into the upper layer, in the place of whatever the image has there. */
-int image_write_file(int root, const struct tree_entry *entry, struct err *e);
+int image_write_file(const struct image_root *r, const struct tree_entry *entry, struct err *e);
 
 #endif

@@ -4,6 +4,7 @@
 #include "audit.h"
 #include "cpu.h"
 #include "image-hold.h"
+#include "kept.h"
 #include "plan.h"
 #include "run.h"
 #include "tree.h"
@@ -36,6 +37,7 @@ struct launch {
         struct launch_view *view; /* const for everybody once it was received */
         const struct id_maps *maps;
         struct image_hold *hold; /* the launcher's alone: the stage closes it */
+        const struct kept *kept;
         struct cpu_choice cpus;
         const struct sock_fprog *filter;
 };

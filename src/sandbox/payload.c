@@ -227,18 +227,21 @@ static int compare_ints(const void *a, const void *b)
 }
 
 /*
- * Pid 1 keeps its place in the conversation, the terminal, the pipe to the payload, and the right
- * to signal a payload that runs as somebody else.  From here on its own filter holds it to that.
+ * Pid 1 keeps its place in the conversation, the terminal, the pipe to the payload, the lock of a
+ * sandbox that is kept (nobody else may use it while the payload can), and the right to signal a
+ * payload that runs as somebody else.  From here on its own filter holds it to that.
  */
 static int confine_init(struct box *b, int pipe, struct err *e)
 {
-        int keep[3] = { b->sock, pipe };
+        int keep[4] = { b->sock, pipe };
         size_t n = 2;
         uint64_t kill_other =
                 b->identity.uid != b->plan->ids.base_uid ? UINT64_C(1) << CAP_KILL : 0;
 
         if (b->tty.slave >= 3)
                 keep[n++] = b->tty.slave;
+        if (b->launch->kept->lock >= 0)
+                keep[n++] = b->launch->kept->lock;
         qsort(keep, n, sizeof(keep[0]), compare_ints);
         if (fd_close_others(keep, n, e) < 0)
                 return -e->code;

@@ -199,3 +199,12 @@ EOF
 deep
 deep"
 }
+
+@test "a directory in a set-group-ID one has the mode that its entry says" {
+    mkdir -p root/shared/plain
+    chmod 2775 root/shared
+    chmod 755 root/shared/plain
+    tar -C root -cf root.tar .
+    layer=$(layer_of "$(image import root.tar x)")
+    [ "$(stat -c %a "$layer/shared" "$layer/shared/plain")" = $'2775\n755' ]
+}

@@ -57,12 +57,11 @@ refused() {
 }
 
 @test "commands and options of later versions are refused as such" {
-    for name in exec ps logs attach stop kill rm stats diff apply discard export commit verify \
-        policy learn; do
+    for name in exec ps logs attach stop kill stats diff apply discard verify policy learn; do
         refused "'kelp $name' is not yet supported"$'\n'"hint: *" "$name"
     done
     for name in memory cpus pids-limit mount detach init allow host-port review explain \
-        limits keep secret; do
+        limits secret; do
         refused "option '--$name' is not yet supported"$'\n'"hint: *" run "--$name" x -- true
         refused "option '--$name' is not yet supported"$'\n'"hint: *" run "--$name=x" -- true
     done
@@ -331,7 +330,7 @@ hinted() {
     run -0 "$KELP" run --help
     for name in volume writable readable hide tmpfs socket device read-only env env-file workdir user \
         entrypoint network publish dns add-host hostname policy userns fake-root cap-add cap-drop allow-userns \
-        keep-fd timeout shm-size ulimit name dry-run status-fd rm interactive tty; do
+        keep-fd timeout shm-size ulimit name keep dry-run status-fd rm interactive tty; do
         grep -q -e "--$name " <<<"$output"
     done
     [ "$(awk '{ print length }' <<<"$output" | sort -n | tail -1)" -le 100 ]

@@ -7,8 +7,10 @@ sweep.py INJECT after:NAME STEP ... the same for the calls after the payload has
 For each errno (or SIGKILL) one TAP test point: each run must either fail closed, with exit status 125
 and one line, the payload never run, or give the same fingerprint as an undisturbed run.  None may
 hang or leave a process behind.  After the start, a run must end as it would have, or with one line.
+"@RUN@" in the command becomes a number of each run's own.
 """
 import concurrent.futures
+import itertools
 import os
 import re
 import subprocess
@@ -21,6 +23,7 @@ MAX_SHOWN = 30
 FALLBACK = "running with one id"
 # what says nothing of why: the reason of another process was lost on the way
 NO_REASON = "Connection reset by peer"
+NUMBERS = itertools.count()
 
 
 class Run:
@@ -40,6 +43,8 @@ class Run:
 
 def launch(inject, command, point=None, error=None, after=False):
     with tempfile.NamedTemporaryFile("r", prefix="kelp-fault.") as report:
+        number = str(next(NUMBERS))
+        command = [word.replace("@RUN@", number) for word in command]
         args = [inject, "-p", "probe", "-o", report.name] + (["-a"] if after else [])
         if point:
             args += ["-k", str(point)]

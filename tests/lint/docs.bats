@@ -95,8 +95,8 @@ literals() {
     known=$(
         table_options
         # of other programs and of the commands of kelp
-        printf '%s\n' json platform ca insecure quiet apparmor-profile version variant full-fault apparmor quick \
-            build all max-size force repair
+        printf '%s\n' json output format platform ca insecure quiet apparmor-profile version variant full-fault \
+            apparmor quick build all max-size force repair
     )
     grep -ohE '(^|[^-[:alnum:]])--[a-z][a-z-]+' README.md SECURITY.md HACKING.md "$man" "$policy_man" |
         sed 's/.*--//' | sort -u | grep -vxF "$known" | grep -vxE 'name|review|netwrok' |

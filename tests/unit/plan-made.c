@@ -63,6 +63,7 @@ void made_run(struct made *m, const char *const *argv)
                 request.image.name = list.image;
                 request.image.text = m->image_text;
                 request.image.store = "/store";
+                request.image.kept_dir = "/kept";
                 if (!m->image_text)
                         request.image.directory = "/srv/root";
         }

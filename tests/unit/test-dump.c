@@ -173,6 +173,21 @@ static void tells_whether_root_is_faked(void **state)
         }
 }
 
+static void tells_where_changes_go(void **state)
+{
+        const char *kept[] = { "--keep", "--name", "my-box", "./root", "x", NULL };
+        const char *gone[] = { "--name", "my-box", "./root", "x", NULL };
+        struct tree tree = { 0 };
+        char *text = dump(kept, &tree, false);
+
+        (void)state;
+        contains(text, "changes       kept in /kept/my-box\n");
+        free(text);
+        text = dump(gone, &tree, false);
+        contains(text, "changes       thrown away\n");
+        free(text);
+}
+
 static void tells_when_it_cannot_print(void **state)
 {
         const char *argv[] = { "--", "x", NULL };
@@ -221,6 +236,7 @@ int main(void)
                 cmocka_unit_test(tells_the_mounts_in_order),
                 cmocka_unit_test(tells_an_image),
                 cmocka_unit_test(tells_whether_root_is_faked),
+                cmocka_unit_test(tells_where_changes_go),
                 cmocka_unit_test(quotes_words),
                 cmocka_unit_test(tells_when_it_cannot_print),
         };

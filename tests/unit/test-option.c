@@ -136,7 +136,6 @@ static const struct bad_row bad_lines[] = {
         { { "--review", "--", "x" }, "option '--review' is not yet supported" },
         { { "--explain", "--", "x" }, "option '--explain' is not yet supported" },
         { { "--limits", "strict", "--", "x" }, "option '--limits' is not yet supported" },
-        { { "--keep", "img" }, "option '--keep' is not yet supported" },
         { { "--secret", "x", "--", "x" }, "option '--secret' is not yet supported" },
         { { "--privileged", "img" }, "option '--privileged' is not yet supported" },
         { { "--network", "filtered", "img" }, "network mode 'filtered' is not yet supported" },
@@ -144,6 +143,12 @@ static const struct bad_row bad_lines[] = {
         /* not for this kind of root */
         { { "--read-only", "--", "x" }, "option '--read-only' is for images" },
         { { "--pull", "always", "--", "x" }, "option '--pull' is for images" },
+        { { "--keep", "--name", "n", "--", "x" }, "option '--keep' is for images" },
+        /* what is kept has a name, and changes */
+        { { "--keep", "img", "x" },
+          "what the run changes is to be kept, but not under what name\nadd --name NAME" },
+        { { "--keep", "--name", "n", "--read-only", "img", "x" },
+          "what the run changes is to be kept, but the root is read-only" },
         { { "--cap-add", "CHOWN", "--", "x" }, "option '--cap-add' is for images" },
         { { "--entrypoint", "sh", "--", "x" }, "option '--entrypoint' is for images" },
         /* volumes */

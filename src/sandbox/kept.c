@@ -1,0 +1,274 @@
+#include "kept.h"
+
+#include "fd.h"
+#include "io.h"
+#include "parse.h"
+#include "str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAX_RECORD ((size_t)4 * 1024 * 1024)
+#define SUBIDS     "subids"
+
+/* How often a directory may be removed under our hands. */
+#define ATTEMPTS 10
+
+/* As the XDG base directory specification says: what is missing is made for the user alone. */
+static int make_directories(const char *path, struct err *e)
+{
+        char part[4096];
+
+        for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+                snprintf(part, sizeof(part), "%.*s", (int)(slash - path), path);
+                if (mkdir(part, 0700) < 0 && errno != EEXIST)
+                        return err_sys(e, "cannot make '%s'", part);
+        }
+        if (mkdir(path, 0700) < 0 && errno != EEXIST)
+                return err_sys(e, "cannot make '%s'", path);
+        return 0;
+}
+
+static int open_directory(const char *path, struct err *e)
+{
+        autofd fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        struct stat st;
+
+        if (fd < 0)
+                return err_sys(e, "cannot open '%s'", path);
+        if (fstat(fd, &st) < 0)
+                return err_sys(e, "cannot stat '%s'", path);
+        if (st.st_uid != getuid())
+                return err_set(e, EPERM, "'%s' belongs to user %u", path, st.st_uid);
+        if (st.st_mode & 077) {
+                err_set(e, EPERM, "'%s' is open to others (mode %03o)", path, st.st_mode & 0777);
+                return err_hint(e, "chmod 700 '%s'", path);
+        }
+        return fd_take(&fd);
+}
+
+/* The number of the holder, 0 when it has not written it yet. */
+static pid_t read_pid(int lock)
+{
+        char text[16];
+        ssize_t n = pread(lock, text, sizeof(text) - 1, 0);
+        struct err unused = { 0 };
+        uint64_t pid = 0;
+
+        text[n > 0 ? n : 0] = '\0';
+        return parse_number(text, 1, INT32_MAX, &pid, &unused) < 0 ? 0 : (pid_t)pid;
+}
+
+static int in_use(pid_t holder, const char *name, struct err *e)
+{
+        if (holder > 0)
+                err_set(e, EBUSY, "the sandbox '%s' is in use by process %d", name, (int)holder);
+        else
+                err_set(e, EBUSY, "the sandbox '%s' is in use", name);
+        return err_hint(e, "wait until it ends, or take another --name");
+}
+
+static int write_pid(int dir, struct err *e)
+{
+        autofd fd = openat(dir, "lock", O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
+        char pid[16];
+
+        if (fd < 0)
+                return err_sys(e, "cannot open the lock of the sandbox");
+        int len = snprintf(pid, sizeof(pid), "%d", (int)getpid());
+        return io_write_all(fd, pid, (size_t)len, "the lock of the sandbox", e);
+}
+
+/* A kelp that was killed is gone a moment before the pid 1 that dies with it: that is waited for. */
+static int wait_for_lock(int fd, const char *name, struct err *e)
+{
+        pid_t holder = read_pid(fd);
+        int r;
+
+        if (holder <= 0 || kill(holder, 0) == 0 || errno != ESRCH)
+                return in_use(holder, name, e);
+        do {
+                r = flock(fd, LOCK_EX);
+        } while (r < 0 && errno == EINTR);
+        return r < 0 ? err_sys(e, "cannot lock the sandbox '%s'", name) : 0;
+}
+
+/* Nobody writes through the descriptor that pid 1 gets. */
+static int take_lock(int dir, const char *name, struct err *e)
+{
+        autofd fd = openat(dir, "lock", O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+        if (fd < 0)
+                return err_sys(e, "cannot open the lock of the sandbox '%s'", name);
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+                if (errno != EWOULDBLOCK)
+                        return err_sys(e, "cannot lock the sandbox '%s'", name);
+                if (wait_for_lock(fd, name, e) < 0)
+                        return -e->code;
+        }
+        return fd_take(&fd);
+}
+
+static bool is_still_there(const char *path, int dir)
+{
+        struct stat opened;
+        struct stat now;
+
+        return fstat(dir, &opened) == 0 && lstat(path, &now) == 0 && opened.st_ino == now.st_ino &&
+               opened.st_dev == now.st_dev;
+}
+
+static int open_locked(const struct plan *p, struct kept *ret, struct err *e)
+{
+        const char *path = p->image.kept_dir;
+
+        for (int i = 0; i < ATTEMPTS; i++) {
+                if (make_directories(path, e) < 0)
+                        return -e->code;
+                autofd dir = open_directory(path, e);
+                autofd lock = dir < 0 ? -1 : take_lock(dir, p->name, e);
+                if (lock < 0)
+                        return -e->code;
+                if (!is_still_there(path, dir))
+                        continue;
+                ret->dir = fd_take(&dir);
+                ret->lock = fd_take(&lock);
+                return write_pid(ret->dir, e);
+        }
+        return err_set(e, EAGAIN, "'%s' is removed again and again", path);
+}
+
+/* ------ to whom it belongs ------ */
+
+/* The value of a line of an image.policy, as much of it as fits. */
+static void find_value(const char *text, const char *key, char *ret, size_t size)
+{
+        const char *at = strstr(text, key);
+
+        ret[0] = '\0';
+        if (at)
+                snprintf(ret, size, "%.*s", (int)strcspn(at + strlen(key), "\n"), at + strlen(key));
+}
+
+static int is_anothers(const struct plan *p, const char *owner, struct err *e)
+{
+        err_set(e, EEXIST, "the sandbox '%s' belongs to %.250s, not to '%.80s'", p->name, owner,
+                p->image.name);
+        return err_hint(e, "take another --name, or remove it: kelp rm %s", p->name);
+}
+
+static int check_image(const struct plan *p, const char *record, struct err *e)
+{
+        char id[80];
+        char name[200];
+        char owner[300];
+
+        find_value(record, "\nid = ", id, sizeof(id));
+        find_value(record, "\nname = ", name, sizeof(name));
+        if (p->image.id && str_eq(id, p->image.id))
+                return 0;
+        snprintf(owner, sizeof(owner), "the image %s%s%.19s", name, name[0] ? ", " : "", id);
+        return is_anothers(p, owner, e);
+}
+
+static int check_directory(const struct plan *p, const char *record, struct err *e)
+{
+        char owner[300];
+
+        if (p->image.directory && str_eq(record, p->image.directory))
+                return 0;
+        snprintf(owner, sizeof(owner), "the directory '%.250s'", record);
+        return is_anothers(p, owner, e);
+}
+
+/* Reads a record; *ret stays NULL when there is none. */
+static int read_record(int dir, const char *file, char **ret, struct err *e)
+{
+        if (io_read_file(dir, file, MAX_RECORD, ret, NULL, e) == 0 || e->code != ENOENT)
+                return -e->code;
+        *e = (struct err){ .step = e->step };
+        return 0;
+}
+
+/* Whole or not at all: what a record belongs to must be known before anything is changed. */
+static int write_record(int dir, const char *file, const char *text, struct err *e)
+{
+        autofd fd = openat(dir, "new", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+        if (fd < 0)
+                return err_sys(e, "cannot make a record of the sandbox");
+        if (io_write_all(fd, text, strlen(text), "a record of the sandbox", e) < 0)
+                return -e->code;
+        if (fsync(fd) < 0 || renameat(dir, "new", dir, file) < 0 || fsync(dir) < 0)
+                return err_sys(e, "cannot write a record of the sandbox");
+        return 0;
+}
+
+static int check_owner(const struct plan *p, int dir, struct err *e)
+{
+        autofree char *image = NULL;
+        autofree char *directory = NULL;
+
+        if (read_record(dir, "image", &image, e) < 0 ||
+            read_record(dir, "directory", &directory, e) < 0)
+                return -e->code;
+        if (image)
+                return check_image(p, image, e);
+        if (directory)
+                return check_directory(p, directory, e);
+        return p->image.directory ? write_record(dir, "directory", p->image.directory, e)
+                                  : write_record(dir, "image", p->image.text, e);
+}
+
+int kept_open(const struct plan *p, struct kept *ret, struct err *e)
+{
+        struct kept k = KEPT_NONE;
+
+        if (!p->image.kept_dir)
+                return 0;
+        if (open_locked(p, &k, e) < 0 || check_owner(p, k.dir, e) < 0) {
+                kept_done(&k);
+                return -e->code;
+        }
+        *ret = k;
+        return 0;
+}
+
+/* ------ its ids ------ */
+
+int kept_check_ids(struct kept *k, const struct plan *p, bool has_subids, struct err *e)
+{
+        struct stat st;
+
+        if (k->dir < 0)
+                return 0;
+        bool is_marked = fstatat(k->dir, SUBIDS, &st, AT_SYMLINK_NOFOLLOW) == 0;
+        if (!is_marked && errno != ENOENT)
+                return err_sys(e, "cannot look at the sandbox '%s'", p->name);
+        if (is_marked == has_subids)
+                return 0;
+        if (has_subids) {
+                k->has_new_mark = true;
+                return write_record(k->dir, SUBIDS, "", e);
+        }
+        if (k->has_new_mark) {
+                if (unlinkat(k->dir, SUBIDS, 0) < 0)
+                        return err_sys(e, "cannot remove a record of the sandbox");
+                return 0;
+        }
+        err_set(e, EINVAL, "the sandbox '%s' has files of subordinate ids, and this run has none",
+                p->name);
+        return err_hint(e, "--userns subids says why there are none");
+}
+
+void kept_done(struct kept *k)
+{
+        fd_close(&k->dir);
+        fd_close(&k->lock);
+}

@@ -1,0 +1,304 @@
+#!/usr/bin/env bats
+# Sandboxes that are kept: what stays, for whom, and how it goes.
+
+# shellcheck disable=SC2016 # the scripts in quotes are for the shell inside
+
+bats_require_minimum_version 1.5.0
+load ../lib/kelp
+load ../image/common
+
+setup_file() {
+    cd "$BATS_FILE_TMPDIR" || return 1
+    make_rootfs root
+    tar -C root -cf root.tar .
+    mkdir -p other/bin
+    cp root/bin/busybox other/bin/busybox
+    ln -s busybox other/bin/sh
+    tar -C other -cf other.tar .
+}
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    export HOME=$PWD/home XDG_DATA_HOME=$PWD/data
+    mkdir home
+    kept=$XDG_DATA_HOME/kelp/kept
+    "$KELP" import "$BATS_FILE_TMPDIR/root.tar" box
+}
+
+teardown() {
+    local dir
+
+    for dir in "$kept"/*/; do
+        [ ! -d "$dir" ] || "$KELP" rm "$(basename "$dir")" || true
+    done
+    remove_owned "$XDG_DATA_HOME"
+}
+
+keep() {
+    "$KELP" run --network none --userns single --keep --name "$@"
+}
+
+need_subids() {
+    command -v newuidmap >/dev/null || skip "the machine lacks newuidmap"
+}
+
+# Starts a run of $1 that says "up" and waits; its number is in $pid.
+start_run() {
+    rm -f up
+    "$KELP" run --network none --userns single --keep --name "$1" box sh -c 'echo up; sleep 60' >up 3>&- &
+    pid=$!
+    while ! grep -qs up up; do
+        kill -0 "$pid"
+        sleep 0.02
+    done
+}
+
+@test "a later run goes on where the one before ended" {
+    local before
+
+    before=$(facts "$XDG_DATA_HOME"/kelp/store/unpacked/single/*)
+    run -0 keep one box sh -c 'echo hi >/new; rm /bin/ls; mkdir /d; chmod 700 /root; ln -s x /l'
+    run -0 keep one box sh -c 'cat /new; [ -e /bin/ls ] || echo gone; stat -c %a /root; rmdir /d; mkdir /bin/ls'
+    assert_eq "$output" $'hi\ngone\n700'
+    run -0 keep one box sh -c '[ -d /d ] || echo none; busybox ls -ld /bin/ls | cut -c1; readlink /l'
+    assert_eq "$output" $'none\nd\nx'
+    # another name and no name know nothing of it, nor does the store
+    run -0 keep two box sh -c 'ls /'
+    [[ $output != *new* ]]
+    run -0 "$KELP" run --network none box sh -c 'ls /'
+    [[ $output != *new* ]]
+    assert_eq "$(facts "$XDG_DATA_HOME"/kelp/store/unpacked/single/*)" "$before"
+}
+
+@test "the exit status is the command's, and a failure keeps, too" {
+    run -7 keep one box sh -c 'echo hi >/new; exit 7'
+    run -127 keep one box no-such-program
+    run -0 keep one box cat /new
+    assert_eq "$output" hi
+}
+
+@test "what is asked for has to make sense" {
+    run -125 "$KELP" run --keep box true
+    assert_eq "$output" "kelp: what the run changes is to be kept, but not under what name
+hint: add --name NAME"
+    run -125 "$KELP" run --keep --name one -- true
+    assert_refused "option '--keep' is for images"
+    run -125 "$KELP" run --keep --read-only --name one box true
+    assert_refused "the root is read-only"
+    run -125 "$KELP" run --keep --name ../one box true
+    assert_refused "cannot be the name of a sandbox"
+    [ ! -e "$kept" ]
+}
+
+@test "--dry-run says where the changes go, and makes nothing" {
+    run -0 "$KELP" run --keep --name one --dry-run box true
+    grep -qxF "changes       kept in $kept/one" <<<"$output"
+    run -0 "$KELP" run --name one --dry-run box true
+    grep -qxF "changes       thrown away" <<<"$output"
+    [ ! -e "$kept" ]
+}
+
+@test "one run at a time" {
+    start_run one
+    run -125 keep one box true
+    assert_eq "$output" "kelp: the sandbox 'one' is in use by process $pid
+hint: wait until it ends, or take another --name"
+    run -125 "$KELP" rm one
+    assert_refused "the sandbox 'one' is in use by process $pid"
+    run -0 keep two box true
+    kill -TERM "$pid"
+    wait "$pid" || true
+    run -0 keep one box true
+}
+
+@test "after kill -9 the next run waits for what still dies" {
+    local i
+
+    for i in 1 2 3 4 5; do
+        start_run one
+        kill -9 "$pid"
+        run -0 keep one box sh -c "echo $i >>/log; cat /log"
+    done 2>/dev/null
+    assert_eq "$output" $'1\n2\n3\n4\n5'
+}
+
+@test "many at once: one gets it, the others are told" {
+    local i n=0 pids=()
+
+    for i in 1 2 3 4 5 6; do
+        keep one box sleep 1 >"out$i" 2>&1 3>&- &
+        pids+=($!)
+    done
+    for i in "${pids[@]}"; do
+        ! wait "$i" || n=$((n + 1))
+    done
+    [ "$n" -ge 1 ]
+    run -0 grep -h . out?
+    [ -z "$(grep -v "is in use\|^hint: " <<<"$output")" ]
+}
+
+@test "it belongs to one image" {
+    "$KELP" import "$BATS_FILE_TMPDIR/other.tar" other
+    keep one box true
+    run -125 keep one other sh
+    assert_refused "the sandbox 'one' belongs to the image box:latest, sha256:"
+    [[ ${lines[1]} == "hint: take another --name, or remove it: kelp rm one" ]]
+    # the name of the image is not what counts
+    "$KELP" import "$BATS_FILE_TMPDIR/root.tar" again
+    run -0 keep one again true
+    "$KELP" import "$BATS_FILE_TMPDIR/other.tar" box
+    run -125 keep one box sh
+    assert_refused "the sandbox 'one' belongs to the image box:latest"
+    "$KELP" rm one
+    run -0 keep one other sh -c :
+}
+
+@test "a plain directory works as well" {
+    run -0 keep one "$BATS_FILE_TMPDIR/root" sh -c 'echo x >/x'
+    run -0 keep one "$BATS_FILE_TMPDIR/root" sh -c 'cat /x'
+    assert_eq "$output" x
+    [ ! -e "$BATS_FILE_TMPDIR/root/x" ]
+    run -125 keep one "$BATS_FILE_TMPDIR/other" sh
+    assert_refused "belongs to the directory '$BATS_FILE_TMPDIR/root'"
+    run -125 keep one box true
+    assert_refused "belongs to the directory '$BATS_FILE_TMPDIR/root'"
+}
+
+@test "with one id the user can remove it by hand, after kill -9 too" {
+    keep one box sh -c 'mkdir -p /a/b; echo x >/a/b/c; rm /bin/ls'
+    start_run two
+    kill -9 "$pid"
+    wait "$pid" 2>/dev/null || true
+    [ "$(stat -c %a "$kept/one" "$kept/two")" = $'700\n700' ]
+    [ -z "$(find "$kept" -type d ! -perm -700)" ]
+    rm -rf "$kept/one" "$kept/two"
+    [ -z "$(ls -A "$kept")" ]
+}
+
+@test "somebody else's directory, an open one and a symlink are refused" {
+    mkdir -p "$kept" elsewhere
+    chmod 700 elsewhere
+    mkdir -m 755 "$kept/open"
+    run -125 keep open box true
+    assert_refused "'$kept/open' is open to others (mode 755)"
+    rmdir "$kept/open"
+    ln -s "$PWD/elsewhere" "$kept/link"
+    run -125 keep link box true
+    assert_refused "cannot open '$kept/link'"
+    rm "$kept/link"
+    ln -s / "$kept/root"
+    run -125 "$KELP" rm root
+    assert_refused "cannot open the sandbox 'root'"
+    rm "$kept/root"
+    [ -z "$(ls -A elsewhere)" ]
+}
+
+@test "the image stays as long as it is needed" {
+    "$KELP" import "$BATS_FILE_TMPDIR/root.tar" again
+    keep one box true
+    # a name may go, the last one not
+    run -0 "$KELP" rmi again
+    run -125 "$KELP" rmi box
+    assert_eq "$output" "kelp: the image 'box:latest' is in use by the sandbox 'one', which is kept
+hint: \`kelp rm one\` removes it"
+    run -0 keep one box true
+    run -0 "$KELP" rm one
+    assert_eq "$output" "removed: one"
+    run -0 "$KELP" rmi box
+    [ -z "$(ls -A "$XDG_DATA_HOME/kelp/store/unpacked/single")" ]
+}
+
+@test "prune leaves the image, too, also when its name is gone" {
+    local id
+
+    id=$("$KELP" images --json | jq -r '.[0].id')
+    keep one box sh -c 'echo hi >/new'
+    "$KELP" import "$BATS_FILE_TMPDIR/other.tar" box
+    for option in --max-size=0 --all; do
+        run -0 "$KELP" prune "$option"
+        grep -qxF "kelp: the image '${id#sha256:}' is in use by the sandbox 'one', which is kept" <<<"$output"
+        assert_eq "$("$KELP" images --json | jq -r '.[].id')" "$id"
+    done
+    "$KELP" commit one again >/dev/null
+    run -0 "$KELP" run --network none --userns single again cat /new
+    assert_eq "$output" hi
+    "$KELP" rm one
+    run -0 "$KELP" prune
+    grep -qxF "deleted: $id" <<<"$output"
+    run -0 "$KELP" run --network none --userns single again cat /new
+}
+
+@test "rm: what is not there, and all or nothing" {
+    run -125 "$KELP" rm one
+    assert_refused "no sandbox 'one' is kept"
+    keep one box true
+    keep two box true
+    run -125 "$KELP" rm ome
+    assert_eq "$output" "kelp: no sandbox 'ome' is kept
+hint: did you mean 'one'?"
+    run -125 "$KELP" rm xyzzy
+    assert_eq "${lines[1]}" "hint: these are: one two"
+    for name in .. . '' ../kept one/upper .gone-1 "$(printf 'a\033[31m')"; do
+        run -125 "$KELP" rm -- "$name"
+        assert_refused "no sandbox '"
+        [[ $output != *$'\e'* ]]
+    done
+    run -125 "$KELP" rm one none
+    run -125 "$KELP" rm one one
+    assert_refused "'one' is named twice"
+    [ "$(ls "$kept" | wc -l)" = 2 ]
+    run -0 "$KELP" rm one two
+    [ -z "$(ls -A "$kept")" ]
+}
+
+@test "rm: directories without permissions, and very deep ones" {
+    run -0 keep one box sh -c '
+        mkdir /a; echo x >/a/b; chmod 000 /a; mkdir -p /r/o; echo x >/r/o/f; chmod 555 /r/o /r
+        cd /; i=0
+        while [ $i -lt 700 ]; do mkdir deep && cd deep || exit 1; echo x >f; i=$((i+1)); done'
+    run -0 "$KELP" rm one
+    [ -z "$(ls -A "$kept")" ]
+}
+
+@test "rm: what an earlier one left half done goes, too" {
+    keep one box sh -c 'mkdir /a; chmod 000 /a'
+    mv "$kept/one" "$kept/.gone-1"
+    keep two box true
+    run -125 "$KELP" rm one
+    run -0 "$KELP" rm two
+    [ -z "$(ls -A "$kept")" ]
+}
+
+@test "subordinate ids: files of theirs stay, and rm removes them" {
+    need_subids
+    run -0 "$KELP" run --network none --userns subids --keep --name one box sh -c \
+        'mkdir /o; echo x >/o/f; chown -R 5:6 /o; chmod 700 /o'
+    run -0 "$KELP" run --network none --userns subids --keep --name one box sh -c 'stat -c %u:%g /o /o/f'
+    assert_eq "$output" $'5:6\n5:6'
+    # without them nobody could say whose they are
+    run -125 keep one box true
+    assert_refused "has files of subordinate ids"
+    run -0 "$KELP" rm one
+    [ -z "$(ls -A "$kept")" ]
+}
+
+@test "what kelp itself made is on a list, once" {
+    keep one "$BATS_FILE_TMPDIR/other" sh -c :
+    run -0 tr '\0' '\n' <"$kept/one/made"
+    assert_eq "$(sed -E 's/ [0-9]+( [0-9.]+)? / /' <<<"$output" | sort)" "d /dev
+d /etc
+d /proc
+d /sys
+f /etc/group
+f /etc/hostname
+f /etc/hosts
+f /etc/passwd
+f /etc/resolv.conf"
+    keep one "$BATS_FILE_TMPDIR/other" sh -c :
+    [ "$(tr '\0' '\n' <"$kept/one/made")" = "$output" ]
+}
+
+@test "inside nothing tells where it lies" {
+    run -0 keep one box sh -c 'cat /proc/self/mountinfo; ls -lA /proc/1/fd /proc/self/fd 2>&1 || true'
+    [[ $output != *"$XDG_DATA_HOME"* ]]
+}
