@@ -308,7 +308,7 @@ struct command {
 #define TAKES(option) (1u << (option))
 
 static const struct command commands[] = {
-        { "import", 2, 3, TAKES(OPTION_PATH_KEY), run_import },
+        { "import", 2, 3, TAKES(OPTION_PATH_KEY) | TAKES(OPTION_SESSION_FD), run_import },
         { "list", 1, 1, TAKES(OPTION_JSON), run_list },
         { "remove", 2, SIZE_MAX, 0, run_remove },
         { "unpack", 2, 2, TAKES(OPTION_IDS), run_unpack },
