@@ -39,8 +39,9 @@ int import_run(const struct store *store, const struct import_request *request,
 /* Reads the input into the session: work() of a worker, whose job is the request. */
 int import_work(const struct worker *w, struct worker_report *ret, struct err *e);
 
-/* Moves a directory of layers, or a blob, from the session into the store, unless it has it. */
-int import_move(int from, int to, const struct digest *d, mode_t type, struct err *e);
+/* Moves a layer and its record from the session into the store, unless it has them. */
+int import_move_layer(const struct store *store, enum store_mode mode,
+                      const struct session *session, const struct digest *d, struct err *e);
 
 /* Moves what the session has into the store. */
 int import_commit(const struct store *store, const struct session *session,

@@ -6,6 +6,7 @@
  *     kelp-image --store DIR remove NAME|ID...
  *     kelp-image --store DIR unpack --ids MAPS ID     (id_maps_print())
  *     kelp-image --store DIR prune [--all] [--max-size N] [--dry-run]
+ *     kelp-image --store DIR verify [NAME|ID...]
  *
  * Exit status: 0; 125 when it failed; 126 when the ids of `unpack` do not do, and one id would;
  * 128 and the signal when one ended it.
@@ -24,6 +25,7 @@
 #include "store.h"
 #include "str.h"
 #include "subids.h"
+#include "verify.h"
 
 #include <errno.h>
 #include <locale.h>
@@ -74,7 +76,7 @@ static int usage(struct err *e, const char *arg)
                 err_set(e, EINVAL, "a command is missing");
         return err_hint(e, "kelp-image --store DIR import FILE [NAME] [--path-key KEY] | "
                            "list [--json] | remove NAME|ID... | unpack --ids MAPS ID | "
-                           "prune [--all] [--max-size N] [--dry-run]");
+                           "prune [--all] [--max-size N] [--dry-run] | verify [NAME|ID...]");
 }
 
 /* The option `arg`, or N_OPTIONS. */
@@ -258,6 +260,31 @@ static int run_prune(const struct arguments *args, int *ret_status, struct err *
         return r;
 }
 
+static int run_verify(const struct arguments *args, int *ret_status, struct err *e)
+{
+        struct verify_result result = { 0 };
+        autostore store = STORE_NONE;
+
+        if (access(args->store, F_OK) < 0 && errno == ENOENT)
+                return args->n_words > 1 ? err_set(e, ENOENT,
+                                                   "there is no image '%.200s': the "
+                                                   "image store is empty",
+                                                   args->words[1])
+                                         : 0;
+        if (store_open(&store, args->store, true, e) < 0)
+                return -e->code;
+        if (verify_run(&store, args->words + 1, args->n_words - 1, stdout, &result, e) < 0) {
+                if (result.signal)
+                        *ret_status = 128 + result.signal;
+                return -e->code;
+        }
+        if (result.damaged == 0)
+                return 0;
+        err_set(e, EIO, "the image store is damaged in %u place%s", result.damaged,
+                result.damaged == 1 ? "" : "s");
+        return err_hint(e, "remove what is damaged (kelp rmi), and import it again");
+}
+
 struct command {
         const char *name;
         size_t min_words; /* with the name itself */
@@ -275,6 +302,7 @@ static const struct command commands[] = {
         { "unpack", 2, 2, TAKES(OPTION_IDS), run_unpack },
         { "prune", 1, 1, TAKES(OPTION_ALL) | TAKES(OPTION_DRY_RUN) | TAKES(OPTION_MAX_SIZE),
           run_prune },
+        { "verify", 1, SIZE_MAX, 0, run_verify },
 };
 
 static int run_command(const struct arguments *args, int *ret_status, struct err *e)

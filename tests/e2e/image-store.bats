@@ -290,7 +290,7 @@ store/oci-layout"
     local args
 
     for args in "" "nonsense" "import" "import a b c" "list x" "remove" "import x --nonsense" \
-        "import x --path-key" "list --path-key x" "remove --json x" "pull x" "prune x" "list --all" \
+        "import x --path-key" "list --path-key x" "remove --json x" "pull x" "prune x" "list --all" "verify --json" \
         "prune --max-size"; do
         # shellcheck disable=SC2086 # words
         run -125 image $args
@@ -361,4 +361,52 @@ store/oci-layout"
     image remove box
     run -0 umoci ls --layout store
     assert_eq "$output" "theirs"
+}
+
+@test "verify: all, by name, by id, and what is not there" {
+    local one two
+
+    run -0 image verify
+    one=$(image import "$BOX" one)
+    two=$(image import "$OTHER" two)
+    run -0 image verify
+    [ -z "$output" ]
+    echo >>"$(layer_of "$two")/etc/passwd"
+    run -0 image verify one
+    run -0 image verify "${one:7:12}"
+    run -125 image verify two
+    [[ ${lines[0]} == "damaged: layer '"*"': 'etc/passwd' has another size" ]]
+    [[ ${lines[1]} == "kelp: the image store is damaged in 1 place" ]]
+    run -125 image verify "$two" one
+    run -125 image verify three
+    assert_refused "there is no image 'three'"
+    # by the way that the hint has
+    image remove two
+    image import "$OTHER" two
+    image verify
+}
+
+@test "verify does not keep others from the store, but keeps the images that it looks at" {
+    image import "$BOX" box
+    strace -f -qq -o trace -e trace=flock,clone3 "$KELP_IMAGE" --store store verify
+    # the store's lock is let go before the second process starts; that of the layer is not
+    grep -qE 'LOCK_SH\) += 0' trace
+    [ "$(grep -c 'clone3.*CLONE_NEWUSER' trace)" = 2 ]
+}
+
+@test "a crash between the index and the names is mended" {
+    local first second
+
+    first=$(image import "$BOX" x)
+    second=$(image import "$OTHER" x)
+    # as if the second import had been killed before it changed the name
+    sed "s/$second/$first/" store/names/x%3Alatest >name
+    sed -n '/^layer/p' "store/images/${first#sha256:}" >layers
+    sed -e '/^layer/d' -e "/^name/r layers" name >store/names/x%3Alatest
+    run -125 image verify
+    [[ $output == *"damaged: file 'index.json': it lacks the name 'x:latest'"* ]]
+    mkdir store/tmp/import-dead
+    run -0 image verify
+    [ -z "$(ls store/tmp)" ]
+    [ "$(jq -r '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"]).digest' store/index.json)" = "$first" ]
 }
