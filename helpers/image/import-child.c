@@ -85,6 +85,7 @@ int import_work(const struct worker *w, struct worker_report *ret, struct err *e
                 r = write_image(w, &job->image, e);
         ret->devices = job->count.devices;
         ret->n_ignored = job->n_ignored;
+        memcpy(ret->tag, job->tag, sizeof(ret->tag));
         memcpy(ret->architecture, job->architecture, sizeof(ret->architecture));
         unpack_done(job);
         return r;

@@ -13,6 +13,7 @@
 struct import_request {
         const char *file;     /* a path; "-": standard input */
         const char *name;     /* whole (ref.h), or NULL */
+        bool takes_tag;       /* nobody gave the name: that of a docker-archive itself is better */
         const char *path_key; /* or NULL */
 };
 
@@ -21,7 +22,10 @@ struct import_result {
         uint64_t devices;      /* left out */
         unsigned n_ignored;    /* settings of the configuration that mean nothing */
         char architecture[32]; /* when it is not this machine's, else "" */
-        int signal;            /* the import was ended by this signal (and fails); else 0 */
+        char tag[REF_MAX + 1]; /* the name that was taken from the archive, or "" */
+        bool has_moved;        /* ... and stood for another image before: */
+        struct digest old_id;
+        int signal; /* the import was ended by this signal (and fails); else 0 */
 };
 
 /*

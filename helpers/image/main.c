@@ -3,7 +3,7 @@
  *
  *     kelp-image --store DIR import FILE [NAME] [--path-key KEY]
  *     kelp-image --store DIR list [--json]
- *     kelp-image --store DIR remove NAME|ID...
+ *     kelp-image --store DIR remove [--force] NAME|ID...
  *     kelp-image --store DIR unpack --ids MAPS ID     (id_maps_print())
  *     kelp-image --store DIR prune [--all] [--max-size N] [--dry-run]
  *     kelp-image --store DIR verify [NAME|ID...]
@@ -45,7 +45,9 @@ enum option {
         OPTION_IDS,
         OPTION_ALL,
         OPTION_DRY_RUN,
-        OPTION_MAX_SIZE
+        OPTION_MAX_SIZE,
+        OPTION_FORCE,
+        OPTION_F
 };
 
 struct option_row {
@@ -57,6 +59,7 @@ static const struct option_row options[] = {
         [OPTION_JSON] = { "--json", false },       [OPTION_PATH_KEY] = { "--path-key", true },
         [OPTION_IDS] = { "--ids", true },          [OPTION_ALL] = { "--all", false },
         [OPTION_DRY_RUN] = { "--dry-run", false }, [OPTION_MAX_SIZE] = { "--max-size", true },
+        [OPTION_FORCE] = { "--force", false },     [OPTION_F] = { "-f", false },
 };
 
 #define N_OPTIONS (sizeof(options) / sizeof(options[0]))
@@ -75,7 +78,7 @@ static int usage(struct err *e, const char *arg)
         else
                 err_set(e, EINVAL, "a command is missing");
         return err_hint(e, "kelp-image --store DIR import FILE [NAME] [--path-key KEY] | "
-                           "list [--json] | remove NAME|ID... | unpack --ids MAPS ID | "
+                           "list [--json] | remove [--force] NAME|ID... | unpack --ids MAPS ID | "
                            "prune [--all] [--max-size N] [--dry-run] | verify [NAME|ID...]");
 }
 
@@ -126,6 +129,9 @@ static void print_notices(const struct import_result *result)
                         "%llu device node%s in the image %s left out: a sandbox has its own /dev",
                         (unsigned long long)result->devices, result->devices == 1 ? "" : "s",
                         result->devices == 1 ? "was" : "were");
+        if (result->has_moved)
+                log_notice("the name '%s', which the archive gives itself, stood for another image",
+                           result->tag);
         if (result->n_ignored > 0)
                 log_notice("%u setting%s of the image's configuration mean%s nothing, ignoring",
                            result->n_ignored, result->n_ignored == 1 ? "" : "s",
@@ -135,18 +141,17 @@ static void print_notices(const struct import_result *result)
                            result->architecture);
 }
 
+/* The name that was given, or else the one that the file's own name makes, if it makes one. */
 static int choose_name(const struct arguments *args, char *ret, struct err *e)
 {
-        ret[0] = '\0';
+        struct err unused = { 0 };
+
         if (args->n_words == 3)
                 return ref_parse(args->words[2], ret, e);
-        if (args->values[OPTION_PATH_KEY])
-                return 0;
-        if (str_eq(args->words[1], "-")) {
-                err_set(e, EINVAL, "an image from standard input needs a name");
-                return err_hint(e, "give one behind the '-': kelp import - NAME");
-        }
-        return ref_from_path(args->words[1], ret, e);
+        if (args->values[OPTION_PATH_KEY] || str_eq(args->words[1], "-") ||
+            ref_from_path(args->words[1], ret, &unused) < 0)
+                ret[0] = '\0';
+        return 0;
 }
 
 static int run_import(const struct arguments *args, int *ret_status, struct err *e)
@@ -162,6 +167,7 @@ static int run_import(const struct arguments *args, int *ret_status, struct err 
                 return -e->code;
         request.file = args->words[1];
         request.name = name[0] ? name : NULL;
+        request.takes_tag = args->n_words == 2 && !request.path_key;
         if (import_run(&store, &request, &result, e) < 0) {
                 if (result.signal)
                         *ret_status = 128 + result.signal;
@@ -200,7 +206,8 @@ static int run_remove(const struct arguments *args, int *ret_status, struct err 
                 return err_set(e, ENOENT, "there is no image '%.200s': the image store is empty",
                                args->words[1]);
         }
-        return remove_images(&store, args->words + 1, args->n_words - 1, stdout, e);
+        bool is_forced = args->values[OPTION_FORCE] || args->values[OPTION_F];
+        return remove_images(&store, args->words + 1, args->n_words - 1, is_forced, stdout, e);
 }
 
 static int run_unpack(const struct arguments *args, int *ret_status, struct err *e)
@@ -298,7 +305,7 @@ struct command {
 static const struct command commands[] = {
         { "import", 2, 3, TAKES(OPTION_PATH_KEY), run_import },
         { "list", 1, 1, TAKES(OPTION_JSON), run_list },
-        { "remove", 2, SIZE_MAX, 0, run_remove },
+        { "remove", 2, SIZE_MAX, TAKES(OPTION_FORCE) | TAKES(OPTION_F), run_remove },
         { "unpack", 2, 2, TAKES(OPTION_IDS), run_unpack },
         { "prune", 1, 1, TAKES(OPTION_ALL) | TAKES(OPTION_DRY_RUN) | TAKES(OPTION_MAX_SIZE),
           run_prune },

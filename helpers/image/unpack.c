@@ -118,6 +118,9 @@ int unpack_docker(struct unpack_job *job, struct err *e)
         autodoc *doc = doc_parse(manifest, len, "manifest.json", e);
         if (!doc || docker_manifest_parse(doc, job->wanted, &entry, e) < 0)
                 return -e->code;
+        struct err unused = { 0 };
+        if (entry.tag && ref_parse(entry.tag, job->tag, &unused) < 0)
+                job->tag[0] = '\0';
         if (source_read(&job->source, entry.config, LIMIT_JSON, &config_text, &len, e) < 0 ||
             unpack_config(job, config_text, len, entry.n_layers, config, e) < 0)
                 return -e->code;

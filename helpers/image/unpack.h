@@ -6,6 +6,7 @@
 #include "layer.h"
 #include "limit.h"
 #include "oci.h"
+#include "ref.h"
 #include "source.h"
 
 /*
@@ -31,6 +32,7 @@ struct unpack_job {
         struct layer_count count;
         unsigned n_ignored;    /* settings of the configuration that mean nothing */
         char architecture[32]; /* when it is not this machine's, else "" */
+        char tag[REF_MAX + 1]; /* of a docker-archive: the name that it gives itself, or "" */
 
         /* at work */
         struct source source;

@@ -208,6 +208,7 @@ static int receive(int fd, struct child *child, struct worker_report *ret, struc
         if (n != sizeof(*ret))
                 return err_set(e, EPROTO, "the process that reads the archive sent nonsense");
         ret->architecture[sizeof(ret->architecture) - 1] = '\0';
+        ret->tag[sizeof(ret->tag) - 1] = '\0';
         ret->err.text[sizeof(ret->err.text) - 1] = '\0';
         return 0;
 }

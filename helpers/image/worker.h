@@ -3,6 +3,7 @@
 
 #include "err.h"
 #include "id-map.h"
+#include "ref.h"
 #include "store.h"
 
 #include <stddef.h>
@@ -22,6 +23,7 @@ struct worker_report {
         uint32_t n_ignored;
         uint64_t devices;
         char architecture[32];
+        char tag[REF_MAX + 1]; /* see struct unpack_job */
         struct err err;
 };
 

@@ -410,3 +410,49 @@ store/oci-layout"
     [ -z "$(ls store/tmp)" ]
     [ "$(jq -r '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"]).digest' store/index.json)" = "$first" ]
 }
+
+@test "a docker-archive without a given name has its own, if that is one and good" {
+    local tags id
+
+    skopeo copy -q "oci:$BATS_FILE_TMPDIR/layout:v1" docker-archive:d.tar:registry.example/team/app:7
+    run -0 --separate-stderr image import d.tar
+    [[ $output =~ ^sha256:[0-9a-f]{64}$ ]]
+    [ -z "$stderr" ]
+    id=$output
+    assert_eq "$(image list --json | jq -r '.[].name')" "registry.example/team/app:7"
+    # from standard input too, where there is no other
+    run -0 --separate-stderr image import - <d.tar
+    [ -z "$stderr" ]
+    # another image under that name is not replaced without a word
+    image import "$BOX" registry.example/team/app:7
+    run -0 --separate-stderr image import d.tar
+    assert_eq "$stderr" "kelp: the name 'registry.example/team/app:7', which the archive gives itself, stood for another image"
+    assert_eq "$(image list --json | jq -r '.[] | select(.name == "registry.example/team/app:7").id')" "$id"
+    mkdir unpacked
+    tar -C unpacked -xf d.tar
+    chmod -R u+w unpacked
+    for tags in '[]' 'null' '["a:1", "b:1"]' '["Bad Name"]' '["../../x"]' '[1]'; do
+        jq -c ".[0].RepoTags = $tags" unpacked/manifest.json >manifest
+        cp manifest unpacked/manifest.json
+        tar -C unpacked -cf other-name.tar .
+        rm -rf store
+        image import other-name.tar
+        assert_eq "$(image list --json | jq -r '.[].name')" "other-name:latest"
+    done
+}
+
+@test "remove: an id with several names takes --force" {
+    local id
+
+    id=$(image import "$BOX" one)
+    image import "$BOX" two:2
+    run -125 image remove "${id:7:12}"
+    assert_refused "the image '${id:7:12}' has 2 names"
+    assert_eq "${lines[1]}" "hint: kelp rmi one:latest two:2, or with --force"
+    run -0 image remove --force "${id:7:12}"
+    assert_eq "$output" "untagged: one:latest
+untagged: two:2
+deleted: $id"
+    image import "$BOX" one
+    image remove "$id"
+}
