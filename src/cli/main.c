@@ -33,6 +33,7 @@ static const struct command commands[] = {
         { "import", "Take an image from a file or directory into the store", cmd_image },
         { "images", "List the images in the store", cmd_image },
         { "rmi", "Remove images from the store", cmd_image },
+        { "verify", "Look whether the images in the store are whole", cmd_image },
         { "prune", "Remove what nobody uses from the store", cmd_image },
         { "version", "Print the version", cmd_version },
         { "help", "Print this, or the options of a command", cmd_help },
@@ -49,7 +50,6 @@ static const struct command commands[] = {
         { "discard", NULL, NULL },
         { "export", NULL, NULL },
         { "commit", NULL, NULL },
-        { "verify", NULL, NULL },
         { "policy", NULL, NULL },
         { "learn", NULL, NULL },
 };

@@ -227,3 +227,21 @@ EOF2
     [[ $status == *$'NoNewPrivs:\t1'* ]]
     [[ $status == *$'Seccomp:\t2'* ]]
 }
+
+@test "verify looks at layers for subordinate ids, too" {
+    local layer
+
+    "$KELP" import "$BATS_FILE_TMPDIR/owned.tar" owned
+    box --userns subids owned /bin/busybox true
+    run -0 "$KELP" verify
+    [ -z "$output" ]
+    layer=$(echo "$STORE"/unpacked/subids/*)
+    inside sh -c 'chown 5:6 "$1/x/theirs"; printf d >"$1/x/capable"' sh "$layer"
+    run -125 "$KELP" verify owned
+    [[ $output == *"damaged: layer 'subids/${layer##*/}': 'x/theirs' has another mode"* ]]
+    [[ $output == *"damaged: layer 'subids/${layer##*/}': 'x/capable' has another"* ]]
+    [[ $output == *"the image store is damaged in 2 places"* ]]
+    inside chmod 4555 "$layer/x/theirs"
+    run -125 "$KELP" verify owned
+    [[ $output == *"'x/theirs' has another group"* ]]
+}

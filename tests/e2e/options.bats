@@ -57,7 +57,7 @@ refused() {
 }
 
 @test "commands and options of later versions are refused as such" {
-    for name in exec ps logs attach stop kill rm stats diff apply discard export commit verify \
+    for name in exec ps logs attach stop kill rm stats diff apply discard export commit \
         policy learn; do
         refused "'kelp $name' is not yet supported"$'\n'"hint: *" "$name"
     done
