@@ -36,6 +36,14 @@ int hasher_start(struct hasher *h, struct err *e)
         return 0;
 }
 
+int hasher_restart(struct hasher *h, struct err *e)
+{
+        h->has_failed = false;
+        if (EVP_DigestInit_ex(h->context, NULL, NULL) != 1)
+                return err_set(e, EIO, "libcrypto cannot start a SHA-256 digest");
+        return 0;
+}
+
 void hasher_add(struct hasher *h, const void *data, size_t len)
 {
         if (EVP_DigestUpdate(h->context, data, len) != 1)

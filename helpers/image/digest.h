@@ -28,6 +28,8 @@ struct hasher {
 };
 
 int hasher_start(struct hasher *h, struct err *e);
+/* For the next digest, cheaper than another hasher. */
+int hasher_restart(struct hasher *h, struct err *e);
 void hasher_add(struct hasher *h, const void *data, size_t len);
 int hasher_finish(struct hasher *h, struct digest *ret, struct err *e);
 void hasher_done(struct hasher *h);

@@ -29,6 +29,8 @@ static int read_entry(const json_t *object, struct docker_entry *ret, struct err
                                        what);
         }
         ret->n_layers = n;
+        const json_t *tags = json_object_get(object, "RepoTags");
+        ret->tag = json_array_size(tags) == 1 ? json_string_value(json_array_get(tags, 0)) : NULL;
         return 0;
 }
 

@@ -76,6 +76,7 @@ int import_work(const struct worker *w, struct worker_report *ret, struct err *e
         job->session = w->session->dir;
         job->session_blobs = w->session->blobs;
         job->session_layers = w->session->layers;
+        job->session_records = w->session->records;
         job->store_blobs = w->store->blobs;
         job->store_layers = w->store->layers[STORE_SINGLE];
         job->wanted = request->name;
@@ -85,6 +86,7 @@ int import_work(const struct worker *w, struct worker_report *ret, struct err *e
                 r = write_image(w, &job->image, e);
         ret->devices = job->count.devices;
         ret->n_ignored = job->n_ignored;
+        memcpy(ret->tag, job->tag, sizeof(ret->tag));
         memcpy(ret->architecture, job->architecture, sizeof(ret->architecture));
         unpack_done(job);
         return r;

@@ -16,8 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The store may have `d` already: from before, or by another import meanwhile. */
-int import_move(int from, int to, const struct digest *d, mode_t type, struct err *e)
+/* Moves `d`, unless the store has it: from a session of ours, or by another import meanwhile. */
+static int move_one(int from, int to, const struct digest *d, mode_t type, struct err *e)
 {
         struct stat st;
 
@@ -37,20 +37,31 @@ int import_move(int from, int to, const struct digest *d, mode_t type, struct er
         return 0;
 }
 
+/* The record first: a layer that is there has one, and one without a layer is replaced. */
+int import_move_layer(const struct store *store, enum store_mode mode,
+                      const struct session *session, const struct digest *d, struct err *e)
+{
+        struct stat st;
+
+        if (fstatat(store->layers[mode], d->hex, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
+            renameat(session->records, d->hex, store->records[mode], d->hex) < 0 && errno != ENOENT)
+                return err_sys(e, "cannot put the record of '%s' in the image store", d->hex);
+        return move_one(session->layers, store->layers[mode], d, S_IFDIR, e);
+}
+
 static int move_all(const struct store *store, const struct session *session,
                     const struct image *image, struct err *e)
 {
         for (size_t i = 0; i < image->store.n_blobs; i++) {
-                if (import_move(session->blobs, store->blobs, &image->store.blobs[i], S_IFREG, e) <
-                    0)
+                if (move_one(session->blobs, store->blobs, &image->store.blobs[i], S_IFREG, e) < 0)
                         return -e->code;
         }
         for (size_t i = 0; i < image->n_layers; i++) {
-                if (import_move(session->layers, store->layers[STORE_SINGLE], &image->layers[i],
-                                S_IFDIR, e) < 0)
+                if (import_move_layer(store, STORE_SINGLE, session, &image->layers[i], e) < 0)
                         return -e->code;
         }
-        if (fsync(store->blobs) < 0 || fsync(store->layers[STORE_SINGLE]) < 0)
+        if (fsync(store->blobs) < 0 || fsync(store->layers[STORE_SINGLE]) < 0 ||
+            fsync(store->records[STORE_SINGLE]) < 0)
                 return err_sys(e, "cannot sync the image store");
         return 0;
 }

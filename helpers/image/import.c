@@ -1,10 +1,12 @@
 #include "import.h"
 
 #include "fd.h"
+#include "ref.h"
 #include "str.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -32,6 +34,37 @@ static int open_input(const char *file, struct err *e)
         return fd_take(&fd);
 }
 
+/* As docker load does; the tag is a stranger's, and so is what it stood for. */
+static int take_tag(const struct store *store, const char *tag, struct import_result *ret)
+{
+        struct err unused = { 0 };
+        char file[NAME_MAX + 1];
+        autoimage old = { 0 };
+
+        if (!tag[0])
+                return 0;
+        if (ref_parse(tag, ret->tag, &unused) < 0 || !str_eq(tag, ret->tag))
+                return -EINVAL;
+        if (ref_encode(tag, file, &unused) < 0) {
+                ret->tag[0] = '\0';
+                return 0;
+        }
+        ret->has_moved = store_read_image(store->names, file, &old, &unused) == 0;
+        ret->old_id = old.id;
+        return 0;
+}
+
+/* What the file is called is no name, and it has none in it. */
+static int no_name(const struct import_request *request, struct err *e)
+{
+        char unused[REF_MAX + 1];
+
+        if (!str_eq(request->file, "-"))
+                return ref_from_path(request->file, unused, e) < 0 ? -e->code : -EINVAL;
+        err_set(e, EINVAL, "an image from standard input needs a name");
+        return err_hint(e, "give one behind the '-': kelp import - NAME");
+}
+
 static int import_in_session(const struct store *store, const struct session *session,
                              const struct import_request *request, struct import_result *ret,
                              struct err *e)
@@ -52,7 +85,17 @@ static int import_in_session(const struct store *store, const struct session *se
         ret->devices = report.devices;
         ret->n_ignored = report.n_ignored;
         memcpy(ret->architecture, report.architecture, sizeof(ret->architecture));
-        return import_commit(store, session, request, &ret->id, e);
+        if (request->takes_tag && take_tag(store, report.tag, ret) < 0)
+                return err_set(e, EPROTO, "the process that reads the archive made nonsense");
+        struct import_request named = *request;
+        if (ret->tag[0])
+                named.name = ret->tag;
+        if (named.takes_tag && !named.name)
+                return no_name(request, e);
+        if (import_commit(store, session, &named, &ret->id, e) < 0)
+                return -e->code;
+        ret->has_moved = ret->has_moved && !digest_is_same(&ret->id, &ret->old_id);
+        return 0;
 }
 
 int import_run(const struct store *store, struct import_request *request, struct import_result *ret,
@@ -64,6 +107,9 @@ int import_run(const struct store *store, struct import_request *request, struct
         *ret = (struct import_result){ 0 };
         int r = request->file ? session_open(store, &session, e)
                               : session_adopt(store, &request->session, &session, e);
+        /* whoever made that one could not sweep */
+        if (r == 0 && !request->file)
+                r = session_recover(store, e);
         if (r == 0)
                 r = import_in_session(store, &session, request, ret, e);
         /* what cannot be removed now is swept by the next import */

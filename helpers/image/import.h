@@ -14,6 +14,7 @@ struct import_request {
         const char *file;     /* a path; "-": standard input; NULL: the layout of a session */
         int session;          /* without a file: the descriptor of that session; taken over */
         const char *name;     /* whole (ref.h), or NULL; pinned only without a file */
+        bool takes_tag;       /* nobody gave the name: that of a docker-archive itself is better */
         const char *path_key; /* or NULL */
 };
 
@@ -22,7 +23,10 @@ struct import_result {
         uint64_t devices;      /* left out */
         unsigned n_ignored;    /* settings of the configuration that mean nothing */
         char architecture[32]; /* when it is not this machine's, else "" */
-        int signal;            /* the import was ended by this signal (and fails); else 0 */
+        char tag[REF_MAX + 1]; /* the name that was taken from the archive, or "" */
+        bool has_moved;        /* ... and stood for another image before: */
+        struct digest old_id;
+        int signal; /* the import was ended by this signal (and fails); else 0 */
 };
 
 /*
@@ -40,8 +44,9 @@ int import_run(const struct store *store, struct import_request *request, struct
 /* Reads the input into the session: work() of a worker, whose job is the request. */
 int import_work(const struct worker *w, struct worker_report *ret, struct err *e);
 
-/* Moves a directory of layers, or a blob, from the session into the store, unless it has it. */
-int import_move(int from, int to, const struct digest *d, mode_t type, struct err *e);
+/* Moves a layer and its record from the session into the store, unless it has them. */
+int import_move_layer(const struct store *store, enum store_mode mode,
+                      const struct session *session, const struct digest *d, struct err *e);
 
 /* Moves what the session has into the store. */
 int import_commit(const struct store *store, const struct session *session,

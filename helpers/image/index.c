@@ -113,6 +113,21 @@ int index_remove_image(json_t *index, const struct digest *id, struct err *e)
         return 0;
 }
 
+const char *index_get_name(const json_t *index, const struct digest *id, size_t n)
+{
+        const json_t *list = manifests(index);
+
+        for (size_t i = 0; i < json_array_size(list); i++) {
+                const json_t *d = json_array_get(list, i);
+                const char *digest = get_digest(d);
+
+                if (str_has_prefix(digest, "sha256:") && str_eq(digest + 7, id->hex) &&
+                    get_name(d) && n-- == 0)
+                        return get_name(d);
+        }
+        return NULL;
+}
+
 /* The descriptor of the image that has this name (NULL: none). */
 static json_t *find(const json_t *list, const char *digest, const char *name)
 {

@@ -31,6 +31,12 @@ int index_remove_image(json_t *index, const struct digest *id, struct err *e);
 /* Removes every descriptor that has no file in images/. */
 int index_remove_foreign(const struct store *store, json_t *index, struct err *e);
 
+/* The n-th name that the image has in it, or NULL.  Lives as long as the index is not changed. */
+const char *index_get_name(const json_t *index, const struct digest *id, size_t n);
+
+/* Makes index.json say what names/ and images/ say, after a crash; what it cannot read it leaves. */
+int index_mend(const struct store *store, int tmp, struct err *e);
+
 /* Whether it has manifests that have no file in images/: another tool's. */
 bool index_has_foreign(const struct store *store, const json_t *index);
 

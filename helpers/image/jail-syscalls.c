@@ -32,6 +32,7 @@ static const int allowed[] = {
         SCMP_SYS(ftruncate),
         SCMP_SYS(fsetxattr),
         SCMP_SYS(fgetxattr),
+        SCMP_SYS(flistxattr),
         SCMP_SYS(symlinkat),
         /* memory, threads, time */
         SCMP_SYS(munmap),
@@ -68,7 +69,7 @@ static const int allowed_of_trees_at[] = { SCMP_SYS(readlinkat) };
 static const int allowed_at[] = {
         SCMP_SYS(openat),   SCMP_SYS(openat2),   SCMP_SYS(newfstatat), SCMP_SYS(statx),
         SCMP_SYS(mkdirat),  SCMP_SYS(mknodat),   SCMP_SYS(linkat),     SCMP_SYS(unlinkat),
-        SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(utimensat),
+        SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(utimensat),  SCMP_SYS(readlinkat),
 };
 
 static const struct scmp_arg_cmp not_negative = { 0, SCMP_CMP_MASKED_EQ, 1u << 31, 0 };

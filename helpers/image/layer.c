@@ -3,6 +3,7 @@
 #include "fd.h"
 #include "limit.h"
 #include "mem.h"
+#include "record.h"
 #include "str.h"
 #include "subids.h"
 #include "tar.h"
@@ -10,6 +11,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/xattr.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -20,6 +22,8 @@ struct unpack {
         struct tree *tree;
         struct layer_count *count;
         const struct id_maps *maps; /* NULL: everything is the user's */
+        struct hasher content;      /* of the file that is being written */
+        struct record_notes notes;
         struct entry_path path;
         struct entry_path target;
         struct tree_attr attr;
@@ -143,7 +147,20 @@ static int write_at(int fd, const char *data, size_t len, uint64_t offset, struc
         return 0;
 }
 
-/* Holes of a sparse file stay holes. */
+/* What a reader of the file will see in a hole. */
+static void hash_hole(struct unpack *u, uint64_t len)
+{
+        static const char zeros[64u << 10];
+
+        while (len > 0) {
+                size_t n = len < sizeof(zeros) ? (size_t)len : sizeof(zeros);
+
+                hasher_add(&u->content, zeros, n);
+                len -= n;
+        }
+}
+
+/* Holes of a sparse file stay holes.  Pieces come in their order. */
 static int write_data(struct unpack *u, int fd, uint64_t size, struct err *e)
 {
         uint64_t end = 0;
@@ -159,11 +176,15 @@ static int write_data(struct unpack *u, int fd, uint64_t size, struct err *e)
                         break;
                 if (offset > size || len > size - offset)
                         return refuse(u, "it has more data than its size", e);
+                if (offset < end)
+                        return refuse(u, "the pieces of its data are not in order", e);
                 if (write_at(fd, data, len, offset, u, e) < 0)
                         return -e->code;
-                if (offset + len > end)
-                        end = offset + len;
+                hash_hole(u, offset - end);
+                hasher_add(&u->content, data, len);
+                end = offset + len;
         }
+        hash_hole(u, size - end);
         if (end < size && ftruncate(fd, (off_t)size) < 0)
                 return err_sys(e, "cannot set the size of '%.200s'", u->path.text);
         return 0;
@@ -172,12 +193,18 @@ static int write_data(struct unpack *u, int fd, uint64_t size, struct err *e)
 static int unpack_file(struct unpack *u, uint64_t size, struct err *e)
 {
         autofd fd = -1;
+        struct digest content;
 
-        if (tree_make_file(u->tree, &u->path, &u->attr, &fd, e) < 0)
+        if (tree_make_file(u->tree, &u->path, &u->attr, &fd, e) < 0 ||
+            hasher_restart(&u->content, e) < 0)
                 return -e->code;
         if (size > 0 && write_data(u, fd, size, e) < 0)
                 return -e->code;
-        return tree_end_file(u->tree, fd, &u->path, &u->attr, e);
+        if (hasher_finish(&u->content, &content, e) < 0 ||
+            tree_set_xattrs(u->tree, fd, &u->path, &u->attr, e) < 0 ||
+            record_note_file(&u->notes, fd, &content, u->attr.n_xattrs > 0, e) < 0)
+                return -e->code;
+        return tree_end_file(fd, &u->path, &u->attr, e);
 }
 
 static int unpack_device(struct unpack *u, struct archive_entry *entry, struct err *e)
@@ -278,13 +305,36 @@ static int unpack_entry(struct unpack *u, struct archive_entry *entry, struct er
         return unpack_plain(u, entry, size, e);
 }
 
+static void free_unpack(struct unpack **u)
+{
+        if (*u) {
+                hasher_done(&(*u)->content);
+                record_notes_done(&(*u)->notes);
+        }
+        free(*u);
+}
+
+static int unpack_entries(struct unpack *u, struct err *e)
+{
+        for (;;) {
+                struct archive_entry *entry;
+
+                if (tar_next(u->tar, &entry, e) < 0)
+                        return -e->code;
+                if (!entry)
+                        return tree_finish(u->tree, e);
+                if (unpack_entry(u, entry, e) < 0)
+                        return -e->code;
+        }
+}
+
 static int unpack_stream(const struct layer_spec *spec, struct stream *stream,
                          struct layer_count *count, struct tar *tar, struct err *e)
 {
-        autofree struct unpack *u = mem_alloc(sizeof(*u), e);
+        __attribute__((cleanup(free_unpack))) struct unpack *u = mem_alloc(sizeof(*u), e);
         autotree *tree = NULL;
 
-        if (!u ||
+        if (!u || hasher_start(&u->content, e) < 0 ||
             tree_open(spec->dir, spec->maps != NULL, spec->lower, spec->lower_context, &tree, e) <
                     0 ||
             tar_open(tar, stream, e) < 0)
@@ -293,17 +343,10 @@ static int unpack_stream(const struct layer_spec *spec, struct stream *stream,
         u->tree = tree;
         u->count = count;
         u->maps = spec->maps;
-        for (;;) {
-                struct archive_entry *entry;
-
-                if (tar_next(tar, &entry, e) < 0)
-                        return -e->code;
-                if (!entry)
-                        break;
-                if (unpack_entry(u, entry, e) < 0)
-                        return -e->code;
-        }
-        if (tree_finish(tree, e) < 0)
+        if (unpack_entries(u, e) < 0)
+                return -e->code;
+        if (spec->record_out >= 0 &&
+            record_write(spec->dir, spec->maps != NULL, &u->notes, spec->record_out, e) < 0)
                 return -e->code;
         return tar_drain(tar, e);
 }

@@ -4,12 +4,13 @@
  *     kelp-image --store DIR import FILE [NAME] [--path-key KEY]
  *     kelp-image --store DIR import --session-fd N NAME      called by kelp-pull: its session's layout
  *     kelp-image --store DIR list [--json]
- *     kelp-image --store DIR remove NAME|ID...
+ *     kelp-image --store DIR remove [--force] NAME|ID...
  *     kelp-image --store DIR unpack --ids MAPS ID     (id_maps_print())
  *     kelp-image --store DIR prune [--all] [--max-size N] [--dry-run]
  *     kelp-image --store DIR export NAME|ID --output FILE [--format FORMAT]
  *     kelp-image --store DIR forget SANDBOX...
  *     kelp-image --store DIR commit SANDBOX NAME      as root of the sandbox's ids
+ *     kelp-image --store DIR verify [NAME|ID...]
  *
  * Exit status: 0; 125 when it failed; 126 when the ids of `unpack` do not do, and one id would;
  * 128 and the signal when one ended it.
@@ -22,6 +23,7 @@
 #include "fd.h"
 #include "import.h"
 #include "kept.h"
+#include "index.h"
 #include "log.h"
 #include "mem.h"
 #include "parse.h"
@@ -31,6 +33,7 @@
 #include "store.h"
 #include "str.h"
 #include "subids.h"
+#include "verify.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -54,7 +57,9 @@ enum option {
         OPTION_DRY_RUN,
         OPTION_MAX_SIZE,
         OPTION_OUTPUT,
-        OPTION_FORMAT
+        OPTION_FORMAT,
+        OPTION_FORCE,
+        OPTION_F
 };
 
 struct option_row {
@@ -72,6 +77,8 @@ static const struct option_row options[] = {
         [OPTION_MAX_SIZE] = { "--max-size", true },
         [OPTION_OUTPUT] = { "--output", true },
         [OPTION_FORMAT] = { "--format", true },
+        [OPTION_FORCE] = { "--force", false },
+        [OPTION_F] = { "-f", false },
 };
 
 #define N_OPTIONS (sizeof(options) / sizeof(options[0]))
@@ -90,8 +97,8 @@ static int usage(struct err *e, const char *arg)
         else
                 err_set(e, EINVAL, "a command is missing");
         return err_hint(e, "kelp-image --store DIR import FILE [NAME] [--path-key KEY] | "
-                           "list [--json] | remove NAME|ID... | unpack --ids MAPS ID | "
-                           "prune [--all] [--max-size N] [--dry-run] | "
+                           "list [--json] | remove [--force] NAME|ID... | unpack --ids MAPS ID | "
+                           "prune [--all] [--max-size N] [--dry-run] | verify [NAME|ID...] | "
                            "export NAME|ID --output FILE [--format FORMAT] | "
                            "forget SANDBOX... | commit SANDBOX NAME");
 }
@@ -139,6 +146,7 @@ static int parse(int argc, char **argv, struct arguments *ret, struct err *e)
 static int open_store(struct store *store, const char *path, bool create, struct err *e)
 {
         store->remove = subids_remove_tree;
+        store->mend = index_mend;
         return store_open(store, path, create, e);
 }
 
@@ -149,6 +157,9 @@ static void print_notices(const struct import_result *result)
                         "%llu device node%s in the image %s left out: a sandbox has its own /dev",
                         (unsigned long long)result->devices, result->devices == 1 ? "" : "s",
                         result->devices == 1 ? "was" : "were");
+        if (result->has_moved)
+                log_notice("the name '%s', which the archive gives itself, stood for another image",
+                           result->tag);
         if (result->n_ignored > 0)
                 log_notice("%u setting%s of the image's configuration mean%s nothing, ignoring",
                            result->n_ignored, result->n_ignored == 1 ? "" : "s",
@@ -158,18 +169,17 @@ static void print_notices(const struct import_result *result)
                            result->architecture);
 }
 
+/* The name that was given, or else the one that the file's own name makes, if it makes one. */
 static int choose_name(const struct arguments *args, char *ret, struct err *e)
 {
-        ret[0] = '\0';
+        struct err unused = { 0 };
+
         if (args->n_words == 3)
                 return ref_parse(args->words[2], ret, e);
-        if (args->values[OPTION_PATH_KEY])
-                return 0;
-        if (str_eq(args->words[1], "-")) {
-                err_set(e, EINVAL, "an image from standard input needs a name");
-                return err_hint(e, "give one behind the '-': kelp import - NAME");
-        }
-        return ref_from_path(args->words[1], ret, e);
+        if (args->values[OPTION_PATH_KEY] || str_eq(args->words[1], "-") ||
+            ref_from_path(args->words[1], ret, &unused) < 0)
+                ret[0] = '\0';
+        return 0;
 }
 
 /* What is imported, and the name it gets: a file, or the layout of a session. */
@@ -198,6 +208,7 @@ static int make_request(const struct arguments *args, struct import_request *ret
                 return -e->code;
         ret->file = args->words[1];
         ret->name = name[0] ? name : NULL;
+        ret->takes_tag = args->n_words == 2 && !path_key;
         return 0;
 }
 
@@ -249,7 +260,8 @@ static int run_remove(const struct arguments *args, int *ret_status, struct err 
                 return err_set(e, ENOENT, "there is no image '%.200s': the image store is empty",
                                args->words[1]);
         }
-        return remove_images(&store, args->words + 1, args->n_words - 1, stdout, e);
+        bool is_forced = args->values[OPTION_FORCE] || args->values[OPTION_F];
+        return remove_images(&store, args->words + 1, args->n_words - 1, is_forced, stdout, e);
 }
 
 static int run_unpack(const struct arguments *args, int *ret_status, struct err *e)
@@ -385,6 +397,31 @@ static int run_commit(const struct arguments *args, int *ret_status, struct err 
         return 0;
 }
 
+static int run_verify(const struct arguments *args, int *ret_status, struct err *e)
+{
+        struct verify_result result = { 0 };
+        autostore store = STORE_NONE;
+
+        if (access(args->store, F_OK) < 0 && errno == ENOENT)
+                return args->n_words > 1 ? err_set(e, ENOENT,
+                                                   "there is no image '%.200s': the "
+                                                   "image store is empty",
+                                                   args->words[1])
+                                         : 0;
+        if (open_store(&store, args->store, true, e) < 0)
+                return -e->code;
+        if (verify_run(&store, args->words + 1, args->n_words - 1, stdout, &result, e) < 0) {
+                if (result.signal)
+                        *ret_status = 128 + result.signal;
+                return -e->code;
+        }
+        if (result.damaged == 0)
+                return 0;
+        err_set(e, EIO, "the image store is damaged in %u place%s", result.damaged,
+                result.damaged == 1 ? "" : "s");
+        return err_hint(e, "remove what is damaged (kelp rmi), and import it again");
+}
+
 struct command {
         const char *name;
         size_t min_words; /* with the name itself */
@@ -396,15 +433,16 @@ struct command {
 #define TAKES(option) (1u << (option))
 
 static const struct command commands[] = {
-        { "import", 2, 3, TAKES(OPTION_PATH_KEY), run_import },
+        { "import", 2, 3, TAKES(OPTION_PATH_KEY) | TAKES(OPTION_SESSION_FD), run_import },
         { "list", 1, 1, TAKES(OPTION_JSON), run_list },
-        { "remove", 2, SIZE_MAX, 0, run_remove },
+        { "remove", 2, SIZE_MAX, TAKES(OPTION_FORCE) | TAKES(OPTION_F), run_remove },
         { "unpack", 2, 2, TAKES(OPTION_IDS), run_unpack },
         { "prune", 1, 1, TAKES(OPTION_ALL) | TAKES(OPTION_DRY_RUN) | TAKES(OPTION_MAX_SIZE),
           run_prune },
         { "export", 2, 2, TAKES(OPTION_OUTPUT) | TAKES(OPTION_FORMAT), run_export },
         { "forget", 2, SIZE_MAX, 0, run_forget },
         { "commit", 3, 3, 0, run_commit },
+        { "verify", 1, SIZE_MAX, 0, run_verify },
 };
 
 static int run_command(const struct arguments *args, int *ret_status, struct err *e)

@@ -96,6 +96,7 @@ struct docker_entry {
         const char *config;
         const char *layers[LIMIT_LAYERS];
         size_t n_layers;
+        const char *tag; /* its tag, when it has one and no more; else NULL */
 };
 
 /*

@@ -305,6 +305,36 @@ static int sweep_blob(struct prune *p, const struct item *item, struct err *e)
         return p->request->is_dry_run ? 0 : removal_remove_file(p->store->blobs, item->name, e);
 }
 
+struct record_sweep {
+        struct prune *p;
+        enum store_mode mode;
+};
+
+/* A record whose layer is gone; it takes next to nothing, and is not counted. */
+static int sweep_record(void *context, const char *name, struct err *e)
+{
+        const struct record_sweep *s = context;
+        const struct store *store = s->p->store;
+        struct stat st;
+
+        if (s->p->request->is_dry_run ||
+            fstatat(store->layers[s->mode], name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+                return 0;
+        return removal_remove_file(store->records[s->mode], name, e);
+}
+
+static int sweep_records(struct prune *p, struct err *e)
+{
+        for (enum store_mode mode = 0; mode < STORE_MODES; mode++) {
+                struct record_sweep s = { p, mode };
+
+                if (p->store->records[mode] >= 0 &&
+                    store_list(p->store->records[mode], sweep_record, &s, e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
 static int sweep(struct prune *p, struct err *e)
 {
         for (size_t i = 0; i < p->all_layers.n; i++) {
@@ -315,7 +345,7 @@ static int sweep(struct prune *p, struct err *e)
                 if (sweep_blob(p, &p->all_blobs.list[i], e) < 0)
                         return -e->code;
         }
-        return 0;
+        return sweep_records(p, e);
 }
 
 /* ------ the whole ------ */
@@ -410,6 +440,18 @@ static int prune_locked(struct prune *p, const struct session *session, struct e
         return 0;
 }
 
+/* What could not be swept. */
+static int tell_unswept(void *context, const char *name, struct err *e)
+{
+        const struct prune *p = context;
+
+        if (is_locked(p->store->tmp, name))
+                return 0;
+        err_set(e, EPERM, "'%.100s' was left by a command that was ended, and cannot be removed",
+                name);
+        return err_hint(e, "as root: rm -r '%.300s/tmp/%.100s'", p->store->path, name);
+}
+
 static int prune_in_session(struct prune *p, struct err *e)
 {
         struct session session = SESSION_NONE;
@@ -424,7 +466,10 @@ static int prune_in_session(struct prune *p, struct err *e)
         }
         if (r == 0 && p->request->is_all)
                 r = subids_forget(p->store, e);
-        return r;
+        if (r < 0)
+                return r;
+        autofd lock = store_lock(p->store, e);
+        return lock < 0 ? lock : store_list(p->store->tmp, tell_unswept, p, e);
 }
 
 int prune_run(const struct store *store, const struct prune_request *request, FILE *out,

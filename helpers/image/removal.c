@@ -200,7 +200,8 @@ int removal_take_layer(const struct removal *r, const char *hex, struct err *e)
 {
         for (enum store_mode mode = 0; mode < STORE_MODES; mode++) {
                 if (r->store->layers[mode] >= 0 &&
-                    session_take(r->session, r->store->layers[mode], hex, e) < 0)
+                    (session_take(r->session, r->store->layers[mode], hex, e) < 0 ||
+                     session_take(r->session, r->store->records[mode], hex, e) < 0))
                         return -e->code;
         }
         return 0;

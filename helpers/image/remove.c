@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #define SHORTEST_ID 12
@@ -60,7 +61,30 @@ static bool mark_name(struct removal *r, const char *arg)
         return false;
 }
 
-static int mark_id(struct removal *r, const char *arg, struct err *e)
+/* By its id an image goes from under names that were not spoken of. */
+static int check_names(struct removal *r, size_t at, struct err *e)
+{
+        const struct catalog *c = &r->catalog;
+        const struct digest *id = &c->images[at].image.id;
+        char names[300] = "";
+        size_t used = 0;
+        unsigned n = 0;
+
+        for (size_t i = 0; i < c->n_names; i++) {
+                if (!digest_is_same(&c->names[i].id, id))
+                        continue;
+                n++;
+                if (used < sizeof(names))
+                        used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%.100s",
+                                                 used ? " " : "", c->names[i].name);
+        }
+        if (n < 2)
+                return 0;
+        err_set(e, EBUSY, "the image '%.12s' has %u names", id->hex, n);
+        return err_hint(e, "kelp rmi %s, or with --force", names);
+}
+
+static int mark_id(struct removal *r, const char *arg, bool is_forced, struct err *e)
 {
         const char *hex = str_has_prefix(arg, "sha256:") ? arg + strlen("sha256:") : arg;
         size_t len = strlen(hex);
@@ -77,6 +101,8 @@ static int mark_id(struct removal *r, const char *arg, struct err *e)
         }
         if (found == SIZE_MAX)
                 return unknown(r, arg, e);
+        if (!is_forced && check_names(r, found, e) < 0)
+                return -e->code;
         removal_mark_image(r, found);
         return 0;
 }
@@ -108,10 +134,10 @@ static void mark_orphans(struct removal *r)
         }
 }
 
-static int mark(struct removal *r, char *const *args, size_t n, struct err *e)
+static int mark(struct removal *r, char *const *args, size_t n, bool is_forced, struct err *e)
 {
         for (size_t i = 0; i < n; i++) {
-                if (!mark_name(r, args[i]) && mark_id(r, args[i], e) < 0)
+                if (!mark_name(r, args[i]) && mark_id(r, args[i], is_forced, e) < 0)
                         return -e->code;
         }
         mark_orphans(r);
@@ -123,24 +149,26 @@ static int mark(struct removal *r, char *const *args, size_t n, struct err *e)
 }
 
 static int remove_locked(const struct store *store, const struct session *session,
-                         char *const *args, size_t n, FILE *out, struct err *e)
+                         char *const *args, size_t n, bool is_forced, FILE *out, struct err *e)
 {
         autofd lock = store_lock(store, e);
         autoremoval r = { 0 };
 
-        if (lock < 0 || removal_load(&r, store, session, e) < 0 || mark(&r, args, n, e) < 0)
+        if (lock < 0 || removal_load(&r, store, session, e) < 0 ||
+            mark(&r, args, n, is_forced, e) < 0)
                 return -e->code;
         return removal_carry_out(&r, out, e);
 }
 
-int remove_images(const struct store *store, char *const *args, size_t n, FILE *out, struct err *e)
+int remove_images(const struct store *store, char *const *args, size_t n, bool is_forced, FILE *out,
+                  struct err *e)
 {
         struct session session = SESSION_NONE;
         struct err cleanup = { 0 };
         int r = session_open(store, &session, e);
 
         if (r == 0)
-                r = remove_locked(store, &session, args, n, out, e);
+                r = remove_locked(store, &session, args, n, is_forced, out, e);
         /* the layers: without the lock, for it takes its time */
         if (session_remove(store, &session, &cleanup) < 0 && r == 0) {
                 *e = cleanup;

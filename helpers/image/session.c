@@ -3,6 +3,7 @@
 #include "store.h"
 
 #include "fd.h"
+#include "subids.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+struct sweep {
+        const struct store *store;
+        bool has_left;
+};
+
 static int remove_tree(const struct store *store, const char *name, struct err *e)
 {
         if (store->remove)
@@ -23,21 +29,57 @@ static int remove_tree(const struct store *store, const char *name, struct err *
 }
 
 /* Whoever works in a session holds its lock; what nobody holds was left by a crash. */
-static int sweep_one(void *context, const char *name, struct err *e)
+static bool is_left(int tmp, const char *name)
 {
-        const struct store *store = context;
-        int tmp = store->tmp;
         autofd fd = openat(tmp, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
-        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        return fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+}
+
+static int find_left(void *context, const char *name, struct err *e)
+{
+        struct sweep *sweep = context;
+
+        (void)e;
+        sweep->has_left = sweep->has_left || is_left(sweep->store->tmp, name);
+        return 0;
+}
+
+/*
+ * Files of subordinate ids that the user does not have any more must not keep him from his images:
+ * they stay, and prune says so.
+ */
+static int sweep_one(void *context, const char *name, struct err *e)
+{
+        const struct store *store = ((const struct sweep *)context)->store;
+
+        if (!is_left(store->tmp, name) || remove_tree(store, name, e) == 0)
                 return 0;
-        int r = remove_tree(store, name, e);
         /* files of subordinate ids wait for somebody who can remove them */
-        if (r < 0 && !store->remove && (e->code == EACCES || e->code == EPERM)) {
-                *e = (struct err){ 0 };
+        if (e->code != EACCES && e->code != EPERM && e->code != SUBIDS_ERROR)
+                return -e->code;
+        *e = (struct err){ 0 };
+        return 0;
+}
+
+/*
+ * Under the lock, so that no session is seen between its making and its locking.  What was left
+ * goes last, as a session does where nothing is cut short: this may be, too.
+ */
+static int sweep_tmp(const struct store *store, struct err *e)
+{
+        struct sweep sweep = { .store = store };
+
+        /* whoever cannot mend what a session was cut short of leaves it to whoever can */
+        if (!store->mend)
                 return 0;
-        }
-        return r;
+        if (store_list(store->tmp, find_left, &sweep, e) < 0)
+                return -e->code;
+        if (!sweep.has_left)
+                return 0;
+        if (store->mend(store, store->tmp, e) < 0)
+                return -e->code;
+        return store_list(store->tmp, sweep_one, &sweep, e);
 }
 
 static int make_subdirectory(int dir, const char *name, struct err *e)
@@ -68,16 +110,25 @@ static int make_session(const struct store *store, struct session *ret, struct e
         ret->layers = make_subdirectory(ret->dir, "layers", e);
         if (ret->layers < 0)
                 return -e->code;
+        ret->records = make_subdirectory(ret->dir, "records", e);
+        if (ret->records < 0)
+                return -e->code;
         ret->gone = make_subdirectory(ret->dir, "gone", e);
         return ret->gone < 0 ? -e->code : 0;
+}
+
+int session_recover(const struct store *store, struct err *e)
+{
+        autofd lock = store_lock(store, e);
+
+        return lock < 0 ? lock : sweep_tmp(store, e);
 }
 
 int session_open(const struct store *store, struct session *ret, struct err *e)
 {
         autofd lock = store_lock(store, e);
 
-        /* under the lock, so that no session is seen between its making and its locking */
-        if (lock < 0 || store_list(store->tmp, sweep_one, (void *)store, e) < 0)
+        if (lock < 0 || sweep_tmp(store, e) < 0)
                 return -e->code;
         return make_session(store, ret, e);
 }
@@ -139,6 +190,9 @@ int session_adopt(const struct store *store, int *dir, struct session *ret, stru
         ret->layers = open_part(ret->dir, "layers", e);
         if (ret->layers < 0)
                 return -e->code;
+        ret->records = open_part(ret->dir, "records", e);
+        if (ret->records < 0)
+                return -e->code;
         ret->gone = open_part(ret->dir, "gone", e);
         return ret->gone < 0 ? -e->code : 0;
 }
@@ -149,6 +203,7 @@ int session_remove(const struct store *store, struct session *session, struct er
 
         fd_close(&session->blobs);
         fd_close(&session->layers);
+        fd_close(&session->records);
         fd_close(&session->gone);
         fd_close(&session->dir);
         return r;

@@ -81,6 +81,26 @@ static int make_file(const struct store *store, const char *name, const char *te
         return store_write(store->tmp, store->dir, name, text, e);
 }
 
+/*
+ * Of what a store always has, absence is ENOENT without `create`.  The rest is made in any case, and
+ * a store that lacks it and cannot be written to is as good as one where it is empty.
+ */
+static int open_mode(struct store *store, enum store_mode mode, bool create, struct err *e)
+{
+        static const char *const names[] = { [STORE_SINGLE] = "single", [STORE_SUBIDS] = "subids" };
+        bool is_basic = mode == STORE_SINGLE;
+
+        store->layers[mode] =
+                open_nested(store->dir, "unpacked", names[mode], create || !is_basic, e);
+        if (store->layers[mode] < 0 && (is_basic || e->code != EROFS))
+                return -e->code;
+        store->records[mode] = open_nested(store->dir, "records", names[mode], true, e);
+        if (store->records[mode] < 0 && e->code != EROFS)
+                return -e->code;
+        *e = (struct err){ 0 };
+        return 0;
+}
+
 static int open_directories(struct store *store, bool create, struct err *e)
 {
         static const struct {
@@ -102,14 +122,10 @@ static int open_directories(struct store *store, bool create, struct err *e)
         store->blobs = open_nested(store->dir, "blobs", "sha256", create, e);
         if (store->blobs < 0)
                 return -e->code;
-        store->layers[STORE_SINGLE] = open_nested(store->dir, "unpacked", "single", create, e);
-        if (store->layers[STORE_SINGLE] < 0)
-                return -e->code;
-        /* a store that has none, and cannot be written to, is as good as one with an empty one */
-        store->layers[STORE_SUBIDS] = open_nested(store->dir, "unpacked", "subids", true, e);
-        if (store->layers[STORE_SUBIDS] < 0 && e->code != EROFS)
-                return -e->code;
-        *e = (struct err){ 0 };
+        for (enum store_mode mode = 0; mode < STORE_MODES; mode++) {
+                if (open_mode(store, mode, create, e) < 0)
+                        return -e->code;
+        }
         return 0;
 }
 
@@ -135,8 +151,10 @@ void store_done(struct store *store)
 {
         fd_close(&store->dir);
         fd_close(&store->blobs);
-        for (enum store_mode mode = 0; mode < STORE_MODES; mode++)
+        for (enum store_mode mode = 0; mode < STORE_MODES; mode++) {
                 fd_close(&store->layers[mode]);
+                fd_close(&store->records[mode]);
+        }
         fd_close(&store->images);
         fd_close(&store->names);
         fd_close(&store->paths);

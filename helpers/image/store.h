@@ -18,6 +18,8 @@
  *     unpacked/subids/<diff-id>/              the same for runs with subordinate ids, unpacked when
  *                                             the first one needs it: files belong to whom the
  *                                             archive says, as subids.map has it
+ *     records/single/<diff-id>                what a layer looked like when it was unpacked:
+ *     records/subids/<diff-id>                see record.h
  *     subids.map                              see subids.h
  *     images/<digest>                         an image: all of image.h
  *     names/<encoded name>                    an image under a name: image.policy
@@ -46,12 +48,15 @@ enum store_mode { STORE_SINGLE, STORE_SUBIDS, STORE_MODES };
 
 struct store;
 typedef int store_remover(const struct store *store, int dir, const char *name, struct err *e);
+typedef int store_mender(const struct store *store, int tmp, struct err *e);
 
 struct store {
         store_remover *remove; /* also of files of subordinate ids; NULL: of the user's own alone */
+        store_mender *mend;    /* index_mend(); NULL: what was cut short is left to others */
         int dir;
         int blobs;
         int layers[STORE_MODES];
+        int records[STORE_MODES];
         int images;
         int names;
         int paths;
@@ -68,8 +73,8 @@ void store_done(struct store *store);
 
 #define STORE_NONE                                                                                 \
         {                                                                                          \
-                .dir = -1, .blobs = -1, .layers = { -1, -1 }, .images = -1, .names = -1,           \
-                .paths = -1, .tmp = -1                                                             \
+                .dir = -1, .blobs = -1, .layers = { -1, -1 }, .records = { -1, -1 }, .images = -1, \
+                .names = -1, .paths = -1, .tmp = -1                                                \
         }
 
 #define autostore __attribute__((cleanup(store_done))) struct store
@@ -98,10 +103,11 @@ int store_remove_tree(int dir, const char *name, struct err *e);
 
 /* A place to prepare what comes into the store, and for what leaves it. */
 struct session {
-        int dir;    /* its flock lives as long as this descriptor and its copies */
-        int blobs;  /* blobs/ in it */
-        int layers; /* layers/ in it */
-        int gone;   /* gone/ in it */
+        int dir;     /* its flock lives as long as this descriptor and its copies */
+        int blobs;   /* blobs/ in it */
+        int layers;  /* layers/ in it */
+        int records; /* records/ in it */
+        int gone;    /* gone/ in it */
         char name[64];
 };
 
@@ -109,10 +115,13 @@ struct session {
 
 #define SESSION_NONE                                                                               \
         {                                                                                          \
-                .dir = -1, .blobs = -1, .layers = -1, .gone = -1                                   \
+                .dir = -1, .blobs = -1, .layers = -1, .records = -1, .gone = -1                    \
         }
 
-/* Sweeps what dead imports left, and makes a new session. */
+/* Clears away what dead processes left, and mends what they left half done. */
+int session_recover(const struct store *store, struct err *e);
+
+/* The same, and makes a new session. */
 int session_open(const struct store *store, struct session *ret, struct err *e);
 
 /*

@@ -24,6 +24,7 @@ static int work(const struct worker *w, struct worker_report *ret, struct err *e
         job->session = w->session->dir;
         job->session_blobs = w->session->blobs;
         job->session_layers = w->session->layers;
+        job->session_records = w->session->records;
         job->store_blobs = w->store->blobs;
         job->store_layers = w->store->layers[STORE_SUBIDS];
         job->maps = w->maps;
@@ -55,7 +56,7 @@ static int commit(const struct store *store, const struct session *session, cons
         if (lock < 0 || read_image(store, id, &image, e) < 0)
                 return -e->code;
         for (size_t i = 0; i < image.n_layers; i++) {
-                if (import_move(session->layers, layers, &image.layers[i], S_IFDIR, e) < 0)
+                if (import_move_layer(store, STORE_SUBIDS, session, &image.layers[i], e) < 0)
                         return -e->code;
         }
         return fsync(layers) < 0 ? err_sys(e, "cannot sync the image store") : 0;

@@ -113,7 +113,9 @@ static int reset_one(void *context, const char *name, struct err *e)
         char holder[HOLDER_MAX];
 
         if (!r->only_look)
-                return session_take(r->session, layers, name, e);
+                return session_take(r->session, layers, name, e) < 0
+                               ? -e->code
+                               : session_take(r->session, r->store->records[STORE_SUBIDS], name, e);
         autofd fd = openat(layers, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
                 return err_set(e, EBUSY,

@@ -130,15 +130,19 @@ int tree_make_file(struct tree *t, const struct entry_path *path, const struct t
 }
 
 /* A new owner takes set-id bits and file capabilities away, so it comes first. */
-int tree_end_file(struct tree *t, int fd, const struct entry_path *path,
-                  const struct tree_attr *attr, struct err *e)
+int tree_set_xattrs(struct tree *t, int fd, const struct entry_path *path,
+                    const struct tree_attr *attr, struct err *e)
+{
+        if (t->has_owners && fchown(fd, attr->uid, attr->gid) < 0)
+                return tree_failed(path, "set the owner of", e);
+        return set_xattrs(fd, path, attr, e);
+}
+
+int tree_end_file(int fd, const struct entry_path *path, const struct tree_attr *attr,
+                  struct err *e)
 {
         bool has_other_mode = attr->n_xattrs > 0 || (attr->mode & (S_ISUID | S_ISGID));
 
-        if (t->has_owners && fchown(fd, attr->uid, attr->gid) < 0)
-                return tree_failed(path, "set the owner of", e);
-        if (set_xattrs(fd, path, attr, e) < 0)
-                return -e->code;
         if (has_other_mode && fchmod(fd, attr->mode & 07777) < 0)
                 return tree_failed(path, "set the mode of", e);
         if (tree_set_time(fd, attr->mtime) < 0)

@@ -76,11 +76,16 @@ int tree_make_fifo(struct tree *t, const struct entry_path *path, const struct t
 int tree_make_hardlink(struct tree *t, const struct entry_path *path,
                        const struct entry_path *target, struct err *e);
 
-/* An empty file to write to: *ret_fd is the caller's.  tree_end_file() when it was written. */
+/*
+ * An empty file to write to: *ret_fd is the caller's.  When it was written, tree_set_xattrs(), which
+ * gives it its owner, too, and tree_end_file().
+ */
 int tree_make_file(struct tree *t, const struct entry_path *path, const struct tree_attr *attr,
                    int *ret_fd, struct err *e);
-int tree_end_file(struct tree *t, int fd, const struct entry_path *path,
-                  const struct tree_attr *attr, struct err *e);
+int tree_set_xattrs(struct tree *t, int fd, const struct entry_path *path,
+                    const struct tree_attr *attr, struct err *e);
+int tree_end_file(int fd, const struct entry_path *path, const struct tree_attr *attr,
+                  struct err *e);
 
 int tree_make_whiteout(struct tree *t, const struct entry_path *hidden, struct err *e);
 int tree_make_opaque(struct tree *t, const struct entry_path *directory, struct err *e);

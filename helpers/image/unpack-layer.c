@@ -122,12 +122,12 @@ static bool find_lower(void *context, const char *path, struct stat *ret)
         return false;
 }
 
-static int open_new_blob(const struct unpack_job *job, struct err *e)
+static int open_new_file(int dir, struct err *e)
 {
-        int fd = openat(job->session_blobs, NEW, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        int fd = openat(dir, NEW, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
         if (fd < 0)
-                return err_sys(e, "cannot make a blob in the image store");
+                return err_sys(e, "cannot make a file in the image store");
         return fd;
 }
 
@@ -164,7 +164,12 @@ static int keep_layer(struct unpack_job *job, const struct digest *d, struct err
         char name[32];
 
         if (!unpack_has_layer(job, d))
-                return put_new(job->session_layers, d, e);
+                return put_new(job->session_layers, d, e) < 0 ||
+                                       put_new(job->session_records, d, e) < 0
+                               ? -e->code
+                               : 0;
+        if (unlinkat(job->session_records, NEW, 0) < 0)
+                return err_sys(e, "cannot remove the record of a layer that is there twice");
         snprintf(name, sizeof(name), "twice.%zu", job->n_stack);
         if (renameat2(job->session_layers, NEW, job->session_layers, name, RENAME_NOREPLACE) < 0)
                 return err_sys(e, "cannot put a layer aside that is there twice");
@@ -235,16 +240,18 @@ static int read_layer(struct unpack_job *job, const struct unpack_layer *want, e
 {
         bool has_dir = want->diff_id && unpack_has_layer(job, want->diff_id);
         bool is_copied = plan.is_needed && !plan.is_moved;
-        autofd blob = is_copied ? open_new_blob(job, e) : -1;
+        autofd blob = is_copied ? open_new_file(job->session_blobs, e) : -1;
         autofd dir = has_dir ? -1 : open_new_layer(job, e);
+        autofd record = has_dir ? -1 : open_new_file(job->session_records, e);
 
-        if ((is_copied && blob < 0) || (!has_dir && dir < 0))
+        if ((is_copied && blob < 0) || (!has_dir && (dir < 0 || record < 0)))
                 return -e->code;
         const struct layer_spec spec = {
                 .in = want->in,
                 .packing = packing,
                 .dir = dir,
                 .maps = job->maps,
+                .record_out = record,
                 .lower = find_lower,
                 .lower_context = job,
                 .packed_out = plan.is_plain ? -1 : blob,
@@ -324,7 +331,7 @@ int unpack_add_blob(struct unpack_job *job, const char *data, size_t len, struct
 
         if (digest_of(data, len, ret, e) < 0)
                 return -e->code;
-        fd = open_new_blob(job, e);
+        fd = open_new_file(job->session_blobs, e);
         if (fd < 0 || io_write_all(fd, data, len, "a blob in the image store", e) < 0)
                 return -e->code;
         return keep_blob(job, ret, e);

@@ -92,3 +92,46 @@ int unpack_stored(struct unpack_job *job, const struct image *image, struct err 
         }
         return 0;
 }
+
+static int count_blobs(struct unpack_job *job, const struct digest *id, size_t manifest_size,
+                       const struct oci_manifest *manifest, struct err *e)
+{
+        if (unpack_count_blob(job, id, manifest_size, e) < 0 ||
+            unpack_count_blob(job, &manifest->config.digest, manifest->config.size, e) < 0)
+                return -e->code;
+        for (size_t i = 0; i < manifest->n_layers; i++) {
+                if (unpack_count_blob(job, &manifest->layers[i].digest, manifest->layers[i].size,
+                                      e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
+int unpack_describe(struct unpack_job *job, const struct digest *id, const char *manifest_type,
+                    struct err *e)
+{
+        struct image *image = &job->image;
+        autofree char *text = NULL;
+        autofree char *config_text = NULL;
+        autofree struct oci_config *config = mem_alloc(sizeof(*config), e);
+        automanifest manifest = { 0 };
+        size_t manifest_len;
+        size_t len;
+
+        if (!config || read_blob(job, id, &text, &manifest_len, e) < 0 ||
+            oci_manifest_parse(text, manifest_len, manifest_type, &manifest, e) < 0 ||
+            read_blob(job, &manifest.config.digest, &config_text, &len, e) < 0 ||
+            unpack_config(job, config_text, len, manifest.n_layers, config, e) < 0 ||
+            count_blobs(job, id, manifest_len, &manifest, e) < 0)
+                return -e->code;
+        image->id = *id;
+        image->store.manifest_size = manifest_len;
+        image->store.manifest_type = arena_copy(&image->arena, manifest_type, e);
+        if (!image->store.manifest_type)
+                return -e->code;
+        for (size_t i = 0; i < config->n_diff_ids; i++) {
+                if (unpack_push_layer(job, &config->diff_ids[i], e) < 0)
+                        return -e->code;
+        }
+        return unpack_set_layers(job, e);
+}

@@ -43,10 +43,15 @@ static int set_manifest(struct unpack_job *job, const char *text, size_t len, co
         return image->store.manifest_type ? image_add_blob(image, &image->id, e) : -e->code;
 }
 
+int unpack_count_blob(struct unpack_job *job, const struct digest *d, uint64_t size, struct err *e)
+{
+        job->image.store.size += size;
+        return image_add_blob(&job->image, d, e);
+}
+
 static int count_blob(struct unpack_job *job, const struct oci_descriptor *d, struct err *e)
 {
-        job->image.store.size += d->size;
-        return image_add_blob(&job->image, &d->digest, e);
+        return unpack_count_blob(job, &d->digest, d->size, e);
 }
 
 int unpack_make_manifest(struct unpack_job *job, const char *config, size_t config_len,
@@ -113,6 +118,9 @@ int unpack_docker(struct unpack_job *job, struct err *e)
         autodoc *doc = doc_parse(manifest, len, "manifest.json", e);
         if (!doc || docker_manifest_parse(doc, job->wanted, &entry, e) < 0)
                 return -e->code;
+        struct err unused = { 0 };
+        if (entry.tag && ref_parse(entry.tag, job->tag, &unused) < 0)
+                job->tag[0] = '\0';
         if (source_read(&job->source, entry.config, LIMIT_JSON, &config_text, &len, e) < 0 ||
             unpack_config(job, config_text, len, entry.n_layers, config, e) < 0)
                 return -e->code;
@@ -307,7 +315,7 @@ static bool is_above(const struct unpack_job *job, size_t at)
  * times the topmost counts, which comes to the same.  It merges the roots of all layers even where
  * one is opaque: what lies below such a one is left out.
  */
-static int set_layers(struct unpack_job *job, struct err *e)
+int unpack_set_layers(struct unpack_job *job, struct err *e)
 {
         size_t start = job->n_stack;
 
@@ -332,7 +340,7 @@ int unpack_run(struct unpack_job *job, struct err *e)
                 return -e->code;
         if (kinds[job->source.kind](job, e) < 0)
                 return -e->code;
-        return set_layers(job, e);
+        return unpack_set_layers(job, e);
 }
 
 void unpack_done(struct unpack_job *job)

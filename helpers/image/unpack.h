@@ -6,6 +6,7 @@
 #include "layer.h"
 #include "limit.h"
 #include "oci.h"
+#include "ref.h"
 #include "source.h"
 
 /*
@@ -20,6 +21,7 @@ struct unpack_job {
         int session; /* for temporary files */
         int session_blobs;
         int session_layers;
+        int session_records;
         int store_blobs;    /* to look whether a blob is there already */
         int store_layers;   /* the same for layers, and to look into those below */
         const char *wanted; /* the name that the image will have, or NULL: chooses among several */
@@ -31,6 +33,7 @@ struct unpack_job {
         struct layer_count count;
         unsigned n_ignored;    /* settings of the configuration that mean nothing */
         char architecture[32]; /* when it is not this machine's, else "" */
+        char tag[REF_MAX + 1]; /* of a docker-archive: the name that it gives itself, or "" */
 
         /* at work */
         struct source source;
@@ -46,6 +49,13 @@ int unpack_run(struct unpack_job *job, struct err *e);
  * the configuration says is filled.
  */
 int unpack_stored(struct unpack_job *job, const struct image *image, struct err *e);
+
+/*
+ * Fills the job's image with what an import of it would have written, from its blobs and its
+ * layers, of which nothing is unpacked.
+ */
+int unpack_describe(struct unpack_job *job, const struct digest *id, const char *manifest_type,
+                    struct err *e);
 void unpack_done(struct unpack_job *job);
 
 /* The parts of it in other files. */
@@ -68,6 +78,10 @@ int unpack_find_blob(const struct unpack_job *job, const struct digest *d, int *
 /* Unpacks the next layer, unless it is there; *ret describes its blob. */
 int unpack_one_layer(struct unpack_job *job, const struct unpack_layer *want,
                      struct oci_descriptor *ret, struct err *e);
+
+/* Counts a blob in the image; which layers of the stack are mounted. */
+int unpack_count_blob(struct unpack_job *job, const struct digest *d, uint64_t size, struct err *e);
+int unpack_set_layers(struct unpack_job *job, struct err *e);
 
 /* Whether a layer is there, and how it takes its place above the ones before it. */
 bool unpack_has_layer(const struct unpack_job *job, const struct digest *diff_id);

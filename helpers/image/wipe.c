@@ -54,7 +54,8 @@ int wipe_store(const struct store *store, const struct session *session, struct 
                         return -e->code;
         }
         for (enum store_mode mode = 0; mode < STORE_MODES; mode++) {
-                if (take_all(session, store->layers[mode], e) < 0)
+                if (take_all(session, store->layers[mode], e) < 0 ||
+                    take_all(session, store->records[mode], e) < 0)
                         return -e->code;
         }
         return store_write(session->dir, store->dir, "index.json", store_empty_index, e);

@@ -10,6 +10,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -19,13 +21,33 @@
 /* ------ the jailed process ------ */
 
 struct jailed {
-        const struct worker *worker;
-        int report; /* a SEQPACKET socket */
+        struct worker worker;
         int parent; /* a pidfd */
         bool has_namespaces;
         uid_t uid;
         gid_t gid;
 };
+
+/* Descriptors that it keeps, and directories among them below which it may read. */
+struct open_list {
+        int fds[20];
+        size_t n;
+        int readable[4];
+        size_t n_readable;
+};
+
+static void add_fd(struct open_list *list, int fd)
+{
+        if (fd >= 0)
+                list->fds[list->n++] = fd;
+}
+
+static void add_readable(struct open_list *list, int fd)
+{
+        add_fd(list, fd);
+        if (fd >= 0)
+                list->readable[list->n_readable++] = fd;
+}
 
 static int compare(const void *a, const void *b)
 {
@@ -35,59 +57,72 @@ static int compare(const void *a, const void *b)
         return (*x > *y) - (*x < *y);
 }
 
-/* What a worker keeps: fds, and those of them that are directories to read from. */
-struct kept_fds {
-        int fds[8 + WORKER_MORE];
-        size_t n;
-        int readable[3];
-        size_t n_readable;
-};
-
-static void keep_readable(struct kept_fds *k, int fd)
+/* Everything that it may read, for one that looks at the whole store. */
+static void add_store(struct open_list *list, const struct store *store)
 {
-        struct stat st;
-
-        if (fd < 0)
-                return;
-        k->fds[k->n++] = fd;
-        if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
-                k->readable[k->n_readable++] = fd;
+        add_readable(list, store->dir);
+        add_fd(list, store->blobs);
+        add_fd(list, store->images);
+        add_fd(list, store->names);
+        add_fd(list, store->paths);
+        for (enum store_mode mode = 0; mode < STORE_MODES; mode++) {
+                add_fd(list, store->layers[mode]);
+                add_fd(list, store->records[mode]);
+        }
 }
 
-static void choose_fds(const struct jailed *child, struct kept_fds *k)
+/* The blobs, unpacked layers if it reads any, and the session that it writes to. */
+static void add_session(struct open_list *list, const struct worker *w)
 {
-        const struct worker *w = child->worker;
+        const struct session *session = w->session;
 
-        k->fds[k->n++] = child->report;
-        keep_readable(k, w->store->blobs);
-        keep_readable(k, w->layers);
-        keep_readable(k, w->input);
-        if (w->session) {
-                k->fds[k->n++] = w->session->dir;
-                k->fds[k->n++] = w->session->blobs;
-                k->fds[k->n++] = w->session->layers;
-        }
-        for (size_t i = 0; i < w->n_more; i++)
-                k->fds[k->n++] = w->more[i];
-        qsort(k->fds, k->n, sizeof(k->fds[0]), compare);
+        add_readable(list, w->store->blobs);
+        add_readable(list, w->layers);
+        if (!session)
+                return;
+        add_fd(list, session->dir);
+        add_fd(list, session->blobs);
+        add_fd(list, session->layers);
+        add_fd(list, session->records);
+}
+
+/* Whoever looks must see what nobody may read; whoever writes gives files away, or has no rights. */
+static uint64_t needed_caps(const struct worker *w)
+{
+        if (w->reads_store)
+                return 1ull << CAP_DAC_READ_SEARCH;
+        if (w->keeps_ids)
+                return JAIL_CAPS_READ;
+        return w->maps ? JAIL_CAPS_OWN : 0;
 }
 
 static int close_jail(const struct jailed *child, struct err *e)
 {
-        const struct worker *w = child->worker;
-        struct kept_fds kept = { .n = 0 };
+        const struct worker *w = &child->worker;
+        struct open_list list = { .n = 0 };
+        struct stat st;
 
-        choose_fds(child, &kept);
+        add_fd(&list, w->report);
+        if (w->reads_store)
+                add_store(&list, w->store);
+        else
+                add_session(&list, w);
+        for (size_t i = 0; i < w->n_more; i++)
+                add_fd(&list, w->more[i]);
+        if (w->input >= 0 && fstat(w->input, &st) == 0 && S_ISDIR(st.st_mode))
+                add_readable(&list, w->input);
+        else
+                add_fd(&list, w->input);
+        qsort(list.fds, list.n, sizeof(list.fds[0]), compare);
+
         struct jail_spec spec = {
-                .fds = kept.fds,
-                .n_fds = kept.n,
+                .fds = list.fds,
+                .n_fds = list.n,
                 .writable = w->session ? w->session->dir : -1,
-                .readable = kept.readable,
-                .n_readable = kept.n_readable,
+                .readable = list.readable,
+                .n_readable = list.n_readable,
                 .maps = w->maps,
-                .keep_caps = w->maps        ? JAIL_CAPS_OWN
-                             : w->keeps_ids ? JAIL_CAPS_READ
-                                            : 0,
+                .keep_caps = needed_caps(w),
                 .uid = child->uid,
                 .gid = child->gid,
                 .keeps_ids = w->keeps_ids,
@@ -97,7 +132,7 @@ static int close_jail(const struct jailed *child, struct err *e)
 
 static _Noreturn void jailed_main(const struct jailed *child)
 {
-        const struct worker *w = child->worker;
+        const struct worker *w = &child->worker;
         struct worker_report report = { .message = WORKER_FAILED };
         struct err unused = { 0 };
         struct digest digest;
@@ -106,8 +141,19 @@ static _Noreturn void jailed_main(const struct jailed *child)
         if (digest_of("", 0, &digest, &report.err) == 0 && close_jail(child, &report.err) == 0 &&
             w->work(w, &report, &report.err) == 0)
                 report.message = WORKER_DONE;
-        io_send(child->report, &report, sizeof(report), NULL, 0, &unused);
+        io_send(w->report, &report, sizeof(report), NULL, 0, &unused);
         _exit(report.message == WORKER_DONE ? 0 : 1);
+}
+
+int worker_note(const struct worker *w, struct err *e, const char *fmt, ...)
+{
+        struct worker_report report = { .message = WORKER_NOTE };
+        va_list args;
+
+        va_start(args, fmt);
+        vsnprintf(report.err.text, sizeof(report.err.text), fmt, args);
+        va_end(args);
+        return io_send(w->report, &report, sizeof(report), NULL, 0, e);
 }
 
 /* ------ the parent ------ */
@@ -133,7 +179,7 @@ static int catch_signals(struct err *e)
 static int start_child(const struct worker *w, struct child *ret_child, int *ret_report,
                        struct err *e)
 {
-        struct jailed job = { .worker = w, .uid = geteuid(), .gid = getegid() };
+        struct jailed job = { .worker = *w, .uid = geteuid(), .gid = getegid() };
         autofd self = proc_pidfd(getpid(), e);
         int ends[2];
 
@@ -143,7 +189,7 @@ static int start_child(const struct worker *w, struct child *ret_child, int *ret
                 return err_sys(e, "cannot make a socket pair");
         autofd ours = ends[0];
         autofd theirs = ends[1];
-        job.report = theirs;
+        job.worker.report = theirs;
         job.parent = self;
         int r = jail_fork(w->maps, w->keeps_ids, ret_child, &job.has_namespaces, e);
         if (r < 0)
@@ -154,15 +200,15 @@ static int start_child(const struct worker *w, struct child *ret_child, int *ret
         return 0;
 }
 
-/* The end of the stream without a message means that it was killed. */
-static int read_report(int fd, struct child *child, struct worker_report *ret, struct err *e)
+/* One message; the end of the stream without it means that it was killed. */
+static int receive(int fd, struct child *child, struct worker_report *ret, struct err *e)
 {
         int status;
         ssize_t n = io_receive(fd, ret, sizeof(*ret), NULL, 0, NULL, e);
 
         if (n < 0)
                 return -e->code;
-        if (proc_wait(child, &status, e) < 0)
+        if (n == 0 && proc_wait(child, &status, e) < 0)
                 return -e->code;
         if (n == 0)
                 return err_set(e, EIO, "the process that does the work was ended (status %d)",
@@ -170,7 +216,25 @@ static int read_report(int fd, struct child *child, struct worker_report *ret, s
         if (n != sizeof(*ret))
                 return err_set(e, EPROTO, "the process that does the work sent nonsense");
         ret->architecture[sizeof(ret->architecture) - 1] = '\0';
+        ret->tag[sizeof(ret->tag) - 1] = '\0';
         ret->err.text[sizeof(ret->err.text) - 1] = '\0';
+        return 0;
+}
+
+/* Returns 1 when there is more to come. */
+static int take_report(const struct worker *w, int fd, struct child *child,
+                       struct worker_report *ret, struct err *e)
+{
+        int status;
+
+        if (receive(fd, child, ret, e) < 0)
+                return -e->code;
+        if (ret->message == WORKER_NOTE && w->note) {
+                w->note(w->note_context, ret->err.text);
+                return 1;
+        }
+        if (proc_wait(child, &status, e) < 0)
+                return -e->code;
         if (ret->message == WORKER_FAILED && ret->err.code > 0) {
                 *e = ret->err;
                 return -e->code;
@@ -180,26 +244,31 @@ static int read_report(int fd, struct child *child, struct worker_report *ret, s
         return 0;
 }
 
-static int wait_for_report(int report_fd, int signal_fd, struct child *child,
-                           struct worker_report *ret, int *ret_signal, struct err *e)
+static int wait_for_report(const struct worker *w, int report_fd, int signal_fd,
+                           struct child *child, struct worker_report *ret, int *ret_signal,
+                           struct err *e)
 {
         struct pollfd fds[] = {
                 { .fd = report_fd, .events = POLLIN },
                 { .fd = signal_fd, .events = POLLIN },
         };
         struct signalfd_siginfo info;
-        int n;
+        int r = 1;
 
-        do {
-                n = poll(fds, 2, -1);
-        } while (n < 0 && errno == EINTR);
-        if (n < 0)
-                return err_sys(e, "cannot wait for the process that does the work");
-        if (fds[1].revents && read(signal_fd, &info, sizeof(info)) == sizeof(info)) {
-                *ret_signal = (int)info.ssi_signo;
-                return err_set(e, EINTR, "interrupted");
+        while (r > 0) {
+                int n = poll(fds, 2, -1);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return err_sys(e, "cannot wait for the process that does the work");
+                if (fds[1].revents && read(signal_fd, &info, sizeof(info)) == sizeof(info)) {
+                        *ret_signal = (int)info.ssi_signo;
+                        return err_set(e, EINTR, "interrupted");
+                }
+                r = take_report(w, report_fd, child, ret, e);
         }
-        return read_report(report_fd, child, ret, e);
+        return r;
 }
 
 int worker_run(const struct worker *w, struct worker_report *ret, int *ret_signal, struct err *e)
@@ -210,5 +279,5 @@ int worker_run(const struct worker *w, struct worker_report *ret, int *ret_signa
 
         if (signals < 0 || start_child(w, &child, &report, e) < 0)
                 return -e->code;
-        return wait_for_report(report, signals, &child, ret, ret_signal, e);
+        return wait_for_report(w, report, signals, &child, ret, ret_signal, e);
 }

@@ -3,6 +3,7 @@
 
 #include "err.h"
 #include "id-map.h"
+#include "ref.h"
 #include "store.h"
 
 #include <stdbool.h>
@@ -12,11 +13,11 @@
 
 /*
  * A process in a jail (jail.h) that reads what strangers wrote: an archive, blobs of the store, or
- * what a sandbox has changed.  It writes to the session alone, or to one open file; what it found
- * comes back as one report.
+ * what a sandbox has changed.  It writes to the session alone, or to one open file, if there is
+ * one; what it found comes back as one report, and notes before it.
  */
 
-enum worker_message { WORKER_FAILED = 1, WORKER_DONE };
+enum worker_message { WORKER_FAILED = 1, WORKER_DONE, WORKER_NOTE };
 
 struct worker_report {
         uint32_t message; /* enum worker_message */
@@ -25,6 +26,7 @@ struct worker_report {
         uint64_t sockets;
         uint64_t devices;
         char architecture[32];
+        char tag[REF_MAX + 1]; /* see struct unpack_job */
         struct err err;
 };
 
@@ -33,6 +35,7 @@ struct worker_report {
 struct worker {
         const struct store *store;     /* it reads the blobs */
         const struct session *session; /* it writes to; NULL: to none */
+        bool reads_store;              /* no session: it may read the whole store */
         int layers;                    /* directory of unpacked layers that it reads; -1: none */
         int input;                     /* a file or directory that it reads; -1: none */
         int more[WORKER_MORE];         /* what it keeps besides: each >= 3 */
@@ -43,7 +46,15 @@ struct worker {
         /* what it does, in the jail */
         int (*work)(const struct worker *w, struct worker_report *ret, struct err *e);
         const void *job; /* for work() */
+        int report;      /* set in the jail */
+        /* gets the notes, in the caller; NULL: there are none */
+        void (*note)(void *context, const char *text);
+        void *note_context;
 };
+
+/* In the jail: a note to the caller. */
+int worker_note(const struct worker *w, struct err *e, const char *fmt, ...)
+        __attribute__((format(printf, 3, 4)));
 
 /*
  * Runs it to its end, or until a signal ends the program: *ret_signal, which was 0, and EINTR.

@@ -27,6 +27,17 @@ void mem_free_at(void *at)
         errno = saved;
 }
 
+void mem_release_stack(void)
+{
+        const uintptr_t page = 4096;
+        const uintptr_t depth = 64 * page;
+        uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+        uintptr_t end = (here & ~(page - 1)) - page;
+
+        /* what is not there, further down, is ENOMEM, after the rest was done: madvise(2) */
+        madvise((void *)(end - depth), depth, MADV_DONTNEED);
+}
+
 void *mem_alloc(size_t size, struct err *e)
 {
         void *memory = calloc(1, size ? size : 1);

@@ -10,6 +10,9 @@
 
 void mem_free_at(void *at);
 
+/* Gives back the pages of the stack below the caller, which earlier and deeper calls have touched. */
+void mem_release_stack(void);
+
 #define autofree __attribute__((cleanup(mem_free_at)))
 
 /* Zeroed memory, or NULL with `e` set. */

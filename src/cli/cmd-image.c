@@ -19,9 +19,9 @@
 #include <unistd.h>
 
 /*
- * import, images, rmi, prune, export, rm and commit are the work of kelp-image, which takes this
- * process's place: it has the archive and JSON libraries, and it confines itself before it reads
- * what others wrote.
+ * import, images, rmi, verify, prune, export, rm and commit are the work of kelp-image, which takes
+ * this process's place: it has the archive and JSON libraries, and it confines itself before it
+ * reads what others wrote.
  */
 
 /* For what a sandbox has made, kelp-image is to be who the sandbox's root was. */
@@ -48,13 +48,19 @@ static const struct image_command image_commands[] = {
           "Usage:  kelp import FILE [NAME]\n\n"
           "Takes an image into the store: a tar archive of a root (plain, gzip, xz or zstd), an\n"
           "archive of docker save, an OCI archive or an OCI layout directory; '-' reads an archive\n"
-          "from stdin. Without NAME it is called after the file.\n" },
+          "from stdin. Without NAME it has the name that an archive of docker save gives it, or is\n"
+          "called after the file.\n" },
         { "images", "list", 0, 0, IDS_OWN, "--json", NULL,
           "Usage:  kelp images [--json]\n\n"
           "Lists the images in the store.\n" },
-        { "rmi", "remove", 1, 1000, IDS_OWN, "", "the NAME of an image",
-          "Usage:  kelp rmi NAME|ID...\n\n"
-          "Removes images from the store, and what no other image needs of theirs.\n" },
+        { "rmi", "remove", 1, 1000, IDS_OWN, "--force -f", "the NAME of an image",
+          "Usage:  kelp rmi [--force] NAME|ID...\n\n"
+          "Removes images from the store, and what no other image needs of theirs.\n\n"
+          "  -f, --force      an image that is given by its id, with all its names\n" },
+        { "verify", "verify", 0, 1000, IDS_OWN, "", NULL,
+          "Usage:  kelp verify [NAME|ID...]\n\n"
+          "Looks whether what is in the store is what it was when it came there: all of it, or some\n"
+          "images. Names what is damaged.\n" },
         { "prune", "prune", 0, 0, IDS_OWN, "--all --max-size= --dry-run", NULL,
           "Usage:  kelp prune [--all] [--max-size SIZE] [--dry-run]\n\n"
           "Removes images without a name, also those that a path was imported as, and what belongs\n"

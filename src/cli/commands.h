@@ -4,7 +4,7 @@
 /* One function a command; argv[0] is the command's name.  Each returns the exit status of kelp. */
 
 int cmd_run(int argc, char **argv);
-int cmd_image(int argc, char **argv); /* import, images, rmi, prune, export, rm and commit */
+int cmd_image(int argc, char **argv); /* import, images, rmi, verify, prune, export, rm, commit */
 int cmd_pull(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 

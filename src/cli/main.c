@@ -33,6 +33,7 @@ static const struct command commands[] = {
         { "import", "Take an image from a file or directory into the store", cmd_image },
         { "images", "List the images in the store", cmd_image },
         { "rmi", "Remove images from the store", cmd_image },
+        { "verify", "Look whether the images in the store are whole", cmd_image },
         { "prune", "Remove what nobody uses from the store", cmd_image },
         { "export", "Write an image to a file", cmd_image },
         { "commit", "Make an image of a sandbox that was kept", cmd_image },
@@ -49,7 +50,6 @@ static const struct command commands[] = {
         { "diff", NULL, NULL },
         { "apply", NULL, NULL },
         { "discard", NULL, NULL },
-        { "verify", NULL, NULL },
         { "policy", NULL, NULL },
         { "learn", NULL, NULL },
 };

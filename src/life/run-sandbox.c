@@ -251,23 +251,23 @@ static int run_launch(const struct launch *l, struct run_result *ret, struct err
         return 0;
 }
 
-/* With the plan, the maps, and what is held. */
-static int run_with(struct launch *l, struct run_result *ret, struct err *e)
+/* `base` has the plan, the maps, and what is held. */
+static int run_with(const struct launch *base, struct run_result *ret, struct err *e)
 {
         struct sock_fprog filter = { 0 };
+        struct launch l = *base;
 
         e->step = STEP_SOURCES;
-        if (find_filter(l->plan, l->maps, &filter, e) < 0)
+        if (find_filter(l.plan, l.maps, &filter, e) < 0)
                 return -e->code;
-        l->filter = &filter;
-        l->view = launch_view_new(e);
-        if (!l->view)
+        l.filter = &filter;
+        l.view = launch_view_new(e);
+        if (!l.view)
                 return -e->code;
         e->step = STEP_NONE;
-        cpu_choose(&l->cpus);
-        int code = run_launch(l, ret, e);
-        launch_view_free(&l->view);
-        l->filter = NULL;
+        cpu_choose(&l.cpus);
+        int code = run_launch(&l, ret, e);
+        launch_view_free(&l.view);
         return code;
 }
 
@@ -281,7 +281,7 @@ static bool may_run_with_one_id(const struct plan *p, const struct id_maps *maps
         return e->step == STEP_ID_MAPS && maps->by_helper && p->ids.mode == PLAN_USERNS_AUTO;
 }
 
-static int run_with_one_id(struct launch *l, struct id_maps *maps, struct kept *kept,
+static int run_with_one_id(const struct launch *l, struct id_maps *maps, struct kept *kept,
                            struct run_result *ret, struct err *e)
 {
         tell_fallback(e);
@@ -299,7 +299,7 @@ int run_sandbox(const struct plan *p, struct image_hold *hold, struct run_result
         struct kept kept = KEPT_NONE;
         struct id_maps maps;
         struct err lost = { 0 };
-        struct launch l = { .plan = p, .maps = &maps, .hold = hold, .kept = &kept };
+        const struct launch l = { .plan = p, .maps = &maps, .hold = hold, .kept = &kept };
         int code = prepare(p, &maps, &kept, e);
 
         if (code == 0)

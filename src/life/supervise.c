@@ -392,6 +392,8 @@ static int run_to_end(struct supervisor *s, struct err *e)
 
         if (prepare(s, e) < 0)
                 return -e->code;
+        /* from here on it mostly waits, and there may be many of it */
+        mem_release_stack();
         while (!s->is_gone || !s->is_copied) {
                 if (turn(s, e) < 0)
                         return -e->code;

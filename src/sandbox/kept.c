@@ -3,11 +3,12 @@
 #include "fd.h"
 #include "io.h"
 #include "parse.h"
+#include "proc.h"
 #include "str.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -19,6 +20,9 @@
 
 /* How often a directory may be removed under our hands. */
 #define ATTEMPTS 10
+
+/* How long a process that was killed may take to end. */
+#define DYING_MS 200
 
 /* As the XDG base directory specification says: what is missing is made for the user alone. */
 static int make_directories(const char *path, struct err *e)
@@ -85,13 +89,25 @@ static int write_pid(int dir, struct err *e)
         return io_write_all(fd, pid, (size_t)len, "the lock of the sandbox", e);
 }
 
+/* Who was killed has a moment to be gone, and counts as gone when nobody has reaped it yet. */
+static bool has_ended(pid_t pid)
+{
+        struct err unused = { 0 };
+        autofd fd = proc_pidfd(pid, &unused);
+        struct pollfd end = { .fd = fd, .events = POLLIN };
+
+        if (fd < 0)
+                return unused.code == ESRCH;
+        return poll(&end, 1, DYING_MS) == 1;
+}
+
 /* A kelp that was killed is gone a moment before the pid 1 that dies with it: that is waited for. */
 static int wait_for_lock(int fd, const char *name, struct err *e)
 {
         pid_t holder = read_pid(fd);
         int r;
 
-        if (holder <= 0 || kill(holder, 0) == 0 || errno != ESRCH)
+        if (holder <= 0 || !has_ended(holder))
                 return in_use(holder, name, e);
         do {
                 r = flock(fd, LOCK_EX);

@@ -6,6 +6,7 @@
 #include "filter.h"
 #include "io.h"
 #include "landlock.h"
+#include "mem.h"
 #include "path.h"
 #include "rights.h"
 #include "rlimits.h"
@@ -296,6 +297,7 @@ pid_t payload_start(struct box *b, struct err *e)
         if (cpu_put_apart(&b->launch->cpus, pid, e) < 0 || audit(b, e) < 0)
                 return -e->code;
         launch_view_drop(b->launch->view);
+        mem_release_stack();
         if (confine_init(b, pipe, e) < 0 || let_go(b, pipe, e) < 0 || await_exec(pipe, e) < 0)
                 return -e->code;
         fd_close(&pipe);

@@ -82,6 +82,8 @@ static void look_at_view(int cwd)
                 judge(path);
         }
         judge("/etc/hostname");
+        judge("/etc/hosts");
+        read_table("/etc/hosts");
         for (size_t i = 0; i < COUNT(protected); i++) {
                 int fd = look_for(cwd, protected[i], RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 

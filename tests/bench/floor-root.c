@@ -278,6 +278,26 @@ static void cover(int root, int null, const char *const *places, size_t n)
         }
 }
 
+/* The sandbox's own host name and hosts, over the host's. */
+static void build_names(int root)
+{
+        static const char *const names[] = { "etc/hostname", "etc/hosts" };
+        static const char text[] = "127.0.0.1 localhost\n127.0.1.1 kelp\n";
+
+        for (size_t i = 0; i < COUNT(names); i++) {
+                int at = open_place(root, names[i]);
+
+                if (at < 0)
+                        continue;
+                int fd = (int)must("file", openat(root, "dev/file",
+                                                  O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+                must("file", write(fd, text, sizeof(text) - 1));
+                close(fd);
+                attach_at(copy_mount(root, "dev/file", 0, ATTR_SAFE | MOUNT_ATTR_RDONLY), at);
+                must("file", unlinkat(root, "dev/file", 0));
+        }
+}
+
 /* Makes read-only what steers the machine. */
 static void pin_proc(int root)
 {
@@ -315,8 +335,10 @@ void root_build(const struct floor_plan *p, int cwd, struct floor_state *ret)
                 attach(new_proc(ret), root, "proc");
         }
         build_dev(root);
-        if (!p->lower)
+        if (!p->lower) {
                 bind_cwd(root, cwd, ret->workdir);
+                build_names(root);
+        }
         must("nothing", mkdirat(root, "dev/nothing", 0));
         cover(root, ret->null, proc_covered, COUNT(proc_covered));
         pin_proc(root);

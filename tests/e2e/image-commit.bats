@@ -305,13 +305,12 @@ hint: remove it, or give it another name"
     command -v newuidmap >/dev/null || skip "the machine lacks newuidmap"
     "$KELP" run --network none --userns subids --keep --name one box sh -c '
         mkdir /o; echo x >/o/f; chown 5:6 /o/f; chown 33:44 /o; chmod 700 /o; chmod 600 /o/f; echo r >/r
-        echo n >/opt/keep/new'
+        echo n >/opt/keep/new; rm /opt/keep/new'
     "$KELP" commit one owners >/dev/null
     run -0 entries_of owners:latest
     # what the image has of others, and is as it was there, is no change
     assert_eq "$(awk '{print $1, $2, $NF}' <<<"$output")" 'drwx------ 33/44 o/
 -rw------- 5/6 o/f
--rw-r--r-- 0/0 opt/keep/new
 -rw-r--r-- 0/0 r'
     [ -z "$(find "$STORE" -path "$STORE/unpacked/subids" -prune -o ! -user "$(id -u)" -print)" ]
     run -0 "$KELP" run --network none --userns subids owners stat -c '%u:%g %n' /o /r

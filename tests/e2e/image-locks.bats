@@ -111,3 +111,50 @@ end_box() {
     unshare -Urm sh -c 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && shift &&
         exec "$@"' sh "$STORE" "$KELP_IMAGE" --store "$STORE" list
 }
+
+# Changes the image under the runs' feet, until the file "enough" is there: another one under its
+# name, the old one removed as soon as nobody uses it, everything else pruned.
+churn() {
+    local i=0
+
+    while [ ! -e enough ]; do
+        i=$((i + 1))
+        "$KELP" import "churn$((i % 2)).tar" box >>churn.log 2>&1 || touch churn.failed
+        "$KELP" rmi "${ids[(i + 1) % 2]:7}" >>churn.log 2>&1 || true
+        "$KELP" prune >>churn.log 2>&1 || touch churn.failed
+    done
+}
+
+@test "two hundred runs while their image is replaced, removed and pruned" {
+    local i ids=() memory
+
+    # in memory where that can be: a disk that syncs would leave time for a few changes only
+    memory=$(mktemp -d -p /dev/shm kelp-locks.XXXXXX 2>/dev/null || mktemp -d)
+    export XDG_DATA_HOME=$memory
+    STORE=$memory/kelp/store
+    for i in 0 1; do
+        cp -a "$BATS_FILE_TMPDIR/root" "root$i"
+        mkdir -p "root$i/data"
+        for n in $(seq 60); do
+            head -c 3000 /dev/urandom >"root$i/data/$n"
+        done
+        (cd "root$i" && busybox md5sum etc/passwd data/* bin/busybox >sums)
+        tar -C "root$i" --sort=name -cf "churn$i.tar" .
+        ids+=("$("$KELP" import "churn$i.tar" box)")
+    done
+    churn 3>&- &
+    # what is not whole inside is a run that fails
+    seq 200 | xargs -P 8 -I '{}' sh -c '"$KELP" run --userns single --network none -w / box \
+        /bin/busybox md5sum -c /sums >out.{} 2>&1 || echo "run {}: $(cat out.{})" >>failed; rm -f out.{}'
+    touch enough
+    wait
+    cat failed churn.log 2>/dev/null | head -n 20
+    [ ! -e failed ]
+    [ ! -e churn.failed ]
+    # both were there at times
+    [ "$(grep -c '^sha256:' churn.log)" -gt 10 ]
+    "$KELP" verify
+    "$KELP" prune --all
+    [ -z "$(find "$STORE"/{tmp,unpacked/single,blobs/sha256} -mindepth 1)" ]
+    rm -rf "$memory"
+}

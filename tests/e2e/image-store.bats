@@ -290,7 +290,7 @@ store/oci-layout"
     local args
 
     for args in "" "nonsense" "import" "import a b c" "list x" "remove" "import x --nonsense" \
-        "import x --path-key" "list --path-key x" "remove --json x" "pull x" "prune x" "list --all" \
+        "import x --path-key" "list --path-key x" "remove --json x" "pull x" "prune x" "list --all" "verify --json" \
         "prune --max-size"; do
         # shellcheck disable=SC2086 # words
         run -125 image $args
@@ -361,4 +361,98 @@ store/oci-layout"
     image remove box
     run -0 umoci ls --layout store
     assert_eq "$output" "theirs"
+}
+
+@test "verify: all, by name, by id, and what is not there" {
+    local one two
+
+    run -0 image verify
+    one=$(image import "$BOX" one)
+    two=$(image import "$OTHER" two)
+    run -0 image verify
+    [ -z "$output" ]
+    echo >>"$(layer_of "$two")/etc/passwd"
+    run -0 image verify one
+    run -0 image verify "${one:7:12}"
+    run -125 image verify two
+    [[ ${lines[0]} == "damaged: layer '"*"': 'etc/passwd' has another size" ]]
+    [[ ${lines[1]} == "kelp: the image store is damaged in 1 place" ]]
+    run -125 image verify "$two" one
+    run -125 image verify three
+    assert_refused "there is no image 'three'"
+    # by the way that the hint has
+    image remove two
+    image import "$OTHER" two
+    image verify
+}
+
+@test "verify does not keep others from the store, but keeps the images that it looks at" {
+    image import "$BOX" box
+    strace -f -qq -o trace -e trace=flock,clone3 "$KELP_IMAGE" --store store verify
+    # the store's lock is let go before the second process starts; that of the layer is not
+    grep -qE 'LOCK_SH\) += 0' trace
+    [ "$(grep -c 'clone3.*CLONE_NEWUSER' trace)" = 2 ]
+}
+
+@test "a crash between the index and the names is mended" {
+    local first second
+
+    first=$(image import "$BOX" x)
+    second=$(image import "$OTHER" x)
+    # as if the second import had been killed before it changed the name
+    sed "s/$second/$first/" store/names/x%3Alatest >name
+    sed -n '/^layer/p' "store/images/${first#sha256:}" >layers
+    sed -e '/^layer/d' -e "/^name/r layers" name >store/names/x%3Alatest
+    run -125 image verify
+    [[ $output == *"damaged: file 'index.json': it lacks the name 'x:latest'"* ]]
+    mkdir store/tmp/import-dead
+    run -0 image verify
+    [ -z "$(ls store/tmp)" ]
+    [ "$(jq -r '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"]).digest' store/index.json)" = "$first" ]
+}
+
+@test "a docker-archive without a given name has its own, if that is one and good" {
+    local tags id
+
+    skopeo copy -q "oci:$BATS_FILE_TMPDIR/layout:v1" docker-archive:d.tar:registry.example/team/app:7
+    run -0 --separate-stderr image import d.tar
+    [[ $output =~ ^sha256:[0-9a-f]{64}$ ]]
+    [ -z "$stderr" ]
+    id=$output
+    assert_eq "$(image list --json | jq -r '.[].name')" "registry.example/team/app:7"
+    # from standard input too, where there is no other
+    run -0 --separate-stderr image import - <d.tar
+    [ -z "$stderr" ]
+    # another image under that name is not replaced without a word
+    image import "$BOX" registry.example/team/app:7
+    run -0 --separate-stderr image import d.tar
+    assert_eq "$stderr" "kelp: the name 'registry.example/team/app:7', which the archive gives itself, stood for another image"
+    assert_eq "$(image list --json | jq -r '.[] | select(.name == "registry.example/team/app:7").id')" "$id"
+    mkdir unpacked
+    tar -C unpacked -xf d.tar
+    chmod -R u+w unpacked
+    for tags in '[]' 'null' '["a:1", "b:1"]' '["Bad Name"]' '["../../x"]' '[1]'; do
+        jq -c ".[0].RepoTags = $tags" unpacked/manifest.json >manifest
+        cp manifest unpacked/manifest.json
+        tar -C unpacked -cf other-name.tar .
+        rm -rf store
+        image import other-name.tar
+        assert_eq "$(image list --json | jq -r '.[].name')" "other-name:latest"
+    done
+}
+
+@test "remove: an id with several names takes --force" {
+    local id
+
+    id=$(image import "$BOX" one)
+    image import "$BOX" two:2
+    run -125 image remove "${id:7:12}"
+    assert_refused "the image '${id:7:12}' has 2 names"
+    assert_eq "${lines[1]}" "hint: kelp rmi one:latest two:2, or with --force"
+    run -0 image remove --force "${id:7:12}"
+    assert_eq "$output" "untagged: one:latest
+untagged: two:2
+deleted: $id"
+    image import "$BOX" one
+    image remove "$id"
 }

@@ -160,12 +160,12 @@ EOF2
     "$KELP" import "$BATS_FILE_TMPDIR/owned.tar" owned
     box --userns subids owned /bin/busybox true
     layer=$(echo "$STORE"/unpacked/subids/*)
-    inode=$(stat -c %i "$layer")
+    inode=$(stat -c %i.%w "$layer")
     # as if the range had been shorter: every id is still the same
     sed -i '1,2s/[0-9]*$/65000/' "$STORE/subids.map"
     run -0 box --userns subids owned /bin/busybox stat -c %u /x/theirs
     assert_eq "$output" 5
-    [ "$(stat -c %i "$layer")" = "$inode" ]
+    [ "$(stat -c %i.%w "$layer")" = "$inode" ]
     # as if there had been two, the other way round
     awk -F '[:,]' 'NR <= 2 {
         print $1 ":" $2 ":" $3 ",1:" $5 + 30000 ":" $6 - 30000 "," $6 - 29999 ":" $5 ":30000"
@@ -174,7 +174,7 @@ EOF2
     cp map "$STORE/subids.map"
     run -0 box --userns subids owned /bin/busybox stat -c %u /x/theirs
     assert_eq "$output" 5
-    [ "$(stat -c %i "$layer")" != "$inode" ]
+    [ "$(stat -c %i.%w "$layer")" != "$inode" ]
     run ! diff map "$STORE/subids.map"
     "$KELP" rmi owned
 }
@@ -226,4 +226,22 @@ EOF2
     [[ $status == *$'CapEff:\t000000008000001b'* ]]
     [[ $status == *$'NoNewPrivs:\t1'* ]]
     [[ $status == *$'Seccomp:\t2'* ]]
+}
+
+@test "verify looks at layers for subordinate ids, too" {
+    local layer
+
+    "$KELP" import "$BATS_FILE_TMPDIR/owned.tar" owned
+    box --userns subids owned /bin/busybox true
+    run -0 "$KELP" verify
+    [ -z "$output" ]
+    layer=$(echo "$STORE"/unpacked/subids/*)
+    inside sh -c 'chown 5:6 "$1/x/theirs"; printf d >"$1/x/capable"' sh "$layer"
+    run -125 "$KELP" verify owned
+    [[ $output == *"damaged: layer 'subids/${layer##*/}': 'x/theirs' has another mode"* ]]
+    [[ $output == *"damaged: layer 'subids/${layer##*/}': 'x/capable' has another"* ]]
+    [[ $output == *"the image store is damaged in 2 places"* ]]
+    inside chmod 4555 "$layer/x/theirs"
+    run -125 "$KELP" verify owned
+    [[ $output == *"'x/theirs' has another group"* ]]
 }

@@ -69,11 +69,10 @@ sees_keys() {
 }
 
 @test "the account's own home, whatever HOME says" {
-    local key=$account/.netrc-of-test
+    local name key=
 
     [ -w "$account" ] || skip "the machine lacks a home for $(id -un)"
     # one name of the list that this account does not use
-    key=
     for name in .vault-token .pgpass .my.cnf .lesshst; do
         [ -e "$account/$name" ] || key=$account/$name
     done

@@ -7,12 +7,15 @@
 #include "image-fuzz.h"
 #include "io.h"
 #include "layer.h"
+#include "record.h"
 #include "source.h"
 #include "store.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -77,6 +80,23 @@ static void remove_place(struct place *p)
         fd_close(&p->top);
 }
 
+static void differs(void *context, const char *path, const char *what)
+{
+        (void)context;
+        fprintf(stderr, "'%s' %s\n", path, what);
+        abort();
+}
+
+/* What was just unpacked is what its record says; files that nobody may read are for root alone. */
+static void check_record(const struct layer_spec *spec)
+{
+        struct err e = { 0 };
+
+        if (geteuid() == 0 &&
+            record_check(spec->dir, false, spec->record_out, differs, NULL, &e) < 0)
+                abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         struct place p = make_place();
@@ -93,13 +113,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 .dir = p.layer,
                 .packed_out = -1,
                 .plain_out = -1,
+                .record_out = memfd_create("record", MFD_CLOEXEC),
         };
         if (source_open(&source, fd, p.spool, &e) < 0 && e.code <= 0)
                 abort();
         e = (struct err){ 0 };
-        if (stream_recognise(&spec.in, &spec.packing, &e) == 0 &&
-            layer_unpack(&spec, &count, &result, &e) < 0 && e.code <= 0)
-                abort();
+        if (stream_recognise(&spec.in, &spec.packing, &e) == 0) {
+                if (layer_unpack(&spec, &count, &result, &e) == 0)
+                        check_record(&spec);
+                else if (e.code <= 0)
+                        abort();
+        }
+        close(spec.record_out);
         remove_place(&p);
         return 0;
 }

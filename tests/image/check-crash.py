@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""kill -9 at random moments of an import, and streams that are cut off or have flipped bits."""
+"""kill -9 at random moments of all that changes the store, and streams that are cut off or flipped."""
 
 import ctypes
 import gzip
 import io
 import os
 import random
+import shutil
 import signal
 import subprocess
 import tarfile
@@ -17,7 +18,7 @@ import tree
 from store import PROGRAM, Store, image_id, judge_refusal
 from tap import Tap
 
-KILLS = int(os.environ.get("KELP_TEST_KILLS", "100"))
+KILLS = int(os.environ.get("KELP_TEST_KILLS", "60"))
 FLIPS = int(os.environ.get("KELP_TEST_FLIPS", "60"))
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -58,70 +59,154 @@ def check_whole(store, name, expected):
     return problems
 
 
+def descendants(pid):
+    """The process and all below it."""
+    found = [pid]
+    for at in found:
+        try:
+            with open(f"/proc/{at}/task/{at}/children", encoding="ascii") as f:
+                found += [int(child) for child in f.read().split()]
+        except OSError:
+            pass
+    return found
+
+
+def kill_one(process, rng):
+    """The program, or one of the processes that work for it."""
+    try:
+        os.kill(rng.choice(descendants(process.pid)), signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+    reap_all()
+
+
+def subordinate_maps():
+    """As kelp hands them to kelp-image; None where there are none."""
+    lines = []
+    for file, own, name in (("subuid", os.getuid(), "uids"), ("subgid", os.getgid(), "gids")):
+        user = subprocess.run(["id", "-un"], stdout=subprocess.PIPE, check=True).stdout.decode()
+        with open("/etc/" + file, encoding="ascii") as f:
+            ranges = [line.split(":") for line in f if line.startswith(user.strip() + ":")]
+        if not ranges:
+            return None
+        lines.append(f"{name} = 0:{own}:1,1:{ranges[0][1]}:{ranges[0][2].strip()}\n")
+    for tool in ("newuidmap", "newgidmap"):
+        path = shutil.which(tool)
+        if not path:
+            return None
+        lines.append(f"{tool} = {path}\n")
+    return "".join(lines)
+
+
 class Crashes:
-    def __init__(self, store, archive):
+    """One store, in which something is done and killed, and done again."""
+
+    def __init__(self, store, archive, rng):
         self.store = store
         self.archive = archive
-        result = store.run("import", archive, "whole")
-        self.id = image_id(result)
+        self.rng = rng
+        self.problems = []
+        self.id = image_id(store.run("import", archive, "whole"))
         self.expected = [tree.listing(layer) for layer in store.layers(self.id)]
-        store.run("remove", "whole")
-        start = time.monotonic()
-        store.run("import", archive, "whole")
-        self.time = time.monotonic() - start
-        store.run("remove", "whole")
+        self.maps = subordinate_maps()
         self.counts = {"without": 0, "with": 0}
 
-    def kill(self, delay):
-        process = subprocess.Popen([PROGRAM, "--store", self.store.path, "import", self.archive,
-                                    "whole"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(delay)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        reap_all()
+    def expect(self, *args):
+        result = self.store.run(*args)
+        if result.returncode != 0:
+            self.problems.append(f"{args[0]} fails: {result.stdout}{result.stderr}")
+        return result
 
-    def judge(self):
-        problems = []
-        listed = self.store.run("list")
-        if listed.returncode != 0:
-            problems.append("list fails: " + listed.stderr.decode())
-        has_name = b"whole:latest" in listed.stdout
+    def empty(self):
+        self.expect("prune", "--all")
+        for left in ["unpacked/single", "unpacked/subids", "records/single", "records/subids",
+                     "blobs/sha256", "names", "images", "tmp"]:
+            if os.listdir(os.path.join(self.store.path, left)):
+                self.problems.append(f"something is left in {left}")
+
+    def time_of(self, prepare, args):
+        """The longest of three: it is killed at a random moment of that."""
+        longest = 0
+        for _ in range(3):
+            prepare()
+            start = time.monotonic()
+            self.expect(*args)
+            longest = max(longest, time.monotonic() - start)
+        return longest
+
+    def kill(self, args, delay):
+        process = subprocess.Popen([PROGRAM, "--store", self.store.path, *args],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(delay)
+        kill_one(process, self.rng)
+
+    def judge(self, args):
+        """What the kill left is whole; what was killed can be done again, and all of it goes."""
+        has_name = b"whole:latest" in self.expect("list").stdout
         self.counts["with" if has_name else "without"] += 1
         if has_name:
-            problems += check_whole(self.store, self.id, self.expected)
-        again = self.store.run("import", self.archive, "whole")
-        if image_id(again) != self.id:
-            problems.append("the second import fails: " + again.stderr.decode())
-        else:
-            problems += check_whole(self.store, self.id, self.expected)
+            self.problems += check_whole(self.store, self.id, self.expected)
+        self.expect("verify")
+        if has_name or args[0] != "remove":
+            self.expect(*args)
+        self.expect("verify")
+        if image_id(self.expect("import", self.archive, "whole")) != self.id:
+            self.problems.append("it is another image")
+        self.problems += check_whole(self.store, self.id, self.expected)
         if self.store.leftovers():
-            problems.append(f"left in tmp: {self.store.leftovers()}")
-        removed = self.store.run("remove", "whole")
-        if removed.returncode != 0:
-            problems.append("remove fails: " + removed.stderr.decode())
-        for left in ["unpacked/single", "blobs/sha256", "names", "images"]:
-            if os.listdir(os.path.join(self.store.path, left)):
-                problems.append(f"something is left in {left}")
-        return problems
+            self.problems.append(f"left in tmp: {self.store.leftovers()}")
+        self.expect("verify")
+
+    def run(self, tap, name, kills, prepare, args):
+        longest = self.time_of(prepare, args)
+        for i in range(kills):
+            delay = self.rng.uniform(0, longest * 1.1)
+            prepare()
+            self.kill(args, delay)
+            self.judge(args)
+            if self.problems:
+                tap.check(f"{name}: kill {i} after {delay * 1000:.1f} ms", self.problems)
+                self.problems = []
+                return
+        print(f"# {self.counts['without']} without the image, {self.counts['with']} with it, "
+              f"in {longest * 1000:.0f} ms each")
+        tap.check(f"{kills} times kill -9 at random moments of {name}", [])
+        self.counts = {"without": 0, "with": 0}
+
+    def import_it(self):
+        self.expect("import", self.archive, "whole")
+
+    def unpack_args(self):
+        return ["unpack", "--ids", self.maps, "sha256:" + self.id]
+
+    def import_and_unpack(self):
+        self.import_it()
+        if self.maps:
+            self.expect(*self.unpack_args())
+
+    def import_afresh(self):
+        self.empty()
+        self.import_it()
 
 
 def check_kills(tap, top):
     archive = os.path.join(top, "many.tar.gz")
     with open(archive, "wb") as f:
         f.write(gzip.compress(make_tar(200), 1))
-    crashes = Crashes(Store(os.path.join(top, "killed")), archive)
     rng = random.Random()
-    for i in range(KILLS):
-        delay = rng.uniform(0, crashes.time * 1.1)
-        crashes.kill(delay)
-        problems = crashes.judge()
-        if problems:
-            tap.check(f"kill {i} after {delay * 1000:.1f} ms", problems)
-            return
-    print(f"# {crashes.counts['without']} without the image, {crashes.counts['with']} with it, "
-          f"in {crashes.time * 1000:.0f} ms each")
-    tap.check(f"{KILLS} times kill -9 at random moments of an import",
-              [] if crashes.counts["without"] else ["no kill came in time"])
+    crashes = Crashes(Store(os.path.join(top, "killed")), archive, rng)
+    few = max(KILLS // 4, 1)
+    crashes.run(tap, "import", KILLS - few, crashes.empty, ["import", archive, "whole"])
+    crashes.run(tap, "remove", few, crashes.import_and_unpack, ["remove", "whole"])
+    crashes.run(tap, "prune --all", few, crashes.import_and_unpack, ["prune", "--all"])
+    if crashes.maps:
+        crashes.run(tap, "unpack for subordinate ids", few, crashes.import_afresh,
+                    crashes.unpack_args())
+    else:
+        tap.check("unpack # SKIP the machine lacks subordinate ids", [])
+    crashes.empty()
+    tap.check("nothing is left of all that", crashes.problems)
 
 
 def check_stream(tap, top, name, data, must_refuse):

@@ -137,3 +137,7 @@ shell_files() {
         }
     done
 }
+
+@test "what only tests need is not needed to build kelp" {
+    run ! grep -rnF "dependency('cmocka')" --include=meson.build .
+}

@@ -567,6 +567,40 @@ static void the_order_is_policy_then_options(void **state)
         made_done(&m);
 }
 
+static size_t count_hidden(const struct made *m, const char *host_path)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < m->plan.files.n_hidden; i++)
+                n += strcmp(m->plan.files.hidden[i].host_path, host_path) == 0;
+        return n;
+}
+
+/* Host paths stay hidden in shares; where there are none, there is nothing to look for. */
+static void hidden_paths_follow_their_source(void **state)
+{
+        const char *none[] = { "img", "x", NULL };
+        const char *host_none[] = { "--", "x", NULL };
+        const char *image[] = { "-v", "/home:/h", "img", "x", NULL };
+        const char *host[] = { "-v", "/home:/mnt/h", "--hide", "/opt/x", "--", "x", NULL };
+        const char *const *const lines[] = { none, host_none, image, host };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(lines); i++) {
+                size_t wanted = i < 2 ? 0 : 1;
+                struct made m;
+
+                made_start(&m);
+                m.facts.account_home = "/srv/ann";
+                made_run(&m, lines[i]);
+                assert_int_equal(m.result, 0);
+                assert_int_equal(count_hidden(&m, "/home/ann/.ssh"), wanted);
+                assert_int_equal(count_hidden(&m, "/srv/ann/.ssh"), wanted);
+                assert_int_equal(count_hidden(&m, "/opt/x"), i == 3);
+                made_done(&m);
+        }
+}
+
 struct ids_row {
         const char *userns;
         const char *user;
@@ -739,6 +773,7 @@ int main(void)
                 cmocka_unit_test(a_name_for_passwd_is_harmless),
                 cmocka_unit_test(options_fill_the_plan),
                 cmocka_unit_test(the_order_is_policy_then_options),
+                cmocka_unit_test(hidden_paths_follow_their_source),
                 cmocka_unit_test(ids_that_are_not_mapped),
                 cmocka_unit_test(root_is_faked_where_it_is_needed),
                 cmocka_unit_test(strings_have_limits),
