@@ -255,9 +255,7 @@ static int make_object(const struct image_root *r, const char *box_path, bool is
         if (parent < 0)
                 return -e->code;
         if (!is_images_own(r->root, parent))
-                return err_set(e, ENOENT,
-                               "there is no '%s' to mount on, and nothing is made in what "
-                               "is shared",
+                return err_set(e, ENOENT, "there is no '%s', and nothing is made in what is shared",
                                box_path);
         int made = is_directory ? mkdirat(parent, name, 0755)
                                 : mknodat(parent, name, S_IFREG | 0644, 0);

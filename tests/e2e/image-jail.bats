@@ -100,7 +100,7 @@ reader_trace() {
 @test "a reader that is killed is an error" {
     run -125 strace -f -qq -o trace -e inject=symlinkat:signal=KILL:when=1 \
         "$KELP_IMAGE" --store store import "$BOX" x
-    assert_refused "the process that reads the archive was ended (status 137)"
+    assert_refused "the process that does the work was ended (status 137)"
     [ -z "$(ls -A store/tmp)" ]
 }
 
