@@ -122,10 +122,11 @@ shell_files() {
         -j "$(nproc)" src helpers/image helpers/pull helpers/seccomp
 }
 
-# The compiler commands are those of the test with clang, as clang-tidy knows clang's options.
+# The compiler commands are those of the test with clang, as clang-tidy knows clang's options.  One
+# process a file: its checker of va_list takes names of an earlier file for its own (LLVM bug 41311).
 @test "clang-tidy has nothing to say of the launcher" {
     [ -f "$BATS_FILE_TMPDIR/clang/compile_commands.json" ]
-    run -0 bash -c 'find src -name "*.c" | xargs -P "$(nproc)" -n 4 clang-tidy --quiet \
+    run -0 bash -c 'find src -name "*.c" | xargs -P "$(nproc)" -n 1 clang-tidy --quiet \
         -p "$BATS_FILE_TMPDIR/clang" --warnings-as-errors="*" 2>/dev/null'
 }
 
