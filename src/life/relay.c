@@ -115,6 +115,7 @@ static void tell_end(struct relay *r)
         r->in.len = r->ended_line || !is_canonical ? 1 : 2;
         memset(r->in.data, modes.c_cc[VEOF], r->in.len);
         r->told = now;
+        r->n_repeats = 0;
         r->ended_line = true;
 }
 
@@ -180,6 +181,22 @@ void relay_end_input(struct relay *r)
         r->input = -1;
         r->is_ended = true;
         tell_end(r);
+}
+
+int relay_patience(const struct relay *r)
+{
+        if (!r->is_ended || has_data(&r->in) || r->master < 0 || r->n_repeats >= RELAY_REPEATS)
+                return -1;
+        return RELAY_PATIENCE_MS << r->n_repeats;
+}
+
+void relay_repeat_end(struct relay *r)
+{
+        unsigned n_repeats = r->n_repeats;
+
+        r->told = RELAY_TOLD_NOTHING;
+        tell_end(r);
+        r->n_repeats = n_repeats + 1;
 }
 
 short relay_master_events(const struct relay *r)

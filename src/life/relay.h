@@ -14,6 +14,13 @@
 /* A pipe that poll(2) calls writable takes this much without blocking: PIPE_BUF. */
 #define RELAY_CHUNK 4096
 
+/*
+ * How long nothing must have happened before the end of the input is told once more; each repeat
+ * waits twice as long as the one before, about a minute in all.
+ */
+#define RELAY_PATIENCE_MS 250
+#define RELAY_REPEATS     8
+
 struct relay_way {
         size_t at;
         size_t len; /* what is left to write is [at, len) */
@@ -38,6 +45,7 @@ struct relay {
         bool ended_line; /* the last byte of input was a newline, or there was none */
         bool is_ended;   /* there is no more input, which the payload is told */
         enum relay_told told;
+        unsigned n_repeats; /* of the end, since the terminal last changed its mode */
         struct relay_way in;
         struct relay_way out;
 };
@@ -63,6 +71,17 @@ enum relay_result relay_input(struct relay *r);
  * into an ordinary character then.
  */
 void relay_end_input(struct relay *r);
+
+/*
+ * The kernel gives what is typed to the line discipline later than the write: the terminal may have
+ * changed to the other mode and back by then, and the end-of-file is no end-of-file any more.  So,
+ * after a quiet while, the end is told again: to whoever reads on, each read of an ended input is an
+ * end.  Bounded, because a program in raw mode may take the character for a command.
+ *
+ * relay_patience() returns how long that while is, in milliseconds, or -1: not needed.
+ */
+int relay_patience(const struct relay *r);
+void relay_repeat_end(struct relay *r);
 
 /* What to wait for, as of poll(2). */
 short relay_master_events(const struct relay *r);

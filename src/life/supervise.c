@@ -292,13 +292,26 @@ static void fill(const struct supervisor *s, struct pollfd *fds)
         }
 }
 
+/* How long to wait, as of poll(2): for ever, but for a payload that may have missed the end. */
+static int get_patience(const struct supervisor *s)
+{
+        if (!s->relay || s->is_stopped || s->has_exited || s->is_gone)
+                return -1;
+        return relay_patience(s->relay);
+}
+
 static int turn(struct supervisor *s, struct err *e)
 {
         struct pollfd fds[WATCH_COUNT];
 
         fill(s, fds);
-        if (poll(fds, WATCH_COUNT, -1) < 0)
+        int n = poll(fds, WATCH_COUNT, get_patience(s));
+        if (n < 0)
                 return errno == EINTR ? 0 : err_sys(e, "cannot poll");
+        if (n == 0) {
+                relay_repeat_end(s->relay);
+                return 0;
+        }
         if (fds[WATCH_MASTER].revents & (POLLIN | POLLHUP | POLLERR) || fds[WATCH_OUTPUT].revents) {
                 if (job_follow_modes(s, e) < 0)
                         return -e->code;

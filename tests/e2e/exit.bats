@@ -146,9 +146,10 @@ setup() {
 }
 
 # Types what the commands $2 print into the shell $1, and expects that it ends with its input.
+# Killed when it does not: an interactive shell ignores a TERM.
 type_into() {
     echo "$1: $2"
-    run -0 timeout -k 2 30 bash -c "($2) | \"\$KELP\" run -t -- env PS1='> ' $1"
+    run -0 timeout -s KILL 30 bash -c "($2) | \"\$KELP\" run -t -- env PS1='> ' $1"
     [[ $output == *$'\n'*42$'\r'* ]]
 }
 
@@ -163,6 +164,20 @@ type_into() {
     # what runs in the shell is told, too
     type_into bash 'echo "cat; echo \$((40+2))"'
     type_into bash 'sleep 1; echo "cat; echo \$((40+2))"; sleep 1'
+}
+
+@test "-t: the end of a pipe is told again to whoever missed it" {
+    local out
+
+    # each read of lines is told, with the modes as they were
+    out=$(printf 'one\n' | timeout -s KILL 30 "$KELP" run -t -- sh -c 'cat; cat; cat; echo end' | tr -d '\r')
+    [ "${out##*$'\n'}" = end ]
+    # as a line editor misses it that was in the other mode when it came
+    out=$(printf '' | timeout -s KILL 30 "$KELP" run -t -- sh -c '
+        stty -icanon -echo
+        dd bs=1 count=1 status=none >/dev/null
+        dd bs=1 count=1 status=none | od -An -tx1' | tr -d ' \r')
+    [ "$out" = 04 ]
 }
 
 @test "-t: whoever stops reading ends the payload" {

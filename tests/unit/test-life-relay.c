@@ -233,6 +233,54 @@ static void test_input_ends(void **state)
         b->relay.master = -1;
 }
 
+/* What was typed in one mode and came to be read in another is told again, a bounded number of times. */
+static void test_the_end_is_repeated(void **state)
+{
+        struct bench *b = *state;
+        autofd master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+        struct termios raw;
+        char got[16];
+        int total = 0;
+
+        assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+        autofd slave = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+        assert_true(slave >= 0);
+        fd_close(&b->relay.master);
+        b->relay.master = master;
+        assert_int_equal(relay_patience(&b->relay), -1);
+        assert_int_equal(tcgetattr(slave, &raw), 0);
+        raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+        assert_int_equal(tcsetattr(slave, TCSANOW, &raw), 0);
+        relay_end_input(&b->relay);
+        /* not while the first one is still on its way */
+        assert_int_equal(relay_patience(&b->relay), -1);
+        relay_input(&b->relay);
+        assert_int_equal(read(slave, got, sizeof(got)), 1);
+
+        for (int i = 0; i < RELAY_REPEATS; i++) {
+                int patience = relay_patience(&b->relay);
+
+                assert_true(patience > total);
+                total += patience;
+                relay_repeat_end(&b->relay);
+                relay_input(&b->relay);
+                assert_int_equal(read(slave, got, sizeof(got)), 1);
+                assert_int_equal(got[0], raw.c_cc[VEOF]);
+        }
+        assert_in_range(total, 30000, 120000);
+        assert_int_equal(relay_patience(&b->relay), -1);
+
+        /* a terminal that has changed its mode is another reader */
+        raw.c_lflag |= ICANON;
+        assert_int_equal(tcsetattr(slave, TCSANOW, &raw), 0);
+        put(slave, "output");
+        assert_int_equal(relay_output(&b->relay), RELAY_MOVED);
+        relay_input(&b->relay);
+        assert_int_equal(relay_patience(&b->relay), RELAY_PATIENCE_MS);
+        b->relay.master = -1;
+        assert_int_equal(relay_patience(&b->relay), -1);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -246,6 +294,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_the_last_words, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_input_is_copied, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_input_ends, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_the_end_is_repeated, set_up, tear_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
