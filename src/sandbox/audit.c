@@ -170,8 +170,9 @@ static struct mount_line *find_line(const struct mount_table *table, const char 
 }
 
 /*
- * A place that a symlink of the image leads elsewhere goes by another name in the table.
- * *ret_is_there tells whether there is anything at all.
+ * A place that a symlink of the image leads elsewhere goes by another name in the table, which is
+ * never that of the root: nothing is mounted there again.  *ret_is_there tells whether there is
+ * anything at all.
  */
 static struct mount_line *find_real(const struct mount_table *table, const struct tree_entry *entry,
                                     bool *ret_is_there)
@@ -181,7 +182,7 @@ static struct mount_line *find_real(const struct mount_table *table, const struc
         char name[PATH_MAX];
 
         *ret_is_there = fd >= 0 || (errno != ENOENT && errno != ENOTDIR);
-        if (fd < 0 || !resolve_name_of(fd, name, sizeof(name)))
+        if (fd < 0 || !resolve_name_of(fd, name, sizeof(name)) || str_eq(name, "/"))
                 return NULL;
         return find_line(table, name);
 }

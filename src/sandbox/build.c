@@ -1,5 +1,6 @@
 #include "build.h"
 
+#include "build-place.h"
 #include "fd.h"
 #include "image-root.h"
 #include "io.h"
@@ -8,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -18,9 +18,7 @@
 #include <unistd.h>
 
 /*
- * One function for each kind of entry.  A place in a tmpfs of ours is reached by its name: nobody
- * else can have put a symlink there.  Any other place lies in a tree that the host or an image
- * shapes: it is opened first, with symlinks confined to the new root, and mounted on by descriptor.
+ * One function for each kind of entry.
  *
  * The new root is attached over "/" of the old one.  Name lookups start at the old root and do not
  * see it, so sources keep their names until pivot_root.
@@ -34,42 +32,16 @@ static const char *relative(const char *box_path)
         return box_path[1] == '\0' ? "." : box_path + 1;
 }
 
-/* Opens the place of an entry; in an image it is made first if it is missing. */
-static int open_place(const struct build *b, const struct tree_entry *entry, struct err *e)
-{
-        int flags = O_PATH | (entry->flags & TREE_NO_FOLLOW ? O_NOFOLLOW : 0);
-        unsigned long how = 0;
-        int fd;
-
-        if (b->plan->root == PLAN_ROOT_IMAGE && !(entry->flags & TREE_NO_FOLLOW)) {
-                bool is_kernels = entry->kind == TREE_PROC || entry->kind == TREE_SYSFS ||
-                                  strcmp(entry->box_path, "/dev") == 0 ||
-                                  strcmp(entry->box_path, "/sys") == 0;
-
-                how = is_kernels ? RESOLVE_NO_SYMLINKS : 0;
-                fd = image_make_place(&b->image, entry->box_path,
-                                      (entry->flags & TREE_IS_DIRECTORY) != 0, how, e);
-                if (fd < 0)
-                        return -e->code;
-                return fd;
-        }
-        fd = resolve_in_root(b->root, entry->box_path, flags, how);
-        if (fd < 0)
-                return err_set(e, -fd, "cannot open '%s' of the new root: %s", entry->box_path,
-                               err_name(-fd));
-        return fd;
-}
-
 static int attach(const struct build *b, const struct tree_entry *entry, int mount, struct err *e)
 {
         const char *name = relative(entry->box_path);
 
         if (!(entry->flags & TREE_IN_OWN_TMPFS)) {
-                autofd place = open_place(b, entry, e);
+                autofd place = build_place_open(b, entry, e);
 
                 if (place < 0)
                         return -e->code;
-                return newmount_attach(mount, place, "", e);
+                return build_place_attach(b, entry, mount, place, e);
         }
         if (entry->flags & TREE_IS_DIRECTORY) {
                 if (mkdirat(b->root, name, 0755) < 0 && errno != EEXIST)
@@ -136,7 +108,7 @@ static int build_pin(const struct build *b, const struct tree_entry *entry, stru
         autofd mount = newmount_clone(place, "", entry->flags, e);
         if (mount < 0 || newmount_set(mount, "", entry->flags, e) < 0)
                 return -e->code;
-        return newmount_attach(mount, place, "", e);
+        return build_place_attach(b, entry, mount, place, e);
 }
 
 static int clone_cover(const struct build *b, bool is_directory, struct err *e)
@@ -179,7 +151,7 @@ static int build_empty(const struct build *b, const struct tree_entry *entry, st
         autofd mount = clone_cover(b, S_ISDIR(st.st_mode), e);
         if (mount < 0)
                 return -e->code;
-        return newmount_attach(mount, place, "", e);
+        return build_place_attach(b, entry, mount, place, e);
 }
 
 /*
@@ -272,7 +244,7 @@ static int mount_file(const struct build *b, const struct tree_entry *entry, int
                 return -e->code;
         autofd mount = newmount_clone(b->stage, NEW_FILE, 0, e);
         if (mount < 0 || newmount_set(mount, "", entry->flags, e) < 0 ||
-            newmount_attach(mount, place, "", e) < 0)
+            build_place_attach(b, entry, mount, place, e) < 0)
                 return -e->code;
         /* after it was attached: what has no name cannot be */
         if (unlinkat(b->stage, NEW_FILE, 0) < 0)

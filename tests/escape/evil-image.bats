@@ -135,6 +135,69 @@ works_or_refuses() {
     works_or_refuses
 }
 
+# What is shared keeps its own rules, wherever the image leads it: keys are hidden, hooks protected, by
+# every way there, and in what the kernel says of them.
+share_home() {
+    run -0 git init -q "$HOME/p"
+    mkdir "$HOME/.ssh"
+    echo CANARY >"$HOME/.ssh/id"
+    chmod 600 "$HOME/.ssh/id"
+    # what the covers and pins would land on instead
+    mkdir -p "$root/.ssh" "$root/p/.git/hooks" "$root/p/.git/info" "$root/d/.ssh" "$root/d/p/.git/hooks"
+    touch "$root/p/.git/config" "$root/d/p/.git/config"
+    # shellcheck disable=SC2016 # for the shell inside
+    attack='for d in "$@" /..; do cat $d/.ssh/id; chmod 666 $d/.ssh/id; echo x >$d/p/.git/hooks/pre-commit
+        chmod 700 $d/p/.git/config; ls -A $d/.ssh; done 2>/dev/null; echo payload-ran'
+}
+
+home_is_whole() {
+    [[ $output != *CANARY* ]]
+    [ "$(stat -c %a "$HOME/.ssh/id" "$HOME/p/.git/config")" = $'600\n644' ]
+    [ ! -e "$HOME/p/.git/hooks/pre-commit" ]
+}
+
+@test "a volume on a symlink to the root, or to a directory above itself" {
+    local place
+    umask 022
+    share_home
+    ln -s / "$root/h"
+    ln -s .. "$root/i"
+    ln -s /d "$root/d/h"
+    ln -s . "$root/d/i"
+    ln -s /d "$root/j"
+    ln -s /j/k "$root/d/k"
+    # an ordinary place shows it, without what is hidden
+    box -v "$HOME:/v" "$root" sh -c "$attack" - /v
+    [ "$status" = 0 ]
+    [[ $output == *payload-ran* ]]
+    home_is_whole
+    for place in /h /i /d/h /d/i /d/k; do
+        box -v "$HOME:$place" "$root" sh -c "$attack" - "$place" / /d /j
+        [ "$status" = 125 ]
+        [[ $output == "kelp: "*"$place"* ]]
+        home_is_whole
+    done
+    # one that leads aside is as good as an ordinary one
+    box -v "$HOME:/j" "$root" sh -c "$attack" - /j /d
+    [ "$status" = 0 ]
+    [[ $output == *payload-ran* ]]
+    home_is_whole
+    box --tmpfs /h "$root" true
+    [ "$status" = 125 ]
+}
+
+@test "a volume on what the payload of a kept sandbox has made a symlink to the root" {
+    share_home
+    export XDG_DATA_HOME=$dir/data
+    tar -C "$root" -cf "$dir/root.tar" .
+    "$KELP" import "$dir/root.tar" evil-root
+    "$KELP" run --network none --userns single --keep --name evil evil-root ln -s / /h
+    box --keep --name evil -v "$HOME:/h" evil-root sh -c "$attack" - /h /
+    [ "$status" = 125 ]
+    [[ $output == *"symlink"* ]]
+    home_is_whole
+}
+
 @test "the work directory is a symlink to the outside" {
     ln -s "$out" "$root/work"
     box -w /work "$root" cat secret

@@ -11,6 +11,7 @@ setup() {
     dir=$BATS_TEST_TMPDIR
     export HOME=$dir/home
     mkdir -p "$HOME/.ssh" "$dir/ws"
+    umask 022
     echo CANARY >"$HOME/.ssh/id"
     echo CANARY >"$HOME/rc"
     tree_hash "$HOME" >"$dir/before"
@@ -51,6 +52,25 @@ look_around() {
     ln -s "$HOME/.ssh" .idea
     ln -s "$HOME/rc" .vscode/tasks.json
     look_around
+}
+
+@test "a volume on a symlink to the root, or to the directory it lies in" {
+    local target
+    mkdir sub
+    for target in / . ..; do
+        rm -f m
+        ln -s "$target" m
+        run timeout -k 1 20 "$KELP" run -v "$HOME:$PWD/m" -- sh -c '
+            for d in /.. . m ..; do chmod 666 $d/.ssh/id; cat $d/.ssh/id; done'
+        [ "$status" = 125 ]
+        [[ $output == "kelp: "*"/m'"* ]]
+        [[ $output != *CANARY* ]]
+        [ "$(stat -c %a "$HOME/.ssh/id")" = 644 ]
+    done
+    rm m
+    mkdir m
+    run -0 "$KELP" run -v "$HOME:$PWD/m" -- sh -c 'ls m; cat m/.ssh/id 2>/dev/null; true'
+    [ "$output" = rc ]
 }
 
 @test "parents of protected names that are symlinks to the home" {
