@@ -95,7 +95,7 @@ PY
     start -- python3 catch.py
     wait_line ready
     # SIGTERM last: a second one would be taken for impatience
-    for number in $(seq 1 64) 15; do
+    for number in $(seq 1 14) $(seq 16 64) 15; do
         case $number in 9 | 17 | 19 | 32 | 33) continue ;; esac
         kill -"$number" "$kelp"
         wait_line "$number"
