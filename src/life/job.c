@@ -1,9 +1,12 @@
 #include "supervisor.h"
 
+#include "fd.h"
 #include "tty.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /*
@@ -19,6 +22,11 @@
  * background we stop the same way, which is what the shell tells the user ("tty input").
  *
  * Without a controlling terminal there is no shell to continue us, so we never stop ourselves.
+ *
+ * Who waits for its terminal by poll(2) never reads it in vain, so it would never be stopped.  A
+ * payload that does not have the user's terminal, though we do, finds a bait in its own: an
+ * end-of-file that makes it readable, and on which the first read stops.  The bait is gone before
+ * that read goes on.
  */
 
 /* A payload that never stops writing must not keep us from stopping. */
@@ -37,6 +45,30 @@ static void send_resume(struct supervisor *s, bool in_front)
         sync_send(s->run->sock, SYNC_RESUME, in_front, NULL, 0, &unused);
 }
 
+/* Only in a terminal that reads lines: as long as nobody has asked for it, it is as we made it. */
+static void lay_bait(struct supervisor *s)
+{
+        struct termios modes;
+
+        if (s->is_baited || tcgetattr(s->run->pty_master, &modes) < 0)
+                return;
+        cc_t bait = modes.c_cc[VEOF];
+        if ((modes.c_lflag & ICANON) && bait != _POSIX_VDISABLE)
+                s->is_baited = write(s->run->pty_master, &bait, 1) == 1;
+}
+
+/* First what is still on its way to the line discipline, then what it has; ioctl_tty(2), TCFLSH. */
+static int remove_bait(struct supervisor *s, struct err *e)
+{
+        if (!s->is_baited || s->run->pty_master < 0)
+                return 0;
+        autofd slave = ioctl(s->run->pty_master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+        if (slave < 0 || tcflush(s->run->pty_master, TCOFLUSH) < 0 || tcflush(slave, TCIFLUSH) < 0)
+                return err_sys(e, "cannot empty the payload's terminal");
+        s->is_baited = false;
+        return 0;
+}
+
 /* The user's terminal for us, and the foreground of its own for the payload. */
 static int take(struct supervisor *s, struct err *e)
 {
@@ -49,7 +81,7 @@ static int take(struct supervisor *s, struct err *e)
         }
         terminal_copy_size(&s->term, s->run->pty_master);
         s->relay->undoes_crs = terminal_adds_returns(s->relay->output);
-        return 0;
+        return remove_bait(s, e);
 }
 
 int job_follow_modes(struct supervisor *s, struct err *e)
@@ -87,10 +119,12 @@ static int resume(struct supervisor *s, bool wants_front, struct err *e)
                 send_resume(s, true);
                 return 0;
         }
-        bool in_front = wants_front && terminal_is_foreground(&s->term);
-        if (in_front && take(s, e) < 0)
+        bool is_ours = terminal_is_foreground(&s->term);
+        if (is_ours && wants_front && take(s, e) < 0)
                 return -e->code;
-        send_resume(s, in_front);
+        if (is_ours && !wants_front)
+                lay_bait(s);
+        send_resume(s, is_ours && wants_front);
         return 0;
 }
 
@@ -102,6 +136,8 @@ int job_start(struct supervisor *s, struct err *e)
         s->relay->undoes_crs = terminal_adds_returns(s->relay->output);
         if (!tty_is_interactive(s->plan, s->run->on_pty)) {
                 s->term.keeps_post = true;
+                if (terminal_is_foreground(&s->term))
+                        lay_bait(s);
                 return 0;
         }
         if (!terminal_is_foreground(&s->term)) {
@@ -123,6 +159,9 @@ int job_stopped(struct supervisor *s, int number, struct err *e)
         if (!s->term.has_jobs)
                 return 0;
         flush_output(s);
+        /* in the background it must not be stopped for a bait */
+        if (remove_bait(s, e) < 0)
+                return -e->code;
         bool whole_group = asks || (number == SIGTSTP && s->term.is_raw);
         release(s);
         if (!terminal_stop_self(number, whole_group) && asks) {

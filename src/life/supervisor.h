@@ -18,6 +18,7 @@ struct supervisor {
         int timer;           /* timerfd; -1: no time limit */
         uint64_t first_term; /* when the first SIGTERM came, as of io_now(); 0: none did */
         bool has_front;      /* the payload is in the foreground of its terminal */
+        bool is_baited;      /* its terminal looks as if there were something to read: see job.c */
         bool is_stopped;     /* the payload is, until pid 1 says otherwise */
         bool has_exited;
         bool is_killed; /* pid 1, by us */

@@ -106,6 +106,14 @@ at_terminal() {
     at_terminal less-at-both-ends-of-a-pipe
 }
 
+@test "input that is waited for by poll, with the output in a pipe" {
+    at_terminal polls-behind-a-pipe
+}
+
+@test "input that nobody asks for stays with the shell" {
+    at_terminal a-pipe-takes-no-input-that-nobody-reads
+}
+
 @test "top" {
     at_terminal top
 }

@@ -528,6 +528,51 @@ def less_at_both_ends_of_a_pipe():
 
 
 @case
+def polls_behind_a_pipe():
+    """It waits for input by poll(2), and the terminal is not its own from the start."""
+    t = Terminal()
+    for _ in range(5):
+        t.line("$K -- busybox sh -c 'echo re''ady; read x; echo go''t-$x; read x; echo go''t-$x' | cat")
+        t.expect(r"ready\r\n")
+        t.line("one")
+        t.expect(r"got-one\r\n")
+        t.line("two")
+        t.expect(r"got-two\r\n")
+        t.expect(PROMPT)
+        t.check_sane()
+    # stopped, sent to the background and back
+    t.line("$K -- busybox sh -c 'echo re''ady; sleep 1; read x; echo go''t-$x' | cat")
+    t.expect(r"ready\r\n")
+    t.send(CTRL_Z)
+    t.expect("Stopped")
+    t.expect(PROMPT)
+    t.check_sane()
+    t.line("fg")
+    t.wait_raw()
+    t.line("three")
+    t.expect(r"got-three\r\n")
+    t.expect(PROMPT)
+    t.check_sane()
+
+
+@case
+def a_pipe_takes_no_input_that_nobody_reads():
+    """Typed ahead for the shell, and no end of file for a payload that never asked."""
+    t = Terminal()
+    t.line("$K -- sh -c 'echo re''ady; sleep 1; stty -a >/dev/null; exec cat >seen' </dev/tty | cat")
+    t.wait_raw()
+    t.line("wo''rd")
+    t.send(CTRL_D)
+    t.expect(PROMPT)
+    t.line("cat seen; $K -- sh -c 'echo re''ady; sleep 1' | cat")
+    t.expect(r"wo''rd\r\n")
+    t.expect(r"ready\r\n")
+    t.line("echo typed-ah''ead")
+    t.expect(r"typed-ahead\r\n")
+    t.check_sane()
+
+
+@case
 def top():
     t = Terminal()
     t.line("$K -- top -d 0.2")
