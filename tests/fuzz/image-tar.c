@@ -4,7 +4,7 @@
  */
 
 #include "fd.h"
-#include "image-fuzz.h"
+#include "fuzz.h"
 #include "io.h"
 #include "layer.h"
 #include "record.h"
