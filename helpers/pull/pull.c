@@ -11,7 +11,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -45,24 +44,21 @@ static int start_fetcher(struct work *w, struct child *ret_child, int *ret_repor
 {
         struct fetch_spec spec = { .pull = w->spec, .layout = &w->layout };
         autofd self = proc_pidfd(getpid(), e);
-        int ends[2];
+        autofd sock = -1;
 
         if (self < 0)
                 return -e->code;
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-                return err_sys(e, "cannot make a socket pair");
-        autofd ours = ends[0];
-        autofd theirs = ends[1];
         find_current(w, &spec.current);
-        spec.report = theirs;
         spec.parent = self;
-        pid_t pid = fork();
+        pid_t pid = proc_fork_linked(&sock, e);
         if (pid < 0)
-                return err_sys(e, "cannot start a process to talk to the registry");
-        if (pid == 0)
+                return err_prefix(e, "cannot start a process to talk to the registry");
+        if (pid == 0) {
+                spec.report = sock;
                 fetch_run(&spec);
+        }
         *ret_child = (struct child){ .pid = pid, .pidfd = -1 };
-        *ret_report = fd_take(&ours);
+        *ret_report = fd_take(&sock);
         return 0;
 }
 
