@@ -105,6 +105,9 @@ store_is_empty() {
     run -0 "$KELP" pull -q --ca "$CA" "$pinned"
     run -0 "$KELP" run "$pinned" /bin/sh -c 'echo pinned'
     assert_eq "$output" pinned
+    run -0 "$KELP" verify "$pinned"
+    run -0 "$KELP" export "$pinned" -o pinned.tar
+    run -0 "$KELP" rmi "$pinned"
 }
 
 @test "a wrong password, and none" {
