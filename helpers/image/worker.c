@@ -179,6 +179,12 @@ static int start_child(const struct worker *w, struct child *ret_child, int *ret
         return 0;
 }
 
+static int ended(int status, struct err *e)
+{
+        return err_set(e, EIO, "the process that does the work was ended (status %d)",
+                       proc_exit_code(status));
+}
+
 /* One message; the end of the stream without it means that it was killed. */
 static int receive(int fd, struct child *child, struct worker_report *ret, struct err *e)
 {
@@ -190,8 +196,7 @@ static int receive(int fd, struct child *child, struct worker_report *ret, struc
         if (n == 0 && proc_wait(child, &status, e) < 0)
                 return -e->code;
         if (n == 0)
-                return err_set(e, EIO, "the process that does the work was ended (status %d)",
-                               proc_exit_code(status));
+                return ended(status, e);
         if (n != sizeof(*ret))
                 return err_set(e, EPROTO, "the process that does the work sent nonsense");
         ret->architecture[sizeof(ret->architecture) - 1] = '\0';
@@ -220,7 +225,7 @@ static int take_report(const struct worker *w, int fd, struct child *child,
         }
         if (ret->message != WORKER_DONE)
                 return err_set(e, EPROTO, "the process that does the work sent nonsense");
-        return 0;
+        return status == 0 ? 0 : ended(status, e);
 }
 
 static int wait_for_report(const struct worker *w, int report_fd, int signal_fd,

@@ -62,6 +62,12 @@ static int start_fetcher(struct work *w, struct child *ret_child, int *ret_repor
         return 0;
 }
 
+static int ended(int status, struct err *e)
+{
+        return err_set(e, EIO, "the process that talks to the registry was ended (status %d)",
+                       proc_exit_code(status));
+}
+
 static int read_report(int fd, struct child *child, struct fetch_report *ret, struct err *e)
 {
         static const char nonsense[] = "the process that talks to the registry sent nonsense";
@@ -71,9 +77,7 @@ static int read_report(int fd, struct child *child, struct fetch_report *ret, st
         if (n < 0 || proc_wait(child, &status, e) < 0)
                 return -e->code;
         if (n == 0)
-                return err_set(e, EIO,
-                               "the process that talks to the registry was ended (status %d)",
-                               proc_exit_code(status));
+                return ended(status, e);
         if (n != sizeof(*ret))
                 return err_set(e, EPROTO, nonsense);
         ret->err.text[sizeof(ret->err.text) - 1] = '\0';
@@ -85,7 +89,7 @@ static int read_report(int fd, struct child *child, struct fetch_report *ret, st
         }
         if (ret->message != FETCH_DONE || (ret->was_current && !digest_is_hex(ret->id.hex)))
                 return err_set(e, EPROTO, nonsense);
-        return 0;
+        return status == 0 ? 0 : ended(status, e);
 }
 
 static int fetch(struct work *w, struct pull_result *ret, struct err *e)

@@ -108,6 +108,13 @@ reader_trace() {
     [ -z "$(ls -A store/tmp)" ]
 }
 
+@test "a reader that is killed when it has said that it is done is an error, too" {
+    run strace -f -qq -o trace -e inject=exit_group:signal=KILL \
+        "$KELP_IMAGE" --store store import "$BOX" x
+    [ "$status" != 0 ]
+    [ -z "$(ls -A store/names)" ]
+}
+
 @test "a full file system is told, and leaves the store as it was" {
     # shellcheck disable=SC2016 # for the inner shell
     run -125 unshare -Urm sh -c 'mkdir small && mount -t tmpfs -o size=1m,mode=700 none small &&

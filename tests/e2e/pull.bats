@@ -142,6 +142,15 @@ store_is_empty() {
     assert_refused "wants a login for 'team/box'"
 }
 
+@test "a fetcher that is killed when it has said that it is done is an error" {
+    command -v strace >/dev/null || skip "the machine lacks strace"
+    run strace -f -qq -o trace -e inject=exit_group:signal=KILL \
+        "$KELP" pull --ca "$CA" "$REG/team/box:1"
+    [ "$status" != 0 ]
+    assert_eq "$(ls -A data/kelp/store/names)" ""
+    [[ $output == *"the process that talks to the registry was ended (status 137)"* ]]
+}
+
 @test "no such tag and no such repository" {
     run -125 "$KELP" pull --ca "$CA" "$REG/team/box:2"
     assert_refused "the image '2': '$REG' says 404 (not found): MANIFEST_UNKNOWN"
