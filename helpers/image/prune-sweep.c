@@ -6,7 +6,6 @@
 #include "str.h"
 #include "usage.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -69,7 +68,7 @@ bool prune_is_locked(int dir, const char *name)
 {
         autofd fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
-        return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+        return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
 }
 
 static bool is_layer_locked(const struct store *store, const char *name)

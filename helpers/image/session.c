@@ -34,7 +34,7 @@ static bool is_left(int tmp, const char *name)
 {
         autofd fd = openat(tmp, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
-        return fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+        return fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0;
 }
 
 static int find_left(void *context, const char *name, struct err *e)
