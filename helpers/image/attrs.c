@@ -62,7 +62,8 @@ static int add(int fd, const char *name, const char *path, struct attrs *ret, st
         attr->name = value ? arena_copy(&ret->arena, name, e) : NULL;
         if (!attr->name)
                 return -e->code;
-        size = fgetxattr(fd, name, value, (size_t)size);
+        /* never 0 bytes of room: then the kernel would tell a size and read nothing */
+        size = fgetxattr(fd, name, value, (size_t)size + 1);
         if (size < 0)
                 return failed(path, e);
         attr->value = value;

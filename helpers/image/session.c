@@ -2,6 +2,7 @@
 
 #include "store.h"
 
+#include "erase.h"
 #include "fd.h"
 #include "subids.h"
 
@@ -25,7 +26,7 @@ static int remove_tree(const struct store *store, const char *name, struct err *
 {
         if (store->remove)
                 return store->remove(store, store->tmp, name, e);
-        return store_remove_tree(store->tmp, name, e);
+        return erase_tree(store->tmp, name, e);
 }
 
 /* Whoever works in a session holds its lock; what nobody holds was left by a crash. */
@@ -33,7 +34,7 @@ static bool is_left(int tmp, const char *name)
 {
         autofd fd = openat(tmp, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
-        return fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+        return fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0;
 }
 
 static int find_left(void *context, const char *name, struct err *e)

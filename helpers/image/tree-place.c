@@ -3,7 +3,7 @@
 #include "tree-inner.h"
 
 #include "fd.h"
-#include "str.h"
+#include "store.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -69,22 +69,28 @@ int tree_enter_directory(int parent, const char *name)
         return (int)syscall(SYS_openat2, parent, name, &how, sizeof(how));
 }
 
-int tree_remove_whiteouts(int fd, const struct entry_path *path, struct err *e)
+struct place {
+        int fd;
+        const struct entry_path *path;
+};
+
+static int remove_whiteout(void *context, const char *name, struct err *e)
 {
-        autofd copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        autodir *dir = copy < 0 ? NULL : fdopendir(copy);
-        struct dirent *entry;
+        const struct place *in = context;
         struct stat st;
 
-        if (!dir)
-                return tree_failed(path, "list directory", e);
-        fd_take(&copy);
-        while ((entry = readdir(dir))) {
-                if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-                    tree_is_whiteout(&st) && unlinkat(fd, entry->d_name, 0) < 0)
-                        return tree_failed(path, "remove a whiteout in", e);
-        }
+        if (fstatat(in->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return tree_failed(in->path, "look into directory", e);
+        if (tree_is_whiteout(&st) && unlinkat(in->fd, name, 0) < 0)
+                return tree_failed(in->path, "remove a whiteout in", e);
         return 0;
+}
+
+int tree_remove_whiteouts(int fd, const struct entry_path *path, struct err *e)
+{
+        struct place in = { fd, path };
+
+        return store_list(fd, remove_whiteout, &in, e);
 }
 
 /* A directory of whiteouts alone hides nothing that what replaces it would not hide. */

@@ -2,10 +2,8 @@
 
 #include "helper-find.h"
 #include "proc.h"
-#include "str.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -31,25 +29,27 @@ struct command {
         const char *env[N_PASSED + 1];
 };
 
-static bool is_passed(const char *variable)
+static const char *find_variable(const char *name)
 {
-        size_t len = strcspn(variable, "=");
+        size_t len = strlen(name);
 
-        for (size_t i = 0; i < N_PASSED; i++) {
-                if (strlen(passed[i]) == len && memcmp(passed[i], variable, len) == 0)
-                        return true;
+        for (char **at = environ; at && *at; at++) {
+                if (strncmp(*at, name, len) == 0 && (*at)[len] == '=')
+                        return *at;
         }
-        return false;
+        return NULL;
 }
 
-/* A name that is there twice counts once: whoever reads it would see the first. */
+/* Of a name that is there twice the first one counts, as for whoever reads it. */
 static void fill_env(struct command *c)
 {
         size_t n = 0;
 
-        for (char **at = environ; at && *at && n < N_PASSED; at++) {
-                if (is_passed(*at))
-                        c->env[n++] = *at;
+        for (size_t i = 0; i < N_PASSED; i++) {
+                const char *variable = find_variable(passed[i]);
+
+                if (variable)
+                        c->env[n++] = variable;
         }
         c->env[n] = NULL;
 }
@@ -92,7 +92,6 @@ int pull_become(struct arena *arena, const struct pull_wish *wish, struct err *e
 
         if (fill(arena, wish, &c, e) < 0)
                 return -e->code;
-        signal(SIGPIPE, SIG_DFL);
         execve(c.path, (char *const *)c.argv, (char *const *)c.env);
         return err_sys(e, "cannot execute '%s'", c.path);
 }

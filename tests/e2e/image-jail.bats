@@ -74,6 +74,10 @@ reader_trace() {
         "$KELP_IMAGE" --store store import "$BOX" x
     grep -qE 'pivot_root.* = 0' trace
     [ -f store/names/x%3Alatest ]
+    # a wall that is missing is not an error of what comes later
+    run -0 strace -f -qq -o trace -e inject=landlock_create_ruleset:error=ENOSYS \
+        "$KELP_IMAGE" --store store verify
+    assert_eq "$output" ""
 }
 
 @test "neither: an error that says so, and nothing is read" {
@@ -102,6 +106,13 @@ reader_trace() {
         "$KELP_IMAGE" --store store import "$BOX" x
     assert_refused "the process that does the work was ended (status 137)"
     [ -z "$(ls -A store/tmp)" ]
+}
+
+@test "a reader that is killed when it has said that it is done is an error, too" {
+    run strace -f -qq -o trace -e inject=exit_group:signal=KILL \
+        "$KELP_IMAGE" --store store import "$BOX" x
+    [ "$status" != 0 ]
+    [ -z "$(ls -A store/names)" ]
 }
 
 @test "a full file system is told, and leaves the store as it was" {

@@ -333,6 +333,20 @@ store/oci-layout"
     [ -z "$(ls -A store/tmp)" ]
 }
 
+@test "a session stays when it cannot be told whether somebody holds it" {
+    image import "$BOX" x
+    mkdir store/tmp/import-1 store/tmp/import-1/blobs
+    exec {held}<store/tmp/import-1
+    flock -x "$held"
+    run -125 strace -f -qq -o trace -e inject=flock:error=ENOLCK:when=3+ \
+        "$KELP_IMAGE" --store store import "$BOX" x
+    grep -q 'flock(.* = -1 ENOLCK' trace
+    [ -d store/tmp/import-1/blobs ]
+    exec {held}<&-
+    image import "$BOX" x
+    [ ! -e store/tmp/import-1 ]
+}
+
 @test "imports at the same time" {
     local i pids=()
 
