@@ -283,7 +283,8 @@ static int sweep_layer(struct prune *p, const struct item *item, struct err *e)
 {
         const struct removal *r = &p->removal;
 
-        if (removal_keeps_layer(r, item->name) || is_layer_locked(p->store, item->name))
+        if (r->is_claimed || removal_keeps_layer(r, item->name) ||
+            is_layer_locked(p->store, item->name))
                 return 0;
         p->freed += item->bytes;
         if (has_image_layer(&r->catalog, item->name))
@@ -296,7 +297,7 @@ static int sweep_blob(struct prune *p, const struct item *item, struct err *e)
 {
         const struct removal *r = &p->removal;
 
-        if (r->has_foreign || removal_keeps_blob(r, item->name))
+        if (r->is_claimed || r->has_foreign || removal_keeps_blob(r, item->name))
                 return 0;
         p->freed += item->bytes;
         if (has_image_blob(&r->catalog, item->name))
@@ -423,13 +424,15 @@ static int wipe(struct prune *p, const struct session *session, struct err *e)
 static int prune_locked(struct prune *p, const struct session *session, struct err *e)
 {
         autofd lock = store_lock(p->store, e);
+        autofd held_off = -1;
 
-        if (lock < 0)
-                return lock;
+        if (lock < 0 || session_hold_off(p->store, &held_off, e) < 0)
+                return -e->code;
         if (removal_load(&p->removal, p->store, session, e) < 0)
                 return can_wipe(p, e) ? wipe(p, session, e) : -e->code;
         if (p->request->is_all)
                 removal_drop_foreign(&p->removal);
+        p->removal.is_claimed = held_off < 0;
         mark_nameless(p);
         mark_dangling(p);
         if ((p->request->has_max_size && shrink(p, e) < 0) || sweep(p, e) < 0)
