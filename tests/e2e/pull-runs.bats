@@ -92,11 +92,26 @@ prune_again() {
     done
 }
 
-# A run that looks at all its files several times, while others start; the mode of ids is $1.
+# What a run does: it looks at all its files several times, while others start.
 look='for i in 1 2 3; do
     /bin/busybox md5sum -c /sums >/tmp/out 2>&1 || { /bin/busybox grep -v OK /tmp/out; exit 1; }
     /bin/busybox sleep 1
 done; [ $(/bin/busybox wc -l </tmp/out) = 63 ]'
+
+# $1 runs at once, in each mode of ids that there is.
+run_and_look() {
+    local i modes="single single single single single"
+
+    ! command -v newuidmap >/dev/null || modes="single subids single single auto"
+    export look
+    # shellcheck disable=SC2086 # words
+    for i in $(seq $(($1 / 5))); do
+        printf '%s\n' $modes
+    done | nl -w 1 -s ' ' | xargs -P 200 -L 1 sh -c '
+        "$KELP" run --userns "$1" --network none -w / "$NAME:now" /bin/sh -c "$look" >"out.$0" 2>&1 </dev/null ||
+            echo "run $0 with $1: $? $(cat "out.$0")" >>failed
+        echo >>ended'
+}
 
 @test "control: a file that is not what it should be is a run that fails" {
     "$KELP" pull -q "$NAME:1" >id
@@ -107,9 +122,8 @@ done; [ $(/bin/busybox wc -l </tmp/out) = 63 ]'
 }
 
 @test "two hundred runs at once while their image is pulled again, removed and pruned" {
-    local i ids=() modes="single single single single single"
+    local i ids=()
 
-    ! command -v newuidmap >/dev/null || modes="single subids single single auto"
     for i in 1 0; do
         serve "$i"
         ids[i]=$("$KELP" pull -q "$NAME:now")
@@ -117,14 +131,12 @@ done; [ $(/bin/busybox wc -l </tmp/out) = 63 ]'
     [ "${ids[0]}" != "${ids[1]}" ]
     pull_again 3>&- &
     prune_again 3>&- &
-    export look
-    # shellcheck disable=SC2086 # words
-    for i in $(seq 40); do
-        printf '%s\n' $modes
-    done | nl -w 1 -s ' ' | xargs -P 200 -L 1 sh -c '
-        "$KELP" run --userns "$1" --network none -w / "$NAME:now" /bin/sh -c "$look" >"out.$0" 2>&1 </dev/null ||
-            echo "run $0 with $1: $? $(cat "out.$0")" >>failed
-        echo >>ended'
+    run_and_look 200
+    [ "$(wc -l <ended)" = 200 ]
+    # where the machine is busy, the pulls take longer than the runs
+    until [ "$(grep -c '^sha256:' pull.log)" -ge 8 ]; do
+        run_and_look 10
+    done
     touch enough
     wait
     cat failed 2>/dev/null | head -n 20
@@ -133,11 +145,8 @@ done; [ $(/bin/busybox wc -l </tmp/out) = 63 ]'
     [ ! -e serve.failed ]
     [ ! -e pull.failed ]
     [ ! -e prune.failed ]
-    [ "$(wc -l <ended)" = 200 ]
     # nothing was said but what runs say of themselves
     [ -z "$(cat out.* | grep -v '^kelp: running with one id' || true)" ]
-    echo "$(grep -c '^sha256:' pull.log) pulls, $(wc -l <prune.log) lines of prune"
-    [ "$(grep -c '^sha256:' pull.log)" -ge 5 ]
     # both were taken, and both were used while the other came
     [ "$(sort -u pull.log | grep -c '^sha256:')" = 2 ]
     grep -q 'is in use by process' rmi.log
