@@ -260,12 +260,12 @@ def main():
     names = sys.argv[1:] or SMALL + DEBIAN + (LONG if os.environ.get("KELP_TEST_LONG") else [])
     modes = ["single"] + (["subids"] if shutil.which("newuidmap") else [])
     if not shutil.which("newuidmap"):
-        tap.check("subordinate ids # SKIP the machine lacks newuidmap", [])
+        tap.check("subordinate ids # skip the machine lacks newuidmap", [])
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="kelp-same.", dir=memory) as top:
         for name in names:
             if name in DEBIAN + LONG and not os.environ.get("KELP_TEST_DEBIAN_TAR"):
-                tap.check(f"{name} # SKIP the machine lacks a mirror of Debian", [])
+                tap.check(f"{name} # skip the machine lacks a mirror of Debian", [])
                 continue
             done = check_image(tap, top, name, modes)
             if name == "owners" and done and "subids" in modes:
