@@ -158,7 +158,9 @@ int commit_run(const struct store *store, const char *sandbox, const char *name,
         if (kept_open(store, sandbox, &kept, e) < 0 ||
             find_image(store, &kept, sandbox, &image, e) < 0)
                 return -e->code;
-        int r = session_open(store, &session, e);
+        int r = session_claim(store, e);
+        if (r == 0)
+                r = session_open(store, &session, e);
         if (r == 0)
                 r = commit_in_session(store, &kept, &session, &image, name, ret, e);
         /* what cannot be removed now is swept by the next import */

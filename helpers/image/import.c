@@ -105,8 +105,10 @@ int import_run(const struct store *store, struct import_request *request, struct
         struct err cleanup = { 0 };
 
         *ret = (struct import_result){ 0 };
-        int r = request->file ? session_open(store, &session, e)
-                              : session_adopt(store, &request->session, &session, e);
+        int r = session_claim(store, e);
+        if (r == 0)
+                r = request->file ? session_open(store, &session, e)
+                                  : session_adopt(store, &request->session, &session, e);
         /* whoever made that one could not sweep */
         if (r == 0 && !request->file)
                 r = session_recover(store, e);

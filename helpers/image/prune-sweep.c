@@ -111,7 +111,8 @@ static int sweep_layer(struct prune *p, const struct item *item, struct err *e)
 {
         const struct removal *r = &p->removal;
 
-        if (removal_keeps_layer(r, item->name) || is_layer_locked(p->store, item->name))
+        if (r->is_claimed || removal_keeps_layer(r, item->name) ||
+            is_layer_locked(p->store, item->name))
                 return 0;
         p->freed += item->bytes;
         if (has_image_layer(&r->catalog, item->name))
@@ -124,7 +125,7 @@ static int sweep_blob(struct prune *p, const struct item *item, struct err *e)
 {
         const struct removal *r = &p->removal;
 
-        if (r->has_foreign || removal_keeps_blob(r, item->name))
+        if (r->is_claimed || r->has_foreign || removal_keeps_blob(r, item->name))
                 return 0;
         p->freed += item->bytes;
         if (has_image_blob(&r->catalog, item->name))

@@ -80,13 +80,15 @@ static int wipe(struct prune *p, const struct session *session, struct err *e)
 static int prune_locked(struct prune *p, const struct session *session, struct err *e)
 {
         autofd lock = store_lock(p->store, e);
+        autofd held_off = -1;
 
-        if (lock < 0)
-                return lock;
+        if (lock < 0 || session_hold_off(p->store, &held_off, e) < 0)
+                return -e->code;
         if (removal_load(&p->removal, p->store, session, e) < 0)
                 return can_wipe(p, e) ? wipe(p, session, e) : -e->code;
         if (p->request->is_all)
                 removal_drop_foreign(&p->removal);
+        p->removal.is_claimed = held_off < 0;
         if (prune_choose(p, e) < 0 || prune_sweep(p, e) < 0)
                 return -e->code;
         if (!p->request->is_dry_run)

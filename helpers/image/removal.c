@@ -209,6 +209,8 @@ int removal_take_layer(const struct removal *r, const char *hex, struct err *e)
 
 static int remove_content(const struct removal *r, const struct image *image, struct err *e)
 {
+        if (r->is_claimed)
+                return 0;
         for (size_t i = 0; i < image->n_layers; i++) {
                 if (!removal_keeps_layer(r, image->layers[i].hex) &&
                     removal_take_layer(r, image->layers[i].hex, e) < 0)
@@ -227,6 +229,8 @@ static int remove_content(const struct removal *r, const struct image *image, st
 
 int removal_carry_out(struct removal *r, FILE *out, struct err *e)
 {
+        bool is_left = false;
+
         if (remove_names(r, out, e) < 0 || update_index(r, e) < 0)
                 return -e->code;
         for (size_t i = 0; i < r->catalog.n_images; i++) {
@@ -240,7 +244,11 @@ int removal_carry_out(struct removal *r, FILE *out, struct err *e)
                 if (remove_content(r, image, e) < 0)
                         return -e->code;
                 fprintf(out, "deleted: sha256:%s\n", image->id.hex);
+                is_left = is_left || r->is_claimed;
         }
+        if (is_left)
+                fprintf(out,
+                        "left to the next prune, as an import is at work: what was only theirs\n");
         if (fflush(out) != 0 || ferror(out))
                 return err_sys(e, "cannot write what was removed");
         return 0;

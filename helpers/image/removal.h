@@ -23,6 +23,7 @@ struct removal {
         bool *names; /* which of the catalog's go */
         bool *paths;
         bool *images;
+        bool is_claimed;  /* an import is at work: no layer and no blob goes */
         bool has_foreign; /* index.json has images of other tools, which may share our blobs ... */
         bool no_foreign;  /* ... and they go, too */
 };
@@ -50,7 +51,7 @@ bool removal_keeps_blob(const struct removal *r, const char *hex);
  */
 int removal_check_unused(const struct removal *r, size_t at, struct err *e);
 
-/* Removes what is marked, and tells it on `out`, a line each. */
+/* Removes what is marked, and tells it on `out`, a line each */
 int removal_carry_out(struct removal *r, FILE *out, struct err *e);
 
 /* One layer in all its forms, or one file, whoever it belongs to.  Absence is no error. */

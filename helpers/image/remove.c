@@ -92,11 +92,13 @@ static int remove_locked(const struct store *store, const struct session *sessio
                          char *const *args, size_t n, bool is_forced, FILE *out, struct err *e)
 {
         autofd lock = store_lock(store, e);
+        autofd held_off = -1;
         autoremoval r = { 0 };
 
-        if (lock < 0 || removal_load(&r, store, session, e) < 0 ||
-            mark(&r, args, n, is_forced, e) < 0)
+        if (lock < 0 || session_hold_off(store, &held_off, e) < 0 ||
+            removal_load(&r, store, session, e) < 0 || mark(&r, args, n, is_forced, e) < 0)
                 return -e->code;
+        r.is_claimed = held_off < 0;
         return removal_carry_out(&r, out, e);
 }
 

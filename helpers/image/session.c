@@ -134,6 +134,30 @@ int session_open(const struct store *store, struct session *ret, struct err *e)
         return make_session(store, ret, e);
 }
 
+/* The lock is this store's own: its descriptor, and the copies that processes at work have. */
+int session_claim(const struct store *store, struct err *e)
+{
+        int r;
+
+        do {
+                r = flock(store->tmp, LOCK_SH);
+        } while (r < 0 && errno == EINTR);
+        return r < 0 ? err_sys(e, "cannot lock the temporary directory of the image store") : 0;
+}
+
+int session_hold_off(const struct store *store, int *ret, struct err *e)
+{
+        autofd fd = openat(store->tmp, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0)
+                return err_sys(e, "cannot open the temporary directory of the image store");
+        bool is_claimed = flock(fd, LOCK_EX | LOCK_NB) < 0;
+        if (is_claimed && errno != EWOULDBLOCK)
+                return err_sys(e, "cannot lock the temporary directory of the image store");
+        *ret = is_claimed ? -1 : fd_take(&fd);
+        return 0;
+}
+
 int session_take(const struct session *session, int dir, const char *name, struct err *e)
 {
         struct stat st;

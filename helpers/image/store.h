@@ -35,6 +35,11 @@
  * the name leaves blobs and layers that are right and that the next import takes over; a session
  * that nobody holds the lock of is removed by the next import.
  *
+ * What the store has is not fetched or unpacked again; so that it is still there in the end, an
+ * import claims the store: it holds a shared flock on tmp/ from before its first look.  Who removes
+ * images takes that lock exclusively for as long as it changes the store, without waiting; where it
+ * is claimed, names and images go, and their layers and blobs are left to the next prune.
+ *
  * `lock` is held for moments only: exclusively by whoever changes the store, shared by a launcher
  * from reading a name until it has locked the layers.  A launcher holds a shared flock on each
  * layer's directory as long as it runs: a layer that is locked is not removed.
@@ -123,6 +128,15 @@ int session_open(const struct store *store, struct session *ret, struct err *e);
  * takes its time to go with the session.  Absence is no error.
  */
 int session_take(const struct session *session, int dir, const char *name, struct err *e);
+
+/* What the store has stays there until it is closed: for an import. */
+int session_claim(const struct store *store, struct err *e);
+
+/*
+ * Keeps others from claiming it: *ret is a descriptor, released by closing it, or -1 where an
+ * import has claimed it.
+ */
+int session_hold_off(const struct store *store, int *ret, struct err *e);
 
 /*
  * The session of another process, whose lock came with the descriptor *dir (taken over).  A

@@ -164,7 +164,7 @@ static int import(const struct work *w, struct pull_result *ret, struct err *e)
 
 static int run(struct work *w, struct pull_result *ret, struct err *e)
 {
-        if (store_open(&w->store, w->spec->store, true, e) < 0 ||
+        if (store_open(&w->store, w->spec->store, true, e) < 0 || session_claim(&w->store, e) < 0 ||
             session_open(&w->store, &w->session, e) < 0 ||
             layout_make(w->session.dir, w->store.blobs, &w->layout, e) < 0)
                 return -e->code;

@@ -102,15 +102,16 @@ static void check_place(const struct plan *p, const struct plan_rule *rule,
 {
         const char *path = rule->box_path;
 
+        if (str_eq(path, "/")) {
+                complain(problems, "name what is needed of it", "%s: '/' itself cannot be %s",
+                         rule->origin,
+                         rule->kind == PLAN_RULE_PROTECTED ? "protected" : "replaced");
+                return;
+        }
         if (rule->kind == PLAN_RULE_PROTECTED)
                 return;
         if (!path_is_clean(path)) {
                 complain(problems, NULL, "%s: '%s' is not an absolute path", rule->origin, path);
-                return;
-        }
-        if (str_eq(path, "/")) {
-                complain(problems, "name what is needed of it", "%s: '/' itself cannot be replaced",
-                         rule->origin);
                 return;
         }
         if (rule->kind == PLAN_RULE_EMPTY && (p->root != PLAN_ROOT_HOST || !is_top_level(path)))

@@ -177,6 +177,30 @@ deleted: leftovers of commands that were ended: 1"
     box --userns single box /bin/busybox true
 }
 
+@test "what an import at work may count on stays, though its image goes" {
+    local blobs layers
+
+    "$KELP" import "$TARS/box1.tar" one
+    "$KELP" import "$TARS/box2.tar" two
+    blobs=$(ls "$STORE/blobs/sha256") layers=$(ls "$STORE/unpacked/single")
+    run -0 flock -s "$STORE/tmp" "$KELP" rmi one
+    [[ $output == *"untagged: one:latest"*"deleted: sha256:"*"left to the next prune, as an import is at work"* ]]
+    run -0 flock -s "$STORE/tmp" "$KELP" prune --all
+    [[ $output == *"untagged: two:latest"*"left to the next prune"*"freed: 0B" ]]
+    [ -z "$(names)" ]
+    assert_eq "$(ls "$STORE/blobs/sha256")" "$blobs"
+    assert_eq "$(ls "$STORE/unpacked/single")" "$layers"
+    "$KELP" verify
+    # an import waits for a prune at work, and what was left is used again
+    run -0 "$KELP" import "$TARS/box1.tar" one
+    run -0 "$KELP" prune
+    [[ $output == "deleted: layers of no image: 1"*"deleted: blobs of no image: "*freed:* ]]
+    [ "$(ls "$STORE/unpacked/single" | wc -l)" = 1 ]
+    box --userns single one /bin/busybox true
+    run -0 "$KELP" prune --all
+    is_empty_store
+}
+
 @test "a store that cannot be read can be emptied" {
     local file
 

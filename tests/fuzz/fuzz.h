@@ -4,7 +4,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The entry of libFuzzer.  Without it, main() in fuzz.c takes each file of a corpus once. */
+/*
+ * The entry of libFuzzer.  Without it, main() in fuzz.c takes each file of a corpus once, and then a
+ * fixed number of changed ones, always the same:
+ *
+ *     PROGRAM [-r ROUNDS] FILE...
+ */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A terminated copy of the input, to be freed. */

@@ -95,7 +95,7 @@ literals() {
     known=$(
         table_options
         # of other programs and of the commands of kelp
-        printf '%s\n' json output format platform ca insecure quiet apparmor-profile version variant full-fault \
+        printf '%s\n' json output format platform ca insecure quiet apparmor-profile version variant full-fault long \
             apparmor quick build all max-size force repair
     )
     grep -ohE '(^|[^-[:alnum:]])--[a-z][a-z-]+' README.md SECURITY.md HACKING.md "$man" "$policy_man" |

@@ -61,9 +61,9 @@ def image(*layers, **more):
     return layout.Layout(list(layers) or [ONE, BIG], **more)
 
 
-def blob_path(registry, at=-1):
-    """The path of the blob of a layer of the one image that is there."""
-    manifest = json.loads(registry.manifests["1"][1])
+def blob_path(registry, at=-1, tag="1"):
+    """The path of the blob of a layer of an image."""
+    manifest = json.loads(registry.manifests[tag][1])
     return "/v2/x/blobs/" + manifest["layers"][at]["digest"]
 
 
@@ -159,6 +159,36 @@ def shared(place):
         if len(r.asked("/blobs/")) != before + 1:
             problems.append("more than the configuration was fetched")
         return problems + place.check_blobs()
+
+
+@case("what the pull counts on in the store stays while it is pruned, and goes later")
+def pruned_meanwhile(place):
+    done = []
+
+    def hook(_handler, request, _n):
+        if request.path == config_path(r, "2"):
+            done.append(place.kelp("rmi", f"{r.host}/x:1"))
+            done.append(place.kelp("prune", "--all"))
+        return False
+    with Registry(hook) as r:
+        r.add(image(ONE, BIG), "1")
+        r.add(image(ONE, BIG, run={"Env": ["A=1"]}), "2")
+        place.pull(f"{r.host}/x:1")
+        problems = works(place, r, tag="2")
+        if [x.returncode for x in done] != [0, 0]:
+            problems.append(f"rmi and prune: {done}")
+        elif b"left to the next prune, as an import is at work" not in done[0].stdout:
+            problems.append(f"nobody says that something was left: {done[0].stdout}")
+        if len(r.asked(blob_path(r, tag="2"))) != 1:
+            problems.append("the layer was fetched again")
+        if place.kelp("verify").returncode != 0:
+            problems.append("verify fails")
+        place.clear()
+        place.kelp("prune")
+        for left in ["unpacked/single", "blobs/sha256"]:
+            if os.listdir(os.path.join(place.store, left)):
+                problems.append(f"something is left in {left}")
+        return problems
 
 
 @case("a layer that is listed twice is fetched once")
@@ -382,8 +412,8 @@ def changed(data):
     return data[:-1] + bytes([data[-1] ^ 1])
 
 
-def config_path(r):
-    return "/v2/x/blobs/" + json.loads(r.manifests["1"][1])["config"]["digest"]
+def config_path(r, tag="1"):
+    return "/v2/x/blobs/" + json.loads(r.manifests[tag][1])["config"]["digest"]
 
 
 @lie

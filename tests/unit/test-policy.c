@@ -84,6 +84,7 @@ static const struct bad_row bad_texts[] = {
         { "[files]\nwritable = /\n", "my.policy:2: '/' itself cannot be replaced" },
         { "[files]\nwritable = /proc/sys\n", "'/proc/sys' must be an ordinary directory" },
         { "[files]\nempty = /srv/x\n", "'/srv/x' is not a top-level directory" },
+        { "[files]\nprotected = /../\n", "my.policy:2: '/' itself cannot be protected" },
         { "[files]\nempty = /\n", "'/' itself cannot be replaced" },
         { "[files]\ntemporary = /x:size=0\n", "temporary: size '0' leaves no room" },
         { "[files]\nprotected = a/../../b\n", "leads out of the writable directory" },
