@@ -22,6 +22,7 @@ static const struct option_row options[] = {
         [OPTION_FORMAT] = { "--format", true },
         [OPTION_FORCE] = { "--force", false },
         [OPTION_F] = { "-f", false },
+        [OPTION_DIRECTORY] = { "--directory", true },
 };
 
 int arguments_usage(struct err *e, const char *arg)
@@ -34,7 +35,8 @@ int arguments_usage(struct err *e, const char *arg)
                            "list [--json] | remove [--force] NAME|ID... | unpack --ids MAPS ID | "
                            "prune [--all] [--max-size N] [--dry-run] | verify [NAME|ID...] | "
                            "export NAME|ID --output FILE [--format FORMAT] | "
-                           "forget SANDBOX... | commit SANDBOX NAME");
+                           "forget SANDBOX... | commit SANDBOX NAME | "
+                           "flatten LAYER... | flatten --directory DIR");
 }
 
 /* The option `arg`, or OPTION_COUNT. */

@@ -11,6 +11,7 @@
  *     kelp-image --store DIR forget SANDBOX...
  *     kelp-image --store DIR commit SANDBOX NAME      as root of the sandbox's ids
  *     kelp-image --store DIR verify [NAME|ID...]
+ *     kelp-image --store DIR flatten LAYER... | --directory DIR    called by kelp: see flatten.h
  *
  * Exit status: 0; 125 when it failed; 126 when the ids of `unpack` do not do, and one id would;
  * 128 and the signal when one ended it.
@@ -22,6 +23,7 @@
 #include "err.h"
 #include "export.h"
 #include "fd.h"
+#include "flatten.h"
 #include "import.h"
 #include "index.h"
 #include "kept.h"
@@ -39,10 +41,12 @@
 #include <errno.h>
 #include <limits.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define EXIT_FAILED 125
@@ -327,6 +331,30 @@ static int run_verify(const struct arguments *args, int *ret_status, struct err 
         return err_hint(e, "remove what is damaged (kelp rmi), and import it again");
 }
 
+static int run_flatten(const struct arguments *args, int *ret_status, struct err *e)
+{
+        const struct flatten_request request = {
+                .layers = args->words + 1,
+                .n_layers = args->n_words - 1,
+                .directory = args->values[OPTION_DIRECTORY],
+                .sock = STDIN_FILENO,
+        };
+        autostore store = STORE_NONE;
+        int signal = 0;
+
+        if (geteuid() != 0)
+                return err_set(e, EPERM, "the copy would have another owner than in the sandbox");
+        /* the copy itself is not worth its end any more when nobody waits for it */
+        if (prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) < 0)
+                return err_sys(e, "cannot ask to be told of the end of kelp");
+        if (open_store(&store, args->store, true, e) < 0)
+                return -e->code;
+        int r = flatten_serve(&store, &request, &signal, e);
+        if (signal)
+                *ret_status = 128 + signal;
+        return r;
+}
+
 struct command {
         const char *name;
         size_t min_words; /* with the name itself */
@@ -348,6 +376,7 @@ static const struct command commands[] = {
         { "forget", 2, SIZE_MAX, 0, run_forget },
         { "commit", 3, 3, 0, run_commit },
         { "verify", 1, SIZE_MAX, 0, run_verify },
+        { "flatten", 1, SIZE_MAX, TAKES(OPTION_DIRECTORY), run_flatten },
 };
 
 static int run_command(const struct arguments *args, int *ret_status, struct err *e)
