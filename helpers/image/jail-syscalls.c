@@ -3,9 +3,11 @@
 #include "jail.h"
 
 #include <errno.h>
+#include <linux/fs.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/mman.h>
 
 static const int allowed[] = {
@@ -61,8 +63,8 @@ static const int allowed[] = {
         SCMP_SYS(exit_group),
 };
 
-/* Of who reads a tree: what its files are, beside what is in them. */
-static const int allowed_of_trees[] = { SCMP_SYS(flistxattr) };
+/* Of who reads a tree: what its files are, beside what is in them; and of a copy of it (FICLONE). */
+static const int allowed_of_trees[] = { SCMP_SYS(flistxattr), SCMP_SYS(fremovexattr) };
 static const int allowed_of_trees_at[] = { SCMP_SYS(readlinkat) };
 
 /* Names count from an open directory: a negative one would be the current directory. */
@@ -110,6 +112,9 @@ static int add_calls_of_trees(scmp_filter_ctx filter)
 {
         int r = add_calls(filter, allowed_of_trees, COUNT(allowed_of_trees));
 
+        if (r == 0)
+                r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                                     SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, FICLONE));
         if (r < 0)
                 return r;
         return add_calls_at(filter, allowed_of_trees_at, COUNT(allowed_of_trees_at));

@@ -11,16 +11,19 @@
  *     kelp-image --store DIR forget SANDBOX...
  *     kelp-image --store DIR commit SANDBOX NAME      as root of the sandbox's ids
  *     kelp-image --store DIR verify [NAME|ID...]
+ *     kelp-image --store DIR flatten LAYER... | --directory DIR    called by kelp: see flatten.h
  *
  * Exit status: 0; 125 when it failed; 126 when the ids of `unpack` do not do, and one id would;
  * 128 and the signal when one ended it.
  */
 
+#include "arguments.h"
 #include "catalog.h"
 #include "commit.h"
 #include "err.h"
 #include "export.h"
 #include "fd.h"
+#include "flatten.h"
 #include "import.h"
 #include "index.h"
 #include "kept.h"
@@ -38,110 +41,16 @@
 #include <errno.h>
 #include <limits.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define EXIT_FAILED 125
 #define EXIT_NO_IDS 126
-
-/* Options; bit n of a command's `takes` stands for the n-th. */
-enum option {
-        OPTION_JSON,
-        OPTION_PATH_KEY,
-        OPTION_SESSION_FD,
-        OPTION_IDS,
-        OPTION_ALL,
-        OPTION_DRY_RUN,
-        OPTION_MAX_SIZE,
-        OPTION_OUTPUT,
-        OPTION_FORMAT,
-        OPTION_FORCE,
-        OPTION_F
-};
-
-struct option_row {
-        const char *name;
-        bool has_value;
-};
-
-static const struct option_row options[] = {
-        [OPTION_JSON] = { "--json", false },
-        [OPTION_PATH_KEY] = { "--path-key", true },
-        [OPTION_SESSION_FD] = { "--session-fd", true },
-        [OPTION_IDS] = { "--ids", true },
-        [OPTION_ALL] = { "--all", false },
-        [OPTION_DRY_RUN] = { "--dry-run", false },
-        [OPTION_MAX_SIZE] = { "--max-size", true },
-        [OPTION_OUTPUT] = { "--output", true },
-        [OPTION_FORMAT] = { "--format", true },
-        [OPTION_FORCE] = { "--force", false },
-        [OPTION_F] = { "-f", false },
-};
-
-#define N_OPTIONS (sizeof(options) / sizeof(options[0]))
-
-struct arguments {
-        const char *store;
-        char *values[N_OPTIONS]; /* NULL: not given; without a value: its name */
-        char **words;            /* the command and what follows it, without options */
-        size_t n_words;
-};
-
-static int usage(struct err *e, const char *arg)
-{
-        if (arg)
-                err_set(e, EINVAL, "unknown or incomplete argument '%.200s'", arg);
-        else
-                err_set(e, EINVAL, "a command is missing");
-        return err_hint(e, "kelp-image --store DIR import FILE [NAME] [--path-key KEY] | "
-                           "list [--json] | remove [--force] NAME|ID... | unpack --ids MAPS ID | "
-                           "prune [--all] [--max-size N] [--dry-run] | verify [NAME|ID...] | "
-                           "export NAME|ID --output FILE [--format FORMAT] | "
-                           "forget SANDBOX... | commit SANDBOX NAME");
-}
-
-/* The option `arg`, or N_OPTIONS. */
-static size_t find_option(const char *arg)
-{
-        size_t i = 0;
-
-        while (i < N_OPTIONS && !str_eq(options[i].name, arg))
-                i++;
-        return i;
-}
-
-/* Options may stand anywhere; behind "--" there are none. */
-static int parse(int argc, char **argv, struct arguments *ret, struct err *e)
-{
-        bool has_ended = false;
-
-        ret->words = argv;
-        for (int i = 1; i < argc; i++) {
-                char *arg = argv[i];
-                size_t option = find_option(arg);
-
-                if (has_ended || arg[0] != '-' || str_eq(arg, "-"))
-                        ret->words[ret->n_words++] = arg;
-                else if (str_eq(arg, "--"))
-                        has_ended = true;
-                else if (str_eq(arg, "--store") && i + 1 < argc)
-                        ret->store = argv[++i];
-                else if (option < N_OPTIONS && !options[option].has_value)
-                        ret->values[option] = arg;
-                else if (option < N_OPTIONS && i + 1 < argc)
-                        ret->values[option] = argv[++i];
-                else
-                        return usage(e, arg);
-        }
-        if (ret->n_words == 0)
-                return usage(e, NULL);
-        if (!ret->store || !*ret->store)
-                return err_set(e, EINVAL, "--store DIR is missing");
-        return 0;
-}
 
 static int open_store(struct store *store, const char *path, bool create, struct err *e)
 {
@@ -193,7 +102,7 @@ static int make_request(const struct arguments *args, struct import_request *ret
         *ret = (struct import_request){ .path_key = path_key, .session = -1 };
         if (session_fd) {
                 if (args->n_words != 2 || path_key)
-                        return usage(e, args->words[args->n_words - 1]);
+                        return arguments_usage(e, args->words[args->n_words - 1]);
                 if (parse_number(session_fd, 3, INT_MAX, &fd, e) < 0 ||
                     fd_set_cloexec((int)fd, true, e) < 0 ||
                     ref_parse_any(args->words[1], name, e) < 0)
@@ -272,7 +181,7 @@ static int run_unpack(const struct arguments *args, int *ret_status, struct err 
         int signal = 0;
 
         if (!args->values[OPTION_IDS])
-                return usage(e, args->words[0]);
+                return arguments_usage(e, args->words[0]);
         if (!maps || digest_parse(args->words[1], &id, e) < 0 ||
             id_maps_parse(args->values[OPTION_IDS], maps, e) < 0 ||
             open_store(&store, args->store, false, e) < 0)
@@ -422,6 +331,30 @@ static int run_verify(const struct arguments *args, int *ret_status, struct err 
         return err_hint(e, "remove what is damaged (kelp rmi), and import it again");
 }
 
+static int run_flatten(const struct arguments *args, int *ret_status, struct err *e)
+{
+        const struct flatten_request request = {
+                .layers = args->words + 1,
+                .n_layers = args->n_words - 1,
+                .directory = args->values[OPTION_DIRECTORY],
+                .sock = STDIN_FILENO,
+        };
+        autostore store = STORE_NONE;
+        int signal = 0;
+
+        if (geteuid() != 0)
+                return err_set(e, EPERM, "the copy would have another owner than in the sandbox");
+        /* the copy itself is not worth its end any more when nobody waits for it */
+        if (prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) < 0)
+                return err_sys(e, "cannot ask to be told of the end of kelp");
+        if (open_store(&store, args->store, true, e) < 0)
+                return -e->code;
+        int r = flatten_serve(&store, &request, &signal, e);
+        if (signal)
+                *ret_status = 128 + signal;
+        return r;
+}
+
 struct command {
         const char *name;
         size_t min_words; /* with the name itself */
@@ -443,6 +376,7 @@ static const struct command commands[] = {
         { "forget", 2, SIZE_MAX, 0, run_forget },
         { "commit", 3, 3, 0, run_commit },
         { "verify", 1, SIZE_MAX, 0, run_verify },
+        { "flatten", 1, SIZE_MAX, TAKES(OPTION_DIRECTORY), run_flatten },
 };
 
 static int run_command(const struct arguments *args, int *ret_status, struct err *e)
@@ -453,12 +387,12 @@ static int run_command(const struct arguments *args, int *ret_status, struct err
         while (command < end && !str_eq(command->name, args->words[0]))
                 command++;
         if (command == end || args->n_words < command->min_words)
-                return usage(e, args->words[0]);
+                return arguments_usage(e, args->words[0]);
         if (args->n_words > command->max_words)
-                return usage(e, args->words[command->max_words]);
-        for (size_t i = 0; i < N_OPTIONS; i++) {
+                return arguments_usage(e, args->words[command->max_words]);
+        for (enum option i = 0; i < OPTION_COUNT; i++) {
                 if (args->values[i] && !(command->takes & TAKES(i)))
-                        return usage(e, options[i].name);
+                        return arguments_usage(e, arguments_option_name(i));
         }
         return command->run(args, ret_status, e);
 }
@@ -477,7 +411,7 @@ int main(int argc, char **argv)
         else
                 r = fd_fill_standard(&e);
         if (r == 0)
-                r = parse(argc, argv, &args, &e);
+                r = arguments_parse(argc, argv, &args, &e);
         if (r == 0)
                 r = run_command(&args, &status, &e);
         if (r < 0) {

@@ -27,6 +27,8 @@
  *     lock                                    flock: held while the above changes
  *     tmp/<session>/                          an import at work, which holds a flock on it
  *
+ * A run on a machine without overlays has a copy of its image's files in a session: see flatten.h.
+ *
  * A pull makes a session too, fetches an OCI layout into it (SESSION_LAYOUT), and hands it to the
  * import with the descriptor that holds the lock: there is no moment at which nobody holds it.
  *

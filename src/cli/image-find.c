@@ -266,10 +266,12 @@ int image_find(struct arena *arena, const char *name, const struct plan_facts *f
         s.store = store;
         const char *kept = kept_path(arena, s.store_path, e);
         int r = !kept ? -e->code : is_path ? find_path(&s, ret, e) : find_by_name(&s, pull, ret, e);
-        if (r < 0)
+        if (r < 0) {
                 fd_close(&s.lock);
-        else
+        } else {
+                ret->home_store = s.store_path;
                 ret->kept_dir = kept;
+        }
         *ret_lock = s.lock;
         return r;
 }

@@ -124,8 +124,7 @@ static bool explain(const struct host_view *v, int code, struct host_cause *ret)
                         return true;
                 host_cause_why(ret, "this kernel lets only root mount overlays: that came with "
                                     "Linux 5.11");
-                host_cause_fix(ret, "use a newer kernel; a plain directory as the image works "
-                                    "without");
+                host_cause_fix(ret, "use a newer kernel");
                 return true;
         case EINVAL:
                 host_cause_why(ret, "this kernel or file system does not take the overlay option "
@@ -147,6 +146,14 @@ bool host_cause_overlay(const struct host_view *v, int code, struct host_cause *
             e.code != code)
                 return false;
         return explain(v, code, ret);
+}
+
+/* Without an overlay a run of an image has a copy of its files. */
+static void set_refused(const struct host_view *v, const struct err *e, struct host_fact *ret)
+{
+        host_fact_set(ret, HOST_WEAKER, "each run copies its image: %.*s", err_message_len(e),
+                      e->text);
+        explain(v, e->code, &ret->cause);
 }
 
 static void probe_store(const struct host_view *v, struct host_fact *ret)
@@ -172,8 +179,7 @@ static void probe_store(const struct host_view *v, struct host_fact *ret)
         /* one that has mounts in it cannot be a layer; the store that will be made there can */
         if (host_has_mounts_below(v, lower) || host_attempt(v, &attempt, NULL, &e) == 0)
                 return;
-        host_fact_set(ret, HOST_MISSING, "%.*s", err_message_len(&e), e.text);
-        explain(v, e.code, &ret->cause);
+        set_refused(v, &e, ret);
 }
 
 void host_probe_overlay(const struct host_view *v, struct host_fact *ret)
@@ -185,8 +191,7 @@ void host_probe_overlay(const struct host_view *v, struct host_fact *ret)
         if (host_attempt(v, &attempt, note, &e) < 0) {
                 if (host_is_untried(&e, HOST_TOPIC_OVERLAY, ret))
                         return;
-                host_fact_set(ret, HOST_MISSING, "%.*s", err_message_len(&e), e.text);
-                explain(v, e.code, &ret->cause);
+                set_refused(v, &e, ret);
                 return;
         }
         if (note[0] != '\0') {

@@ -1,6 +1,7 @@
 #include "run-sandbox.h"
 
 #include "hint.h"
+#include "image-copy.h"
 #include "image-layers.h"
 #include "launch.h"
 #include "log.h"
@@ -106,6 +107,8 @@ static int bring_up(const struct launch *l, struct run *r, struct err *e)
         if (slirp_await(r, l->plan, e) < 0)
                 return -e->code;
         e->step = STEP_NONE;
+        if (l->copy && run_copy_bind(l->copy, r->init.pidfd, e) < 0)
+                return -e->code;
         supervise_hold_signals();
         return launch_go(r, e);
 }
@@ -127,6 +130,8 @@ static enum host_topic topic_of(int step)
         case STEP_KERNEL_VIEW:
         case STEP_PIVOT:
                 return HOST_TOPIC_MOUNT;
+        case STEP_OVERLAY:
+                return HOST_TOPIC_OVERLAY;
         case STEP_NETWORK:
                 return HOST_TOPIC_NETWORK;
         case STEP_LOOPBACK:
@@ -293,6 +298,74 @@ static int run_with_one_id(const struct launch *l, struct id_maps *maps, struct 
         return run_with(l, ret, e);
 }
 
+/*
+ * The kernel has no overlay file system, does not let this user mount one, or not of these
+ * directories or so many.
+ */
+static bool is_overlay_refused(const struct err *e)
+{
+        return e->step == STEP_OVERLAY &&
+               (e->code == ENODEV || e->code == EPERM || e->code == EACCES || e->code == EINVAL ||
+                e->code == EOPNOTSUPP || e->code == E2BIG);
+}
+
+/* What only an overlay can do is not given up for a copy. */
+static bool may_run_on_copy(const struct plan *p, const struct id_maps *maps, struct err *e)
+{
+        if (!is_overlay_refused(e))
+                return false;
+        if (p->image.kept_dir && err_get_hint(e))
+                return false;
+        if (p->image.kept_dir)
+                err_hint(e, "without --keep a copy of the image's files would do");
+        else if (maps->by_helper && p->ids.mode == PLAN_USERNS_SUBIDS)
+                err_hint(e, "with --userns single a copy of the image's files would do");
+        else
+                return true;
+        return false;
+}
+
+/* The run is over, or never was: what fails here is said, and is none of its end. */
+static void copy_done(struct run_copy *copy)
+{
+        struct err lost = { 0 };
+
+        if (run_copy_remove(copy, &lost) == 0)
+                return;
+        err_prefix(&lost, "the copy of the image's files may not be gone");
+        log_err(&lost);
+}
+
+static int make_copy(const struct launch *l, struct id_maps *maps, struct run_copy *copy,
+                     struct err *e)
+{
+        /* a copy has one owner, so there is one id in the sandbox, too */
+        userns_single_maps(l->plan, maps);
+        if (image_layers_get(l->plan, maps, l->hold, e) < 0)
+                return -e->code;
+        e->step = STEP_SOURCES;
+        if (run_copy_make(l->plan, copy, e) < 0)
+                return -e->code;
+        e->step = STEP_NONE;
+        return 0;
+}
+
+static int run_on_copy(const struct launch *base, struct id_maps *maps, struct run_result *ret,
+                       struct err *e)
+{
+        __attribute__((cleanup(copy_done))) struct run_copy copy = RUN_COPY_NONE;
+        struct launch l = *base;
+
+        log_notice("%.*s; using a copy of the image's files, which takes longer%s",
+                   err_message_len(e), e->text, maps->by_helper ? ", and one id" : "");
+        *e = (struct err){ 0 };
+        if (make_copy(base, maps, &copy, e) < 0)
+                return -e->code;
+        const struct image_copy image = { copy.path, copy.root, copy.sock };
+        l.copy = &image;
+        return run_with(&l, ret, e);
+}
+
 int run_sandbox(const struct plan *p, struct image_hold *hold, struct run_result *ret,
                 struct err *e)
 {
@@ -306,6 +379,8 @@ int run_sandbox(const struct plan *p, struct image_hold *hold, struct run_result
                 code = run_with(&l, ret, e);
         if (code < 0 && may_run_with_one_id(p, &maps, e))
                 code = run_with_one_id(&l, &maps, &kept, ret, e);
+        if (code < 0 && may_run_on_copy(p, &maps, e))
+                code = run_on_copy(&l, &maps, ret, e);
         kept_done(&kept);
         if (code < 0) {
                 run_hint(p, e);

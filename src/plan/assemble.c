@@ -27,6 +27,7 @@ static void set_defaults(struct assembly *a, const struct plan_request *request)
         p->image.name = request->image.name;
         p->image.directory = request->image.directory;
         p->image.store = request->image.store;
+        p->image.home_store = request->image.home_store;
         p->image.text = request->image.text;
         p->files.home = facts->home;
         p->files.cwd = facts->cwd;

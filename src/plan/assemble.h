@@ -22,11 +22,12 @@ struct plan_facts {
 
 /* Where an image was found.  All NULL: a view of this host. */
 struct plan_image_source {
-        const char *name;      /* as it was asked for */
-        const char *directory; /* a plain directory as the root */
-        const char *store;     /* with `text`: the image store that has its layers */
-        const char *text;      /* its image.policy */
-        const char *kept_dir;  /* where sandboxes that are kept have their directories */
+        const char *name;       /* as it was asked for */
+        const char *directory;  /* a plain directory as the root */
+        const char *store;      /* with `text`: the image store that has its layers */
+        const char *text;       /* its image.policy */
+        const char *home_store; /* the user's own, where there is room for a copy of the files */
+        const char *kept_dir;   /* where sandboxes that are kept have their directories */
 };
 
 struct plan_request {

@@ -90,11 +90,12 @@ struct plan_files {
 };
 
 struct plan_image {
-        const char *name;      /* as it was asked for; NULL without an image */
-        const char *id;        /* "sha256:..." or NULL for a plain directory */
-        const char *directory; /* a plain directory as the one layer, or NULL */
-        const char *store;     /* the image store that has the layers, or NULL */
-        const char **layers;   /* diff-ids in hex, lowest first */
+        const char *name;       /* as it was asked for; NULL without an image */
+        const char *id;         /* "sha256:..." or NULL for a plain directory */
+        const char *directory;  /* a plain directory as the one layer, or NULL */
+        const char *store;      /* the image store that has the layers, or NULL */
+        const char *home_store; /* the user's own, for a copy of the files; NULL: there is none */
+        const char **layers;    /* diff-ids in hex, lowest first */
         size_t n_layers;
         const char *text;     /* its image.policy; NULL for a plain directory */
         bool is_kept;         /* --keep */

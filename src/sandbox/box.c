@@ -32,7 +32,13 @@ static int make_private(struct box *b, struct err *e)
 
 static int make_base(struct box *b, struct err *e)
 {
-        return build_base(b->plan, b->launch->maps, b->launch->kept->dir, &b->build, e);
+        const struct image_base image = {
+                .maps = b->launch->maps,
+                .kept = b->launch->kept->dir,
+                .copy = b->launch->copy,
+        };
+
+        return build_base(b->plan, &image, &b->build, e);
 }
 
 /* The list is in the making until the launcher says so. */

@@ -332,25 +332,26 @@ static int open_null(struct build *b, struct err *e)
         return 0;
 }
 
-static int make_image(struct build *b, int kept, struct err *e)
+static int make_image(struct build *b, const struct image_base *image, struct err *e)
 {
+        int top = b->stage;
+
         if (b->plan->image.kept_dir) {
-                b->image.kept = image_open_kept(b->plan, kept, e);
-                if (b->image.kept < 0)
+                top = b->image.kept = image_open_kept(b->plan, image->kept, e);
+                if (top < 0)
                         return -e->code;
         }
-        b->root = image_mount_root(b->plan, b->maps,
-                                   b->plan->image.kept_dir ? b->image.kept : b->stage, e);
+        b->root = image_mount_root(b->plan, image, top, e);
         b->image.root = b->root;
         return b->root < 0 ? -e->code : newmount_attach(b->root, AT_FDCWD, "/", e);
 }
 
-static int make_base(struct build *b, int kept, struct err *e)
+static int make_base(struct build *b, const struct image_base *image, struct err *e)
 {
         if (open_null(b, e) < 0 || build_stage(b, e) < 0)
                 return -e->code;
         if (b->plan->root == PLAN_ROOT_IMAGE)
-                return make_image(b, kept, e);
+                return make_image(b, image, e);
         b->root = fcntl(b->stage, F_DUPFD_CLOEXEC, 3);
         return b->root < 0 ? err_sys(e, "cannot open the new root") : 0;
 }
@@ -389,15 +390,14 @@ static int build_entries(struct build *b, const struct tree *t, bool is_last, st
         return 0;
 }
 
-int build_base(const struct plan *p, const struct id_maps *maps, int kept, struct build *ret,
+int build_base(const struct plan *p, const struct image_base *image, struct build *ret,
                struct err *e)
 {
         struct build b = BUILD_NONE;
 
         b.plan = p;
-        b.maps = maps;
         b.n_built = 1; /* the base is the first entry */
-        if (make_base(&b, kept, e) < 0) {
+        if (make_base(&b, image, e) < 0) {
                 build_done(&b);
                 return -e->code;
         }

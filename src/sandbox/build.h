@@ -1,7 +1,6 @@
 #ifndef KELP_SANDBOX_BUILD_H
 #define KELP_SANDBOX_BUILD_H
 
-#include "id-map.h"
 #include "image-root.h"
 #include "plan.h"
 #include "tree.h"
@@ -9,7 +8,6 @@
 /* What pid 1 keeps of the root that it built. */
 struct build {
         const struct plan *plan;
-        const struct id_maps *maps;
         int root;  /* the new root, attached over the old one; O_PATH */
         int stage; /* the tmpfs that is the root, or that has the upper layer of an image */
         int rooms; /* a directory of that tmpfs which the sandbox does not see */
@@ -30,10 +28,9 @@ struct build {
 
 /*
  * Makes the base of the root in the mount namespace of the caller, which must be private already:
- * a tmpfs or an image's layers, attached over "/", where path names do not see it yet.  `kept` is
- * the directory of a sandbox that is kept, as the launcher opened it, or -1.
+ * a tmpfs or an image's layers, attached over "/", where path names do not see it yet.
  */
-int build_base(const struct plan *p, const struct id_maps *maps, int kept, struct build *ret,
+int build_base(const struct plan *p, const struct image_base *image, struct build *ret,
                struct err *e);
 
 /* Builds the tree on it.  Errors name the entry, its place and who asked for it. */

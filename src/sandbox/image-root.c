@@ -7,6 +7,7 @@
 #include "mem.h"
 #include "newmount.h"
 #include "resolve.h"
+#include "step.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -162,8 +164,11 @@ static int mount_overlay(const struct plan *p, const struct id_maps *maps, struc
 
         if (mount == 0)
                 mount = make_upper(top, is_kept, layers.fds[0], e);
-        if (mount == 0)
+        if (mount == 0) {
                 mount = mount_layers(&layers, top, a, e);
+                if (mount < 0)
+                        e->step = STEP_OVERLAY;
+        }
         if (is_kept && mount < 0)
                 kept_error(p, e);
         for (size_t i = 0; i < layers.n; i++)
@@ -171,24 +176,51 @@ static int mount_overlay(const struct plan *p, const struct id_maps *maps, struc
         return mount;
 }
 
-int image_open_kept(const struct plan *p, int judged, struct err *e)
+/* By its name in our own mount namespace: a descriptor of another one is no good for mounts. */
+static int open_judged(const char *path, int judged, struct err *e)
 {
-        autofd fd = open(p->image.kept_dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        autofd fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         struct stat st;
         struct stat own;
 
         if (fd < 0 || fstat(fd, &own) < 0 || fstat(judged, &st) < 0)
-                return err_sys(e, "cannot open '%s'", p->image.kept_dir);
+                return err_sys(e, "cannot open '%s'", path);
         if (st.st_dev != own.st_dev || st.st_ino != own.st_ino)
                 return err_set(e, ESTALE, "'%s' was replaced while the sandbox was being built",
-                               p->image.kept_dir);
+                               path);
         return fd_take(&fd);
 }
 
-int image_mount_root(const struct plan *p, const struct id_maps *maps, int top, struct err *e)
+int image_open_kept(const struct plan *p, int judged, struct err *e)
+{
+        return open_judged(p->image.kept_dir, judged, e);
+}
+
+static int mount_copy(const struct image_copy *copy, struct err *e)
+{
+        autofd fd = open_judged(copy->path, copy->judged, e);
+        autofd mount = fd < 0 ? -1 : newmount_clone(fd, "", 0, e);
+        struct statvfs fs;
+
+        if (mount < 0 || newmount_set(mount, "", TREE_NO_SUID | TREE_NO_DEV, e) < 0)
+                return -e->code;
+        if (fstatvfs(mount, &fs) < 0)
+                return err_sys(e, "cannot judge the copy of the image's files");
+        if (fs.f_flag & (ST_NOEXEC | ST_RDONLY)) {
+                err_set(e, EACCES, "the file system of '%s' is mounted %s", copy->path,
+                        fs.f_flag & ST_RDONLY ? "read-only" : "noexec");
+                return err_hint(e, "put the image store elsewhere: set XDG_DATA_HOME");
+        }
+        return fd_take(&mount);
+}
+
+int image_mount_root(const struct plan *p, const struct image_base *base, int top, struct err *e)
 {
         struct arena arena = { 0 };
-        autofd mount = mount_overlay(p, maps, &arena, top, e);
+
+        if (base->copy)
+                return mount_copy(base->copy, e);
+        autofd mount = mount_overlay(p, base->maps, &arena, top, e);
 
         arena_done(&arena);
         if (mount < 0 || (p->image.kept_dir && open_work(top, e) < 0))
@@ -214,13 +246,18 @@ static int open_parent(const struct image_root *r, const char *box_path, unsigne
         return fd;
 }
 
-/* Things are made in the image's own upper layer alone, never in what the user shares. */
+/*
+ * Things are made in the image's own upper layer alone, never in what the user shares: that is
+ * another mount, but a copy of an image may lie in the same file system.
+ */
 static bool is_images_own(int root, int parent)
 {
-        struct stat own;
-        struct stat st;
+        struct statx own;
+        struct statx st;
 
-        return fstat(root, &own) == 0 && fstat(parent, &st) == 0 && own.st_dev == st.st_dev;
+        return statx(root, "", AT_EMPTY_PATH, STATX_MNT_ID, &own) == 0 &&
+               statx(parent, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) == 0 &&
+               own.stx_mask & st.stx_mask & STATX_MNT_ID && own.stx_mnt_id == st.stx_mnt_id;
 }
 
 static int place_error(const char *box_path, int code, struct err *e)

@@ -7,13 +7,28 @@
 
 #include <stdbool.h>
 
+/* A copy of an image's files, in the place of an overlay of its layers. */
+struct image_copy {
+        const char *path;
+        int judged; /* the same directory, as the launcher opened it */
+        int keeper; /* the conversation with the helper that removes it: the launcher's alone */
+};
+
+/* What the launcher knows of an image when the root is begun. */
+struct image_base {
+        const struct id_maps *maps;
+        int kept; /* the directory of a sandbox that is kept, as the launcher opened it; or -1 */
+        const struct image_copy *copy; /* instead of the layers; or NULL */
+};
+
 /*
  * The root of an image: its layers below an upper one, upper/ in the directory `top`: a throw-away
  * one on the tmpfs of the stage, or what image_open_kept() returned.  The layers are those for the
- * ids of `maps`.  Returns the detached overlay.
+ * ids of its maps.  Returns the detached overlay, or the copy that is to be used instead.  What the
+ * kernel has against an overlay is an error of STEP_OVERLAY.
  * Source: the kernel's overlayfs.rst, "userxattr".
  */
-int image_mount_root(const struct plan *p, const struct id_maps *maps, int top, struct err *e);
+int image_mount_root(const struct plan *p, const struct image_base *base, int top, struct err *e);
 
 /*
  * The directory of the plan's sandbox that is kept, by the name that it has in our own mount

@@ -4,6 +4,7 @@
 #include "audit.h"
 #include "cpu.h"
 #include "image-hold.h"
+#include "image-root.h"
 #include "kept.h"
 #include "plan.h"
 #include "run.h"
@@ -38,6 +39,7 @@ struct launch {
         const struct id_maps *maps;
         struct image_hold *hold; /* the launcher's alone: the stage closes it */
         const struct kept *kept;
+        const struct image_copy *copy; /* of the image's files, instead of its layers; or NULL */
         struct cpu_choice cpus;
         const struct sock_fprog *filter;
 };

@@ -16,6 +16,7 @@ static const char *const step_names[] = {
         [STEP_BIND_LIFE] = "bind-life",
         [STEP_PROPAGATION] = "propagation",
         [STEP_ROOT] = "root",
+        [STEP_OVERLAY] = "overlay",
         [STEP_STREAMS] = "streams",
         [STEP_JOIN_NETNS] = "join-netns",
         [STEP_KERNEL_VIEW] = "kernel-view",

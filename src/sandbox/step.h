@@ -22,6 +22,7 @@ enum step {
         STEP_BIND_LIFE,   /* dies with the launcher */
         STEP_PROPAGATION, /* all mounts private */
         STEP_ROOT,        /* the new root, by descriptor */
+        STEP_OVERLAY,     /* an image's layers, as one */
         STEP_STREAMS,     /* files that come in read-only stay so */
         STEP_JOIN_NETNS,  /* pid 1 enters the network namespace */
         STEP_KERNEL_VIEW, /* /sys, which shows that namespace */

@@ -1,0 +1,46 @@
+#ifndef KELP_IMAGE_FLATTEN_INNER_H
+#define KELP_IMAGE_FLATTEN_INNER_H
+
+#include "attrs.h"
+#include "err.h"
+#include "limit.h"
+#include "mem.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+/* What the files of the part in the jail share: flatten-child.c walks, flatten-file.c copies. */
+
+#define FLATTEN_CHUNK (256u << 10)
+
+struct flattening {
+        int root;  /* the copy */
+        int layer; /* the one at work */
+        uint64_t entries;
+        bool has_no_clones; /* this file system */
+        struct arena arena; /* of the links of the layer */
+        void *links;        /* a tree of struct link: its files that have several names */
+        size_t len;
+        char path[LIMIT_PATH + 1]; /* of what is being copied, from the root; "" for the root */
+        char buffer[FLATTEN_CHUNK];
+};
+
+/* "cannot WHAT 'PATH': reason", by errno. */
+int flatten_failed(const struct flattening *f, const char *what, struct err *e);
+
+/* Opens `path` below `parent`: no symlink is followed, and no mount point entered. */
+int flatten_open(int parent, const char *path, int flags);
+
+/* The user.* ones.  What the overlay itself notes there means nothing in a copy. */
+int flatten_set_attrs(const struct flattening *f, int to, const struct attrs *attrs, struct err *e);
+
+/* Copies what is no directory; its name in the copy is free.  `from` and `to` hold it. */
+int flatten_file(struct flattening *f, int from, int to, const char *name, const struct stat *st,
+                 struct err *e);
+
+/* Forgets the links, when the layer is done. */
+void flatten_forget_links(struct flattening *f);
+
+#endif

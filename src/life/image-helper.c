@@ -1,0 +1,50 @@
+#include "image-helper.h"
+
+#include "io.h"
+#include "mem.h"
+#include "proc.h"
+#include "step.h"
+#include "str.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Exit statuses of kelp-image. */
+#define HELPER_FAILED 125
+#define HELPER_NO_IDS 126
+
+/* What the helper said last: "kelp: MESSAGE", and perhaps "hint: HINT". */
+static int read_error(int fd, struct err *e)
+{
+        autofree char *text = NULL;
+        const char *message = NULL;
+        const char *hint = NULL;
+
+        if (lseek(fd, 0, SEEK_SET) < 0)
+                return err_sys(e, "cannot read what kelp-image said");
+        if (io_read_all(fd, 65536, "what kelp-image said", &text, NULL, e) < 0)
+                return -e->code;
+        for (char *at = text, *line; (line = str_next_field(&at, '\n'));) {
+                if (str_has_prefix(line, "kelp: "))
+                        message = line + strlen("kelp: ");
+                else if (str_has_prefix(line, "hint: "))
+                        hint = line + strlen("hint: ");
+        }
+        err_set(e, EIO, "%s", message ? message : "kelp-image failed without a word");
+        return hint ? err_hint(e, "%s", hint) : -e->code;
+}
+
+int image_helper_judge(int said, int status, struct err *e)
+{
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+                return 0;
+        if (!WIFEXITED(status) ||
+            (WEXITSTATUS(status) != HELPER_FAILED && WEXITSTATUS(status) != HELPER_NO_IDS))
+                return err_set(e, EIO, "kelp-image ended with status %d", proc_exit_code(status));
+        read_error(said, e);
+        if (WEXITSTATUS(status) == HELPER_NO_IDS)
+                e->step = STEP_ID_MAPS;
+        return -e->code;
+}
