@@ -6,6 +6,7 @@
 #include "str.h"
 
 #include <errno.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,25 +219,52 @@ static int add_header(struct http *h, const char *name, const char *value, struc
         return 0;
 }
 
+static int add_authorization(struct http *h, const char *scheme, const char *secret, struct err *e)
+{
+        size_t size = strlen(scheme) + strlen(secret) + 2;
+        autofree char *value = mem_alloc(size, e);
+
+        if (!value)
+                return -e->code;
+        snprintf(value, size, "%s %s", scheme, secret);
+        int r = add_header(h, "Authorization", value, e);
+        explicit_bzero(value, size);
+        return r;
+}
+
+/*
+ * By hand, as a token: libcurl would put a user name and a password that it is told into the URL
+ * that it makes of a Location without a host.  RFC 7617, section 2.
+ */
+static int add_login(struct http *h, const char *user, const char *password, struct err *e)
+{
+        size_t size = strlen(user) + strlen(password) + 2;
+        size_t size64 = 4 * (size / 3 + 1) + 1;
+        autofree char *plain = mem_alloc(size, e);
+        autofree char *base64 = mem_alloc(size64, e);
+
+        if (!plain || !base64)
+                return -e->code;
+        snprintf(plain, size, "%s:%s", user, password);
+        EVP_EncodeBlock((unsigned char *)base64, (const unsigned char *)plain, (int)(size - 1));
+        int r = add_authorization(h, "Basic", base64, e);
+        explicit_bzero(plain, size);
+        explicit_bzero(base64, size64);
+        return r;
+}
+
 static int set_headers(struct http *h, struct err *e)
 {
         const struct http_spec *spec = &h->spec;
-        autofree char *value = NULL;
 
         curl_slist_free_all(h->headers);
         h->headers = NULL;
         if (spec->accept && add_header(h, "Accept", spec->accept, e) < 0)
                 return -e->code;
-        if (spec->bearer) {
-                size_t size = strlen(spec->bearer) + sizeof("Bearer ");
-
-                value = mem_alloc(size, e);
-                if (!value)
-                        return -e->code;
-                snprintf(value, size, "Bearer %s", spec->bearer);
-                if (add_header(h, "Authorization", value, e) < 0)
-                        return -e->code;
-        }
+        if (spec->bearer && add_authorization(h, "Bearer", spec->bearer, e) < 0)
+                return -e->code;
+        if (spec->user && spec->password && add_login(h, spec->user, spec->password, e) < 0)
+                return -e->code;
         curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, h->headers);
         return 0;
 }
@@ -307,11 +335,6 @@ static void set_request(struct http *h)
         if (spec->from > 0) {
                 snprintf(range, sizeof(range), "%llu-", (unsigned long long)spec->from);
                 curl_easy_setopt(h->easy, CURLOPT_RANGE, range);
-        }
-        if (spec->user && spec->password) {
-                curl_easy_setopt(h->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
-                curl_easy_setopt(h->easy, CURLOPT_USERNAME, spec->user);
-                curl_easy_setopt(h->easy, CURLOPT_PASSWORD, spec->password);
         }
 }
 

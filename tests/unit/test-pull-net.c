@@ -84,6 +84,7 @@ static void urls(void **state)
 
                 "https://u@x/",
                 "https://u:p@x/",
+                "https://:p@x/",
                 "https://x:0/",
                 "https://x:99999/",
                 "http://[::1",
@@ -110,6 +111,31 @@ static void urls(void **state)
                 if (url_parse(bad[i], "it", &b, &e) == 0)
                         fail_msg("'%s' is taken", bad[i]);
         }
+}
+
+static void unquoted(void **state)
+{
+        static const char *const with_secret[] = {
+                "https://u:SECRET@x/",    "https://SECRET@x/",
+                "https://:SECRET@x/",     "ftp://u:SECRET@x/",
+                "https://u:SECRET@x:0/",  "https://u:SECRET@x:99999/",
+                "https://u:SECRET@[::1/", "u:SECRET@x",
+                "https://u:SECRET@",
+        };
+        struct url url;
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(with_secret) / sizeof(with_secret[0]); i++) {
+                struct err e = { 0 };
+
+                assert_true(url_parse(with_secret[i], "it", &url, &e) < 0);
+                if (strstr(e.text, "SECRET"))
+                        fail_msg("'%s' is quoted: %s", with_secret[i], e.text);
+        }
+        /* what has no secret helps to find what is wrong */
+        struct err e = { 0 };
+        assert_true(url_parse("ftp://x/y", "it", &url, &e) < 0);
+        assert_string_equal(e.text, "it 'ftp://x/y' is neither https nor http");
 }
 
 static void loopback(void **state)
@@ -257,9 +283,9 @@ static void bars(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(reaches), cmocka_unit_test(urls),      cmocka_unit_test(loopback),
-                cmocka_unit_test(queries), cmocka_unit_test(good_conf), cmocka_unit_test(bad_conf),
-                cmocka_unit_test(bars),
+                cmocka_unit_test(reaches),  cmocka_unit_test(urls),    cmocka_unit_test(unquoted),
+                cmocka_unit_test(loopback), cmocka_unit_test(queries), cmocka_unit_test(good_conf),
+                cmocka_unit_test(bad_conf), cmocka_unit_test(bars),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

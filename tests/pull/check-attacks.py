@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""`kelp pull` from a registry that is after the login."""
+
+import base64
+
+import scene
+from scene import Guarded, hooked, refuses, works
+
+SECRET = "S3CRET-S3CRET"
+cases = []
+
+
+def case(name):
+    def add(function):
+        cases.append((name, function))
+        return function
+    return add
+
+
+def basic(user, password):
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def tells(place, registry):
+    """Problems of a pull that must not print the secret, whatever becomes of it."""
+    result = place.pull(f"{registry.host}/x:1")
+    said = (result.stdout + result.stderr).decode("utf-8", "replace")
+    return [f"the secret is printed: {said}"] if SECRET in said else []
+
+
+# ------ the login ------
+
+def guarded_by_login(header, moved):
+    """A hook: nothing without `header`, and each blob somewhere else, as `moved(path)` says."""
+    def hook(handler, request, _n):
+        if request.headers.get("Authorization") != header:
+            handler.error(401, "UNAUTHORIZED", "who are you", WWW_Authenticate='Basic realm="x"')
+        elif request.path.startswith("/v2/x/blobs/"):
+            handler.reply(307, Location=moved(request.path))
+        else:
+            return False
+        return True
+    return hook
+
+
+@case("a login and redirects without a host: the same host gets it, and nobody reads it")
+def relative(place):
+    problems = []
+    for to in ["/v2/x/moved", "../moved", "../../../v2/x/../x/moved", "?x=1#y"]:
+        def moved(path, to=to):
+            return to if to.startswith("?") else to + "/blobs/" + path.rsplit("/", 1)[1]
+        with hooked(guarded_by_login(basic("alice", SECRET), moved)) as r:
+            place.login(r.host, password=SECRET)
+            problems += refuses(place, r, "more than 5 redirects") if to.startswith("?") else \
+                works(place, r)
+            place.clear()
+            problems += tells(place, r)
+            place.clear()
+    return problems
+
+
+@case("a token server that redirects without a host")
+def relative_token(place):
+    with Guarded(login="alice:" + SECRET) as g:
+        def moved(handler, request, n):
+            if request.path == "/token":
+                handler.reply(307, Location="/second/token?service=x")
+                return True
+            return g.give(handler, request, n)
+        g.tokens.hook = moved
+        place.login(g.registry.host, password=SECRET)
+        problems = works(place, g.registry)
+        place.clear()
+        problems += tells(place, g.registry)
+        if not g.tokens.asked("/second/token"):
+            problems.append("it was not followed")
+        return problems
+
+
+@case("a user name in a redirect or for a token server is refused, and not quoted")
+def quoted(place):
+    problems = []
+    for url, why in [("http://u:%s@127.0.0.1:1/x", "has a user name in it"),
+                     ("http://%s@127.0.0.1:1/x", "has a user name in it"),
+                     ("http://:%s@127.0.0.1:1/x", "has a user name in it"),
+                     ("http://u:%s@127.0.0.1:99999/x", "is not a URL"),
+                     ("ftp://u:%s@127.0.0.1/x", "neither https nor http")]:
+        url %= SECRET
+
+        def hook(handler, request, _n, url=url):
+            if "/blobs/" not in request.path:
+                return False
+            handler.reply(307, Location=url)
+            return True
+        with hooked(hook) as r:
+            problems += refuses(place, r, "the redirect .*" + why) + tells(place, r)
+        with Guarded(realm=url) as g:
+            problems += refuses(place, g.registry, "the token server .*" + why)
+            problems += tells(place, g.registry)
+    return problems
+
+
+@case("logins arrive as they are")
+def exact(place):
+    problems = []
+    for user, password in [("alice", "a:b"), ("a", "\u00e4\u20ac @/?#%41"), ("u" * 500, "p" * 12000)]:
+        with hooked(guarded_by_login(
+                basic(user, password),
+                lambda path: "/v2/x/moved/blobs/" + path.rsplit("/", 1)[1])) as r:
+            place.login(r.host, user, password)
+            found = works(place, r)
+            place.clear()
+            problems += [f"{user[:9]} {password[:9]}"] + found if found else []
+    return problems
+
+
+scene.run(cases)
