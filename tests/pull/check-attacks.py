@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""`kelp pull` from a registry that is after the login."""
+"""`kelp pull` from a registry that is after the login, or after other repositories."""
 
 import base64
+import json
 
 import scene
 from scene import Guarded, hooked, refuses, works
@@ -111,6 +112,32 @@ def exact(place):
             found = works(place, r)
             place.clear()
             problems += [f"{user[:9]} {password[:9]}"] + found if found else []
+    return problems
+
+
+# ------ the repository ------
+
+@case("a token is asked for one repository, and to read it, whatever the challenge says")
+def scopes(place):
+    problems = []
+    for scope in ["repository:other/private:pull", "repository:x:delete,push:pull",
+                  "repository:x:pull repository:other/private:pull", "repository:x:*",
+                  "registry:catalog:*", "aws", "", "repository:x:pull"]:
+        for kind in ["login", "identity"]:
+            with Guarded(scope=scope) as g:
+                if kind == "login":
+                    place.login(g.registry.host)
+                else:
+                    place.write(".docker/config.json", json.dumps(
+                        {"auths": {g.registry.host: {"identitytoken": "s"}}}))
+                found = works(place, g.registry)
+                place.clear()
+                for asked in g.tokens.requests:
+                    got = asked.query.get("scope") if kind == "login" else \
+                        dict(x.split("=") for x in asked.body.decode().lower().split("&"))["scope"]
+                    if got.replace("%3a", ":") != "repository:x:pull":
+                        found.append(f"asked for {got}")
+                problems += [f"{kind}, {scope}:"] + found if found else []
     return problems
 
 
