@@ -2,6 +2,7 @@
 
 #include "mem.h"
 #include "parse.h"
+#include "proxy.h"
 #include "reach.h"
 #include "str.h"
 
@@ -19,11 +20,6 @@
 
 int http_setup(struct err *e)
 {
-        const char *upper = getenv("HTTP_PROXY");
-
-        /* libcurl reads only the lower-case one, as a CGI program must */
-        if (upper && !getenv("http_proxy") && setenv("http_proxy", upper, 1) < 0)
-                return err_sys(e, "cannot set the proxy");
         if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
                 return err_set(e, EIO, "libcurl cannot be started");
         return 0;
@@ -173,34 +169,25 @@ static size_t on_body(char *data, size_t size, size_t n, void *context)
 
 /* ------ the request ------ */
 
+static bool is_in_reach(struct http *h, enum reach reach)
+{
+        if (!h->spec.limits_reach || reach <= h->spec.reach)
+                return true;
+        err_set(&h->err, EPERM, "it leads to an address of %s", reach_name(reach));
+        return false;
+}
+
 static curl_socket_t on_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
 {
         struct http *h = context;
-        enum reach reach = reach_of(&address->addr);
 
         (void)purpose;
-        if (h->spec.limits_reach && reach > h->spec.reach) {
-                err_set(&h->err, EPERM, "it leads to an address of %s", reach_name(reach));
+        /* the user has said where the proxy is */
+        if (!h->is_proxied && !is_in_reach(h, reach_of(&address->addr)))
                 return CURL_SOCKET_BAD;
-        }
-        if (h->spec.ret_reach && reach > *h->spec.ret_reach)
-                *h->spec.ret_reach = reach;
+        if (!h->is_proxied && h->spec.ret_reach && reach_of(&address->addr) > *h->spec.ret_reach)
+                *h->spec.ret_reach = reach_of(&address->addr);
         return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-}
-
-static bool has_proxy(const struct url *url)
-{
-        const char *const names[] = { url->is_plain ? "http_proxy" : "https_proxy",
-                                      url->is_plain ? "http_proxy" : "HTTPS_PROXY", "all_proxy",
-                                      "ALL_PROXY" };
-
-        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-                const char *value = getenv(names[i]);
-
-                if (value && *value)
-                        return true;
-        }
-        return false;
 }
 
 static int add_header(struct http *h, const char *name, const char *value, struct err *e)
@@ -279,6 +266,8 @@ static void set_callbacks(struct http *h)
         curl_easy_setopt(c, CURLOPT_WRITEDATA, h);
         curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->curl_error);
         curl_easy_setopt(c, CURLOPT_PRIVATE, h);
+        curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+        curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, h);
 }
 
 static void set_protocol(struct http *h, const struct url *url)
@@ -299,13 +288,22 @@ static void set_protocol(struct http *h, const struct url *url)
         curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)STALL_TIMEOUT);
         curl_easy_setopt(c, CURLOPT_BUFFERSIZE, 256L << 10);
         curl_easy_setopt(c, CURLOPT_USERAGENT, "kelp/" KELP_VERSION);
-        /* as everywhere: what is on this machine is not asked of a proxy */
-        if (url_is_loopback(url->host))
-                curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
-        if (url_is_loopback(url->host) || !has_proxy(url)) {
-                curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, on_socket);
-                curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, h);
+}
+
+/* What the variables say has been weighed: libcurl is not to do so again, and otherwise. */
+static int set_proxy(struct http *h, const struct url *url, struct err *e)
+{
+        const char *proxy = proxy_choose(url);
+
+        h->is_proxied = proxy != NULL;
+        curl_easy_setopt(h->easy, CURLOPT_NOPROXY, "");
+        if (curl_easy_setopt(h->easy, CURLOPT_PROXY, proxy ? proxy : "") != CURLE_OK)
+                return err_set(e, ENOMEM, "out of memory");
+        if (h->is_proxied && !is_in_reach(h, reach_of_host(url->host))) {
+                *e = h->err;
+                return -e->code;
         }
+        return 0;
 }
 
 static void set_tls(struct http *h)
@@ -358,6 +356,8 @@ int http_prepare(struct http *h, const struct http_spec *spec, struct err *e)
         set_protocol(h, &url);
         set_tls(h);
         set_request(h);
+        if (set_proxy(h, &url, e) < 0)
+                return -e->code;
         return set_headers(h, e);
 }
 

@@ -14,6 +14,8 @@
  * One exchange: a request is sent, an answer comes.  What the answer means is judged elsewhere
  * (request.h): here no redirect is followed, nothing is retried, and no secret is chosen.
  *
+ * Behind a proxy there is no address to judge, but the host of the URL where it is one itself.
+ *
  * TLS is verified always.  Only http and https are spoken.  What a server says is kept within
  * limits and never printed as it is (log.h escapes it).
  */
@@ -64,7 +66,8 @@ struct http {
         struct curl_slist *headers;
         struct http_spec spec;
         struct reply reply;
-        struct err err; /* why an exchange was ended from our side */
+        bool is_proxied; /* what we are connected to is a proxy, not the server */
+        struct err err;  /* why an exchange was ended from our side */
         char curl_error[CURL_ERROR_SIZE];
 };
 
