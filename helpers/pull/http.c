@@ -185,9 +185,26 @@ static curl_socket_t on_socket(void *context, curlsocktype purpose, struct curl_
         /* the user has said where the proxy is */
         if (!h->is_proxied && !is_in_reach(h, reach_of(&address->addr)))
                 return CURL_SOCKET_BAD;
-        if (!h->is_proxied && h->spec.ret_reach && reach_of(&address->addr) > *h->spec.ret_reach)
-                *h->spec.ret_reach = reach_of(&address->addr);
         return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/* The connection stands, TLS and all, and the request is about to be sent. */
+static int on_request(void *context, char *to, char *from, int to_port, int from_port)
+{
+        struct http *h = context;
+
+        (void)from;
+        (void)to_port;
+        (void)from_port;
+        /* behind a proxy http_prepare() has judged what there is */
+        if (!h->is_proxied && !reach_of_address(to, &h->reach)) {
+                err_set(&h->err, EPROTO, "libcurl does not say where it is connected to");
+                return CURL_PREREQFUNC_ABORT;
+        }
+        if (!is_in_reach(h, h->reach))
+                return CURL_PREREQFUNC_ABORT;
+        h->has_reach = true;
+        return CURL_PREREQFUNC_OK;
 }
 
 static int add_header(struct http *h, const char *name, const char *value, struct err *e)
@@ -268,6 +285,8 @@ static void set_callbacks(struct http *h)
         curl_easy_setopt(c, CURLOPT_PRIVATE, h);
         curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, on_socket);
         curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, h);
+        curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, on_request);
+        curl_easy_setopt(c, CURLOPT_PREREQDATA, h);
 }
 
 static void set_protocol(struct http *h, const struct url *url)
@@ -296,10 +315,12 @@ static int set_proxy(struct http *h, const struct url *url, struct err *e)
         const char *proxy = proxy_choose(url);
 
         h->is_proxied = proxy != NULL;
+        h->has_reach = false;
+        h->reach = reach_of_host(url->host);
         curl_easy_setopt(h->easy, CURLOPT_NOPROXY, "");
         if (curl_easy_setopt(h->easy, CURLOPT_PROXY, proxy ? proxy : "") != CURLE_OK)
                 return err_set(e, ENOMEM, "out of memory");
-        if (h->is_proxied && !is_in_reach(h, reach_of_host(url->host))) {
+        if (h->is_proxied && !is_in_reach(h, h->reach)) {
                 *e = h->err;
                 return -e->code;
         }

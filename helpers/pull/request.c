@@ -91,12 +91,9 @@ int request_begin(struct request *r, struct err *e)
         r->asked = spec.from;
         if (is_origin)
                 set_auth(r, &spec);
-        if (is_origin && r->auth == REQUEST_AUTH_REGISTRY) {
-                spec.ret_reach = &c->reach;
-        } else {
-                spec.limits_reach = true;
-                spec.reach = c->reach;
-        }
+        r->is_at_registry = is_origin && r->auth == REQUEST_AUTH_REGISTRY;
+        spec.limits_reach = !r->is_at_registry;
+        spec.reach = c->reach;
         return http_prepare(r->http, &spec, e);
 }
 
@@ -145,6 +142,18 @@ static void go_back(struct request *r)
 }
 
 /* ------ judging ------ */
+
+static void note_reach(const struct request *r)
+{
+        struct client *c = r->client;
+        const struct http *h = r->http;
+
+        if (!r->is_at_registry || !h->has_reach || h->reply.status == 0)
+                return;
+        if (!c->has_reach || h->reach < c->reach)
+                c->reach = h->reach;
+        c->has_reach = true;
+}
 
 static int check_redirect(const struct request *r, const char *to, struct err *e)
 {
@@ -292,6 +301,7 @@ enum request_verdict request_end(struct request *r, CURLcode code, struct err *e
         is_success = reply->status == 200 || reply->status == 206;
         if (reply->status != 0)
                 r->client->has_talked = true;
+        note_reach(r);
         /* an error with a body too long to be kept is that error */
         if (code != CURLE_OK && !(r->http->err.code == ENOBUFS && !is_success))
                 return judge_failure(r, code, e);

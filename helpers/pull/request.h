@@ -16,7 +16,9 @@
  *   - Secrets go to the origin (scheme, host, port) of the first URL and nowhere else; what is got
  *     by a redirect to another one is asked for without them.
  *   - A redirect never leads from https to http, and not from a public registry to an address of
- *     this machine or of a local network.
+ *     this machine or of a local network; nor does the URL of a token server.  Where the registry is
+ *     is where it has answered from.  If that were several places, its name could be made to stand
+ *     for a near one to open the way there, so the furthest counts.
  *   - 429, 408, 5xx and broken connections are tried again, after a time that doubles, with jitter,
  *     or that the server has asked for.  What came so far is kept, and the rest asked for by Range;
  *     a server that starts over makes us start over.  Progress earns new tries.
@@ -55,6 +57,7 @@ struct request {
         unsigned n_failures; /* in a row */
         unsigned n_all;
         unsigned token;      /* the client's n_tokens when it was sent */
+        bool is_at_registry; /* it was sent to the registry itself, wherever that is */
         bool has_login;      /* it was sent with the login */
         bool has_new_token;  /* one was got for it, and nothing has come since */
         uint64_t got;        /* bytes of the body */

@@ -122,6 +122,49 @@ def judge_redirect(place, name, other, reason, *args):
     return problems + ["it was asked"] if other.requests else problems
 
 
+def several(place):
+    """A name of several addresses counts as the one that answered."""
+    problems = []
+    for lines, origin, target, reason in [
+            ([f"{PUBLIC} two.test", "127.0.0.1 two.test"], PUBLIC, "127.0.0.1", "this machine"),
+            (["127.0.0.1 two.test", f"{PUBLIC} two.test"], PUBLIC, PRIVATE, "a local network"),
+            ([f"{PUBLIC} two.test", "::1 two.test"], PUBLIC, "127.0.0.1", "this machine"),
+            (["::1 two.test", f"{PUBLIC} two.test"], PUBLIC, PRIVATE, "a local network"),
+            ([f"{LINK} two.test", f"{PRIVATE} two.test"], PRIVATE, LINK, "the local link"),
+            ([f"{PUBLIC} two.test", "127.0.0.1 two.test"], "127.0.0.1", PRIVATE, None),
+            (["127.0.0.1 two.test"], "127.0.0.1", PRIVATE, None),
+            ([f"{PUBLIC} two.test", "::1 two.test"], PUBLIC, OTHER, None)]:
+        name_hosts(*lines)
+        with serve(target) as other, serve(origin, redirecting(other.host)) as r:
+            found = judge_redirect(place, f"two.test:{r.port}/x:1", other, reason)
+            problems += [f"{lines} to {target}"] + found if found else []
+    name_hosts()
+    return problems
+
+
+def moving(place):
+    """A registry whose name changes its address counts as the furthest one."""
+    problems = []
+    for first, second in [(PUBLIC, "127.0.0.1"), ("127.0.0.1", PUBLIC), (PRIVATE, PUBLIC)]:
+        with serve(PRIVATE) as other:
+            redirect = redirecting(other.host)
+
+            def hook(handler, request, n, second=second, redirect=redirect):
+                # blobs are asked for by other connections, and the name is looked up for them
+                if "/manifests/" in request.path:
+                    name_hosts(f"{second} moving.test")
+                return redirect(handler, request, n)
+            name_hosts(f"{first} moving.test")
+            with serve(first, hook) as r, Registry(hook, None, second, r.port) as again:
+                found = judge_redirect(place, f"moving.test:{r.port}/x:1", other,
+                                       "a local network")
+                if not r.asked("/manifests/") or not again.asked("/blobs/"):
+                    found.append("it did not move")
+                problems += [f"from {first} to {second}"] + found if found else []
+    name_hosts()
+    return problems
+
+
 class Proxy(http.server.BaseHTTPRequestHandler):
     """GET http://HOST/PATH and CONNECT HOST:PORT, both to the server's `target`, or where they say."""
 
@@ -248,7 +291,7 @@ def proxies(place):
 def main():
     tap = Tap()
     with tempfile.TemporaryDirectory(prefix="kelp-pull.") as top:
-        for i, function in enumerate([plain, nearer, behind_proxy, proxies]):
+        for i, function in enumerate([plain, nearer, several, moving, behind_proxy, proxies]):
             place = Place(os.path.join(top, f"home{i}"))
             with open(os.path.join(place.home, "empty.tar.gz"), "wb") as f:
                 f.write(gzip.compress(ROOT))
