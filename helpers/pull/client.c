@@ -199,6 +199,7 @@ static int fetch_token(struct client *c, const struct challenge *challenge, stru
                 .accept = "application/json",
                 .auth = REQUEST_AUTH_LOGIN,
                 .size = UINT64_MAX,
+                .is_small = true,
                 .sink = add_answer,
                 .restart = restart_answer,
                 .context = answer,

@@ -303,6 +303,7 @@ static void set_protocol(struct http *h, const struct url *url)
         curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
         curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
         curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT);
+        curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, h->spec.timeout);
         curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, (long)STALL_BYTES);
         curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)STALL_TIMEOUT);
         curl_easy_setopt(c, CURLOPT_BUFFERSIZE, 256L << 10);

@@ -56,6 +56,7 @@ struct http_spec {
         const char *password;
         const char *form; /* NULL: GET; else it is posted */
         uint64_t from;    /* Range from here on; 0: all */
+        long timeout;     /* ms for the whole exchange; 0: as long as something comes */
         http_sink *sink;
         void *context;
         bool limits_reach; /* not to addresses nearer than `reach` */

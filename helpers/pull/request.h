@@ -22,12 +22,16 @@
  *   - 429, 408, 5xx and broken connections are tried again, after a time that doubles, with jitter,
  *     or that the server has asked for.  What came so far is kept, and the rest asked for by Range;
  *     a server that starts over makes us start over.  Progress earns new tries.
+ *   - What is small (a manifest, a configuration, a token) has a time in which it must have come, all
+ *     tries together but without the pauses between them, and progress earns it nothing: else a
+ *     server that sends a little now and then could keep us for ever.  A layer may take its time.
  */
 
 #define REQUEST_MAX_REDIRECTS   5
 #define REQUEST_MAX_FAILURES    5   /* in a row, without a byte between */
 #define REQUEST_MAX_ALL         200 /* failures of one request, with progress between them */
 #define REQUEST_MAX_RETRY_AFTER 90  /* seconds that a server can make us wait */
+#define REQUEST_SMALL_TIME      60  /* seconds for what is small */
 
 enum request_verdict { REQUEST_DONE, REQUEST_AGAIN, REQUEST_FAILED };
 
@@ -46,6 +50,7 @@ struct request {
         const char *form;
         enum request_auth auth;
         uint64_t size; /* of the body; UINT64_MAX: not known, and it cannot be resumed */
+        bool is_small; /* a document: it comes at once, or something is wrong */
         http_sink *sink;
         int (*restart)(void *context, struct err *e); /* throw away what came */
         void *context;
@@ -64,6 +69,8 @@ struct request {
         uint64_t most;       /* that there ever were */
         uint64_t asked;      /* got, when it was sent */
         uint64_t not_before; /* io_now() */
+        uint64_t began;      /* io_now(), when it was sent */
+        uint64_t spent;      /* ns of all exchanges */
 };
 
 /* Makes request->http ready to perform. */

@@ -1,11 +1,20 @@
 #!/usr/bin/env python3
-"""`kelp pull` from a registry that is after the login, or after other repositories."""
+"""`kelp pull` from a registry that is after the login, after other repositories, or after our time."""
 
 import base64
 import json
+import os
+import sys
+import threading
+import time
 
 import scene
-from scene import Guarded, hooked, refuses, works
+from faulty import Registry
+from place import Place
+from scene import ONE, Guarded, blob_path, config_path, hooked, image, refuses, works
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "image"))
+import layout  # noqa: E402  (the path is set above)
 
 SECRET = "S3CRET-S3CRET"
 cases = []
@@ -139,6 +148,105 @@ def scopes(place):
                         found.append(f"asked for {got}")
                 problems += [f"{kind}, {scope}:"] + found if found else []
     return problems
+
+
+# ------ the time ------
+
+def drip(handler, data, media_type=None):
+    """A hundred bytes a second: above the rate below which a connection counts as dead."""
+    handler.reply(200, Content_Type=media_type, Content_Length=len(data))
+    for i in range(0, len(data), 100):
+        handler.wfile.write(data[i:i + 100])
+        handler.wfile.flush()
+        time.sleep(1)
+
+
+def slow_manifest(place):
+    def hook(handler, request, _n):
+        if "/manifests/" not in request.path:
+            return False
+        drip(handler, r.manifests["1"][1] + b" " * 100000, layout.MANIFEST)
+        return True
+    with hooked(hook) as r:
+        return in_time(place, r, "the image '1' has not come within 60 seconds")
+
+
+def slow_token(place):
+    with Guarded(answer=b"") as g:
+        def give(handler, _request, _n):
+            drip(handler, b" " * 100000)
+            return True
+        g.tokens.hook = give
+        return in_time(place, g.registry, "the token has not come within 60 seconds")
+
+
+def slow_config(place):
+    def hook(handler, request, _n):
+        if request.path != config_path(r):
+            return False
+        drip(handler, r.blobs[request.path.rsplit("/", 1)[1]])
+        return True
+    with Registry(hook) as r:
+        r.add(image(ONE, run={"Env": ["A=" + "x" * 20000]}), "1")
+        return in_time(place, r, "the blob 'sha256:[0-9a-f]{64}' has not come within 60 seconds")
+
+
+def cut_manifest(place):
+    """Each try brings a little more than the last one, and none all."""
+    def hook(handler, request, n):
+        if "/manifests/" not in request.path:
+            return False
+        data = r.manifests["1"][1]
+        handler.reply(200, data[:10 + n], Content_Type=layout.MANIFEST, Content_Length=len(data))
+        handler.cut()
+        return True
+    with hooked(hook) as r:
+        problems = in_time(place, r, "127.0.0.1")
+        if max(r.counts.values()) > 8:
+            problems.append(f"{max(r.counts.values())} tries")
+        return problems
+
+
+def slow_layer(place):
+    """What is large may take as long as it takes."""
+    def hook(handler, request, _n):
+        if request.path != blob_path(r):
+            return False
+        drip(handler, r.blobs[request.path.rsplit("/", 1)[1]])
+        return True
+    with Registry(hook) as r:
+        r.add(image(scene.make_layer("slow", 6600)), "1")
+        start = time.monotonic()
+        problems = works(place, r)
+        if time.monotonic() - start < 62:
+            problems.append("it was not slow enough to show anything")
+        return problems
+
+
+def in_time(place, registry, pattern):
+    start = time.monotonic()
+    problems = refuses(place, registry, pattern, seconds=80)
+    return problems + [f"after {time.monotonic() - start:.0f} seconds"] if problems else []
+
+
+@case("documents that come slowly are given up, a layer that does is not")
+def slowly(place):
+    found = {}
+
+    def run(function):
+        own = Place(os.path.join(place.home, function.__name__))
+        own.other = place.other
+        try:
+            found[function.__name__] = function(own)
+        except Exception as e:  # one that breaks is one that fails
+            found[function.__name__] = [repr(e)]
+    threads = [threading.Thread(target=run, args=(f,))
+               for f in [slow_manifest, slow_token, slow_config, cut_manifest, slow_layer]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return [f"{name}: {problem}" for name, problems in found.items() for problem in problems]
 
 
 scene.run(cases)
