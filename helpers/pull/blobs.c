@@ -27,6 +27,7 @@ struct slot {
 struct work {
         struct client *client;
         const struct layout *layout;
+        const struct oci_descriptor *config;
         struct progress *progress;
         const struct oci_descriptor **wanted; /* each digest once */
         size_t n_wanted;
@@ -60,6 +61,8 @@ static int list_wanted(struct work *w, const struct oci_manifest *manifest, stru
 {
         uint64_t total = 0;
 
+        /* a layer of the same digest is this one, too */
+        w->config = &manifest->config;
         w->wanted = mem_alloc((manifest->n_layers + 1) * sizeof(*w->wanted), e);
         if (!w->wanted || want(w, &manifest->config, LIMIT_JSON, e) < 0)
                 return -e->code;
@@ -115,6 +118,7 @@ static int start(struct work *w, struct slot *s, const struct oci_descriptor *d,
                 .client = w->client,
                 .what = s->what,
                 .size = d->size,
+                .is_small = d == w->config,
                 .sink = add,
                 .restart = restart,
                 .context = s,

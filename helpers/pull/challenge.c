@@ -82,8 +82,6 @@ static bool take_parameter(struct reader *r, struct word name, struct challenge 
                 return take_value(r, c->realm, sizeof(c->realm));
         if (is_word(name, "service"))
                 return take_value(r, c->service, sizeof(c->service));
-        if (is_word(name, "scope"))
-                return take_value(r, c->scope, sizeof(c->scope));
         if (is_word(name, "error"))
                 return take_value(r, c->error, sizeof(c->error));
         return take_value(r, NULL, 0);

@@ -7,6 +7,8 @@
 /*
  * WWW-Authenticate (RFC 9110, section 11): a list of challenges, each a scheme with parameters
  * NAME=TOKEN or NAME="TEXT", all separated by commas.
+ *
+ * What a Bearer proposes as the scope of a token is not kept: we know what we want to do (client.c).
  */
 
 enum challenge_scheme { CHALLENGE_NONE, CHALLENGE_BASIC, CHALLENGE_BEARER };
@@ -15,7 +17,6 @@ struct challenge {
         enum challenge_scheme scheme;
         char realm[1024]; /* of Bearer: the URL of the token server */
         char service[256];
-        char scope[1024];
         char error[64]; /* "insufficient_scope" and the like */
 };
 

@@ -5,7 +5,6 @@
 #include "mem.h"
 #include "registry-error.h"
 #include "request.h"
-#include "str.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -123,15 +122,14 @@ static int read_token(struct client *c, const struct answer *a, struct err *e)
         return 0;
 }
 
-/* Only to read, and only this repository, whatever else the registry may propose. */
-static int choose_scope(const struct client *c, const struct challenge *challenge, char *ret,
-                        size_t size, struct err *e)
+/*
+ * Only to read, and only this repository: the challenge's scope is not looked at.  A registry, or who
+ * answers in its place, could name another repository there, or more rights, and would be handed a
+ * token for that, got with the user's login.  docker makes the scope itself, too.
+ */
+static int make_scope(const struct client *c, char *ret, size_t size, struct err *e)
 {
-        const char *said = challenge->scope;
-        bool is_plain_pull = str_has_prefix(said, "repository:") && str_has_suffix(said, ":pull") &&
-                             !strchr(said, ' ');
-        int n = is_plain_pull ? snprintf(ret, size, "%s", said)
-                              : snprintf(ret, size, "repository:%s:pull", c->endpoint->repo);
+        int n = snprintf(ret, size, "repository:%s:pull", c->endpoint->repo);
 
         return n < 0 || (size_t)n >= size ? err_set(e, ENAMETOOLONG, "a scope is too long") : 0;
 }
@@ -201,15 +199,16 @@ static int fetch_token(struct client *c, const struct challenge *challenge, stru
                 .accept = "application/json",
                 .auth = REQUEST_AUTH_LOGIN,
                 .size = UINT64_MAX,
+                .is_small = true,
                 .sink = add_answer,
                 .restart = restart_answer,
                 .context = answer,
                 .http = &http,
         };
-        char scope[1200];
+        char scope[sizeof(c->endpoint->repo) + 20];
 
         if (!answer || check_realm(c, challenge->realm, e) < 0 ||
-            choose_scope(c, challenge, scope, sizeof(scope), e) < 0)
+            make_scope(c, scope, sizeof(scope), e) < 0)
                 return -e->code;
         request.url = strdup(challenge->realm);
         if (!request.url)

@@ -33,7 +33,8 @@ struct client {
         enum client_auth auth;
         char *token;
         unsigned n_tokens; /* how many there were: a request knows which one it had */
-        enum reach reach;  /* of the registry's own address */
+        bool has_reach;    /* it has answered, and not from nearer than `reach` each time */
+        enum reach reach;  /* of the registry; before it has answered, REACH_PUBLIC */
         struct http http;  /* for one request at a time */
 };
 

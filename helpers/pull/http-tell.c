@@ -44,10 +44,12 @@ static int tell_connect(const struct http *h, const struct url *url, struct err 
         long number = 0;
 
         curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &number);
-        /* libcurl names whom it could not reach */
-        if (h->curl_error[0] && !strstr(h->curl_error, url->host)) {
+        if (h->is_proxied) {
+                /* what libcurl does not understand it quotes, and a password may be in it */
                 err_set(e, ECONNREFUSED, "cannot connect to the proxy on the way to '%s': %s",
-                        url->host, h->curl_error);
+                        url->host,
+                        strchr(h->curl_error, '@') ? "its address is not understood"
+                                                   : h->curl_error);
                 return err_hint(e, "HTTPS_PROXY, HTTP_PROXY and NO_PROXY say what is used");
         }
         err_set(e, number > 0 ? (int)number : ECONNREFUSED, "cannot connect to '%s' port %u: %s",

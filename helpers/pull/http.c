@@ -2,10 +2,12 @@
 
 #include "mem.h"
 #include "parse.h"
+#include "proxy.h"
 #include "reach.h"
 #include "str.h"
 
 #include <errno.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,11 +20,6 @@
 
 int http_setup(struct err *e)
 {
-        const char *upper = getenv("HTTP_PROXY");
-
-        /* libcurl reads only the lower-case one, as a CGI program must */
-        if (upper && !getenv("http_proxy") && setenv("http_proxy", upper, 1) < 0)
-                return err_sys(e, "cannot set the proxy");
         if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
                 return err_set(e, EIO, "libcurl cannot be started");
         return 0;
@@ -172,34 +169,42 @@ static size_t on_body(char *data, size_t size, size_t n, void *context)
 
 /* ------ the request ------ */
 
+static bool is_in_reach(struct http *h, enum reach reach)
+{
+        if (!h->spec.limits_reach || reach <= h->spec.reach)
+                return true;
+        err_set(&h->err, EPERM, "it leads to an address of %s", reach_name(reach));
+        return false;
+}
+
 static curl_socket_t on_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
 {
         struct http *h = context;
-        enum reach reach = reach_of(&address->addr);
 
         (void)purpose;
-        if (h->spec.limits_reach && reach > h->spec.reach) {
-                err_set(&h->err, EPERM, "it leads to an address of %s", reach_name(reach));
+        /* the user has said where the proxy is */
+        if (!h->is_proxied && !is_in_reach(h, reach_of(&address->addr)))
                 return CURL_SOCKET_BAD;
-        }
-        if (h->spec.ret_reach && reach > *h->spec.ret_reach)
-                *h->spec.ret_reach = reach;
         return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-static bool has_proxy(const struct url *url)
+/* The connection stands, TLS and all, and the request is about to be sent. */
+static int on_request(void *context, char *to, char *from, int to_port, int from_port)
 {
-        const char *const names[] = { url->is_plain ? "http_proxy" : "https_proxy",
-                                      url->is_plain ? "http_proxy" : "HTTPS_PROXY", "all_proxy",
-                                      "ALL_PROXY" };
+        struct http *h = context;
 
-        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-                const char *value = getenv(names[i]);
-
-                if (value && *value)
-                        return true;
+        (void)from;
+        (void)to_port;
+        (void)from_port;
+        /* behind a proxy http_prepare() has judged what there is */
+        if (!h->is_proxied && !reach_of_address(to, &h->reach)) {
+                err_set(&h->err, EPROTO, "libcurl does not say where it is connected to");
+                return CURL_PREREQFUNC_ABORT;
         }
-        return false;
+        if (!is_in_reach(h, h->reach))
+                return CURL_PREREQFUNC_ABORT;
+        h->has_reach = true;
+        return CURL_PREREQFUNC_OK;
 }
 
 static int add_header(struct http *h, const char *name, const char *value, struct err *e)
@@ -218,25 +223,52 @@ static int add_header(struct http *h, const char *name, const char *value, struc
         return 0;
 }
 
+static int add_authorization(struct http *h, const char *scheme, const char *secret, struct err *e)
+{
+        size_t size = strlen(scheme) + strlen(secret) + 2;
+        autofree char *value = mem_alloc(size, e);
+
+        if (!value)
+                return -e->code;
+        snprintf(value, size, "%s %s", scheme, secret);
+        int r = add_header(h, "Authorization", value, e);
+        explicit_bzero(value, size);
+        return r;
+}
+
+/*
+ * By hand, as a token: libcurl would put a user name and a password that it is told into the URL
+ * that it makes of a Location without a host.  RFC 7617, section 2.
+ */
+static int add_login(struct http *h, const char *user, const char *password, struct err *e)
+{
+        size_t size = strlen(user) + strlen(password) + 2;
+        size_t size64 = 4 * (size / 3 + 1) + 1;
+        autofree char *plain = mem_alloc(size, e);
+        autofree char *base64 = mem_alloc(size64, e);
+
+        if (!plain || !base64)
+                return -e->code;
+        snprintf(plain, size, "%s:%s", user, password);
+        EVP_EncodeBlock((unsigned char *)base64, (const unsigned char *)plain, (int)(size - 1));
+        int r = add_authorization(h, "Basic", base64, e);
+        explicit_bzero(plain, size);
+        explicit_bzero(base64, size64);
+        return r;
+}
+
 static int set_headers(struct http *h, struct err *e)
 {
         const struct http_spec *spec = &h->spec;
-        autofree char *value = NULL;
 
         curl_slist_free_all(h->headers);
         h->headers = NULL;
         if (spec->accept && add_header(h, "Accept", spec->accept, e) < 0)
                 return -e->code;
-        if (spec->bearer) {
-                size_t size = strlen(spec->bearer) + sizeof("Bearer ");
-
-                value = mem_alloc(size, e);
-                if (!value)
-                        return -e->code;
-                snprintf(value, size, "Bearer %s", spec->bearer);
-                if (add_header(h, "Authorization", value, e) < 0)
-                        return -e->code;
-        }
+        if (spec->bearer && add_authorization(h, "Bearer", spec->bearer, e) < 0)
+                return -e->code;
+        if (spec->user && spec->password && add_login(h, spec->user, spec->password, e) < 0)
+                return -e->code;
         curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, h->headers);
         return 0;
 }
@@ -251,6 +283,10 @@ static void set_callbacks(struct http *h)
         curl_easy_setopt(c, CURLOPT_WRITEDATA, h);
         curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->curl_error);
         curl_easy_setopt(c, CURLOPT_PRIVATE, h);
+        curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+        curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, h);
+        curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, on_request);
+        curl_easy_setopt(c, CURLOPT_PREREQDATA, h);
 }
 
 static void set_protocol(struct http *h, const struct url *url)
@@ -267,17 +303,29 @@ static void set_protocol(struct http *h, const struct url *url)
         curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
         curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
         curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT);
+        curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, h->spec.timeout);
         curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, (long)STALL_BYTES);
         curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)STALL_TIMEOUT);
         curl_easy_setopt(c, CURLOPT_BUFFERSIZE, 256L << 10);
         curl_easy_setopt(c, CURLOPT_USERAGENT, "kelp/" KELP_VERSION);
-        /* as everywhere: what is on this machine is not asked of a proxy */
-        if (url_is_loopback(url->host))
-                curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
-        if (url_is_loopback(url->host) || !has_proxy(url)) {
-                curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, on_socket);
-                curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, h);
+}
+
+/* What the variables say has been weighed: libcurl is not to do so again, and otherwise. */
+static int set_proxy(struct http *h, const struct url *url, struct err *e)
+{
+        const char *proxy = proxy_choose(url);
+
+        h->is_proxied = proxy != NULL;
+        h->has_reach = false;
+        h->reach = reach_of_host(url->host);
+        curl_easy_setopt(h->easy, CURLOPT_NOPROXY, "");
+        if (curl_easy_setopt(h->easy, CURLOPT_PROXY, proxy ? proxy : "") != CURLE_OK)
+                return err_set(e, ENOMEM, "out of memory");
+        if (h->is_proxied && !is_in_reach(h, h->reach)) {
+                *e = h->err;
+                return -e->code;
         }
+        return 0;
 }
 
 static void set_tls(struct http *h)
@@ -308,11 +356,6 @@ static void set_request(struct http *h)
                 snprintf(range, sizeof(range), "%llu-", (unsigned long long)spec->from);
                 curl_easy_setopt(h->easy, CURLOPT_RANGE, range);
         }
-        if (spec->user && spec->password) {
-                curl_easy_setopt(h->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
-                curl_easy_setopt(h->easy, CURLOPT_USERNAME, spec->user);
-                curl_easy_setopt(h->easy, CURLOPT_PASSWORD, spec->password);
-        }
 }
 
 int http_prepare(struct http *h, const struct http_spec *spec, struct err *e)
@@ -335,6 +378,8 @@ int http_prepare(struct http *h, const struct http_spec *spec, struct err *e)
         set_protocol(h, &url);
         set_tls(h);
         set_request(h);
+        if (set_proxy(h, &url, e) < 0)
+                return -e->code;
         return set_headers(h, e);
 }
 

@@ -14,6 +14,13 @@
  * One exchange: a request is sent, an answer comes.  What the answer means is judged elsewhere
  * (request.h): here no redirect is followed, nothing is retried, and no secret is chosen.
  *
+ * The address of a connection is judged twice: before it is made, so that nothing at all reaches
+ * what must not be reached, and when the request goes out, as connections are kept and used again,
+ * and as only then it is known which address of several it is.  An address that was refused, or was
+ * only tried, says nothing of where the server is.
+ *
+ * Behind a proxy there is no address to judge, but the host of the URL where it is one itself.
+ *
  * TLS is verified always.  Only http and https are spoken.  What a server says is kept within
  * limits and never printed as it is (log.h escapes it).
  */
@@ -49,12 +56,12 @@ struct http_spec {
         const char *password;
         const char *form; /* NULL: GET; else it is posted */
         uint64_t from;    /* Range from here on; 0: all */
+        long timeout;     /* ms for the whole exchange; 0: as long as something comes */
         http_sink *sink;
         void *context;
         bool limits_reach; /* not to addresses nearer than `reach` */
         enum reach reach;
-        enum reach *ret_reach; /* NULL, or gets the nearest address that was tried */
-        const char *ca;        /* certificates, or NULL: those of the system */
+        const char *ca; /* certificates, or NULL: those of the system */
         size_t ca_len;
         const char *ca_file; /* their name, for messages */
 };
@@ -64,7 +71,10 @@ struct http {
         struct curl_slist *headers;
         struct http_spec spec;
         struct reply reply;
-        struct err err; /* why an exchange was ended from our side */
+        bool is_proxied;  /* what we are connected to is a proxy, not the server */
+        bool has_reach;   /* it was sent, to a server at `reach` */
+        enum reach reach; /* of a host name behind a proxy: REACH_PUBLIC, as nobody here knows */
+        struct err err;   /* why an exchange was ended from our side */
         char curl_error[CURL_ERROR_SIZE];
 };
 

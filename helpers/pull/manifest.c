@@ -76,6 +76,7 @@ static int get(struct client *c, const char *reference, const char *what, struct
                 .what = what,
                 .accept = ACCEPT,
                 .size = UINT64_MAX,
+                .is_small = true,
                 .sink = add,
                 .restart = restart,
                 .context = ret,

@@ -1,8 +1,11 @@
 #include "reach.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static enum reach reach_of_v4(uint32_t a)
 {
@@ -56,6 +59,43 @@ enum reach reach_of(const struct sockaddr *address)
                 return reach_of_v6(&v6.sin6_addr);
         }
         return REACH_LINK;
+}
+
+bool reach_of_address(const char *text, enum reach *ret)
+{
+        struct sockaddr_in v4 = { .sin_family = AF_INET };
+        struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+
+        if (inet_pton(AF_INET, text, &v4.sin_addr) == 1)
+                *ret = reach_of((const struct sockaddr *)&v4);
+        else if (inet_pton(AF_INET6, text, &v6.sin6_addr) == 1)
+                *ret = reach_of((const struct sockaddr *)&v6);
+        else
+                return false;
+        return true;
+}
+
+enum reach reach_of_host(const char *host)
+{
+        static const char local[] = "localhost";
+        enum reach reach = REACH_PUBLIC;
+        char plain[256];
+        size_t len = strlen(host);
+
+        if (len > 2 && host[0] == '[' && host[len - 1] == ']')
+                snprintf(plain, sizeof(plain), "%.*s", (int)len - 2, host + 1);
+        else
+                snprintf(plain, sizeof(plain), "%s", host);
+        len = strlen(plain);
+        /* the root's dot changes nothing */
+        if (len > 1 && plain[len - 1] == '.')
+                plain[--len] = '\0';
+        if (reach_of_address(plain, &reach))
+                return reach;
+        if (len < sizeof(local) - 1 || strcasecmp(plain + len - (sizeof(local) - 1), local) != 0)
+                return REACH_PUBLIC;
+        return len == sizeof(local) - 1 || plain[len - sizeof(local)] == '.' ? REACH_LOOPBACK
+                                                                             : REACH_PUBLIC;
 }
 
 const char *reach_name(enum reach reach)

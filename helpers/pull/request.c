@@ -68,6 +68,20 @@ static void set_auth(struct request *r, struct http_spec *spec)
                 spec->bearer = c->token;
 }
 
+/* Milliseconds that are left for what is small. */
+static long time_left(const struct request *r)
+{
+        uint64_t all = REQUEST_SMALL_TIME * 1000000000ull;
+
+        return r->spent < all ? (long)((all - r->spent) / 1000000) : 0;
+}
+
+/* libcurl counts by itself: a few milliseconds are none. */
+static bool is_late(const struct request *r)
+{
+        return r->is_small && time_left(r) < 10;
+}
+
 int request_begin(struct request *r, struct err *e)
 {
         struct client *c = r->client;
@@ -91,12 +105,12 @@ int request_begin(struct request *r, struct err *e)
         r->asked = spec.from;
         if (is_origin)
                 set_auth(r, &spec);
-        if (is_origin && r->auth == REQUEST_AUTH_REGISTRY) {
-                spec.ret_reach = &c->reach;
-        } else {
-                spec.limits_reach = true;
-                spec.reach = c->reach;
-        }
+        r->is_at_registry = is_origin && r->auth == REQUEST_AUTH_REGISTRY;
+        spec.limits_reach = !r->is_at_registry;
+        spec.reach = c->reach;
+        if (r->is_small)
+                spec.timeout = is_late(r) ? 1 : time_left(r); /* 0 would be no limit */
+        r->began = io_now();
         return http_prepare(r->http, &spec, e);
 }
 
@@ -114,7 +128,7 @@ static uint64_t jitter(uint64_t delay)
 /* `e` is why; it stands when there are no tries left. */
 static enum request_verdict again_later(struct request *r, uint64_t retry_after, struct err *e)
 {
-        if (r->got > r->most)
+        if (r->got > r->most && !r->is_small)
                 r->n_failures = 0;
         r->most = r->got > r->most ? r->got : r->most;
         r->n_failures++;
@@ -124,7 +138,7 @@ static enum request_verdict again_later(struct request *r, uint64_t retry_after,
                          (unsigned long long)retry_after);
                 return REQUEST_FAILED;
         }
-        if (r->n_failures >= REQUEST_MAX_FAILURES || r->n_all >= REQUEST_MAX_ALL)
+        if (is_late(r) || r->n_failures >= REQUEST_MAX_FAILURES || r->n_all >= REQUEST_MAX_ALL)
                 return REQUEST_FAILED;
         uint64_t delay = FIRST_DELAY << (r->n_failures - 1);
         if (delay > MOST_DELAY)
@@ -145,6 +159,18 @@ static void go_back(struct request *r)
 }
 
 /* ------ judging ------ */
+
+static void note_reach(const struct request *r)
+{
+        struct client *c = r->client;
+        const struct http *h = r->http;
+
+        if (!r->is_at_registry || !h->has_reach || h->reply.status == 0)
+                return;
+        if (!c->has_reach || h->reach < c->reach)
+                c->reach = h->reach;
+        c->has_reach = true;
+}
 
 static int check_redirect(const struct request *r, const char *to, struct err *e)
 {
@@ -276,6 +302,11 @@ static enum request_verdict judge_failure(struct request *r, CURLcode code, stru
         if (falls_back(r, code))
                 return REQUEST_AGAIN;
         http_tell(r->http, code, e);
+        if (code == CURLE_OPERATION_TIMEDOUT && is_late(r)) {
+                err_set(e, ETIMEDOUT, "%s has not come within %d seconds", r->what,
+                        REQUEST_SMALL_TIME);
+                return REQUEST_FAILED;
+        }
         if (is_ours || !http_is_transient(code, r->client->has_talked))
                 return REQUEST_FAILED;
         if (is_foreign(r))
@@ -288,10 +319,12 @@ enum request_verdict request_end(struct request *r, CURLcode code, struct err *e
         struct reply *reply = &r->http->reply;
         bool is_success;
 
+        r->spent += io_now() - r->began;
         curl_easy_getinfo(r->http->easy, CURLINFO_RESPONSE_CODE, &reply->status);
         is_success = reply->status == 200 || reply->status == 206;
         if (reply->status != 0)
                 r->client->has_talked = true;
+        note_reach(r);
         /* an error with a body too long to be kept is that error */
         if (code != CURLE_OK && !(r->http->err.code == ENOBUFS && !is_success))
                 return judge_failure(r, code, e);

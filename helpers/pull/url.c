@@ -26,8 +26,11 @@ static void free_part(char **part)
 
 #define autopart __attribute__((cleanup(free_part))) char
 
+/* Before an '@' may stand a password, also in what cannot be taken apart: it is not quoted then. */
 static int bad(const char *text, const char *what, const char *why, struct err *e)
 {
+        if (strchr(text, '@'))
+                return err_set(e, EINVAL, "%s %s", what, why);
         return err_set(e, EINVAL, "%s '%.200s' %s", what, text, why);
 }
 
@@ -38,6 +41,7 @@ int url_parse(const char *text, const char *what, struct url *ret, struct err *e
         autopart *host = NULL;
         autopart *port = NULL;
         autopart *user = NULL;
+        autopart *password = NULL;
         uint64_t number;
 
         if (!u)
@@ -51,7 +55,8 @@ int url_parse(const char *text, const char *what, struct url *ret, struct err *e
                 return bad(text, what, "is not a URL", e);
         if (!str_eq(scheme, "https") && !str_eq(scheme, "http"))
                 return bad(text, what, "is neither https nor http", e);
-        if (curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_OK)
+        if (curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_OK ||
+            curl_url_get(u, CURLUPART_PASSWORD, &password, 0) == CURLUE_OK)
                 return bad(text, what, "has a user name in it", e);
         if (!*host || strlen(host) >= sizeof(ret->host) ||
             parse_number(port, 1, 65535, &number, e) < 0)

@@ -5,7 +5,7 @@
 # TAP in $logs/NAME.tap.
 
 # These take longest, so that they begin first.
-slow_jobs='e2e/image-kinds e2e/image-same e2e/store-kills e2e/pull-runs e2e/pull-faults e2e/quickstart fault/sweep e2e/terminal lint/lint'
+slow_jobs='e2e/image-kinds e2e/image-same e2e/store-kills e2e/pull-runs e2e/pull-attacks e2e/pull-faults e2e/quickstart fault/sweep e2e/terminal lint/lint'
 
 # Prints the names of all jobs.
 job_list() {

@@ -44,6 +44,22 @@ def refuses(place, name, pattern, *args):
     return problems
 
 
+def name_hosts(*lines):
+    """What names stand for; the file is a mount, so it cannot be replaced."""
+    with open("/etc/hosts", "w", encoding="utf-8") as f:
+        f.write("".join(line + "\n" for line in ["127.0.0.1 localhost", *lines]))
+
+
+def redirecting(to):
+    """A hook: `to` is asked for each blob."""
+    def hook(handler, request, _n):
+        if "/blobs/" not in request.path:
+            return False
+        handler.reply(307, Location=f"http://{to}{request.path}")
+        return True
+    return hook
+
+
 def plain(place):
     """Plain HTTP only with --insecure, or as registries.conf says."""
     with serve(PUBLIC) as r:
@@ -96,8 +112,61 @@ def nearer(place):
     return problems
 
 
+def judge_redirect(place, name, other, reason, *args):
+    """Problems of the pull of `name`, which leads to `other`; `reason`: why it must not, or None."""
+    place.clear()
+    if reason is None:
+        problems = works(place, name, "--insecure", *args)
+        return problems if other.requests else problems + ["it was not asked"]
+    problems = refuses(place, name, "leads to an address of " + reason, "--insecure", *args)
+    return problems + ["it was asked"] if other.requests else problems
+
+
+def several(place):
+    """A name of several addresses counts as the one that answered."""
+    problems = []
+    for lines, origin, target, reason in [
+            ([f"{PUBLIC} two.test", "127.0.0.1 two.test"], PUBLIC, "127.0.0.1", "this machine"),
+            (["127.0.0.1 two.test", f"{PUBLIC} two.test"], PUBLIC, PRIVATE, "a local network"),
+            ([f"{PUBLIC} two.test", "::1 two.test"], PUBLIC, "127.0.0.1", "this machine"),
+            (["::1 two.test", f"{PUBLIC} two.test"], PUBLIC, PRIVATE, "a local network"),
+            ([f"{LINK} two.test", f"{PRIVATE} two.test"], PRIVATE, LINK, "the local link"),
+            ([f"{PUBLIC} two.test", "127.0.0.1 two.test"], "127.0.0.1", PRIVATE, None),
+            (["127.0.0.1 two.test"], "127.0.0.1", PRIVATE, None),
+            ([f"{PUBLIC} two.test", "::1 two.test"], PUBLIC, OTHER, None)]:
+        name_hosts(*lines)
+        with serve(target) as other, serve(origin, redirecting(other.host)) as r:
+            found = judge_redirect(place, f"two.test:{r.port}/x:1", other, reason)
+            problems += [f"{lines} to {target}"] + found if found else []
+    name_hosts()
+    return problems
+
+
+def moving(place):
+    """A registry whose name changes its address counts as the furthest one."""
+    problems = []
+    for first, second in [(PUBLIC, "127.0.0.1"), ("127.0.0.1", PUBLIC), (PRIVATE, PUBLIC)]:
+        with serve(PRIVATE) as other:
+            redirect = redirecting(other.host)
+
+            def hook(handler, request, n, second=second, redirect=redirect):
+                # blobs are asked for by other connections, and the name is looked up for them
+                if "/manifests/" in request.path:
+                    name_hosts(f"{second} moving.test")
+                return redirect(handler, request, n)
+            name_hosts(f"{first} moving.test")
+            with serve(first, hook) as r, Registry(hook, None, second, r.port) as again:
+                found = judge_redirect(place, f"moving.test:{r.port}/x:1", other,
+                                       "a local network")
+                if not r.asked("/manifests/") or not again.asked("/blobs/"):
+                    found.append("it did not move")
+                problems += [f"from {first} to {second}"] + found if found else []
+    name_hosts()
+    return problems
+
+
 class Proxy(http.server.BaseHTTPRequestHandler):
-    """GET http://HOST/PATH and CONNECT HOST:PORT, both to the server's `target`."""
+    """GET http://HOST/PATH and CONNECT HOST:PORT, both to the server's `target`, or where they say."""
 
     def log_message(self, *args):
         pass
@@ -105,7 +174,8 @@ class Proxy(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.seen.append((self.path, dict(self.headers)))
         url = urllib.parse.urlsplit(self.path)
-        with socket.create_connection(self.server.target) as out:
+        target = self.server.target or (url.hostname, url.port)
+        with socket.create_connection(target) as out:
             out.sendall(f"GET {url.path} HTTP/1.0\r\nHost: {url.netloc}\r\n\r\n".encode())
             while data := out.recv(65536):
                 self.wfile.write(data)
@@ -128,6 +198,50 @@ class Proxy(http.server.BaseHTTPRequestHandler):
             copy(self.connection, out)
             back.join()
         self.close_connection = True
+
+
+def behind_proxy(place):
+    """What leads past a proxy is judged as without one; through it, what is written as an address."""
+    problems = []
+    server = http.server.ThreadingHTTPServer((PRIVATE, 0), Proxy)
+    server.target = None
+    server.seen = []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    place.env["HTTP_PROXY"] = f"http://{PRIVATE}:{server.server_address[1]}"
+    name_hosts(f"{PUBLIC} public.test", f"{PRIVATE} private.test")
+    for origin, target, exempt, reason in [
+            (PUBLIC, PRIVATE, PRIVATE, "a local network"),
+            (PUBLIC, PRIVATE, "10.0.0.0/8", "a local network"),
+            (PUBLIC, "private.test", ".test", "a local network"),
+            (PUBLIC, "127.0.0.1", "", "this machine"),
+            (PUBLIC, "localhost", "", "this machine"),
+            (PUBLIC, "private.test", "*", "a local network"),
+            # through it
+            (PUBLIC, PRIVATE, "", "a local network"),
+            (PUBLIC, PRIVATE, PUBLIC, "a local network"),
+            (PUBLIC, LINK, "", "the local link"),
+            ("public.test", PRIVATE, "", "a local network"),
+            # nothing is lost: a name is the proxy's to resolve, and so is all that is public
+            (PUBLIC, "private.test", "", None),
+            (PUBLIC, OTHER, "", None),
+            (PUBLIC, OTHER, OTHER, None),
+            (PRIVATE, OTHER, PRIVATE, None),
+            (PRIVATE, PRIVATE, "", None),
+            ("private.test", PRIVATE, ".test", None)]:
+        address = {"private.test": PRIVATE, "public.test": PUBLIC, "localhost": "127.0.0.1"}
+        place.env["NO_PROXY"] = exempt
+        del server.seen[:]
+        with serve(address.get(target, target)) as other, \
+                serve(address.get(origin, origin), redirecting(f"{target}:{other.port}")) as r:
+            found = judge_redirect(place, f"{origin}:{r.port}/x:1", other, reason)
+            if reason and [x for x in server.seen if f"{target}:{other.port}" in x[0]]:
+                found.append("the proxy was asked for it")
+            if not exempt and not server.seen:
+                found.append("the proxy was not asked")
+            problems += [f"{origin} to {target} without {exempt}"] + found if found else []
+    del place.env["HTTP_PROXY"], place.env["NO_PROXY"]
+    name_hosts()
+    return problems
 
 
 def proxies(place):
@@ -177,7 +291,7 @@ def proxies(place):
 def main():
     tap = Tap()
     with tempfile.TemporaryDirectory(prefix="kelp-pull.") as top:
-        for i, function in enumerate([plain, nearer, proxies]):
+        for i, function in enumerate([plain, nearer, several, moving, behind_proxy, proxies]):
             place = Place(os.path.join(top, f"home{i}"))
             with open(os.path.join(place.home, "empty.tar.gz"), "wb") as f:
                 f.write(gzip.compress(ROOT))

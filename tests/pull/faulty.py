@@ -69,7 +69,7 @@ class Registry:
     """`hook(handler, request, n)` comes first: n counts the requests for that path, from 0.  When it
     returns True it has dealt with the request."""
 
-    def __init__(self, hook=None, certificate=None, address="127.0.0.1"):
+    def __init__(self, hook=None, certificate=None, address="127.0.0.1", port=0):
         self.blobs = {}
         self.manifests = {}  # reference -> (type, bytes)
         self.requests = []
@@ -78,7 +78,7 @@ class Registry:
         self.lock = threading.Lock()
         self.now = 0
         self.most = 0
-        self.server = Server((address, 0), Handler)
+        self.server = Server((address, port), Handler)
         self.server.registry = self
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

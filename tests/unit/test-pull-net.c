@@ -1,4 +1,5 @@
 #include "progress.h"
+#include "proxy.h"
 #include "reach.h"
 #include "registries.h"
 #include "url.h"
@@ -70,6 +71,114 @@ static void reaches(void **state)
         }
 }
 
+static void hosts(void **state)
+{
+        static const struct {
+                const char *host;
+                enum reach reach;
+        } rows[] = {
+                { "10.0.0.1", REACH_PRIVATE },
+                { "[fd00::1]", REACH_PRIVATE },
+                { "fd00::1", REACH_PRIVATE },
+                { "10.0.0.1.", REACH_PRIVATE },
+                { "169.254.169.254", REACH_LINK },
+                { "[::ffff:127.0.0.1]", REACH_LOOPBACK },
+                { "localhost", REACH_LOOPBACK },
+                { "LocalHost.", REACH_LOOPBACK },
+                { "a.b.localhost", REACH_LOOPBACK },
+                { "192.0.2.1", REACH_PUBLIC },
+                { "xlocalhost", REACH_PUBLIC },
+                { "localhost.example", REACH_PUBLIC },
+                { "10.0.0.1.example", REACH_PUBLIC },
+                { "", REACH_PUBLIC },
+                { ".", REACH_PUBLIC },
+        };
+        enum reach got;
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                if (reach_of_host(rows[i].host) != rows[i].reach)
+                        fail_msg("'%s' is of %s", rows[i].host,
+                                 reach_name(reach_of_host(rows[i].host)));
+        }
+        assert_true(reach_of_address("10.0.0.1", &got));
+        assert_int_equal(got, REACH_PRIVATE);
+        assert_false(reach_of_address("localhost", &got));
+        assert_false(reach_of_address("", &got));
+}
+
+/* ------ proxies ------ */
+
+static void exempt(void **state)
+{
+        static const struct {
+                const char *list;
+                const char *host;
+                bool is_in;
+        } rows[] = {
+                { "*", "a.example", true },
+                { "a.example", "a.example", true },
+                { "a.example", "A.Example.", true },
+                { "example", "a.example", true },
+                { ".example", "a.example", true },
+                { ".example", "example", true },
+                { "b,example.,c", "a.example", true },
+                { "  b  , example", "a.example", true },
+                { "10.0.0.1", "10.0.0.1", true },
+                { "10.0.0.0/8", "10.9.9.9", true },
+                { "10.0.0.0/9", "10.127.0.0", true },
+                { "0.0.0.0/0", "10.9.9.9", true },
+                { "fd00::/8", "[fd12::1]", true },
+                { "[fd12::1]", "[fd12:0::1]", true },
+                { "10.0.0.0/9", "10.128.0.0", false },
+                { "10.0.0.0/33", "10.0.0.0", false },
+                { "10.0.0.0/", "10.0.0.0", false },
+                { "10.0.0.0/8", "fd00::1", false },
+                { "10.0.0.0/8", "10.example", false },
+                { "0.0.1", "10.0.0.1", false },
+                { "example", "xexample", false },
+                { "a.example", "example", false },
+                { "", "a.example", false },
+                { ",. ,", "a.example", false },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                if (proxy_has_exempt(rows[i].list, rows[i].host) != rows[i].is_in)
+                        fail_msg("'%s' and '%s'", rows[i].list, rows[i].host);
+        }
+}
+
+static void proxies(void **state)
+{
+        static const char *const names[] = { "http_proxy",  "HTTP_PROXY", "https_proxy",
+                                             "HTTPS_PROXY", "all_proxy",  "ALL_PROXY",
+                                             "no_proxy",    "NO_PROXY" };
+        const struct url https = { .host = "a.example", .port = 443 };
+        const struct url plain = { .is_plain = true, .host = "a.example", .port = 80 };
+        const struct url local = { .host = "[::1]", .port = 443 };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+                unsetenv(names[i]);
+        assert_null(proxy_choose(&https));
+        setenv("ALL_PROXY", "all:1", 1);
+        assert_string_equal(proxy_choose(&https), "all:1");
+        assert_string_equal(proxy_choose(&plain), "all:1");
+        assert_null(proxy_choose(&local));
+        setenv("HTTPS_PROXY", "upper:1", 1);
+        assert_string_equal(proxy_choose(&https), "upper:1");
+        assert_string_equal(proxy_choose(&plain), "all:1");
+        setenv("https_proxy", "", 1);
+        assert_string_equal(proxy_choose(&https), "upper:1");
+        setenv("https_proxy", "lower:1", 1);
+        assert_string_equal(proxy_choose(&https), "lower:1");
+        setenv("NO_PROXY", "b.example, example", 1);
+        assert_null(proxy_choose(&https));
+        setenv("no_proxy", "b.example", 1);
+        assert_string_equal(proxy_choose(&https), "lower:1");
+}
+
 /* ------ URLs ------ */
 
 static void urls(void **state)
@@ -84,6 +193,7 @@ static void urls(void **state)
 
                 "https://u@x/",
                 "https://u:p@x/",
+                "https://:p@x/",
                 "https://x:0/",
                 "https://x:99999/",
                 "http://[::1",
@@ -110,6 +220,31 @@ static void urls(void **state)
                 if (url_parse(bad[i], "it", &b, &e) == 0)
                         fail_msg("'%s' is taken", bad[i]);
         }
+}
+
+static void unquoted(void **state)
+{
+        static const char *const with_secret[] = {
+                "https://u:SECRET@x/",    "https://SECRET@x/",
+                "https://:SECRET@x/",     "ftp://u:SECRET@x/",
+                "https://u:SECRET@x:0/",  "https://u:SECRET@x:99999/",
+                "https://u:SECRET@[::1/", "u:SECRET@x",
+                "https://u:SECRET@",
+        };
+        struct url url;
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(with_secret) / sizeof(with_secret[0]); i++) {
+                struct err e = { 0 };
+
+                assert_true(url_parse(with_secret[i], "it", &url, &e) < 0);
+                if (strstr(e.text, "SECRET"))
+                        fail_msg("'%s' is quoted: %s", with_secret[i], e.text);
+        }
+        /* what has no secret helps to find what is wrong */
+        struct err e = { 0 };
+        assert_true(url_parse("ftp://x/y", "it", &url, &e) < 0);
+        assert_string_equal(e.text, "it 'ftp://x/y' is neither https nor http");
 }
 
 static void loopback(void **state)
@@ -257,9 +392,10 @@ static void bars(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(reaches), cmocka_unit_test(urls),      cmocka_unit_test(loopback),
-                cmocka_unit_test(queries), cmocka_unit_test(good_conf), cmocka_unit_test(bad_conf),
-                cmocka_unit_test(bars),
+                cmocka_unit_test(reaches),  cmocka_unit_test(hosts),   cmocka_unit_test(exempt),
+                cmocka_unit_test(proxies),  cmocka_unit_test(urls),    cmocka_unit_test(unquoted),
+                cmocka_unit_test(loopback), cmocka_unit_test(queries), cmocka_unit_test(good_conf),
+                cmocka_unit_test(bad_conf), cmocka_unit_test(bars),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
