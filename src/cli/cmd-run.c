@@ -21,6 +21,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -258,12 +259,28 @@ static void die_interrupted(void)
         sigprocmask(SIG_UNBLOCK, &interrupt, NULL);
 }
 
-static int run_plan(const struct plan *p, struct image_hold *hold)
+/* Whoever names a sandbox that was kept will look for what is in it. */
+static void tell_not_kept(const struct plan *p, const char *kept)
+{
+        char path[PATH_MAX];
+
+        if (!p->name || !kept || p->image.is_kept)
+                return;
+        int n = snprintf(path, sizeof(path), "%s/%s", kept, p->name);
+        if (n < (int)sizeof(path) && access(path, F_OK) == 0)
+                log_notice(
+                        "without --keep this run is not the sandbox '%s' that was kept: it starts "
+                        "afresh, and its changes are thrown away",
+                        p->name);
+}
+
+static int run_plan(const struct plan *p, const char *kept, struct image_hold *hold)
 {
         struct run_result result = { .exit_code = EXIT_FAILED };
         struct err e = { 0 };
 
         tell_weakenings(p);
+        tell_not_kept(p, kept);
         if (run_sandbox(p, hold, &result, &e) < 0)
                 log_err(&e);
         if (result.signal == SIGINT && has_terminal())
@@ -336,7 +353,7 @@ static int run_with(struct front *f, struct plan *p, int argc, char **argv)
                 status = make_plan(f, p, &image);
         if (status != 0)
                 return status;
-        return p->report.is_dry_run ? print_plan(f, p) : run_plan(p, &f->hold);
+        return p->report.is_dry_run ? print_plan(f, p) : run_plan(p, image.kept_dir, &f->hold);
 }
 
 int cmd_run(int argc, char **argv)
