@@ -105,7 +105,9 @@ refused() {
     refused "option '--shm-size': *" run --shm-size 0 -- true
     refused "option '--timeout': *" run --timeout never -- true
     refused "option '--device': *" run --device fuse -- true
-    refused "option '--read-only' is for images*" run --read-only -- true
+    refused "option '--read-only' is for images"$'\n'"hint: *is read-only anyway*" run --read-only -- true
+    refused "option '--keep' is for images"$'\n'"hint: *keeps nothing but *" run --keep -- true
+    refused "option '--pull' is for images"$'\n'"hint: *needs no image" run --pull missing -- true
     refused "option '--policy': cannot open './none.policy': No such file*" \
         run --policy ./none.policy -- true
     refused "unknown policy 'sandbx'"$'\n'"hint: did you mean 'sandbox'" run --policy sandbx -- true
@@ -137,7 +139,8 @@ refused() {
     refused "unknown option '--setenv'"$'\n'"hint: -e NAME=VALUE *" run --setenv a b -- true
     refused "unknown option '--unshare-net'"$'\n'"hint: there is no network *" run --unshare-net -- true
     refused "there is no image '-'"$'\n'"hint: *kelp import - NAME*" run -
-    refused "there is no help about 'foo'"$'\n'"hint: *" help foo
+    refused "unknown option '-q'"$'\n'"hint: *kelp pull*" run -q --pull missing x
+    refused "unknown option '--insecure'"$'\n'"hint: *kelp pull*" run --insecure --pull missing x
 }
 
 @test "one's own name is a user of a view of this host" {
@@ -240,6 +243,10 @@ hinted() {
     cd / && refused "*but it is the root of the file system"* run -- true
     cd /tmp && refused "*but others share it"* run -- true
 }
+    hinted 125 "option --volume: cannot open *" "*mkdir -p it first" run -v ./no:/tmp/x -- true
+    hinted 125 "option --volume: cannot open *" "*check the name*" run -v ./no.conf:/tmp/x -- true
+    hinted 125 "option --volume: cannot open *" "a socket is shared with --socket, *" \
+        run -v "$work/docker.sock:/tmp/x" -- true
 
 @test "a current directory that is gone" {
     mkdir gone && cd gone && rmdir ../gone
