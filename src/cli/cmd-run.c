@@ -288,7 +288,8 @@ static int run_plan(const struct plan *p, const char *kept, struct image_hold *h
         return result.exit_code;
 }
 
-static int make_plan(struct front *f, struct plan *p, const struct plan_image_source *image)
+static int make_plan(struct front *f, struct plan *p, const struct plan_image_source *image,
+                     int argc, char **argv)
 {
         struct plan_request request = {
                 .facts = &f->facts,
@@ -302,11 +303,42 @@ static int make_plan(struct front *f, struct plan *p, const struct plan_image_so
 
         if (!problems)
                 return fail(f, &e);
+        p->exec.hint = suggest_order(&p->arena, &f->options, argc, argv);
         plan_assemble(p, &request, problems);
         check_fds(p, problems);
         if (problems->n > 0)
                 status = fail_all(f, problems);
         return status;
+}
+
+/*
+ * An image that is not there may be the value that an option lacks ("--timeout IMAGE COMMAND"), and
+ * a command that is suggested in its place has to work with the options.  The exit status, or 0.
+ */
+static int try_options(const struct front *f, int code)
+{
+        struct err e = { 0 };
+        autofree struct plan_problems *problems = mem_alloc(sizeof(*problems), &e);
+        struct plan_request request = { .facts = &f->facts, .options = &f->options };
+
+        if (!problems)
+                return fail(f, &e);
+        if (!suggest_is_command(&f->options, code))
+                request.image.name = f->options.image;
+        plan_try_options(&request, problems);
+        return problems->n > 0 ? fail_all(f, problems) : 0;
+}
+
+static int tell_no_image(const struct front *f, int argc, char **argv, struct err *e)
+{
+        if ((e->code == ENOENT || e->code == ENOEXEC) && !err_get_hint(e)) {
+                int status = try_options(f, e->code);
+
+                if (status != 0)
+                        return status;
+                suggest_command(&f->options, argc, argv, e);
+        }
+        return fail(f, e);
 }
 
 static int find_image(struct front *f, struct plan *p, int argc, char **argv,
@@ -327,9 +359,7 @@ static int find_image(struct front *f, struct plan *p, int argc, char **argv,
         if (image_find(&p->arena, f->options.image, &f->facts, pull, ret, &f->hold.store_lock,
                        &e) == 0)
                 return 0;
-        if ((e.code == ENOENT || e.code == ENOEXEC) && !err_get_hint(&e))
-                suggest_command(&f->options, argc, argv, &e);
-        return fail(f, &e);
+        return tell_no_image(f, argc, argv, &e);
 }
 
 static int run_with(struct front *f, struct plan *p, int argc, char **argv)
@@ -350,7 +380,7 @@ static int run_with(struct front *f, struct plan *p, int argc, char **argv)
                 return fail(f, &e);
         status = find_image(f, p, argc, argv, &image);
         if (status == 0)
-                status = make_plan(f, p, &image);
+                status = make_plan(f, p, &image, argc, argv);
         if (status != 0)
                 return status;
         return p->report.is_dry_run ? print_plan(f, p) : run_plan(p, image.kept_dir, &f->hold);

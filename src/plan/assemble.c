@@ -309,6 +309,16 @@ static int apply_image(struct assembly *a, const struct plan_image_source *image
         return image_apply(a, image->text, image->name, e);
 }
 
+void plan_try_options(const struct plan_request *request, struct plan_problems *problems)
+{
+        struct plan p = { 0 };
+        struct assembly a = { .plan = &p, .facts = request->facts };
+
+        set_defaults(&a, request);
+        apply_options(&a, request->options, problems);
+        plan_done(&p);
+}
+
 int plan_assemble(struct plan *p, const struct plan_request *request,
                   struct plan_problems *problems)
 {

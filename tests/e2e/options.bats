@@ -42,6 +42,30 @@ refused() {
 @test "a command that was not set apart by -- is suggested with it" {
     refused "there is no image 'sh'"$'\n'"hint: did you mean: kelp run -- sh -c 'echo it'\\\\''s'" \
         run sh -c "echo it's"
+@test "options behind the image or behind --" {
+    mkdir -p root/bin
+    hinted 127 "command not found: '-it'" "options stand before the image: kelp run -it ./root sh" \
+        run ./root -it sh
+    hinted 127 "command not found: '--network'" \
+        "options stand before the image: kelp run -e 'A=b c' --network none ./root cat '/a b'" \
+        run -e 'A=b c' ./root --network none cat '/a b'
+    hinted 127 "cannot execute '--volume=/a:/b': *" \
+        "options stand before the image: kelp run --volume=/a:/b ./root x" run ./root --volume=/a:/b x
+    hinted 127 "command not found: '--rm'" "options stand before the image: kelp run --rm ./root id" \
+        run ./root --rm -- id
+    hinted 127 "command not found: '-it'" "options stand before the image: kelp run -it ./root" run ./root -it
+    hinted 127 "command not found: '--'" \
+        "behind an image the command needs no '--': kelp run ./root id" run ./root -- id
+    # one that is refused there, too
+    hinted 127 "command not found: '-d'" "options stand before the image" run ./root -d id
+    hinted 127 "command not found: '-it'" "options stand before '--': kelp run -it -- sh" run -- -it sh
+    hinted 127 "command not found: '-it'" "options stand before '--': kelp run -it -- sh" -- -it sh
+    hinted 127 "command not found: '--rm'" "options stand before '--': kelp run --rm -- COMMAND" run -- --rm
+    hinted 127 "command not found: '--'" "one '--' is enough: kelp run -- id" run -- -- id
+    run -127 "$KELP" run --status-fd 9 -- -it sh 9>status
+    [ "$(jq -r .hint status)" = "options stand before '--': kelp run --status-fd 9 -it -- sh" ]
+}
+
     refused "*hint: did you mean: kelp run -e A=1 -w / -- env" run -e A=1 -w / env
     refused "there is no image 'nosuchthing'"$'\n'"hint: kelp pull nosuchthing, kelp import FILE nosuchthing*" \
         run nosuchthing
@@ -55,6 +79,13 @@ refused() {
     mkfifo fifo
     refused "image './fifo' is neither a file nor a directory" run ./fifo
 }
+    # nor a hint that fails as well
+    refused "option '--timeout': 'bb' is not a time"$'\n'"hint: *" run --timeout bb id
+    refused "option '--timeout': 'bb' is not a time"$'\n'"hint: *" run --timeout bb nosuchthing
+    refused "there is no image 'ls'"$'\n'"hint: kelp pull ls, *" run --read-only ls
+    refused "there is no image 'bb@sha256:abc'"$'\n'"hint: a digest is *64 hex digits" run bb@sha256:abc
+    refused "there is no image 'docker://bb'"$'\n'"hint: names have no scheme: kelp pull bb" run docker://bb
+    refused "there is no image 'team/Box'"$'\n'"hint: names of images are lower case" run team/Box
 
 @test "commands and options of later versions are refused as such" {
     for name in exec ps logs attach stop kill stats diff apply discard policy learn; do
