@@ -2,6 +2,7 @@
 
 #include "apparmor.h"
 #include "fact.h"
+#include "help.h"
 #include "log.h"
 #include "mem.h"
 #include "str.h"
@@ -187,6 +188,21 @@ static int print_profile(const struct host_view *v)
         return text ? 0 : EXIT_CANNOT_RUN;
 }
 
+static void tell_unknown(const char *word)
+{
+        static const char *const known[] = { "--json", "--apparmor-profile", "--help", NULL };
+        const char *near = word[0] == '-' ? str_nearest(word, known) : NULL;
+
+        if (word[0] == '-')
+                log_error("unknown option '%s'", word);
+        else
+                log_error("unexpected word '%s'", word);
+        if (near)
+                log_hint("did you mean '%s'", near);
+        else
+                log_hint("kelp doctor --help");
+}
+
 static bool parse_options(int argc, char **argv, enum mode *ret)
 {
         *ret = MODE_TEXT;
@@ -199,8 +215,7 @@ static bool parse_options(int argc, char **argv, enum mode *ret)
                         *ret = MODE_HELP;
                         return true;
                 } else {
-                        log_error("doctor: unknown argument '%s'", argv[i]);
-                        log_hint("kelp doctor --help");
+                        tell_unknown(argv[i]);
                         return false;
                 }
         }
@@ -218,7 +233,7 @@ int cmd_doctor(int argc, char **argv)
                 return EXIT_USAGE;
         if (mode == MODE_HELP) {
                 fputs(usage, stdout);
-                return 0;
+                return help_end();
         }
         if (host_view_open(&v, "/", &e) < 0) {
                 log_err(&e);

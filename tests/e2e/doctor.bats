@@ -102,7 +102,11 @@ assert_fact() {
     run -0 "$KELP" doctor --help
     [[ $output == *--apparmor-profile* ]]
     run -125 "$KELP" doctor --nonsense
-    [ "${lines[0]}" = "kelp: doctor: unknown argument '--nonsense'" ]
+    [ "$output" = "kelp: unknown option '--nonsense'"$'\n'"hint: kelp doctor --help" ]
+    run -125 "$KELP" doctor --jsn
+    [ "$output" = "kelp: unknown option '--jsn'"$'\n'"hint: did you mean '--json'" ]
+    run -125 "$KELP" doctor json
+    [ "$output" = "kelp: unexpected word 'json'"$'\n'"hint: kelp doctor --help" ]
     run -1 sh -c '"$KELP" doctor >/dev/full'
 }
 

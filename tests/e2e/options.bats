@@ -31,7 +31,10 @@ refused() {
 
 @test "unknown commands and options name the nearest known one" {
     refused "unknown command 'rnu'"$'\n'"hint: did you mean 'kelp run'" rnu
-    refused "unknown command 'npm'"$'\n'"hint: to run it: kelp run -- npm" npm install
+    refused "unknown command 'ls'"$'\n'"hint: to run it: kelp run -- ls -la" ls -la
+    refused "unknown command 'no-such-program'"$'\n'"hint: kelp help lists the commands" no-such-program
+    # never one that is not there yet: ps, exec, logs
+    refused "unknown command 'exce'"$'\n'"hint: kelp help lists the commands" exce
     refused "unknown option '--volum'"$'\n'"hint: did you mean '--volume'" run --volum a:/b -- true
     refused "unknown option '--it'*" --it
     refused "unknown option '-Z'*" run -Z -- true
@@ -39,9 +42,29 @@ refused() {
     refused "unknown option '--a\\\\x1b[[]1mb'*" run $'--a\e[1mb' -- true
 }
 
-@test "a command that was not set apart by -- is suggested with it" {
-    refused "there is no image 'sh'"$'\n'"hint: did you mean: kelp run -- sh -c 'echo it'\\\\''s'" \
-        run sh -c "echo it's"
+@test "docker's words for commands" {
+    local word
+
+    refused "unknown command 'load'"$'\n'"hint: it is 'kelp import FILE *'" load
+    refused "unknown command 'save'"$'\n'"hint: it is 'kelp export NAME -o FILE'" save x
+    refused "unknown command 'cp'"$'\n'"hint: *-v SRC:DST*; to run the program: kelp run -- cp a b" cp a b
+    refused "unknown command 'system'"$'\n'"hint: did you mean 'kelp prune'" system prune
+    refused "unknown command 'image'"$'\n'"hint: it is 'kelp rmi'" image rm x
+    refused "unknown command 'image'"$'\n'"hint: it is 'kelp import FILE *'" image load
+    refused "unknown command 'image'"$'\n'"hint: it is 'kelp images'" image ls
+    refused "unknown command 'container'"$'\n'"hint: *not yet supported*" container ls
+    refused "unknown command 'container'"$'\n'"hint: did you mean 'kelp run'" container run x
+    for word in tag push build create start restart inspect history info login logout container \
+        image system volume network; do
+        refused "unknown command '$word'"$'\n'"hint: *" "$word"
+        refused "there is no help about '$word'"$'\n'"hint: *" help "$word"
+    done
+    # what a hint says is there
+    grep -o 'kelp [a-z]*' "$KELP_SRC/src/cli/foreign.c" | sort -u | while read -r _ word; do
+        [ -z "$word" ] || [ "$word" = "can" ] || "$KELP" help "$word" >/dev/null
+    done
+}
+
 @test "options behind the image or behind --" {
     mkdir -p root/bin
     hinted 127 "command not found: '-it'" "options stand before the image: kelp run -it ./root sh" \
@@ -66,6 +89,9 @@ refused() {
     [ "$(jq -r .hint status)" = "options stand before '--': kelp run --status-fd 9 -it -- sh" ]
 }
 
+@test "a command that was not set apart by -- is suggested with it" {
+    refused "there is no image 'sh'"$'\n'"hint: did you mean: kelp run -- sh -c 'echo it'\\\\''s'" \
+        run sh -c "echo it's"
     refused "*hint: did you mean: kelp run -e A=1 -w / -- env" run -e A=1 -w / env
     refused "there is no image 'nosuchthing'"$'\n'"hint: kelp pull nosuchthing, kelp import FILE nosuchthing*" \
         run nosuchthing
@@ -76,9 +102,6 @@ refused() {
     printf '#!/bin/sh\n' >script && chmod +x script
     refused "'./script' is a program and not an image"$'\n'"hint: did you mean: kelp run -- ./script -x" \
         run ./script -x
-    mkfifo fifo
-    refused "image './fifo' is neither a file nor a directory" run ./fifo
-}
     # nor a hint that fails as well
     refused "option '--timeout': 'bb' is not a time"$'\n'"hint: *" run --timeout bb id
     refused "option '--timeout': 'bb' is not a time"$'\n'"hint: *" run --timeout bb nosuchthing
@@ -86,6 +109,9 @@ refused() {
     refused "there is no image 'bb@sha256:abc'"$'\n'"hint: a digest is *64 hex digits" run bb@sha256:abc
     refused "there is no image 'docker://bb'"$'\n'"hint: names have no scheme: kelp pull bb" run docker://bb
     refused "there is no image 'team/Box'"$'\n'"hint: names of images are lower case" run team/Box
+    mkfifo fifo
+    refused "image './fifo' is neither a file nor a directory" run ./fifo
+}
 
 @test "commands and options of later versions are refused as such" {
     for name in exec ps logs attach stop kill stats diff apply discard policy learn; do
@@ -217,6 +243,10 @@ hinted() {
         hinted 125 "option $option: cannot open *" "*" run "$option" ./no -- true
     done
     hinted 125 "option --device: cannot open *" "*" run --device /dev/no -- true
+    hinted 125 "option --volume: cannot open *" "*mkdir -p it first" run -v ./no:/tmp/x -- true
+    hinted 125 "option --volume: cannot open *" "*check the name*" run -v ./no.conf:/tmp/x -- true
+    hinted 125 "option --volume: cannot open *" "a socket is shared with --socket, *" \
+        run -v "$work/docker.sock:/tmp/x" -- true
     hinted 125 "*'foo' is not an IP address" "a server is named by *" run --dns foo -- true
     hinted 125 "*'foo' is not NAME:IP" "like *" run --add-host foo -- true
     hinted 125 "*port: '99999' *" "ports are *" run --network user -p 99999:80 -- true
@@ -274,10 +304,6 @@ hinted() {
     cd / && refused "*but it is the root of the file system"* run -- true
     cd /tmp && refused "*but others share it"* run -- true
 }
-    hinted 125 "option --volume: cannot open *" "*mkdir -p it first" run -v ./no:/tmp/x -- true
-    hinted 125 "option --volume: cannot open *" "*check the name*" run -v ./no.conf:/tmp/x -- true
-    hinted 125 "option --volume: cannot open *" "a socket is shared with --socket, *" \
-        run -v "$work/docker.sock:/tmp/x" -- true
 
 @test "a current directory that is gone" {
     mkdir gone && cd gone && rmdir ../gone
@@ -378,10 +404,22 @@ hinted() {
     [[ ${lines[0]} == "Usage:  kelp import"* ]]
     run -0 "$KELP" help doctor
     run -0 "$KELP" help help
-    refused "there is no help about 'nosuch'"* help nosuch
+    refused "there is no help about 'nosuch'"$'\n'"hint: kelp help lists the commands" help nosuch
+    refused "there is no help about 'pul'"$'\n'"hint: did you mean 'kelp pull'" help pul
+    refused "unexpected word 'pull'"* help run pull
+    refused "unknown option '-x'"* help -x
     run -0 "$KELP" --version
     [[ ${lines[0]} == "kelp "[0-9]*.[0-9]*.[0-9]* ]]
+    run -0 "$KELP" help version
+    [[ ${lines[0]} == "Usage:  kelp version" ]]
+    refused "unexpected word 'x'"* version x
+    refused "unexpected word 'x'"* --version x
     run -125 "$KELP"
+    for name in --help --version help "help run" "run --help" "run -h" version "version --help" \
+        "doctor --help"; do
+        run -125 sh -c "\"\$KELP\" $name >/dev/full"
+        [ "$output" = "kelp: cannot write to stdout" ]
+    done
 }
 
 @test "--dry-run prints the plan and runs nothing" {
