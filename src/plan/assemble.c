@@ -197,7 +197,8 @@ static int hint_scope(const char *name, struct err *e)
                 { "read-only", "is read-only anyway: --readable . for the current directory, too" },
                 { "entrypoint", "has no entrypoint: the command stands behind '--'" },
                 { "cap-add", "has no capabilities" },
-                { "keep", "keeps nothing but what is written to the current directory and volumes" },
+                { "keep",
+                  "keeps nothing but what is written to the current directory and volumes" },
                 { "pull", "needs no image" },
         };
 

@@ -75,6 +75,16 @@ assert_fact() {
     [ "$(jq .can_run <<<"$output")" = true ]
 }
 
+@test "what nothing uses yet is not to be mended" {
+    run -0 "$KELP" doctor --json
+    assert_fact cgroups ok "not yet supported: "
+    [ "$(fact cgroups | jq -r '.why + .fix')" = "" ]
+    # as where there are none
+    run -0 worse 'mount -t tmpfs none /sys/fs/cgroup 2>/dev/null || true; exec $AGAIN "$KELP" doctor --json'
+    assert_fact cgroups ok "not yet supported: "
+    [ "$(fact cgroups | jq -r '.why + .fix')" = "" ]
+}
+
 @test "text and JSON tell the same" {
     run -0 "$KELP" doctor --json
     jq -r '.facts[] | .state + " " + .name' <<<"$output" >json
