@@ -44,8 +44,8 @@ static void hint_absent(const struct plan_rule *asked, struct err *e)
         else if (asked->kind == PLAN_RULE_DEVICE)
                 err_hint(e, "the kernel makes it with its driver: see /dev for what there is");
         else
-                err_hint(e, "%s", asked->host_path ? hint_no_share(asked)
-                                                   : "nothing is made on the host");
+                err_hint(e, "%s",
+                         asked->host_path ? hint_no_share(asked) : "nothing is made on the host");
 }
 
 /* A rule without a source may still name a place through a symlink of the host. */
