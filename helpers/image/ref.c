@@ -106,12 +106,16 @@ int ref_parse(const char *text, char *ret, struct err *e)
         const char *colon = strchr(slash ? slash : text, ':');
         const char *tag = colon ? colon + 1 : "latest";
         size_t len = colon ? (size_t)(colon - text) : strlen(text);
+        const char *scheme = strstr(text, "://");
 
         if (strchr(text, '@'))
                 return err_set(e, EINVAL, "'%.100s' has a digest: an image is named NAME[:TAG]",
                                text);
         if (len == 0 || len > NAME_LEN || !is_name(text, len) || !is_tag(tag)) {
                 err_set(e, EINVAL, "'%.200s' is not a name for an image", text);
+                if (scheme)
+                        return err_hint(e, "names have no scheme: leave out '%.*s://'",
+                                        (int)(scheme - text), text);
                 return err_hint(e, "names are lower case, like 'busybox', 'team/app:1.0' or "
                                    "'registry.example:5000/team/app:1.0'");
         }

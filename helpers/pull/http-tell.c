@@ -57,7 +57,17 @@ static int tell_connect(const struct http *h, const struct url *url, struct err 
         if (number == ENETUNREACH || number == EHOSTUNREACH)
                 return err_hint(e, "this machine has no way there: is the network up, is there a "
                                    "proxy to be named in HTTPS_PROXY?");
-        return -e->code;
+        return err_hint(e,
+                        "is that the host and the port of a registry, and does it run? "
+                        "`curl https://%.100s:%u/v2/` asks the same",
+                        url->host, url->port);
+}
+
+static int tell_timeout(const struct url *url, struct err *e)
+{
+        err_set(e, ETIMEDOUT, "'%s' does not answer in time", url->host);
+        return err_hint(e, "try later; a firewall may be in between, or a proxy be needed: "
+                           "HTTPS_PROXY names it");
 }
 
 static int tell_certificate(const struct http *h, const struct url *url, struct err *e)
@@ -113,7 +123,7 @@ int http_tell(const struct http *h, CURLcode code, struct err *e)
         case CURLE_SSL_CONNECT_ERROR:
                 return tell_tls(h, &url, e);
         case CURLE_OPERATION_TIMEDOUT:
-                return err_set(e, ETIMEDOUT, "'%s' does not answer in time", url.host);
+                return tell_timeout(&url, e);
         case CURLE_OUT_OF_MEMORY:
                 return err_set(e, ENOMEM, "out of memory");
         default:

@@ -7,8 +7,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -29,17 +31,26 @@ int proc_pidfd(pid_t pid, struct err *e)
         return fd;
 }
 
-/* The kernel lays arguments and environment out as one block of strings, in this order. */
-void proc_wipe_arguments(void)
+/*
+ * The kernel lays arguments, environment and the program's name out as one block of strings, in this
+ * order.  The last one is there when the environment is empty, too.
+ */
+void proc_wipe_arguments(const char *name)
 {
         char *start = program_invocation_name;
-        char *end = start + strlen(start) + 1;
+        const char *program = (const char *)getauxval(AT_EXECFN);
+        const char *end = start + strlen(start) + 1;
 
+        if (program && program + strlen(program) + 1 > end)
+                end = program + strlen(program) + 1;
         for (char **env = environ; env && *env; env++) {
                 if (*env + strlen(*env) + 1 > end)
                         end = *env + strlen(*env) + 1;
         }
         explicit_bzero(start, (size_t)(end - start));
+        snprintf(start, (size_t)(end - start), "%s", name);
+        /* without it the name is that of the program, which does no harm */
+        prctl(PR_SET_NAME, name, 0, 0, 0);
 }
 
 int proc_reset_signals(struct err *e)

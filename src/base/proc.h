@@ -65,9 +65,10 @@ int proc_pidfd(pid_t pid, struct err *e);
 
 /*
  * Zeroes the arguments and the environment that this process was started with, where the kernel
- * shows them to whoever may ask for /proc/PID/cmdline.  Nothing may point into them any more.
+ * shows them to whoever may ask for /proc/PID/cmdline, and has the process called `name` there and
+ * in /proc/PID/comm (which takes 15 bytes).  Nothing may point into them any more.
  */
-void proc_wipe_arguments(void);
+void proc_wipe_arguments(const char *name);
 
 /* Default dispositions for every signal and an empty mask. */
 int proc_reset_signals(struct err *e);

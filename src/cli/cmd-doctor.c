@@ -2,6 +2,7 @@
 
 #include "apparmor.h"
 #include "fact.h"
+#include "help.h"
 #include "log.h"
 #include "mem.h"
 #include "str.h"
@@ -140,6 +141,15 @@ static void print_json_fact(const struct host_probe *probe, const struct host_fa
         printf(", \"needed\": %s}", probe->is_needed ? "true" : "false");
 }
 
+/* What nothing uses yet makes no run weaker, and nobody is asked to mend it. */
+static void put_off(const struct host_probe *probe, struct host_fact *fact)
+{
+        struct host_fact later = { .state = HOST_OK };
+
+        host_fact_set(&later, HOST_OK, "%s: %s", probe->later, fact->what);
+        *fact = later;
+}
+
 /* Tells every fact; false when something that a run needs is missing. */
 static bool tell_facts(const struct host_view *v, enum mode mode)
 {
@@ -150,6 +160,8 @@ static bool tell_facts(const struct host_view *v, enum mode mode)
                 struct host_fact fact = { .state = HOST_OK };
 
                 host_probes[i].run(v, &fact);
+                if (host_probes[i].later)
+                        put_off(&host_probes[i], &fact);
                 if (host_probes[i].is_needed && fact.state == HOST_MISSING)
                         can_run = false;
                 if (mode == MODE_JSON)
@@ -187,6 +199,21 @@ static int print_profile(const struct host_view *v)
         return text ? 0 : EXIT_CANNOT_RUN;
 }
 
+static void tell_unknown(const char *word)
+{
+        static const char *const known[] = { "--json", "--apparmor-profile", "--help", NULL };
+        const char *near = word[0] == '-' ? str_nearest(word, known) : NULL;
+
+        if (word[0] == '-')
+                log_error("unknown option '%s'", word);
+        else
+                log_error("unexpected word '%s'", word);
+        if (near)
+                log_hint("did you mean '%s'", near);
+        else
+                log_hint("kelp doctor --help");
+}
+
 static bool parse_options(int argc, char **argv, enum mode *ret)
 {
         *ret = MODE_TEXT;
@@ -199,8 +226,7 @@ static bool parse_options(int argc, char **argv, enum mode *ret)
                         *ret = MODE_HELP;
                         return true;
                 } else {
-                        log_error("doctor: unknown argument '%s'", argv[i]);
-                        log_hint("kelp doctor --help");
+                        tell_unknown(argv[i]);
                         return false;
                 }
         }
@@ -218,7 +244,7 @@ int cmd_doctor(int argc, char **argv)
                 return EXIT_USAGE;
         if (mode == MODE_HELP) {
                 fputs(usage, stdout);
-                return 0;
+                return help_end();
         }
         if (host_view_open(&v, "/", &e) < 0) {
                 log_err(&e);

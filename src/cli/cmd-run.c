@@ -21,6 +21,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -258,12 +259,28 @@ static void die_interrupted(void)
         sigprocmask(SIG_UNBLOCK, &interrupt, NULL);
 }
 
-static int run_plan(const struct plan *p, struct image_hold *hold)
+/* Whoever names a sandbox that was kept will look for what is in it. */
+static void tell_not_kept(const struct plan *p, const char *kept)
+{
+        char path[PATH_MAX];
+
+        if (!p->name || !kept || p->image.is_kept)
+                return;
+        int n = snprintf(path, sizeof(path), "%s/%s", kept, p->name);
+        if (n < (int)sizeof(path) && access(path, F_OK) == 0)
+                log_notice(
+                        "without --keep this run is not the sandbox '%s' that was kept: it starts "
+                        "afresh, and its changes are thrown away",
+                        p->name);
+}
+
+static int run_plan(const struct plan *p, const char *kept, struct image_hold *hold)
 {
         struct run_result result = { .exit_code = EXIT_FAILED };
         struct err e = { 0 };
 
         tell_weakenings(p);
+        tell_not_kept(p, kept);
         if (run_sandbox(p, hold, &result, &e) < 0)
                 log_err(&e);
         if (result.signal == SIGINT && has_terminal())
@@ -271,7 +288,8 @@ static int run_plan(const struct plan *p, struct image_hold *hold)
         return result.exit_code;
 }
 
-static int make_plan(struct front *f, struct plan *p, const struct plan_image_source *image)
+static int make_plan(struct front *f, struct plan *p, const struct plan_image_source *image,
+                     int argc, char **argv)
 {
         struct plan_request request = {
                 .facts = &f->facts,
@@ -285,11 +303,42 @@ static int make_plan(struct front *f, struct plan *p, const struct plan_image_so
 
         if (!problems)
                 return fail(f, &e);
+        p->exec.hint = suggest_order(&p->arena, &f->options, argc, argv);
         plan_assemble(p, &request, problems);
         check_fds(p, problems);
         if (problems->n > 0)
                 status = fail_all(f, problems);
         return status;
+}
+
+/*
+ * An image that is not there may be the value that an option lacks ("--timeout IMAGE COMMAND"), and
+ * a command that is suggested in its place has to work with the options.  The exit status, or 0.
+ */
+static int try_options(const struct front *f, int code)
+{
+        struct err e = { 0 };
+        autofree struct plan_problems *problems = mem_alloc(sizeof(*problems), &e);
+        struct plan_request request = { .facts = &f->facts, .options = &f->options };
+
+        if (!problems)
+                return fail(f, &e);
+        if (!suggest_is_command(&f->options, code))
+                request.image.name = f->options.image;
+        plan_try_options(&request, problems);
+        return problems->n > 0 ? fail_all(f, problems) : 0;
+}
+
+static int tell_no_image(const struct front *f, int argc, char **argv, struct err *e)
+{
+        if ((e->code == ENOENT || e->code == ENOEXEC) && !err_get_hint(e)) {
+                int status = try_options(f, e->code);
+
+                if (status != 0)
+                        return status;
+                suggest_command(&f->options, argc, argv, e);
+        }
+        return fail(f, e);
 }
 
 static int find_image(struct front *f, struct plan *p, int argc, char **argv,
@@ -310,9 +359,7 @@ static int find_image(struct front *f, struct plan *p, int argc, char **argv,
         if (image_find(&p->arena, f->options.image, &f->facts, pull, ret, &f->hold.store_lock,
                        &e) == 0)
                 return 0;
-        if ((e.code == ENOENT || e.code == ENOEXEC) && !err_get_hint(&e))
-                suggest_command(&f->options, argc, argv, &e);
-        return fail(f, &e);
+        return tell_no_image(f, argc, argv, &e);
 }
 
 static int run_with(struct front *f, struct plan *p, int argc, char **argv)
@@ -333,10 +380,10 @@ static int run_with(struct front *f, struct plan *p, int argc, char **argv)
                 return fail(f, &e);
         status = find_image(f, p, argc, argv, &image);
         if (status == 0)
-                status = make_plan(f, p, &image);
+                status = make_plan(f, p, &image, argc, argv);
         if (status != 0)
                 return status;
-        return p->report.is_dry_run ? print_plan(f, p) : run_plan(p, &f->hold);
+        return p->report.is_dry_run ? print_plan(f, p) : run_plan(p, image.kept_dir, &f->hold);
 }
 
 int cmd_run(int argc, char **argv)

@@ -1,5 +1,8 @@
 #include "commands.h"
+#include "help.h"
+#include "log.h"
 #include "run-sandbox.h"
+#include "str.h"
 
 #include <gnu/libc-version.h>
 #include <stdio.h>
@@ -22,9 +25,17 @@
 
 int cmd_version(int argc, char **argv)
 {
-        (void)argc;
-        (void)argv;
+        if (argc > 1 && (str_eq(argv[1], "--help") || str_eq(argv[1], "-h"))) {
+                fputs("Usage:  kelp version\n\nPrints the version, and how this kelp was built.\n",
+                      stdout);
+                return help_end();
+        }
+        if (argc > 1) {
+                log_error("unexpected word '%s'", argv[1]);
+                log_hint("kelp version takes none");
+                return EXIT_FAILED;
+        }
         printf("kelp %s\n", KELP_VERSION);
         printf("%s, %s, glibc %s, %s\n", MACHINE, KELP_LINKED, gnu_get_libc_version(), COMPILER);
-        return fflush(stdout) == 0 ? 0 : EXIT_FAILED;
+        return help_end();
 }

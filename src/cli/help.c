@@ -1,10 +1,19 @@
 #include "help.h"
 
+#include "log.h"
 #include "option.h"
 #include "run-sandbox.h"
 
 #include <stdio.h>
 #include <string.h>
+
+int help_end(void)
+{
+        if (fflush(stdout) == 0 && !ferror(stdout))
+                return 0;
+        log_error("cannot write to stdout");
+        return EXIT_FAILED;
+}
 
 static int left_width(const struct option_row *row)
 {
@@ -59,5 +68,5 @@ int help_print_run(void)
               "125 when kelp failed and the command never ran; 126 when it cannot be executed;\n"
               "127 when it was not found.\n",
               stdout);
-        return fflush(stdout) == 0 ? 0 : EXIT_FAILED;
+        return help_end();
 }

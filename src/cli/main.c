@@ -2,11 +2,15 @@
 #include "commands.h"
 #include "err.h"
 #include "fd.h"
+#include "foreign.h"
+#include "help.h"
 #include "log.h"
 #include "run-sandbox.h"
 #include "str.h"
+#include "suggest.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -69,37 +73,101 @@ static int print_commands(void)
                         printf("  %-10s%s\n", commands[i].name, commands[i].help);
         }
         fputs("\n'kelp help COMMAND' tells more, 'kelp doctor' whether it works here.\n", stdout);
-        return fflush(stdout) == 0 ? 0 : EXIT_FAILED;
+        return help_end();
 }
 
-static int tell_unknown(const char *name)
+static const struct command *find_command(const char *name)
+{
+        for (size_t i = 0; i < N_COMMANDS; i++) {
+                if (str_eq(commands[i].name, name))
+                        return &commands[i];
+        }
+        return NULL;
+}
+
+static bool is_supported(const char *name)
+{
+        const struct command *command = find_command(name);
+
+        return command && command->run;
+}
+
+static const char *nearest_command(const char *name)
 {
         const char *known[N_COMMANDS + 1];
+        size_t n = 0;
 
-        for (size_t i = 0; i < N_COMMANDS; i++)
-                known[i] = commands[i].name;
-        known[N_COMMANDS] = NULL;
-        const char *near = str_nearest(name, known);
-        log_error("unknown command '%s'", name);
-        if (near)
+        for (size_t i = 0; i < N_COMMANDS; i++) {
+                if (commands[i].run)
+                        known[n++] = commands[i].name;
+        }
+        known[n] = NULL;
+        return str_nearest(name, known);
+}
+
+/* For "image rm" and the like: what that is called, what "rm" is, what there is of "image". */
+static const char *find_foreign(int argc, char **argv)
+{
+        const char *second = argc > 1 ? argv[1] : NULL;
+        const char *hint = second ? foreign_hint(argv[0], second) : NULL;
+
+        if (!hint && second && foreign_is_group(argv[0])) {
+                if (is_supported(second))
+                        return NULL;
+                hint = foreign_hint(second, NULL);
+        }
+        return hint ? hint : foreign_hint(argv[0], NULL);
+}
+
+static const char *find_near(int argc, char **argv)
+{
+        if (argc > 1 && foreign_is_group(argv[0]) && is_supported(argv[1]))
+                return argv[1];
+        return nearest_command(argv[0]);
+}
+
+/* `program` is how to run a program of that name; NULL when there is none, or nobody wants to. */
+static void hint_unknown(int argc, char **argv, const char *program)
+{
+        const char *foreign = find_foreign(argc, argv);
+        const char *near = foreign ? NULL : find_near(argc, argv);
+
+        if (foreign && program)
+                log_hint("%s; to run the program: kelp run --%s", foreign, program);
+        else if (foreign)
+                log_hint("%s", foreign);
+        else if (near && program)
+                log_hint("did you mean 'kelp %s'? to run the program: kelp run --%s", near,
+                         program);
+        else if (near)
                 log_hint("did you mean 'kelp %s'", near);
+        else if (program)
+                log_hint("to run it: kelp run --%s", program);
         else
-                log_hint("to run it: kelp run -- %s", name);
+                log_hint("kelp help lists the commands");
+}
+
+static int tell_unknown(int argc, char **argv)
+{
+        char program[SUGGEST_MAX];
+        bool is_program = suggest_program(argc, argv, program);
+
+        log_error("unknown command '%s'", argv[0]);
+        hint_unknown(argc, argv, is_program ? program : NULL);
         return EXIT_FAILED;
 }
 
 static int run_command(int argc, char **argv)
 {
-        for (size_t i = 0; i < N_COMMANDS; i++) {
-                if (!str_eq(commands[i].name, argv[0]))
-                        continue;
-                if (commands[i].run)
-                        return commands[i].run(argc, argv);
-                log_error("'kelp %s' is not yet supported", argv[0]);
-                log_hint("kelp help lists the commands that are");
-                return EXIT_FAILED;
-        }
-        return tell_unknown(argv[0]);
+        const struct command *command = find_command(argv[0]);
+
+        if (!command)
+                return tell_unknown(argc, argv);
+        if (command->run)
+                return command->run(argc, argv);
+        log_error("'kelp %s' is not yet supported", argv[0]);
+        log_hint("kelp help lists the commands that are");
+        return EXIT_FAILED;
 }
 
 static int cmd_help(int argc, char **argv)
@@ -107,15 +175,24 @@ static int cmd_help(int argc, char **argv)
         char ask[] = "--help";
         char *words[] = { argv[argc > 1 ? 1 : 0], ask, NULL };
 
-        if (argc < 2 || words[0][0] == '-')
+        if (argc < 2 || str_eq(words[0], "--help") || str_eq(words[0], "-h"))
                 return print_commands();
-        for (size_t i = 0; i < N_COMMANDS; i++) {
-                if (str_eq(commands[i].name, words[0]))
-                        return run_command(2, words);
+        if (words[0][0] == '-') {
+                log_error("unknown option '%s'", words[0]);
+                log_hint("kelp help, or kelp help COMMAND");
+                return EXIT_FAILED;
         }
-        log_error("there is no help about '%s'", words[0]);
-        log_hint("kelp help lists the commands, kelp help run the options of a run");
-        return EXIT_FAILED;
+        if (!find_command(words[0])) {
+                log_error("there is no help about '%s'", words[0]);
+                hint_unknown(argc - 1, argv + 1, NULL);
+                return EXIT_FAILED;
+        }
+        if (argc > 2) {
+                log_error("unexpected word '%s'", argv[2]);
+                log_hint("kelp help tells of one command at a time: kelp help %s", words[0]);
+                return EXIT_FAILED;
+        }
+        return run_command(2, words);
 }
 
 static int dispatch(int argc, char **argv)

@@ -42,7 +42,9 @@ static void hint_command(const struct plan *p, struct err *e)
 {
         const char *name = p->exec.argv[0];
 
-        if (p->image.directory && !is_root(p->image.directory))
+        if (p->exec.hint && name[0] == '-')
+                err_hint(e, "%s", p->exec.hint);
+        else if (p->image.directory && !is_root(p->image.directory))
                 err_hint(e, "'%s' is no root file system; a command on this host: kelp run -- %s",
                          p->image.name, name);
         else if (p->exec.n_args == 1 && strchr(name, ' '))

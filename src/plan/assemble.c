@@ -188,6 +188,28 @@ static int add_cwd(struct assembly *a, const struct option_list *options, struct
         return err_hint(e, "cd into a project's directory, or name one with --writable");
 }
 
+/* Why an option for images has no meaning in a view of this host. */
+static int hint_scope(const char *name, struct err *e)
+{
+        static const struct {
+                const char *name;
+                const char *why;
+        } rows[] = {
+                { "read-only", "is read-only anyway: --readable . for the current directory, too" },
+                { "entrypoint", "has no entrypoint: the command stands behind '--'" },
+                { "cap-add", "has no capabilities" },
+                { "keep",
+                  "keeps nothing but what is written to the current directory and volumes" },
+                { "pull", "needs no image" },
+        };
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                if (str_eq(rows[i].name, name))
+                        return err_hint(e, "a view of this host %s", rows[i].why);
+        }
+        return err_hint(e, "kelp run [OPTIONS] IMAGE [COMMAND]");
+}
+
 static int apply_use(struct assembly *a, const struct option_use *use, struct err *e)
 {
         const struct option_row *row = use->row;
@@ -196,8 +218,7 @@ static int apply_use(struct assembly *a, const struct option_use *use, struct er
 
         if (!(row->scope & scope)) {
                 err_set(e, EINVAL, "option '--%s' is for images", row->name);
-                return err_hint(e, "a view of this host is read-only, has no capabilities and no "
-                                   "entrypoint");
+                return hint_scope(row->name, e);
         }
         s.origin = arena_print(&a->plan->arena, e, "option --%s", row->name);
         if (!s.origin)
@@ -288,6 +309,16 @@ static int apply_image(struct assembly *a, const struct plan_image_source *image
         if (!image->text)
                 return 0;
         return image_apply(a, image->text, image->name, e);
+}
+
+void plan_try_options(const struct plan_request *request, struct plan_problems *problems)
+{
+        struct plan p = { 0 };
+        struct assembly a = { .plan = &p, .facts = request->facts };
+
+        set_defaults(&a, request);
+        apply_options(&a, request->options, problems);
+        plan_done(&p);
 }
 
 int plan_assemble(struct plan *p, const struct plan_request *request,

@@ -37,6 +37,12 @@ struct plan_request {
 };
 
 /*
+ * Applies the options alone, as the whole would, for what is wrong with their values: where nothing is
+ * known of the image yet but that it is one.
+ */
+void plan_try_options(const struct plan_request *request, struct plan_problems *problems);
+
+/*
  * Fills and checks a zeroed plan (its arena may be in use already).  Returns 0, or -EINVAL with
  * everything that is wrong in `problems`, in the order in which it was met.
  */

@@ -29,6 +29,8 @@ static const struct option_row *find_letter(char letter)
         return NULL;
 }
 
+#define OF_PULL "it is an option of kelp pull: pull the image first, then run it"
+
 /* What other tools call it, where no similar name says so. */
 static const struct {
         const char *name;
@@ -54,16 +56,24 @@ static const struct {
         { "uid", "did you mean '--user'" },
         { "gid", "did you mean '--user UID:GID'" },
         { "blacklist", "did you mean '--hide'" },
+        { "insecure", OF_PULL },
+        { "quiet", OF_PULL },
+        { "q", OF_PULL },
+        { "ca", OF_PULL },
 };
+
+static const char *find_foreign(const char *name)
+{
+        for (size_t i = 0; i < sizeof(foreign_names) / sizeof(foreign_names[0]); i++) {
+                if (str_eq(foreign_names[i].name, name))
+                        return foreign_names[i].hint;
+        }
+        return NULL;
+}
 
 static int unknown_name(const char *name, struct err *e)
 {
-        for (size_t i = 0; i < sizeof(foreign_names) / sizeof(foreign_names[0]); i++) {
-                if (str_eq(foreign_names[i].name, name)) {
-                        err_set(e, EINVAL, "unknown option '--%s'", name);
-                        return err_hint(e, "%s", foreign_names[i].hint);
-                }
-        }
+        const char *foreign = find_foreign(name);
         const char *best = NULL;
         size_t best_distance = 0;
 
@@ -77,6 +87,8 @@ static int unknown_name(const char *name, struct err *e)
                 }
         }
         err_set(e, EINVAL, "unknown option '--%s'", name);
+        if (foreign)
+                return err_hint(e, "%s", foreign);
         return best ? err_hint(e, "did you mean '--%s'", best)
                     : err_hint(e, "see kelp run --help; a command that starts with '-' goes "
                                   "behind '--'");
@@ -139,8 +151,11 @@ static int parse_letters(struct arena *arena, struct cursor *c, const char *lett
                 const struct option_row *row = find_letter(*letters);
 
                 if (!row) {
-                        err_set(e, EINVAL, "unknown option '-%c'", *letters);
-                        return err_hint(e, "see kelp run --help");
+                        const char name[] = { *letters, '\0' };
+                        const char *foreign = find_foreign(name);
+
+                        err_set(e, EINVAL, "unknown option '-%s'", name);
+                        return err_hint(e, "%s", foreign ? foreign : "see kelp run --help");
                 }
                 if (!row->help || !row->argument) {
                         if (add_use(arena, list, row, NULL, e) < 0)

@@ -171,6 +171,7 @@ struct plan_exec {
         const char **env; /* "NAME=VALUE", NULL-terminated, no name twice */
         size_t n_env;
         const char *workdir; /* box_path */
+        const char *hint;    /* what to say when there is no such command; NULL: nothing */
         int stop_signal;     /* the image's; SIGTERM otherwise */
         bool force_tty;      /* -t: a terminal even when there is none outside */
 };

@@ -246,7 +246,7 @@ static int confine_init(struct box *b, int pipe, struct err *e)
         qsort(keep, n, sizeof(keep[0]), compare_ints);
         if (fd_close_others(keep, n, e) < 0)
                 return -e->code;
-        proc_wipe_arguments();
+        proc_wipe_arguments("kelp-init");
         if (rights_set(kill_other, e) < 0)
                 return -e->code;
         return filter_enter_init(e);

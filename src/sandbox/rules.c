@@ -12,21 +12,40 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+/* "x.conf", "x.tar": to make a directory of that name would hide a slip in it; "v1.2" is none. */
+static bool is_named_as_file(const char *path)
+{
+        const char *last = strrchr(path, '/');
+        const char *dot = last ? strrchr(last, '.') : NULL;
+
+        return dot && dot > last + 1 && dot[1] != '\0' && strchr("0123456789", dot[1]) == NULL;
+}
+
+static const char *hint_no_share(const struct plan_rule *asked)
+{
+        if (str_has_suffix(asked->host_path, ".sock"))
+                return "a socket is shared with --socket, and made by whoever listens there: start "
+                       "that first";
+        if (asked->kind == PLAN_RULE_READABLE)
+                return "there is nothing to show: check the name";
+        if (is_named_as_file(asked->host_path))
+                return "nothing is made on the host: check the name, or make it first";
+        return "nothing is made on the host: mkdir -p it first";
+}
+
 static void hint_absent(const struct plan_rule *asked, struct err *e)
 {
-        const char *hint = "nothing is made on the host: mkdir -p it first";
-
         if (e->code != ENOENT)
                 return;
         if (asked->kind == PLAN_RULE_HIDDEN)
-                hint = "there is nothing to hide: leave it out";
+                err_hint(e, "there is nothing to hide: leave it out");
         else if (asked->kind == PLAN_RULE_SOCKET)
-                hint = "whoever listens there makes it: start that first";
+                err_hint(e, "whoever listens there makes it: start that first");
         else if (asked->kind == PLAN_RULE_DEVICE)
-                hint = "the kernel makes it with its driver: see /dev for what there is";
-        else if (asked->kind == PLAN_RULE_READABLE)
-                hint = "there is nothing to show: check the name";
-        err_hint(e, "%s", hint);
+                err_hint(e, "the kernel makes it with its driver: see /dev for what there is");
+        else
+                err_hint(e, "%s",
+                         asked->host_path ? hint_no_share(asked) : "nothing is made on the host");
 }
 
 /* A rule without a source may still name a place through a symlink of the host. */

@@ -75,6 +75,16 @@ assert_fact() {
     [ "$(jq .can_run <<<"$output")" = true ]
 }
 
+@test "what nothing uses yet is not to be mended" {
+    run -0 "$KELP" doctor --json
+    assert_fact cgroups ok "not yet supported: "
+    [ "$(fact cgroups | jq -r '.why + .fix')" = "" ]
+    # as where there are none
+    run -0 worse 'mount -t tmpfs none /sys/fs/cgroup 2>/dev/null || true; exec $AGAIN "$KELP" doctor --json'
+    assert_fact cgroups ok "not yet supported: "
+    [ "$(fact cgroups | jq -r '.why + .fix')" = "" ]
+}
+
 @test "text and JSON tell the same" {
     run -0 "$KELP" doctor --json
     jq -r '.facts[] | .state + " " + .name' <<<"$output" >json
@@ -102,7 +112,11 @@ assert_fact() {
     run -0 "$KELP" doctor --help
     [[ $output == *--apparmor-profile* ]]
     run -125 "$KELP" doctor --nonsense
-    [ "${lines[0]}" = "kelp: doctor: unknown argument '--nonsense'" ]
+    [ "$output" = "kelp: unknown option '--nonsense'"$'\n'"hint: kelp doctor --help" ]
+    run -125 "$KELP" doctor --jsn
+    [ "$output" = "kelp: unknown option '--jsn'"$'\n'"hint: did you mean '--json'" ]
+    run -125 "$KELP" doctor json
+    [ "$output" = "kelp: unexpected word 'json'"$'\n'"hint: kelp doctor --help" ]
     run -1 sh -c '"$KELP" doctor >/dev/full'
 }
 

@@ -54,6 +54,17 @@ setup() {
     [ "${lines[1]}" -le 5 ]
 }
 
+@test "pid 1 is called kelp-init, and has nothing of the command line" {
+    run -0 "$KELP" run -e SECRET=hush -- sh -c 'cat /proc/1/comm; tr -d "\0" </proc/1/cmdline'
+    [ "$output" = $'kelp-init\nkelp-init' ]
+    run -0 "$KELP" -- ps -o comm=,args= -p 1
+    [[ $output =~ ^kelp-init\ +kelp-init$ ]]
+    # nor where there is no environment, and the words had less room
+    ln -s "$KELP" k
+    run -0 env -i ./k -- sh -c 'tr -d "\0" </proc/1/cmdline; echo word'
+    [ "$output" = kelp-initword ]
+}
+
 @test "whoami and the user's own name" {
     run -0 "$KELP" -- sh -c 'id -un; id -gn'
     [ "${lines[0]}" = "$(id -un)" ]

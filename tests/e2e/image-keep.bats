@@ -70,6 +70,19 @@ start_run() {
     assert_eq "$(facts "$XDG_DATA_HOME"/kelp/store/unpacked/single/*)" "$before"
 }
 
+@test "a run by a name that was kept says that it is not that one" {
+    keep one box sh -c 'echo hi >/new'
+    run -0 --separate-stderr "$KELP" run --network none --userns single --name one box sh -c '[ -e /new ] || echo none'
+    assert_eq "$output" none
+    [[ $stderr == "kelp: without --keep this run is not the sandbox 'one' that was kept: "* ]]
+    assert_eq "$(wc -l <<<"$stderr")" 1
+    # nothing to say of another name, or when it goes on
+    run -0 --separate-stderr "$KELP" run --network none --userns single --name two box true
+    assert_eq "$stderr" ""
+    run -0 --separate-stderr keep one box cat /new
+    assert_eq "$output$stderr" hi
+}
+
 @test "the exit status is the command's, and a failure keeps, too" {
     run -7 keep one box sh -c 'echo hi >/new; exit 7'
     run -127 keep one box no-such-program

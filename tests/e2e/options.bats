@@ -31,12 +31,62 @@ refused() {
 
 @test "unknown commands and options name the nearest known one" {
     refused "unknown command 'rnu'"$'\n'"hint: did you mean 'kelp run'" rnu
-    refused "unknown command 'npm'"$'\n'"hint: to run it: kelp run -- npm" npm install
+    refused "unknown command 'ls'"$'\n'"hint: to run it: kelp run -- ls -la" ls -la
+    refused "unknown command 'no-such-program'"$'\n'"hint: kelp help lists the commands" no-such-program
+    # never one that is not there yet: ps, exec, logs
+    refused "unknown command 'exce'"$'\n'"hint: kelp help lists the commands" exce
     refused "unknown option '--volum'"$'\n'"hint: did you mean '--volume'" run --volum a:/b -- true
     refused "unknown option '--it'*" --it
     refused "unknown option '-Z'*" run -Z -- true
     refused "unknown option '--'*" run --=x -- true
     refused "unknown option '--a\\\\x1b[[]1mb'*" run $'--a\e[1mb' -- true
+}
+
+@test "docker's words for commands" {
+    local word
+
+    refused "unknown command 'load'"$'\n'"hint: it is 'kelp import FILE *'" load
+    refused "unknown command 'save'"$'\n'"hint: it is 'kelp export NAME -o FILE'" save x
+    refused "unknown command 'cp'"$'\n'"hint: *-v SRC:DST*; to run the program: kelp run -- cp a b" cp a b
+    refused "unknown command 'system'"$'\n'"hint: did you mean 'kelp prune'" system prune
+    refused "unknown command 'image'"$'\n'"hint: it is 'kelp rmi'" image rm x
+    refused "unknown command 'image'"$'\n'"hint: it is 'kelp import FILE *'" image load
+    refused "unknown command 'image'"$'\n'"hint: it is 'kelp images'" image ls
+    refused "unknown command 'container'"$'\n'"hint: *not yet supported*" container ls
+    refused "unknown command 'container'"$'\n'"hint: did you mean 'kelp run'" container run x
+    for word in tag push build create start restart inspect history info login logout container \
+        image system volume network; do
+        refused "unknown command '$word'"$'\n'"hint: *" "$word"
+        refused "there is no help about '$word'"$'\n'"hint: *" help "$word"
+    done
+    # what a hint says is there
+    grep -o 'kelp [a-z]*' "$KELP_SRC/src/cli/foreign.c" | sort -u | while read -r _ word; do
+        [ -z "$word" ] || [ "$word" = "can" ] || "$KELP" help "$word" >/dev/null
+    done
+}
+
+@test "options behind the image or behind --" {
+    mkdir -p root/bin
+    hinted 127 "command not found: '-it'" "options stand before the image: kelp run -it ./root sh" \
+        run ./root -it sh
+    hinted 127 "command not found: '--network'" \
+        "options stand before the image: kelp run -e 'A=b c' --network none ./root cat '/a b'" \
+        run -e 'A=b c' ./root --network none cat '/a b'
+    hinted 127 "cannot execute '--volume=/a:/b': *" \
+        "options stand before the image: kelp run --volume=/a:/b ./root x" run ./root --volume=/a:/b x
+    hinted 127 "command not found: '--rm'" "options stand before the image: kelp run --rm ./root id" \
+        run ./root --rm -- id
+    hinted 127 "command not found: '-it'" "options stand before the image: kelp run -it ./root" run ./root -it
+    hinted 127 "command not found: '--'" \
+        "behind an image the command needs no '--': kelp run ./root id" run ./root -- id
+    # one that is refused there, too
+    hinted 127 "command not found: '-d'" "options stand before the image" run ./root -d id
+    hinted 127 "command not found: '-it'" "options stand before '--': kelp run -it -- sh" run -- -it sh
+    hinted 127 "command not found: '-it'" "options stand before '--': kelp run -it -- sh" -- -it sh
+    hinted 127 "command not found: '--rm'" "options stand before '--': kelp run --rm -- COMMAND" run -- --rm
+    hinted 127 "command not found: '--'" "one '--' is enough: kelp run -- id" run -- -- id
+    run -127 "$KELP" run --status-fd 9 -- -it sh 9>status
+    [ "$(jq -r .hint status)" = "options stand before '--': kelp run --status-fd 9 -it -- sh" ]
 }
 
 @test "a command that was not set apart by -- is suggested with it" {
@@ -52,6 +102,13 @@ refused() {
     printf '#!/bin/sh\n' >script && chmod +x script
     refused "'./script' is a program and not an image"$'\n'"hint: did you mean: kelp run -- ./script -x" \
         run ./script -x
+    # nor a hint that fails as well
+    refused "option '--timeout': 'bb' is not a time"$'\n'"hint: *" run --timeout bb id
+    refused "option '--timeout': 'bb' is not a time"$'\n'"hint: *" run --timeout bb nosuchthing
+    refused "there is no image 'ls'"$'\n'"hint: kelp pull ls, *" run --read-only ls
+    refused "there is no image 'bb@sha256:abc'"$'\n'"hint: a digest is *64 hex digits" run bb@sha256:abc
+    refused "there is no image 'docker://bb'"$'\n'"hint: names have no scheme: kelp pull bb" run docker://bb
+    refused "there is no image 'team/Box'"$'\n'"hint: names of images are lower case" run team/Box
     mkfifo fifo
     refused "image './fifo' is neither a file nor a directory" run ./fifo
 }
@@ -105,7 +162,9 @@ refused() {
     refused "option '--shm-size': *" run --shm-size 0 -- true
     refused "option '--timeout': *" run --timeout never -- true
     refused "option '--device': *" run --device fuse -- true
-    refused "option '--read-only' is for images*" run --read-only -- true
+    refused "option '--read-only' is for images"$'\n'"hint: *is read-only anyway*" run --read-only -- true
+    refused "option '--keep' is for images"$'\n'"hint: *keeps nothing but *" run --keep -- true
+    refused "option '--pull' is for images"$'\n'"hint: *needs no image" run --pull missing -- true
     refused "option '--policy': cannot open './none.policy': No such file*" \
         run --policy ./none.policy -- true
     refused "unknown policy 'sandbx'"$'\n'"hint: did you mean 'sandbox'" run --policy sandbx -- true
@@ -137,7 +196,8 @@ refused() {
     refused "unknown option '--setenv'"$'\n'"hint: -e NAME=VALUE *" run --setenv a b -- true
     refused "unknown option '--unshare-net'"$'\n'"hint: there is no network *" run --unshare-net -- true
     refused "there is no image '-'"$'\n'"hint: *kelp import - NAME*" run -
-    refused "there is no help about 'foo'"$'\n'"hint: *" help foo
+    refused "unknown option '-q'"$'\n'"hint: *kelp pull*" run -q --pull missing x
+    refused "unknown option '--insecure'"$'\n'"hint: *kelp pull*" run --insecure --pull missing x
 }
 
 @test "one's own name is a user of a view of this host" {
@@ -183,6 +243,10 @@ hinted() {
         hinted 125 "option $option: cannot open *" "*" run "$option" ./no -- true
     done
     hinted 125 "option --device: cannot open *" "*" run --device /dev/no -- true
+    hinted 125 "option --volume: cannot open *" "*mkdir -p it first" run -v ./no:/tmp/x -- true
+    hinted 125 "option --volume: cannot open *" "*check the name*" run -v ./no.conf:/tmp/x -- true
+    hinted 125 "option --volume: cannot open *" "a socket is shared with --socket, *" \
+        run -v "$work/docker.sock:/tmp/x" -- true
     hinted 125 "*'foo' is not an IP address" "a server is named by *" run --dns foo -- true
     hinted 125 "*'foo' is not NAME:IP" "like *" run --add-host foo -- true
     hinted 125 "*port: '99999' *" "ports are *" run --network user -p 99999:80 -- true
@@ -340,10 +404,22 @@ hinted() {
     [[ ${lines[0]} == "Usage:  kelp import"* ]]
     run -0 "$KELP" help doctor
     run -0 "$KELP" help help
-    refused "there is no help about 'nosuch'"* help nosuch
+    refused "there is no help about 'nosuch'"$'\n'"hint: kelp help lists the commands" help nosuch
+    refused "there is no help about 'pul'"$'\n'"hint: did you mean 'kelp pull'" help pul
+    refused "unexpected word 'pull'"* help run pull
+    refused "unknown option '-x'"* help -x
     run -0 "$KELP" --version
     [[ ${lines[0]} == "kelp "[0-9]*.[0-9]*.[0-9]* ]]
+    run -0 "$KELP" help version
+    [[ ${lines[0]} == "Usage:  kelp version" ]]
+    refused "unexpected word 'x'"* version x
+    refused "unexpected word 'x'"* --version x
     run -125 "$KELP"
+    for name in --help --version help "help run" "run --help" "run -h" version "version --help" \
+        "doctor --help"; do
+        run -125 sh -c "\"\$KELP\" $name >/dev/full"
+        [ "$output" = "kelp: cannot write to stdout" ]
+    done
 }
 
 @test "--dry-run prints the plan and runs nothing" {

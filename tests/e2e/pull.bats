@@ -154,6 +154,11 @@ store_is_empty() {
 @test "no such tag and no such repository" {
     run -125 "$KELP" pull --ca "$CA" "$REG/team/box:2"
     assert_refused "the image '2': '$REG' says 404 (not found): MANIFEST_UNKNOWN"
+    [[ ${lines[1]} == "hint: is the tag right? "* ]]
+    # a digest has none
+    run -125 "$KELP" pull --ca "$CA" "$REG/team/box@sha256:$(printf '%064d' 0)"
+    assert_refused "says 404"
+    [[ ${lines[1]} == "hint: is the digest right? "*"'team/box' of '$REG'" ]]
     run -125 "$KELP" pull --ca "$CA" "$REG/nobody/nothing"
     assert_refused "says 404"
     store_is_empty
@@ -198,6 +203,9 @@ store_is_empty() {
     run -125 unshare -rn "$KELP" pull 192.0.2.7/x
     assert_refused "cannot connect to '192.0.2.7' port 443"
     [[ $output == *"hint: this machine has no way there"* ]]
+    run -125 unshare -rn sh -c 'ip link set lo up; "$@"' sh "$KELP" pull 127.0.0.1:1/x
+    assert_refused "cannot connect to '127.0.0.1' port 1: Connection refused"
+    [[ $output == *"hint: is that the host and the port of a registry, and does it run? "* ]]
     run -125 unshare -rn "$KELP" pull alpine
     assert_refused "cannot pull 'alpine': the host 'registry-1.docker.io' cannot be found"
     store_is_empty
@@ -246,6 +254,9 @@ store_is_empty() {
     assert_refused "cannot open '/nonexistent'"
     run -125 "$KELP" pull Alpine
     assert_refused "'Alpine' is not a name for an image"
+    run -125 "$KELP" pull docker://alpine
+    assert_refused "'docker://alpine' is not a name for an image"
+    [[ ${lines[1]} == "hint: names have no scheme: leave out 'docker://'" ]]
     run -125 "$KELP" pull alpine@sha256:abc
     assert_refused "is not a digest"
     run -125 "$KELP" pull alpine@md5:d41d8cd98f00b204e9800998ecf8427e

@@ -72,6 +72,19 @@ literals() {
     done
 }
 
+@test "what a paragraph of a man page is about begins after a blank line" {
+    local page
+    for page in "$man" "$policy_man"; do
+        awk '/^```/ { literal = !literal } !literal && /^\*[^*]+\*/ && before ~ /^\t/ { print FNR ": " $0 }
+            { before = $0 }' "$page" | none "glued to what stands above it in $page:"
+    done
+}
+
+@test "the man page has the statuses and the help that there are" {
+    grep -q '^\*kelp help\* \[_COMMAND_\]' "$man"
+    part "$man" "EXIT STATUS" | grep -q 130
+}
+
 @test "every option is in the man page" {
     local letter name
     [ "$(table_options | wc -l)" -ge 30 ]

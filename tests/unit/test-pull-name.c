@@ -107,6 +107,18 @@ static void bad_names(void **state)
         }
 }
 
+static void schemes(void **state)
+{
+        struct err e = { 0 };
+        struct pull_name name;
+
+        (void)state;
+        assert_true(pull_name_parse("docker://alpine", &name, &e) < 0);
+        assert_string_equal(err_get_hint(&e), "names have no scheme: leave out 'docker://'");
+        assert_true(pull_name_parse("https://h.example:1/x:y@sha256:" HEX, &name, &e) < 0);
+        assert_string_equal(err_get_hint(&e), "names have no scheme: leave out 'https://'");
+}
+
 static void platforms(void **state)
 {
         static const char *const bad[] = {
@@ -181,8 +193,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(good_names), cmocka_unit_test(pinned_names),
-                cmocka_unit_test(bad_names),  cmocka_unit_test(platforms),
-                cmocka_unit_test(choices),
+                cmocka_unit_test(bad_names),  cmocka_unit_test(schemes),
+                cmocka_unit_test(platforms),  cmocka_unit_test(choices),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 #include "proxy.h"
 #include "reach.h"
 #include "registries.h"
+#include "registry-error.h"
 #include "url.h"
 
 #include <arpa/inet.h>
@@ -389,13 +390,55 @@ static void bars(void **state)
         assert_non_null(strstr(text, "waiting to try again"));
 }
 
+/* ------ what went wrong ------ */
+
+static void failures(void **state)
+{
+        static struct http h = { .spec.url = "https://h.example:5000/v2/" };
+        struct err e = { 0 };
+
+        (void)state;
+        assert_int_equal(http_tell(&h, CURLE_OPERATION_TIMEDOUT, &e), -ETIMEDOUT);
+        assert_non_null(strstr(e.text, "'h.example' does not answer in time"));
+        assert_non_null(strstr(err_get_hint(&e), "HTTPS_PROXY"));
+}
+
+static void missing(void **state)
+{
+        static const struct {
+                const char *what;
+                const char *hint; /* how it begins; NULL: there is none */
+        } rows[] = {
+                { "the image '1.0'", "is the tag right?" },
+                { "the image 'sha256:0123'", "is the digest right?" },
+                { "the manifest", "the image is not whole there" },
+                { "the blob 'sha256:0123'", "the image is not whole there" },
+                { "the token", NULL },
+        };
+        static struct endpoint point = { .host = "h.example", .repo = "team/x" };
+        static struct reply reply = { .status = 404 };
+        struct client c = { .endpoint = &point };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct err e = { 0 };
+
+                assert_int_equal(registry_error_tell(&c, rows[i].what, &reply, &e), -ENOENT);
+                const char *hint = err_get_hint(&e);
+                assert_int_equal(!hint, !rows[i].hint);
+                if (hint)
+                        assert_ptr_equal(strstr(hint, rows[i].hint), hint);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(reaches),  cmocka_unit_test(hosts),   cmocka_unit_test(exempt),
                 cmocka_unit_test(proxies),  cmocka_unit_test(urls),    cmocka_unit_test(unquoted),
                 cmocka_unit_test(loopback), cmocka_unit_test(queries), cmocka_unit_test(good_conf),
-                cmocka_unit_test(bad_conf), cmocka_unit_test(bars),
+                cmocka_unit_test(bad_conf), cmocka_unit_test(bars),    cmocka_unit_test(failures),
+                cmocka_unit_test(missing),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
