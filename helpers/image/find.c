@@ -33,52 +33,61 @@ static int unknown(struct catalog *c, const char *arg, struct err *e)
         return err_hint(e, "`kelp images` lists the images");
 }
 
-static const struct image *by_id(const struct catalog *c, const char *hex, size_t *ret_n)
-{
-        const struct image *found = NULL;
-
-        *ret_n = 0;
-        for (size_t i = 0; i < c->n_images; i++) {
-                if (!str_has_prefix(c->images[i].image.id.hex, hex))
-                        continue;
-                found = &c->images[i].image;
-                (*ret_n)++;
-        }
-        return found;
-}
-
-static const char *by_name(const struct catalog *c, const char *arg, const struct digest **ret_id)
+bool find_name(const struct catalog *c, const char *arg, size_t *ret)
 {
         char whole[REF_MAX + 1];
         struct err unused = { 0 };
 
         if (ref_parse_any(arg, whole, &unused) < 0)
-                return NULL;
+                return false;
         for (size_t i = 0; i < c->n_names; i++) {
-                if (!str_eq(c->names[i].name, whole))
-                        continue;
-                *ret_id = &c->names[i].id;
-                return c->names[i].name;
+                if (str_eq(c->names[i].name, whole)) {
+                        *ret = i;
+                        return true;
+                }
         }
-        return NULL;
+        return false;
+}
+
+int find_id(struct catalog *c, const char *arg, size_t *ret, struct err *e)
+{
+        const char *hex = str_has_prefix(arg, "sha256:") ? arg + strlen("sha256:") : arg;
+        size_t len = strlen(hex);
+        size_t found = c->n_images;
+
+        if (len < SHORTEST_ID || strspn(hex, "0123456789abcdef") != len)
+                return unknown(c, arg, e);
+        for (size_t i = 0; i < c->n_images; i++) {
+                if (!str_has_prefix(c->images[i].image.id.hex, hex))
+                        continue;
+                if (found < c->n_images)
+                        return err_set(e, EINVAL, "more than one image has an id with '%s'", hex);
+                found = i;
+        }
+        if (found == c->n_images)
+                return unknown(c, arg, e);
+        *ret = found;
+        return 0;
 }
 
 int find_image(struct catalog *c, const char *arg, const struct image **ret, const char **ret_name,
                struct err *e)
 {
-        const char *hex = str_has_prefix(arg, "sha256:") ? arg + strlen("sha256:") : arg;
-        const struct digest *id = NULL;
-        size_t len = strlen(hex);
-        size_t n = 0;
+        size_t name;
+        size_t at;
 
-        *ret_name = by_name(c, arg, &id);
-        if (id) {
-                hex = id->hex;
-        } else if (len < SHORTEST_ID || strspn(hex, "0123456789abcdef") != len) {
-                return unknown(c, arg, e);
+        *ret_name = NULL;
+        if (find_name(c, arg, &name)) {
+                *ret_name = c->names[name].name;
+                for (at = 0; at < c->n_images; at++) {
+                        if (digest_is_same(&c->images[at].image.id, &c->names[name].id))
+                                break;
+                }
+                if (at == c->n_images)
+                        return unknown(c, arg, e);
+        } else if (find_id(c, arg, &at, e) < 0) {
+                return -e->code;
         }
-        *ret = by_id(c, hex, &n);
-        if (n > 1)
-                return err_set(e, EINVAL, "more than one image has an id with '%s'", hex);
-        return n == 1 ? 0 : unknown(c, arg, e);
+        *ret = &c->images[at].image;
+        return 0;
 }

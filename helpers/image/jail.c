@@ -240,6 +240,7 @@ static int wall_off(const struct jail_spec *spec, bool has_namespaces, struct er
         if (r < 0 && !(r == -EOPNOTSUPP && has_root))
                 return err_hint(e, "reading archives needs user namespaces or Landlock; "
                                    "`kelp doctor` says what is missing");
+        *e = (struct err){ 0 };
         return 0;
 }
 

@@ -173,6 +173,11 @@ static int erase_gone(void *context, const char *name, struct err *e)
         if (!str_has_prefix(name, GONE))
                 return 0;
         autofd dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (dir < 0 && errno == ENOENT)
+                return 0;
+        /* somebody else is at it */
+        if (dir >= 0 && flock(dir, LOCK_EX | LOCK_NB) < 0)
+                return errno == EWOULDBLOCK ? 0 : err_sys(e, "cannot lock '%.100s'", name);
         /* what tells whether subordinate ids are needed for this goes last */
         if (dir >= 0 && (erase_tree(dir, "upper", e) < 0 || erase_tree(dir, "work", e) < 0))
                 return -e->code;

@@ -1,65 +1,14 @@
 #include "remove.h"
 
 #include "fd.h"
-#include "mem.h"
-#include "ref.h"
+#include "find.h"
 #include "removal.h"
-#include "str.h"
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <string.h>
-
-#define SHORTEST_ID 12
 
 /* ------ what was meant ------ */
-
-/* As a name is typed: without the tag that needs no typing. */
-static const char *short_name(struct arena *arena, const char *name, struct err *e)
-{
-        size_t len = strlen(name);
-
-        if (str_has_suffix(name, ":latest"))
-                len -= strlen(":latest");
-        return arena_copy_n(arena, name, len, e);
-}
-
-static int unknown(struct removal *r, const char *arg, struct err *e)
-{
-        struct catalog *c = &r->catalog;
-        autofree const char **names = mem_alloc((c->n_names + 1) * sizeof(*names), e);
-
-        if (!names)
-                return -e->code;
-        for (size_t i = 0; i < c->n_names; i++) {
-                names[i] = short_name(&c->arena, c->names[i].name, e);
-                if (!names[i])
-                        return -e->code;
-        }
-        const char *nearest = str_nearest(arg, names);
-        err_set(e, ENOENT, "there is no image '%.200s'", arg);
-        if (nearest)
-                return err_hint(e, "did you mean '%.100s'?", nearest);
-        return err_hint(e, "`kelp images` lists the images");
-}
-
-static bool mark_name(struct removal *r, const char *arg)
-{
-        char whole[REF_MAX + 1];
-        struct err unused = { 0 };
-
-        if (ref_parse_any(arg, whole, &unused) < 0)
-                return false;
-        for (size_t i = 0; i < r->catalog.n_names; i++) {
-                if (str_eq(r->catalog.names[i].name, whole)) {
-                        r->names[i] = true;
-                        return true;
-                }
-        }
-        return false;
-}
 
 /* By its id an image goes from under names that were not spoken of. */
 static int check_names(struct removal *r, size_t at, struct err *e)
@@ -84,26 +33,17 @@ static int check_names(struct removal *r, size_t at, struct err *e)
         return err_hint(e, "kelp rmi %s, or with --force", names);
 }
 
-static int mark_id(struct removal *r, const char *arg, bool is_forced, struct err *e)
+static int mark_arg(struct removal *r, const char *arg, bool is_forced, struct err *e)
 {
-        const char *hex = str_has_prefix(arg, "sha256:") ? arg + strlen("sha256:") : arg;
-        size_t len = strlen(hex);
-        size_t found = SIZE_MAX;
+        size_t at;
 
-        if (len < SHORTEST_ID || strspn(hex, "0123456789abcdef") != len)
-                return unknown(r, arg, e);
-        for (size_t i = 0; i < r->catalog.n_images; i++) {
-                if (!str_has_prefix(r->catalog.images[i].image.id.hex, hex))
-                        continue;
-                if (found != SIZE_MAX)
-                        return err_set(e, EINVAL, "more than one image has an id with '%s'", hex);
-                found = i;
+        if (find_name(&r->catalog, arg, &at)) {
+                r->names[at] = true;
+                return 0;
         }
-        if (found == SIZE_MAX)
-                return unknown(r, arg, e);
-        if (!is_forced && check_names(r, found, e) < 0)
+        if (find_id(&r->catalog, arg, &at, e) < 0 || (!is_forced && check_names(r, at, e) < 0))
                 return -e->code;
-        removal_mark_image(r, found);
+        removal_mark_image(r, at);
         return 0;
 }
 
@@ -137,7 +77,7 @@ static void mark_orphans(struct removal *r)
 static int mark(struct removal *r, char *const *args, size_t n, bool is_forced, struct err *e)
 {
         for (size_t i = 0; i < n; i++) {
-                if (!mark_name(r, args[i]) && mark_id(r, args[i], is_forced, e) < 0)
+                if (mark_arg(r, args[i], is_forced, e) < 0)
                         return -e->code;
         }
         mark_orphans(r);

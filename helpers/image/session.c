@@ -2,6 +2,7 @@
 
 #include "store.h"
 
+#include "erase.h"
 #include "fd.h"
 #include "subids.h"
 
@@ -25,7 +26,7 @@ static int remove_tree(const struct store *store, const char *name, struct err *
 {
         if (store->remove)
                 return store->remove(store, store->tmp, name, e);
-        return store_remove_tree(store->tmp, name, e);
+        return erase_tree(store->tmp, name, e);
 }
 
 /* Whoever works in a session holds its lock; what nobody holds was left by a crash. */

@@ -232,25 +232,3 @@ int store_list(int dir, store_each *each, void *context, struct err *e)
                         return -e->code;
         }
 }
-
-static int remove_each(void *context, const char *name, struct err *e)
-{
-        return store_remove_tree(*(const int *)context, name, e);
-}
-
-/* Directories of layers are at most LIMIT_DEPTH deep, so this ends. */
-int store_remove_tree(int dir, const char *name, struct err *e)
-{
-        if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
-                return 0;
-        if (errno != EISDIR && errno != EPERM)
-                return err_sys(e, "cannot remove '%.100s' in the image store", name);
-        autofd fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0)
-                return err_sys(e, "cannot remove '%.100s' in the image store", name);
-        if (store_list(fd, remove_each, &fd, e) < 0)
-                return -e->code;
-        if (unlinkat(dir, name, AT_REMOVEDIR) < 0)
-                return err_sys(e, "cannot remove '%.100s' in the image store", name);
-        return 0;
-}

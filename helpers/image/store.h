@@ -95,12 +95,6 @@ int store_read_image(int dir, const char *file, struct image *ret, struct err *e
 typedef int store_each(void *context, const char *name, struct err *e);
 int store_list(int dir, store_each *each, void *context, struct err *e);
 
-/*
- * Removes the file or the tree `name` in `dir`; no symlink is followed.  Absence is no error.
- * EACCES or EPERM: it has directories of other ids, see subids_remove_tree().
- */
-int store_remove_tree(int dir, const char *name, struct err *e);
-
 /* A place to prepare what comes into the store, and for what leaves it. */
 struct session {
         int dir;     /* its flock lives as long as this descriptor and its copies */

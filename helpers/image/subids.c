@@ -1,5 +1,6 @@
 #include "subids.h"
 
+#include "erase.h"
 #include "fd.h"
 #include "holder.h"
 #include "io.h"
@@ -41,7 +42,7 @@ static _Noreturn void remove_main(int dir, const char *name, int report, int par
         struct err unused = { 0 };
 
         if (proc_die_with(parent, &e) == 0)
-                store_remove_tree(dir, name, &e);
+                erase_tree(dir, name, &e);
         io_send(report, &e, sizeof(e), NULL, 0, &unused);
         _exit(0);
 }
@@ -83,7 +84,7 @@ int subids_remove_tree(const struct store *store, int dir, const char *name, str
 
         if (!maps)
                 return -e->code;
-        if (store_remove_tree(dir, name, e) == 0)
+        if (erase_tree(dir, name, e) == 0)
                 return 0;
         if (e->code != EACCES && e->code != EPERM)
                 return -e->code;

@@ -39,7 +39,7 @@ int subids_unpack(const struct store *store, const struct digest *id, const stru
 /* Forgets the maps, unless there is still something that was made with them. */
 int subids_forget(const struct store *store, struct err *e);
 
-/* store_remove_tree(), and what that may not remove in a namespace with the maps of the store. */
+/* erase_tree(), and what that may not remove in a namespace with the maps of the store. */
 int subids_remove_tree(const struct store *store, int dir, const char *name, struct err *e);
 
 #endif

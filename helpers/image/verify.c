@@ -56,7 +56,7 @@ static int choose_name(struct verify *v, const char *arg, struct err *e)
         autoimage image = { 0 };
         struct stat st;
 
-        if (ref_parse(arg, whole, &unused) < 0 || ref_encode(whole, file, &unused) < 0 ||
+        if (ref_parse_any(arg, whole, &unused) < 0 || ref_encode(whole, file, &unused) < 0 ||
             fstatat(v->store->names, file, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return 0;
         char *copy = arena_copy(&v->arena, file, e);

@@ -5,15 +5,12 @@
 #include "io.h"
 #include "jail.h"
 #include "proc.h"
+#include "signals.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -158,24 +155,6 @@ int worker_note(const struct worker *w, struct err *e, const char *fmt, ...)
 
 /* ------ the parent ------ */
 
-/* Signals that end a program become readable, so that a session does not stay behind. */
-static int catch_signals(struct err *e)
-{
-        sigset_t set;
-
-        sigemptyset(&set);
-        sigaddset(&set, SIGINT);
-        sigaddset(&set, SIGTERM);
-        sigaddset(&set, SIGHUP);
-        sigaddset(&set, SIGQUIT);
-        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-                return err_sys(e, "cannot block signals");
-        int fd = signalfd(-1, &set, SFD_CLOEXEC);
-        if (fd < 0)
-                return err_sys(e, "cannot watch for signals");
-        return fd;
-}
-
 static int start_child(const struct worker *w, struct child *ret_child, int *ret_report,
                        struct err *e)
 {
@@ -248,22 +227,15 @@ static int wait_for_report(const struct worker *w, int report_fd, int signal_fd,
                            struct child *child, struct worker_report *ret, int *ret_signal,
                            struct err *e)
 {
-        struct pollfd fds[] = {
-                { .fd = report_fd, .events = POLLIN },
-                { .fd = signal_fd, .events = POLLIN },
-        };
-        struct signalfd_siginfo info;
         int r = 1;
 
         while (r > 0) {
-                int n = poll(fds, 2, -1);
+                int n = signals_wait(signal_fd, report_fd, e);
 
-                if (n < 0 && errno == EINTR)
-                        continue;
                 if (n < 0)
-                        return err_sys(e, "cannot wait for the process that does the work");
-                if (fds[1].revents && read(signal_fd, &info, sizeof(info)) == sizeof(info)) {
-                        *ret_signal = (int)info.ssi_signo;
+                        return n;
+                if (n > 0) {
+                        *ret_signal = n;
                         return err_set(e, EINTR, "interrupted");
                 }
                 r = take_report(w, report_fd, child, ret, e);
@@ -273,7 +245,7 @@ static int wait_for_report(const struct worker *w, int report_fd, int signal_fd,
 
 int worker_run(const struct worker *w, struct worker_report *ret, int *ret_signal, struct err *e)
 {
-        autofd signals = catch_signals(e);
+        autofd signals = signals_catch(e);
         autochild child = CHILD_NONE;
         autofd report = -1;
 

@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,6 +205,8 @@ int main(int argc, char **argv)
         log_setup("kelp", LOG_LEVEL_NOTICE);
         /* logins will be in here */
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+        /* helpers and registries may hang up while they are spoken to; libcurl leaves that to us */
+        signal(SIGPIPE, SIG_IGN);
         int r = fd_fill_standard(&e);
         if (r == 0)
                 r = parse(argc, argv, &args, &e);

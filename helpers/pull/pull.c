@@ -3,16 +3,14 @@
 #include "fd.h"
 #include "io.h"
 #include "proc.h"
+#include "signals.h"
 #include "str.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,42 +24,6 @@ struct work {
         struct layout layout;
         int signals;
 };
-
-/* Signals that end a program become readable, so that a session does not stay behind. */
-static int catch_signals(struct err *e)
-{
-        sigset_t set;
-
-        sigemptyset(&set);
-        sigaddset(&set, SIGINT);
-        sigaddset(&set, SIGTERM);
-        sigaddset(&set, SIGHUP);
-        sigaddset(&set, SIGQUIT);
-        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
-                return err_sys(e, "cannot block signals");
-        int fd = signalfd(-1, &set, SFD_CLOEXEC);
-        return fd < 0 ? err_sys(e, "cannot watch for signals") : fd;
-}
-
-/* Waits until `fd` is readable: 0; or a signal comes: its number. */
-static int wait_for(const struct work *w, int fd, struct err *e)
-{
-        struct pollfd fds[] = {
-                { .fd = fd, .events = POLLIN },
-                { .fd = w->signals, .events = POLLIN },
-        };
-        struct signalfd_siginfo info;
-        int n;
-
-        do {
-                n = poll(fds, 2, -1);
-        } while (n < 0 && errno == EINTR);
-        if (n < 0)
-                return err_sys(e, "cannot wait for another process");
-        if (fds[1].revents && read(w->signals, &info, sizeof(info)) == sizeof(info))
-                return (int)info.ssi_signo;
-        return 0;
-}
 
 /* ------ the fetcher ------ */
 
@@ -82,24 +44,21 @@ static int start_fetcher(struct work *w, struct child *ret_child, int *ret_repor
 {
         struct fetch_spec spec = { .pull = w->spec, .layout = &w->layout };
         autofd self = proc_pidfd(getpid(), e);
-        int ends[2];
+        autofd sock = -1;
 
         if (self < 0)
                 return -e->code;
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-                return err_sys(e, "cannot make a socket pair");
-        autofd ours = ends[0];
-        autofd theirs = ends[1];
         find_current(w, &spec.current);
-        spec.report = theirs;
         spec.parent = self;
-        pid_t pid = fork();
+        pid_t pid = proc_fork_linked(&sock, e);
         if (pid < 0)
-                return err_sys(e, "cannot start a process to talk to the registry");
-        if (pid == 0)
+                return err_prefix(e, "cannot start a process to talk to the registry");
+        if (pid == 0) {
+                spec.report = sock;
                 fetch_run(&spec);
+        }
         *ret_child = (struct child){ .pid = pid, .pidfd = -1 };
-        *ret_report = fd_take(&ours);
+        *ret_report = fd_take(&sock);
         return 0;
 }
 
@@ -137,7 +96,7 @@ static int fetch(struct work *w, struct pull_result *ret, struct err *e)
 
         if (start_fetcher(w, &child, &fd, e) < 0)
                 return -e->code;
-        int r = wait_for(w, fd, e);
+        int r = signals_wait(w->signals, fd, e);
         if (r < 0)
                 return r;
         if (r > 0) {
@@ -186,7 +145,7 @@ static int import(const struct work *w, struct pull_result *ret, struct err *e)
         if (start_importer(w, &child, e) < 0)
                 return -e->code;
         /* it ends by itself, and cleans up: a signal for us is one for it */
-        while ((r = wait_for(w, child.pidfd, e)) > 0)
+        while ((r = signals_wait(w->signals, child.pidfd, e)) > 0)
                 kill(child.pid, r);
         if (r < 0 || proc_wait(&child, &status, e) < 0)
                 return -e->code;
@@ -221,7 +180,7 @@ int pull_run(const struct pull_spec *spec, struct pull_result *ret, struct err *
         struct err cleanup = { 0 };
 
         *ret = (struct pull_result){ .status = EXIT_FAILED };
-        w.signals = catch_signals(e);
+        w.signals = signals_catch(e);
         int r = w.signals < 0 ? w.signals : run(&w, ret, e);
         layout_done(&w.layout);
         /* what cannot be removed now is swept by the next pull or import */

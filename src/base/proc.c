@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -197,6 +198,21 @@ int proc_start(const struct proc_spec *spec, struct child *ret_child, struct err
         *ret_child = child;
         child = (struct child)CHILD_NONE;
         return 0;
+}
+
+pid_t proc_fork_linked(int *ret_sock, struct err *e)
+{
+        int ends[2];
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+                return err_sys(e, "cannot make a socket pair");
+        autofd near = ends[0];
+        autofd far = ends[1];
+        pid_t pid = fork();
+        if (pid < 0)
+                return err_sys(e, "cannot fork");
+        *ret_sock = fd_take(pid == 0 ? &far : &near);
+        return pid;
 }
 
 int proc_wait(struct child *child, int *ret_status, struct err *e)

@@ -48,6 +48,12 @@ struct proc_spec {
  */
 int proc_start(const struct proc_spec *spec, struct child *ret_child, struct err *e);
 
+/*
+ * Forks, and leaves each side its own end of a SEQPACKET socket in *ret_sock: the pid of the child
+ * in the parent, 0 in the child.
+ */
+pid_t proc_fork_linked(int *ret_sock, struct err *e);
+
 /* Waits for the end of the child and reaps it; *ret_status as of waitpid(2). */
 int proc_wait(struct child *child, int *ret_status, struct err *e);
 

@@ -5,7 +5,6 @@
 #include "str.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -92,7 +91,6 @@ int pull_become(struct arena *arena, const struct pull_wish *wish, struct err *e
 
         if (fill(arena, wish, &c, e) < 0)
                 return -e->code;
-        signal(SIGPIPE, SIG_DFL);
         execve(c.path, (char *const *)c.argv, (char *const *)c.env);
         return err_sys(e, "cannot execute '%s'", c.path);
 }

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -159,30 +158,23 @@ static int map_child(const struct host_view *v, const struct host_attempt *attem
 int host_attempt(const struct host_view *v, const struct host_attempt *attempt, char *ret_note,
                  struct err *e)
 {
-        int ends[2];
+        autofd sock = -1;
+        pid_t pid = proc_fork_linked(&sock, e);
 
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-                return err_sys(e, "cannot make a socket pair");
-        autofd mine = ends[0];
-        autofd theirs = ends[1];
-
-        pid_t pid = fork();
         if (pid < 0)
-                return err_sys(e, "cannot fork");
+                return pid;
         if (pid == 0) {
-                fd_close(&mine);
-                child_main(attempt, theirs);
+                child_main(attempt, sock);
                 _exit(0);
         }
         autochild child = { .pid = pid, .pidfd = -1 };
-        fd_close(&theirs);
 
         if (attempt->in_userns) {
-                int r = map_child(v, attempt, &child, mine, e);
+                int r = map_child(v, attempt, &child, sock, e);
                 if (r < 0)
                         return r;
         }
-        return finish(&child, mine, ret_note, e);
+        return finish(&child, sock, ret_note, e);
 }
 
 int host_attempt_fork(int (*run)(void *data, struct err *e), void *data, struct err *e)

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 /*
@@ -78,26 +77,19 @@ int ids_enter(struct err *e)
         struct id_maps maps;
         pid_t own = getpid();
         int status = 0;
-        int ends[2];
+        autofd sock = -1;
 
         if (choose_maps(&maps, e) < 0)
                 return -e->code;
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-                return err_sys(e, "cannot make a socket pair");
-        autofd near = ends[0];
-        autofd far = ends[1];
-        pid_t pid = fork();
+        pid_t pid = proc_fork_linked(&sock, e);
         if (pid < 0)
-                return err_sys(e, "cannot fork");
-        if (pid == 0) {
-                fd_close(&near);
-                writer_main(&maps, own, far);
-        }
+                return pid;
+        if (pid == 0)
+                writer_main(&maps, own, sock);
         autochild child = { .pid = pid, .pidfd = -1 };
-        fd_close(&far);
         if (unshare(CLONE_NEWUSER) < 0)
                 return err_sys(e, "cannot create a user namespace");
-        if (await_maps(near, e) < 0)
+        if (await_maps(sock, e) < 0)
                 return -e->code;
         return proc_wait(&child, &status, e);
 }

@@ -8,6 +8,7 @@
 #include "landlock.h"
 #include "mem.h"
 #include "path.h"
+#include "proc.h"
 #include "rights.h"
 #include "rlimits.h"
 #include "step.h"
@@ -19,7 +20,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -275,25 +275,17 @@ static int audit(const struct box *b, struct err *e)
 pid_t payload_start(struct box *b, struct err *e)
 {
         struct exec_image image;
-        int ends[2];
+        autofd pipe = -1;
 
         e->step = STEP_START;
         if (exec_prepare(b->plan, b->identity.home, &image, e) < 0 ||
             tty_set_owner(&b->tty, b->identity.uid, e) < 0)
                 return -e->code;
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-                return err_sys(e, "cannot make a socket pair");
-        autofd pipe = ends[0];
-        autofd far = ends[1];
-
-        pid_t pid = fork();
+        pid_t pid = proc_fork_linked(&pipe, e);
         if (pid < 0)
-                return err_sys(e, "cannot fork the payload");
-        if (pid == 0) {
-                fd_close(&pipe);
-                payload_main(b, far, &image);
-        }
-        fd_close(&far);
+                return err_prefix(e, "cannot start the payload");
+        if (pid == 0)
+                payload_main(b, pipe, &image);
         if (cpu_put_apart(&b->launch->cpus, pid, e) < 0 || audit(b, e) < 0)
                 return -e->code;
         launch_view_drop(b->launch->view);

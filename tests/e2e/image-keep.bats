@@ -251,6 +251,26 @@ hint: did you mean 'one'?"
     [ -z "$(ls -A "$kept")" ]
 }
 
+@test "rm: several at once do not stand in each other's way" {
+    local i pids=()
+
+    for i in 1 2 3 4; do
+        keep "box$i" box sh -c 'for a in 1 2 3 4 5 6 7 8 9; do for b in 1 2 3 4 5 6 7 8 9; do
+            for c in 1 2 3; do mkdir -p "/d/$a/$b/$c"; : >"/d/$a/$b/$c/f"; done; done; done'
+    done
+    for i in 1 2 3 4; do
+        "$KELP" rm "box$i" >"out$i" 2>&1 3>&- &
+        pids+=($!)
+    done
+    for i in "${pids[@]}"; do
+        wait "$i" || {
+            cat out?
+            false
+        }
+    done
+    [ -z "$(ls -A "$kept")" ]
+}
+
 @test "rm: directories without permissions, and very deep ones" {
     run -0 keep one box sh -c '
         mkdir /a; echo x >/a/b; chmod 000 /a; mkdir -p /r/o; echo x >/r/o/f; chmod 555 /r/o /r

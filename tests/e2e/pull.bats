@@ -105,6 +105,9 @@ store_is_empty() {
     run -0 "$KELP" pull -q --ca "$CA" "$pinned"
     run -0 "$KELP" run "$pinned" /bin/sh -c 'echo pinned'
     assert_eq "$output" pinned
+    run -0 "$KELP" verify "$pinned"
+    run -0 "$KELP" export "$pinned" -o pinned.tar
+    run -0 "$KELP" rmi "$pinned"
 }
 
 @test "a wrong password, and none" {
@@ -125,6 +128,18 @@ store_is_empty() {
     rm -r data
     login "$REG/team" alice 'open sesame' .config/containers/auth.json
     run -0 "$KELP" pull -q --ca "$CA" "$REG/team/box:1"
+}
+
+@test "a credential helper that does not wait for what it is asked" {
+    command -v strace >/dev/null || skip "the machine lacks strace"
+    mkdir bin
+    cp "$(type -P true)" bin/docker-credential-hasty
+    echo '{"credsStore": "hasty"}' >.docker/config.json
+    # it is gone when it is written to
+    PATH=$PWD/bin:$PATH run -125 strace -f -qq -o trace -e inject=write:delay_enter=300000 \
+        "$KELP" pull --ca "$CA" "$REG/team/box:1"
+    grep -q ' = -1 EPIPE' trace
+    assert_refused "wants a login for 'team/box'"
 }
 
 @test "no such tag and no such repository" {

@@ -210,9 +210,9 @@ home_is_whole() {
         echo evil >"$root/lib/$lib"
     done
     echo 'passwd: evil files' >"$root/etc/nsswitch.conf"
-    run strace -f -o "$dir/trace" -e trace=open,openat,openat2,execve "$KELP" run --network none \
+    echo 'bob:x:0:0::/:/bin/sh' >"$root/etc/passwd"
+    run -0 strace -f -o "$dir/trace" -e trace=open,openat,openat2,execve "$KELP" run --network none \
         --userns single -u bob "$root" true
-    grep -q 'execve(.*/bin/true\|execve("true' "$dir/trace" || grep -q execve "$dir/trace"
     run -1 grep -E 'libnss|nsswitch|gconv|\.so' "$dir/trace"
 }
 

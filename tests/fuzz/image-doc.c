@@ -4,11 +4,12 @@
  */
 
 #include "doc.h"
-#include "image-fuzz.h"
+#include "fuzz.h"
 #include "image.h"
 #include "limit.h"
 #include "oci.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void fuzz_index(const char *data, size_t size)

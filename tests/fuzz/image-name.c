@@ -4,11 +4,12 @@
  */
 
 #include "entry.h"
-#include "image-fuzz.h"
+#include "fuzz.h"
 #include "ref.h"
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool is_clean(const char *path)
@@ -86,12 +87,8 @@ static void fuzz_ref(const char *name)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        char *name = malloc(size + 1);
+        char *name = fuzz_text(data, size);
 
-        if (!name)
-                return 0;
-        memcpy(name, data, size);
-        name[size] = '\0';
         fuzz_entry(name);
         fuzz_ref(name);
         free(name);

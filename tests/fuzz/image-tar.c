@@ -3,8 +3,9 @@
  * may appear beside that directory, and what is in it can be removed by plain means.
  */
 
+#include "erase.h"
 #include "fd.h"
-#include "image-fuzz.h"
+#include "fuzz.h"
 #include "io.h"
 #include "layer.h"
 #include "record.h"
@@ -13,6 +14,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,10 +58,22 @@ static int count_one(void *context, const char *name, struct err *e)
         return 0;
 }
 
+/* Its owner may do everything with each directory: so he can remove it by plain means. */
+static int check_plain(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+        (void)path;
+        (void)at;
+        if (type == FTW_DNR || type == FTW_NS ||
+            (type == FTW_D && (st->st_mode & S_IRWXU) != S_IRWXU))
+                abort();
+        return 0;
+}
+
 static void remove_place(struct place *p)
 {
         char link[64];
-        char name[4096];
+        char name[PATH_MAX];
+        char layer[PATH_MAX + 8];
         struct err e = { 0 };
         unsigned n = 0;
         autofd canary = openat(p->top, "canary", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -71,11 +86,13 @@ static void remove_place(struct place *p)
         if (len < 0)
                 abort();
         name[len] = '\0';
+        snprintf(layer, sizeof(layer), "%s/layer", name);
+        if (nftw(layer, check_plain, 100, FTW_PHYS | FTW_CHDIR) < 0)
+                abort();
         fd_close(&p->layer);
         fd_close(&p->spool);
-        if (store_remove_tree(p->top, "layer", &e) < 0 ||
-            store_remove_tree(p->top, "spool", &e) < 0 ||
-            store_remove_tree(p->top, "canary", &e) < 0 || rmdir(name) < 0)
+        if (erase_tree(p->top, "layer", &e) < 0 || erase_tree(p->top, "spool", &e) < 0 ||
+            erase_tree(p->top, "canary", &e) < 0 || rmdir(name) < 0)
                 abort();
         fd_close(&p->top);
 }

@@ -1,24 +1,11 @@
 #include "plan-fuzz.h"
 
-#include "io.h"
 #include "path.h"
 #include "str.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-char *fuzz_text(const uint8_t *data, size_t size)
-{
-        char *text = malloc(size + 1);
-
-        if (!text)
-                abort();
-        memcpy(text, data, size);
-        text[size] = '\0';
-        return text;
-}
 
 static void must(bool holds, const char *what)
 {
@@ -101,26 +88,3 @@ void fuzz_judge(const struct made *m)
         judge_exec(&m->plan.exec);
         judge_rest(&m->plan);
 }
-
-#ifndef KELP_LIBFUZZER
-/* Without libFuzzer: each file once. */
-int main(int argc, char **argv)
-{
-        if (argc < 2) {
-                fprintf(stderr, "usage: %s FILE...\n", argv[0]);
-                return 2;
-        }
-        for (int i = 1; i < argc; i++) {
-                autofree char *data = NULL;
-                size_t len = 0;
-                struct err e = { 0 };
-
-                if (io_read_file(AT_FDCWD, argv[i], 1024 * 1024, &data, &len, &e) < 0) {
-                        fprintf(stderr, "%s\n", e.text);
-                        return 1;
-                }
-                LLVMFuzzerTestOneInput((const uint8_t *)data, len);
-        }
-        return 0;
-}
-#endif

@@ -1,8 +1,9 @@
 /* Any bytes as a file of logins, and as a credential helper's answer. */
 
 #include "auth-file.h"
-#include "image-fuzz.h"
+#include "fuzz.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void check(const struct credential *c)

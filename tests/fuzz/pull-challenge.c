@@ -1,9 +1,10 @@
 /* Any bytes as the value of WWW-Authenticate, and as the body of a registry's error. */
 
 #include "challenge.h"
-#include "image-fuzz.h"
+#include "fuzz.h"
 #include "registry-error.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void check_text(const char *text, size_t size)

@@ -1,20 +1,17 @@
 /* Any bytes as registries.conf. */
 
-#include "image-fuzz.h"
+#include "fuzz.h"
 #include "registries.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         autoregistries r = { 0 };
         struct err e = { 0 };
-        char *text = malloc(size + 1);
+        char *text = fuzz_text(data, size);
 
-        if (!text)
-                return 0;
-        memcpy(text, data, size);
-        text[size] = '\0';
         if (registries_read(&r, text, "file", &e) < 0 && strncmp(e.text, "file:", 5) != 0)
                 abort();
         for (size_t i = 0; i < r.n; i++) {

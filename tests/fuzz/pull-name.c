@@ -3,11 +3,12 @@
  * into a URL, and into the name of a file.
  */
 
-#include "image-fuzz.h"
+#include "fuzz.h"
 #include "name.h"
 #include "platform.h"
 #include "url.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void check_word(const char *text, const char *allowed)
@@ -58,12 +59,8 @@ static void fuzz_url(const char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        char *text = malloc(size + 1);
+        char *text = fuzz_text(data, size);
 
-        if (!text)
-                return 0;
-        memcpy(text, data, size);
-        text[size] = '\0';
         fuzz_name(text);
         fuzz_url(text);
         free(text);

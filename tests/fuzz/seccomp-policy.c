@@ -4,27 +4,21 @@
  * nothing else than the rules' answers is ever given.
  *
  * The first byte of the input chooses ('g': a groups file), the rest is the text; its last bytes
- * serve as arguments of calls too.
- *
- *     seccomp-policy GROUPS FILE...      each file once (without libFuzzer)
- *     KELP_GROUPS=GROUPS seccomp-policy-fuzz CORPUS-DIR
+ * serve as arguments of calls too.  KELP_GROUPS in the environment is the file of groups.
  */
 
+#include "fuzz.h"
 #include "groups.h"
-#include "io.h"
 #include "policy.h"
 #include "program.h"
 #include "test-seccomp-vm.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *groups_path;
 
@@ -112,26 +106,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         close(fd);
         return 0;
 }
-
-#ifndef KELP_LIBFUZZER
-int main(int argc, char **argv)
-{
-        if (argc < 3) {
-                fprintf(stderr, "usage: %s GROUPS FILE...\n", argv[0]);
-                return 2;
-        }
-        groups_path = argv[1];
-        for (int i = 2; i < argc; i++) {
-                autofree char *data = NULL;
-                size_t len = 0;
-                struct err e = { 0 };
-
-                if (io_read_file(AT_FDCWD, argv[i], 1024 * 1024, &data, &len, &e) < 0) {
-                        fprintf(stderr, "%s\n", e.text);
-                        return 1;
-                }
-                LLVMFuzzerTestOneInput((const uint8_t *)data, len);
-        }
-        return 0;
-}
-#endif
