@@ -74,6 +74,10 @@ static int add_image(void *context, const char *file, struct err *e)
         if (!str_eq(file, entry->image.id.hex))
                 return err_set(e, EINVAL, "'%.100s' in the image store is another image", file);
         if (fstatat(l->store->images, file, &st, AT_SYMLINK_NOFOLLOW) == 0)
+                entry->used = st.st_mtim;
+        entry->imported = entry->used.tv_sec;
+        /* nobody touches a blob */
+        if (fstatat(l->store->blobs, file, &st, AT_SYMLINK_NOFOLLOW) == 0)
                 entry->imported = st.st_mtime;
         return 0;
 }

@@ -25,6 +25,7 @@ struct catalog_name {
 struct catalog_image {
         struct image image; /* of images/<digest> */
         time_t imported;
+        struct timespec used; /* when it came, or a launcher read it last by its id */
 };
 
 struct catalog {

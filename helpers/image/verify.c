@@ -1,6 +1,7 @@
 #include "verify.h"
 
 #include "fd.h"
+#include "find.h"
 #include "mem.h"
 #include "ref.h"
 #include "str.h"
@@ -98,8 +99,10 @@ static int choose_id(struct verify *v, const char *arg, struct err *e)
                 return err_set(e, EINVAL, "more than one image has an id with '%s'", s.prefix);
         if (s.n == 1)
                 return add_image(v, &s.found, e);
-        err_set(e, ENOENT, "there is no image '%.200s'", arg);
-        return err_hint(e, "`kelp images` lists the images");
+        autocatalog catalog = { 0 };
+        if (catalog_load(v->store, &catalog, e) < 0)
+                return -e->code;
+        return find_unknown(&catalog, arg, e);
 }
 
 static int choose(struct verify *v, char *const *args, size_t n, struct err *e)

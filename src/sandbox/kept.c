@@ -174,8 +174,10 @@ static void find_value(const char *text, const char *key, char *ret, size_t size
 
 static int is_anothers(const struct plan *p, const char *owner, struct err *e)
 {
-        err_set(e, EEXIST, "the sandbox '%s' belongs to %.250s, not to '%.80s'", p->name, owner,
-                p->image.name);
+        const char *id = p->image.id ? p->image.id : "";
+
+        err_set(e, EEXIST, "the sandbox '%s' belongs to %.250s, not to '%.80s'%s%.19s", p->name,
+                owner, p->image.name, *id ? ", " : "", id);
         return err_hint(e, "take another --name, or remove it: kelp rm %s", p->name);
 }
 
@@ -190,7 +192,13 @@ static int check_image(const struct plan *p, const char *record, struct err *e)
         if (p->image.id && str_eq(id, p->image.id))
                 return 0;
         snprintf(owner, sizeof(owner), "the image %s%s%.19s", name, name[0] ? ", " : "", id);
-        return is_anothers(p, owner, e);
+        is_anothers(p, owner, e);
+        /* its name may stand for another image by now; its id does not change */
+        return err_hint(
+                e,
+                "go on with it: kelp run --keep --name %s %.12s; or take another --name, or "
+                "remove it: kelp rm %s",
+                p->name, id + strlen("sha256:"), p->name);
 }
 
 static int check_directory(const struct plan *p, const char *record, struct err *e)

@@ -142,7 +142,7 @@ hint: wait until it ends, or take another --name"
     keep one box true
     run -125 keep one other sh
     assert_refused "the sandbox 'one' belongs to the image box:latest, sha256:"
-    [[ ${lines[1]} == "hint: take another --name, or remove it: kelp rm one" ]]
+    [[ ${lines[1]} == "hint: go on with it: kelp run --keep --name one "????????????"; or take another --name, or remove it: kelp rm one" ]]
     # the name of the image is not what counts
     "$KELP" import "$BATS_FILE_TMPDIR/root.tar" again
     run -0 keep one again true
@@ -151,6 +151,36 @@ hint: wait until it ends, or take another --name"
     assert_refused "the sandbox 'one' belongs to the image box:latest"
     "$KELP" rm one
     run -0 keep one other sh -c :
+}
+
+@test "when the name of its image moves, its id goes on with it" {
+    local id command
+
+    id=$("$KELP" images --json | jq -r '.[0].id')
+    keep one box sh -c 'echo kept >/new'
+    "$KELP" import "$BATS_FILE_TMPDIR/other.tar" box
+    run -125 keep one box sh
+    assert_refused "the sandbox 'one' belongs to the image box:latest, ${id:0:19}, not to 'box', sha256:"
+    command=${lines[1]#hint: go on with it: kelp run --keep --name one }
+    assert_eq "${command%%;*}" "${id:7:12}"
+    # nothing takes the image from it
+    run -125 "$KELP" rmi "$id"
+    assert_refused "is in use by the sandbox 'one'"
+    run -0 "$KELP" prune
+    run -0 keep one "${id:7:12}" sh -c 'cat /new'
+    assert_eq "$output" kept
+    "$KELP" commit one box >/dev/null
+    run -125 keep one box sh
+    run -0 keep one "${id:7:12}" sh -c 'cat /new'
+    # one that began by the id
+    run -0 keep two "$id" sh -c 'echo kept >/new'
+    run -0 keep two "${id:7:20}" sh -c 'cat /new'
+    "$KELP" rm one
+    run -125 "$KELP" rmi "$id"
+    assert_refused "is in use by the sandbox 'two'"
+    "$KELP" commit two again >/dev/null
+    run -0 "$KELP" run --network none --userns single again cat /new
+    assert_eq "$output" kept
 }
 
 @test "a plain directory works as well" {
