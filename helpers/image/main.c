@@ -2,7 +2,7 @@
  * kelp-image: the image store.  Called by kelp with a fixed environment, and by hand:
  *
  *     kelp-image --store DIR import FILE [NAME] [--path-key KEY]
- *     kelp-image --store DIR import --session-fd N NAME      called by kelp-pull: its session's layout
+ *     kelp-image --store DIR import --session-fd N [--quiet] NAME   called by kelp-pull: its session's layout
  *     kelp-image --store DIR list [--json]
  *     kelp-image --store DIR remove [--force] NAME|ID...
  *     kelp-image --store DIR unpack --ids MAPS ID     (id_maps_print())
@@ -33,6 +33,7 @@
 #include "store.h"
 #include "str.h"
 #include "subids.h"
+#include "tell.h"
 #include "verify.h"
 
 #include <errno.h>
@@ -59,7 +60,8 @@ enum option {
         OPTION_OUTPUT,
         OPTION_FORMAT,
         OPTION_FORCE,
-        OPTION_F
+        OPTION_F,
+        OPTION_QUIET
 };
 
 struct option_row {
@@ -79,6 +81,7 @@ static const struct option_row options[] = {
         [OPTION_FORMAT] = { "--format", true },
         [OPTION_FORCE] = { "--force", false },
         [OPTION_F] = { "-f", false },
+        [OPTION_QUIET] = { "--quiet", false },
 };
 
 #define N_OPTIONS (sizeof(options) / sizeof(options[0]))
@@ -150,25 +153,6 @@ static int open_store(struct store *store, const char *path, bool create, struct
         return store_open(store, path, create, e);
 }
 
-static void print_notices(const struct import_result *result)
-{
-        if (result->devices > 0)
-                log_notice(
-                        "%llu device node%s in the image %s left out: a sandbox has its own /dev",
-                        (unsigned long long)result->devices, result->devices == 1 ? "" : "s",
-                        result->devices == 1 ? "was" : "were");
-        if (result->has_moved)
-                log_notice("the name '%s', which the archive gives itself, stood for another image",
-                           result->tag);
-        if (result->n_ignored > 0)
-                log_notice("%u setting%s of the image's configuration mean%s nothing, ignoring",
-                           result->n_ignored, result->n_ignored == 1 ? "" : "s",
-                           result->n_ignored == 1 ? "s" : "");
-        if (result->architecture[0])
-                log_notice("the image is for the architecture '%s', not for this machine's",
-                           result->architecture);
-}
-
 /* The name that was given, or else the one that the file's own name makes, if it makes one. */
 static int choose_name(const struct arguments *args, char *ret, struct err *e)
 {
@@ -212,6 +196,11 @@ static int make_request(const struct arguments *args, struct import_request *ret
         return 0;
 }
 
+static bool is_named(const struct arguments *args)
+{
+        return args->n_words == 3 || args->values[OPTION_SESSION_FD];
+}
+
 static int run_import(const struct arguments *args, int *ret_status, struct err *e)
 {
         struct import_request request;
@@ -227,7 +216,9 @@ static int run_import(const struct arguments *args, int *ret_status, struct err 
                         *ret_status = 128 + result.signal;
                 return err_prefix(e, "cannot import '%.200s'", args->words[1]);
         }
-        print_notices(&result);
+        tell_imported(&result);
+        if (!args->values[OPTION_QUIET])
+                tell_name(&result, is_named(args));
         if (printf("sha256:%s\n", result.id.hex) < 0 || fflush(stdout) != 0)
                 return err_sys(e, "cannot write the image's id");
         return 0;
@@ -360,20 +351,6 @@ static int run_export(const struct arguments *args, int *ret_status, struct err 
         return -e->code;
 }
 
-static void print_left_out(const struct commit_result *result)
-{
-        if (result->entries == 0)
-                log_notice("nothing was changed: the new layer is empty");
-        if (result->sockets > 0)
-                log_notice("%llu socket%s left out: an image cannot have any",
-                           (unsigned long long)result->sockets,
-                           result->sockets == 1 ? " was" : "s were");
-        if (result->devices > 0)
-                log_notice("%llu device node%s left out: a sandbox has its own /dev",
-                           (unsigned long long)result->devices,
-                           result->devices == 1 ? " was" : "s were");
-}
-
 static int run_commit(const struct arguments *args, int *ret_status, struct err *e)
 {
         struct commit_result result;
@@ -391,7 +368,7 @@ static int run_commit(const struct arguments *args, int *ret_status, struct err 
                         *ret_status = 128 + result.signal;
                 return err_prefix(e, "cannot commit '%.100s'", args->words[1]);
         }
-        print_left_out(&result);
+        tell_committed(&result, name);
         if (printf("sha256:%s\n", result.id.hex) < 0 || fflush(stdout) != 0)
                 return err_sys(e, "cannot write the image's id");
         return 0;
@@ -433,7 +410,8 @@ struct command {
 #define TAKES(option) (1u << (option))
 
 static const struct command commands[] = {
-        { "import", 2, 3, TAKES(OPTION_PATH_KEY) | TAKES(OPTION_SESSION_FD), run_import },
+        { "import", 2, 3, TAKES(OPTION_PATH_KEY) | TAKES(OPTION_SESSION_FD) | TAKES(OPTION_QUIET),
+          run_import },
         { "list", 1, 1, TAKES(OPTION_JSON), run_list },
         { "remove", 2, SIZE_MAX, TAKES(OPTION_FORCE) | TAKES(OPTION_F), run_remove },
         { "unpack", 2, 2, TAKES(OPTION_IDS), run_unpack },

@@ -169,7 +169,8 @@ hint: wait until it ends, or take another --name"
     run -0 "$KELP" prune
     run -0 keep one "${id:7:12}" sh -c 'cat /new'
     assert_eq "$output" kept
-    "$KELP" commit one box >/dev/null
+    run -0 --separate-stderr "$KELP" commit one box
+    [[ $stderr == "kelp: the name 'box:latest' stood for another image before: '"* ]]
     run -125 keep one box sh
     run -0 keep one "${id:7:12}" sh -c 'cat /new'
     # one that began by the id

@@ -23,9 +23,14 @@ facts_of_store() {
     (cd store && find . -path ./tmp -prune -o -printf '%p %y %m %s\n' | sort)
 }
 
-@test "an import prints the id, and only that" {
+@test "an import prints the id, and says the name that nobody gave it" {
     run -0 --separate-stderr image import "$BOX"
     [[ $output =~ ^sha256:[0-9a-f]{64}$ ]]
+    assert_eq "$stderr" "kelp: the image is called 'box:latest'"
+    run -0 --separate-stderr image import "$BOX" given
+    [[ $output =~ ^sha256:[0-9a-f]{64}$ ]]
+    [ -z "$stderr" ]
+    run -0 --separate-stderr image import --path-key 1f "$BOX"
     [ -z "$stderr" ]
     [ -f store/names/box%3Alatest ]
 }
@@ -81,7 +86,11 @@ team%2Fapp%3Alatest"
     local first second
 
     first=$(image import "$BOX" x)
-    second=$(image import "$OTHER" x)
+    run -0 --separate-stderr image import "$OTHER" x
+    second=$output
+    assert_eq "$stderr" "kelp: the name 'x:latest' stood for another image before: '${first:7:12}', which \`kelp prune\` removes if it has no other one"
+    run -0 --separate-stderr image import "$OTHER" x
+    [ -z "$stderr" ]
     [ "$first" != "$second" ]
     [ "$(image list --json | jq -r '.[] | select(.name == "x:latest").id')" = "$second" ]
     [ "$(image list --json | jq -r '.[] | select(.name == null).id')" = "$first" ]
@@ -417,16 +426,17 @@ store/oci-layout"
     skopeo copy -q "oci:$BATS_FILE_TMPDIR/layout:v1" docker-archive:d.tar:registry.example/team/app:7
     run -0 --separate-stderr image import d.tar
     [[ $output =~ ^sha256:[0-9a-f]{64}$ ]]
-    [ -z "$stderr" ]
+    assert_eq "$stderr" "kelp: the image is called 'registry.example/team/app:7'"
     id=$output
     assert_eq "$(image list --json | jq -r '.[].name')" "registry.example/team/app:7"
     # from standard input too, where there is no other
     run -0 --separate-stderr image import - <d.tar
-    [ -z "$stderr" ]
+    assert_eq "$stderr" "kelp: the image is called 'registry.example/team/app:7'"
     # another image under that name is not replaced without a word
     image import "$BOX" registry.example/team/app:7
     run -0 --separate-stderr image import d.tar
-    assert_eq "$stderr" "kelp: the name 'registry.example/team/app:7', which the archive gives itself, stood for another image"
+    [[ $stderr == "kelp: the image is called 'registry.example/team/app:7'
+kelp: the name 'registry.example/team/app:7' stood for another image before: '"* ]]
     assert_eq "$(image list --json | jq -r '.[] | select(.name == "registry.example/team/app:7").id')" "$id"
     mkdir unpacked
     tar -C unpacked -xf d.tar

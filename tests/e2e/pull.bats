@@ -110,6 +110,19 @@ store_is_empty() {
     run -0 "$KELP" rmi "$pinned"
 }
 
+@test "a name that moves is said" {
+    local old
+
+    tar -C "$DIR/root" -cf mine.tar .
+    old=$("$KELP" import mine.tar "$REG/team/box:1")
+    run -0 --separate-stderr "$KELP" pull --ca "$CA" "$REG/team/box:1"
+    [[ $stderr == *"kelp: the name '$REG/team/box:1' stood for another image before: '${old:7:12}', "* ]]
+    # not when the id alone is asked for
+    "$KELP" import mine.tar "$REG/team/box:1"
+    run -0 --separate-stderr "$KELP" pull -q --ca "$CA" "$REG/team/box:1"
+    [ -z "$stderr" ]
+}
+
 @test "an image of one platform is not taken for another one's" {
     local own
 
