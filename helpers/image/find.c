@@ -78,10 +78,12 @@ bool find_name(const struct catalog *c, const char *arg, size_t *ret)
         char whole[REF_MAX + 1];
         struct err unused = { 0 };
 
+        /* the name of a damaged file may be none */
         if (ref_parse_any(arg, whole, &unused) < 0)
-                return false;
+                snprintf(whole, sizeof(whole), "%s", arg);
         for (size_t i = 0; i < c->n_names; i++) {
-                if (str_eq(c->names[i].name, whole)) {
+                if (str_eq(c->names[i].name, whole) ||
+                    (c->names[i].damage && str_eq(c->names[i].file, arg))) {
                         *ret = i;
                         return true;
                 }
@@ -110,6 +112,15 @@ int find_id(struct catalog *c, const char *arg, size_t *ret, struct err *e)
         return 0;
 }
 
+static int damaged(const struct catalog *c, size_t name, struct err *e)
+{
+        size_t before = 0;
+
+        for (size_t i = 0; i < name; i++)
+                before += c->names[i].damage != NULL;
+        return catalog_get_damage(c, before, e) ? -e->code : 0;
+}
+
 int find_image(struct catalog *c, const char *arg, const struct image **ret, const char **ret_name,
                struct err *e)
 {
@@ -118,6 +129,8 @@ int find_image(struct catalog *c, const char *arg, const struct image **ret, con
 
         *ret_name = NULL;
         if (find_name(c, arg, &name)) {
+                if (c->names[name].damage)
+                        return damaged(c, name, e);
                 *ret_name = c->names[name].name;
                 for (at = 0; at < c->n_images; at++) {
                         if (digest_is_same(&c->images[at].image.id, &c->names[name].id))

@@ -86,7 +86,7 @@ int catalog_print(const struct catalog *c, FILE *out, struct err *e)
         struct table table = { .out = out, .width = (int)strlen("<none>") };
 
         for (size_t i = 0; i < c->n_names; i++) {
-                int len = (int)strlen(c->names[i].name);
+                int len = c->names[i].damage ? 0 : (int)strlen(c->names[i].name);
 
                 if (len > table.width)
                         table.width = len;

@@ -166,6 +166,18 @@ static int choose_name(const struct arguments *args, char *ret, struct err *e)
         return 0;
 }
 
+/* For whoever changes what is in it. */
+static int open_to_change(struct store *store, const char *path, bool create, struct err *e)
+{
+        bool was_damaged;
+
+        if (open_store(store, path, create, e) < 0 || index_repair(store, &was_damaged, e) < 0)
+                return -e->code;
+        if (was_damaged)
+                tell_repaired(path);
+        return 0;
+}
+
 /* What is imported, and the name it gets: a file, or the layout of a session. */
 static int make_request(const struct arguments *args, struct import_request *ret, char *name,
                         struct err *e)
@@ -209,7 +221,7 @@ static int run_import(const struct arguments *args, int *ret_status, struct err 
         autostore store = STORE_NONE;
 
         if (make_request(args, &request, name, e) < 0 ||
-            open_store(&store, args->store, true, e) < 0)
+            open_to_change(&store, args->store, true, e) < 0)
                 return -e->code;
         if (import_run(&store, &request, &result, e) < 0) {
                 if (result.signal)
@@ -236,6 +248,9 @@ static int run_list(const struct arguments *args, int *ret_status, struct err *e
         if (store.names >= 0 && store.layers[STORE_SINGLE] >= 0 &&
             catalog_load(&store, &catalog, e) < 0)
                 return -e->code;
+        struct err why = { 0 };
+        for (size_t i = 0; catalog_get_damage(&catalog, i, &why); i++)
+                log_err(&why);
         return args->values[OPTION_JSON] ? catalog_print_json(&catalog, stdout, e)
                                          : catalog_print(&catalog, stdout, e);
 }
@@ -245,7 +260,7 @@ static int run_remove(const struct arguments *args, int *ret_status, struct err 
         autostore store = STORE_NONE;
 
         (void)ret_status;
-        if (open_store(&store, args->store, false, e) < 0) {
+        if (open_to_change(&store, args->store, false, e) < 0) {
                 if (e->code != ENOENT)
                         return -e->code;
                 return err_set(e, ENOENT, "there is no image '%.200s': the image store is empty",
@@ -361,7 +376,8 @@ static int run_commit(const struct arguments *args, int *ret_status, struct err 
                 err_set(e, EPERM, "the owners of files would be other ones than in the sandbox");
                 return err_hint(e, "kelp commit %s %s", args->words[1], args->words[2]);
         }
-        if (ref_parse(args->words[2], name, e) < 0 || open_store(&store, args->store, true, e) < 0)
+        if (ref_parse(args->words[2], name, e) < 0 ||
+            open_to_change(&store, args->store, true, e) < 0)
                 return -e->code;
         if (commit_run(&store, args->words[1], name, &result, e) < 0) {
                 if (result.signal)
@@ -396,7 +412,11 @@ static int run_verify(const struct arguments *args, int *ret_status, struct err 
                 return 0;
         err_set(e, EIO, "the image store is damaged in %u place%s", result.damaged,
                 result.damaged == 1 ? "" : "s");
-        return err_hint(e, "remove what is damaged (kelp rmi), and import it again");
+        return err_hint(e, "%s",
+                        result.has_index
+                                ? "the next kelp import or kelp rmi writes 'index.json' "
+                                  "anew; import images that are damaged again"
+                                : "remove what is damaged (kelp rmi), and import it again");
 }
 
 struct command {

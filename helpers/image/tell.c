@@ -1,5 +1,6 @@
 #include "tell.h"
 
+#include "index.h"
 #include "log.h"
 
 /* Whoever lost a name is there without one, until prune: that must not happen silently. */
@@ -48,4 +49,12 @@ void tell_committed(const struct commit_result *result, const char *name)
                            result->devices == 1 ? " was" : "s were");
         if (result->has_moved)
                 tell_moved(name, &result->old_id);
+}
+
+void tell_repaired(const char *path)
+{
+        log_notice("'index.json' of the image store was damaged, and is written anew: images that "
+                   "other tools put there are not in it any more, and go with the next `kelp "
+                   "prune`; the old one is '%s/" INDEX_DAMAGED "'",
+                   path);
 }

@@ -14,6 +14,9 @@ void tell_imported(const struct import_result *result);
 /* Its name, if nobody gave it, and what that stood for before. */
 void tell_name(const struct import_result *result, bool was_given);
 
+/* That index.json of the store at `path` was damaged, and is a new one. */
+void tell_repaired(const char *path);
+
 void tell_committed(const struct commit_result *result, const char *name);
 
 #endif

@@ -156,6 +156,7 @@ static void note(void *context, const char *text)
         char shown[sizeof(((struct err *)0)->text) * 4];
 
         v->result->damaged++;
+        v->result->has_index |= str_has_prefix(text, "file 'index.json': 'index.json' ");
         fprintf(v->out, "damaged: %s\n", str_escape(shown, sizeof(shown), text, strlen(text)));
 }
 

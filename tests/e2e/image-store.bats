@@ -420,6 +420,98 @@ store/oci-layout"
     [ "$(jq -r '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"]).digest' store/index.json)" = "$first" ]
 }
 
+@test "a damaged index.json keeps nobody from the store" {
+    local id
+
+    for damage in 'echo "{"' 'true' 'echo []'; do
+        for change in 'image import "$OTHER" two' 'image remove two'; do
+            rm -rf store
+            id=$(image import "$BOX" one)
+            image import "$OTHER" two
+            eval "$damage" >store/index.json
+            cp store/index.json damaged
+            run -0 image list
+            run -125 image verify
+            [[ $output == *"damaged: file 'index.json': 'index.json' of the image store"* ]]
+            [[ ${lines[-1]} == "hint: the next kelp import or kelp rmi writes 'index.json' anew; "* ]]
+            run -125 image prune
+            assert_refused "'index.json' of the image store"
+            [[ ${lines[1]} == "hint: the next kelp import or kelp rmi writes it anew from the images; kelp prune --all empties the store" ]]
+            run -0 --separate-stderr eval "$change"
+            [[ $stderr == "kelp: 'index.json' of the image store was damaged, and is written anew: "* ]]
+            cmp damaged store/index.json.damaged
+            run -0 image verify
+            [ "$(jq -r '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"] == "one:latest").digest' store/index.json)" = "$id" ]
+            run -0 --separate-stderr image import "$OTHER" three
+            [ -z "$stderr" ]
+            run -0 image prune
+            image remove one
+        done
+    done
+    image prune --all
+    [ ! -e store/index.json.damaged ]
+}
+
+@test "a name that cannot be read stops neither the list nor its own removal" {
+    local id other
+
+    id=$(image import "$BOX" one)
+    other=$(image import "$OTHER" two)
+    echo junk >store/names/one%3Alatest
+    echo junk >store/names/JUNK
+    echo junk >store/paths/1f-2
+    run -0 --separate-stderr image list
+    assert_eq "$(awk 'NR > 1 { print $1, $2 }' <<<"$output")" "two:latest ${other:7:12}
+<none> ${id:7:12}"
+    [[ $stderr == *"kelp: the name 'one:latest' cannot be read: "*"hint: kelp rmi 'one:latest', and import it again"* ]]
+    [[ $stderr == *"kelp: the name 'JUNK' cannot be read: "* ]]
+    [ "$(image list --json 2>/dev/null | jq length)" = 2 ]
+    for command in export\ -o\ x "verify"; do
+        # shellcheck disable=SC2086 # an option is several words
+        run -125 image ${command/export -o x/export --output x} one
+        [[ $output == *one* ]]
+    done
+    # nothing goes on the word of what is left
+    run -125 image prune
+    assert_refused "cannot be read"
+    run -125 image remove two
+    assert_refused "cannot be read"
+    run -0 image remove JUNK one
+    assert_eq "$(sort <<<"$output")" "untagged: JUNK
+untagged: one:latest"
+    image import "$BOX" one
+    run -0 image prune
+    run -0 image verify
+    [ ! -e store/paths/1f-2 ]
+}
+
+@test "an image that cannot be read stops neither the list nor its own removal" {
+    local id other
+
+    id=$(image import "$BOX" one)
+    other=$(image import "$OTHER" two)
+    echo junk >"store/images/${id#sha256:}"
+    run -0 --separate-stderr image list
+    assert_eq "$(awk 'NR > 1 { print $1, $2 }' <<<"$output")" "two:latest ${other:7:12}"
+    [[ $stderr == "kelp: the image '${id#sha256:}' cannot be read: "*"hint: kelp rmi '${id#sha256:}', and import it again" ]]
+    run -125 image prune
+    assert_refused "cannot be read"
+    # by the way that the hint has
+    run -0 image remove "${id#sha256:}"
+    assert_eq "$output" "untagged: one:latest
+deleted: $id"
+    image import "$BOX" one
+    run -0 image verify
+    # its name alone does, too
+    echo junk >"store/images/${id#sha256:}"
+    run -0 image remove one
+    assert_eq "$output" "untagged: one:latest
+deleted: $id"
+    run -0 image prune
+    run -0 image verify
+    assert_eq "$(image list --json | jq -r '.[].id')" "$other"
+}
+
 @test "a docker-archive without a given name has its own, if that is one and good" {
     local tags id
 
