@@ -124,6 +124,14 @@ static int compare(const void *a, const void *b)
         return strcmp(x->name, y->name);
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+        const struct catalog_image *x = a;
+        const struct catalog_image *y = b;
+
+        return strcmp(x->image.id.hex, y->image.id.hex);
+}
+
 int catalog_load(const struct store *store, struct catalog *ret, struct err *e)
 {
         struct loading l = { store, ret };
@@ -135,6 +143,8 @@ int catalog_load(const struct store *store, struct catalog *ret, struct err *e)
                 return -e->code;
         if (ret->n_names > 0)
                 qsort(ret->names, ret->n_names, sizeof(*ret->names), compare);
+        if (ret->n_images > 0)
+                qsort(ret->images, ret->n_images, sizeof(*ret->images), compare_ids);
         return 0;
 }
 

@@ -45,7 +45,7 @@ struct catalog {
         size_t n_damaged;
 };
 
-/* An empty store, or none yet, gives an empty catalog.  Names are sorted. */
+/* An empty store, or none yet, gives an empty catalog.  Names are sorted, images by their ids. */
 int catalog_load(const struct store *store, struct catalog *ret, struct err *e);
 void catalog_done(struct catalog *c);
 
@@ -62,6 +62,8 @@ int catalog_check(const struct catalog *c, struct err *e);
 
 /* Writes the table, or JSON, to `out`. */
 int catalog_print(const struct catalog *c, FILE *out, struct err *e);
+/* The ids alone, as the table has them, each once. */
+int catalog_print_ids(const struct catalog *c, FILE *out, struct err *e);
 int catalog_print_json(const struct catalog *c, FILE *out, struct err *e);
 
 #endif

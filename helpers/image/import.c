@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int open_layout(const struct session *session, struct err *e)
@@ -22,6 +23,13 @@ static int open_layout(const struct session *session, struct err *e)
 static int open_input(const char *file, struct err *e)
 {
         if (str_eq(file, "-")) {
+                struct stat st;
+
+                if (fstat(STDIN_FILENO, &st) == 0 && S_ISCHR(st.st_mode)) {
+                        err_set(e, EINVAL, "standard input is %s",
+                                isatty(STDIN_FILENO) ? "a terminal" : "a device");
+                        return err_hint(e, "pipe an archive into it: kelp import - NAME <FILE");
+                }
                 int copy = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
                 return copy < 0 ? err_sys(e, "cannot read standard input") : copy;
         }

@@ -3,7 +3,7 @@
  *
  *     kelp-image --store DIR import FILE [NAME] [--path-key KEY]
  *     kelp-image --store DIR import --session-fd N [--quiet] NAME   called by kelp-pull: its session's layout
- *     kelp-image --store DIR list [--json]
+ *     kelp-image --store DIR list [--json | --quiet]
  *     kelp-image --store DIR remove [--force] NAME|ID...
  *     kelp-image --store DIR unpack --ids MAPS ID     (id_maps_print())
  *     kelp-image --store DIR prune [--all] [--max-size N] [--dry-run]
@@ -99,11 +99,12 @@ static int usage(struct err *e, const char *arg)
                 err_set(e, EINVAL, "unknown or incomplete argument '%.200s'", arg);
         else
                 err_set(e, EINVAL, "a command is missing");
-        return err_hint(e, "kelp-image --store DIR import FILE [NAME] [--path-key KEY] | "
-                           "list [--json] | remove [--force] NAME|ID... | unpack --ids MAPS ID | "
-                           "prune [--all] [--max-size N] [--dry-run] | verify [NAME|ID...] | "
-                           "export NAME|ID --output FILE [--format FORMAT] | "
-                           "forget SANDBOX... | commit SANDBOX NAME");
+        return err_hint(
+                e, "kelp-image --store DIR import FILE [NAME] [--path-key KEY] | "
+                   "list [--json | --quiet] | remove [--force] NAME|ID... | unpack --ids MAPS ID | "
+                   "prune [--all] [--max-size N] [--dry-run] | verify [NAME|ID...] | "
+                   "export NAME|ID --output FILE [--format FORMAT] | "
+                   "forget SANDBOX... | commit SANDBOX NAME");
 }
 
 /* The option `arg`, or N_OPTIONS. */
@@ -251,6 +252,8 @@ static int run_list(const struct arguments *args, int *ret_status, struct err *e
         struct err why = { 0 };
         for (size_t i = 0; catalog_get_damage(&catalog, i, &why); i++)
                 log_err(&why);
+        if (args->values[OPTION_QUIET])
+                return catalog_print_ids(&catalog, stdout, e);
         return args->values[OPTION_JSON] ? catalog_print_json(&catalog, stdout, e)
                                          : catalog_print(&catalog, stdout, e);
 }
@@ -352,7 +355,7 @@ static int run_export(const struct arguments *args, int *ret_status, struct err 
                                 request.image);
         }
         if (format && export_parse_format(format, &request.format, e) < 0)
-                return -e->code;
+                return err_prefix(e, "cannot export '%.100s'", request.image);
         if (open_store(&store, args->store, false, e) < 0) {
                 if (e->code != ENOENT)
                         return -e->code;
@@ -432,7 +435,7 @@ struct command {
 static const struct command commands[] = {
         { "import", 2, 3, TAKES(OPTION_PATH_KEY) | TAKES(OPTION_SESSION_FD) | TAKES(OPTION_QUIET),
           run_import },
-        { "list", 1, 1, TAKES(OPTION_JSON), run_list },
+        { "list", 1, 1, TAKES(OPTION_JSON) | TAKES(OPTION_QUIET), run_list },
         { "remove", 2, SIZE_MAX, TAKES(OPTION_FORCE) | TAKES(OPTION_F), run_remove },
         { "unpack", 2, 2, TAKES(OPTION_IDS), run_unpack },
         { "prune", 1, 1, TAKES(OPTION_ALL) | TAKES(OPTION_DRY_RUN) | TAKES(OPTION_MAX_SIZE),

@@ -67,7 +67,9 @@ team%2Fapp%3Alatest"
     image import "$BOX" a-long-name-for-a-box:1.0
     run -0 image list
     [[ ${lines[0]} =~ ^NAME\ {21,}ID\ {12}SIZE\ {5}CREATED$ ]]
-    [[ $output =~ a-long-name-for-a-box:1.0\ \ [0-9a-f]{12}\ \ [0-9.]+MB\ +\ [0-9]{4}-[0-9]{2}-[0-9]{2}\ [0-9]{2}:[0-9]{2} ]]
+    # a plain root does not say when it was made
+    [[ ${lines[1]} =~ ^a-long-name-for-a-box:1.0\ \ [0-9a-f]{12}\ \ [0-9.]+MB\ +\ -$ ]]
+    [[ ${lines[2]} =~ ^laid:latest\ .*MB\ +\ [0-9]{4}-[0-9]{2}-[0-9]{2}\ [0-9]{2}:[0-9]{2}$ ]]
     [ "${#lines[@]}" = 3 ]
 }
 
@@ -80,6 +82,30 @@ team%2Fapp%3Alatest"
     [ "$(image list --json | jq -r '.[] | select(.name == "box:1").id')" = "$id" ]
     [ "$(image list --json | jq 'map(.layers) | add')" = 2 ]
     [ "$(image list --json | jq -r '.[] | select(.name == "laid:latest").created')" != null ]
+    [ "$(image list --json | jq -r '.[] | select(.name == "box:1").created')" = null ]
+}
+
+@test "list: by name, those without one last; the ids alone" {
+    local name
+
+    for name in c b:2 b:1 a; do
+        image import "$BOX" "$name"
+    done
+    image import "$OTHER" lost
+    image import "$BOX" lost
+    run -0 image list
+    assert_eq "$(awk 'NR > 1 { print $1 }' <<<"$output")" "a:latest
+b:1
+b:2
+c:latest
+lost:latest
+<none>"
+    assert_eq "$(image list --json | jq -r '.[].name')" "$(awk 'NR > 1 { sub("<none>", "null"); print $1 }' <<<"$output")"
+    run -0 image list --quiet
+    assert_eq "$output" "$(image list --json | jq -r '.[].id[7:19]' | sort -u)"
+    # shellcheck disable=SC2086 # several words
+    image remove --force $output
+    [ -z "$(image list --quiet)" ]
 }
 
 @test "a name that is given again moves" {
@@ -227,7 +253,10 @@ store/oci-layout"
     run -125 image import - <"$OTHER"
     assert_refused "an image from standard input needs a name"
     run -125 image import - x </dev/null
-    assert_refused "neither a file nor a directory"
+    assert_refused "cannot import '-': standard input is a device"
+    [[ ${lines[1]} == "hint: pipe an archive into it: kelp import - NAME <FILE" ]]
+    run -125 script -qec "'$KELP_IMAGE' --store store import - x" /dev/null
+    [[ $output == *"cannot import '-': standard input is a terminal"* ]]
     run -125 image import <(:) x
     assert_refused "the file is empty"
 }
