@@ -479,8 +479,12 @@ int main(int argc, char **argv)
                 r = fd_fill_standard(&e);
         if (r == 0)
                 r = parse(argc, argv, &args, &e);
-        if (r == 0)
+        if (r == 0) {
                 r = run_command(&args, &status, &e);
+                /* an archive that is written is on its own file system, and has a hint of it */
+                if (r < 0 && !args.values[OPTION_OUTPUT])
+                        store_hint_full(args.store, &e);
+        }
         if (r < 0) {
                 log_err(&e);
                 return status;

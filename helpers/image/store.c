@@ -176,6 +176,16 @@ int store_lock(const struct store *store, struct err *e)
         return fd_take(&fd);
 }
 
+void store_hint_full(const char *path, struct err *e)
+{
+        if (e->code != ENOSPC && e->code != EDQUOT)
+                return;
+        err_hint(e,
+                 "the file system of '%.200s' is full: `kelp prune` frees space in it, "
+                 "XDG_DATA_HOME=DIR puts the store elsewhere",
+                 path);
+}
+
 /* ------ files ------ */
 
 int store_write(int tmp, int dir, const char *name, const char *text, struct err *e)

@@ -206,6 +206,21 @@ hint: wait until it ends, or take another --name"
     [ -z "$(ls -A "$kept")" ]
 }
 
+@test "a full file system: which one, and nothing is kept" {
+    mkdir small
+    # shellcheck disable=SC2016 # for the inner shell
+    run -125 unshare -Urm sh -c 'export XDG_DATA_HOME=$PWD/small
+        mount -t tmpfs -o size=16m,mode=700 none small && "$1" import "$2" box >/dev/null || exit 1
+        cat /dev/zero >small/fill 2>/dev/null
+        "$1" run --network none --userns single --keep --name one box true
+        status=$?
+        ls -A small/kelp/kept >left
+        exit $status' sh "$KELP" "$BATS_FILE_TMPDIR/other.tar"
+    assert_refused "cannot keep the sandbox 'one': cannot write 'lock': No space left on device"
+    [[ ${lines[1]} == "hint: the file system of '$PWD/small/kelp/kept/one' is full: "* ]]
+    [ ! -s left ]
+}
+
 @test "somebody else's directory, an open one and a symlink are refused" {
     mkdir -p "$kept" elsewhere
     chmod 700 elsewhere
