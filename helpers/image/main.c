@@ -12,7 +12,7 @@
  *     kelp-image --store DIR commit SANDBOX NAME      as root of the sandbox's ids
  *     kelp-image --store DIR verify [NAME|ID...]
  *
- * Exit status: 0; 125 when it failed; 126 when the ids of `unpack` do not do, and one id would;
+ * Exit status: 0; 125 when it failed; 126 when `unpack` cannot have its ids, and one id would do;
  * 128 and the signal when one ended it.
  */
 
@@ -287,10 +287,13 @@ static int run_unpack(const struct arguments *args, int *ret_status, struct err 
             open_store(&store, args->store, false, e) < 0)
                 return -e->code;
         if (subids_unpack(&store, &id, maps, &signal, e) < 0) {
-                if (e->code == SUBIDS_ERROR)
+                /* what is unpacked already does for one id */
+                if (e->code == SUBIDS_ERROR || store_is_read_only(e))
                         *ret_status = EXIT_NO_IDS;
                 if (signal)
                         *ret_status = 128 + signal;
+                if (store_is_read_only(e))
+                        err_hint(e, "make the store writable for one run, or: --userns single");
                 return err_prefix(e, "cannot unpack for subordinate ids");
         }
         return 0;

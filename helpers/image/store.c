@@ -92,10 +92,10 @@ static int open_mode(struct store *store, enum store_mode mode, bool create, str
 
         store->layers[mode] =
                 open_nested(store->dir, "unpacked", names[mode], create || !is_basic, e);
-        if (store->layers[mode] < 0 && (is_basic || e->code != EROFS))
+        if (store->layers[mode] < 0 && (is_basic || !store_is_read_only(e)))
                 return -e->code;
         store->records[mode] = open_nested(store->dir, "records", names[mode], true, e);
-        if (store->records[mode] < 0 && e->code != EROFS)
+        if (store->records[mode] < 0 && !store_is_read_only(e))
                 return -e->code;
         *e = (struct err){ 0 };
         return 0;
@@ -161,11 +161,19 @@ void store_done(struct store *store)
         fd_close(&store->tmp);
 }
 
+bool store_is_read_only(const struct err *e)
+{
+        return e->code == EROFS || e->code == EACCES;
+}
+
 int store_lock(const struct store *store, struct err *e)
 {
         autofd fd = openat(store->dir, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
         int r;
 
+        /* NFS alone wants it writable, and whoever only reads needs it, too */
+        if (fd < 0 && (errno == EROFS || errno == EACCES))
+                fd = openat(store->dir, "lock", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0)
                 return err_sys(e, "cannot open the lock of the image store '%s'", store->path);
         do {

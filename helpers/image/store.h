@@ -79,6 +79,9 @@ void store_done(struct store *store);
 
 #define autostore __attribute__((cleanup(store_done))) struct store
 
+/* Whether an error says that the store, or its file system, is not to be written to. */
+bool store_is_read_only(const struct err *e);
+
 /* The exclusive lock: a descriptor, released by closing it. */
 int store_lock(const struct store *store, struct err *e);
 

@@ -199,7 +199,31 @@ static int take_argument(const struct image_command *command, char **argv, struc
         return 1;
 }
 
-static int add_given(const struct image_command *command, struct words *w, struct err *e)
+/* Which sandboxes there are to name; false: none. */
+static bool hint_kept(const struct image_command *command, const char *store, struct err *e)
+{
+        struct arena arena = { 0 };
+        struct err unused = { 0 };
+        const char *path = kept_path(&arena, store, &unused);
+        autodir *dir = path ? opendir(path) : NULL;
+        struct dirent *entry;
+        char names[300] = "";
+        size_t used = 0;
+
+        while (dir && used < sizeof(names) && (entry = readdir(dir))) {
+                if (entry->d_name[0] != '.')
+                        used += (size_t)snprintf(names + used, sizeof(names) - used, " %s",
+                                                 entry->d_name);
+        }
+        if (used > 0)
+                err_hint(e, "kelp %s --help; these are kept:%s%s", command->name, names,
+                         used < sizeof(names) ? "" : " ...");
+        arena_done(&arena);
+        return used > 0;
+}
+
+static int add_given(const struct image_command *command, const char *store, struct words *w,
+                     struct err *e)
 {
         if (w->n_given > command->max)
                 err_set(e, EINVAL, "unexpected word '%s'", w->given[command->max]);
@@ -208,6 +232,9 @@ static int add_given(const struct image_command *command, struct words *w, struc
         /* as `docker save` has it elsewhere: the second word is a file */
         if (e->code != 0 && w->n_given == 2 && str_eq(command->name, "export"))
                 return err_hint(e, "kelp export %s -o %s", w->given[0], w->given[1]);
+        if (e->code != 0 && w->n_given < command->min && command->ids != IDS_OWN &&
+            hint_kept(command, store, e))
+                return -e->code;
         if (e->code != 0)
                 return err_hint(e, "kelp %s --help", command->name);
         w->items[w->n++] = "--";
@@ -238,7 +265,7 @@ static int make_words(const struct image_command *command, int argc, char **argv
                         return taken;
                 i += taken;
         }
-        if (!w.wants_help && add_given(command, &w, e) < 0)
+        if (!w.wants_help && add_given(command, store, &w, e) < 0)
                 return -e->code;
         *ret = w;
         return 0;

@@ -297,6 +297,21 @@ hint: did you mean 'one'?"
     [ -z "$(ls -A "$kept")" ]
 }
 
+@test "rm and commit: which there are to name" {
+    run -125 "$KELP" rm
+    assert_refused "'kelp rm' needs the NAME of a sandbox"
+    [[ ${lines[1]} == "hint: kelp rm --help" ]]
+    keep w box true
+    run -125 "$KELP" rm
+    [[ ${lines[1]} == "hint: kelp rm --help; these are kept: w" ]]
+    run -125 "$KELP" commit w
+    [[ ${lines[1]} == "hint: kelp commit --help; these are kept: w" ]]
+    # one letter is no slip for another
+    run -125 "$KELP" rm g
+    assert_eq "$output" "kelp: no sandbox 'g' is kept
+hint: these are: w"
+}
+
 @test "rm: several at once do not stand in each other's way" {
     local i pids=()
 
