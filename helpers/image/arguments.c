@@ -22,6 +22,7 @@ static const struct option_row options[] = {
         [OPTION_FORMAT] = { "--format", true },
         [OPTION_FORCE] = { "--force", false },
         [OPTION_F] = { "-f", false },
+        [OPTION_QUIET] = { "--quiet", false },
         [OPTION_DIRECTORY] = { "--directory", true },
 };
 
@@ -31,12 +32,13 @@ int arguments_usage(struct err *e, const char *arg)
                 err_set(e, EINVAL, "unknown or incomplete argument '%.200s'", arg);
         else
                 err_set(e, EINVAL, "a command is missing");
-        return err_hint(e, "kelp-image --store DIR import FILE [NAME] [--path-key KEY] | "
-                           "list [--json] | remove [--force] NAME|ID... | unpack --ids MAPS ID | "
-                           "prune [--all] [--max-size N] [--dry-run] | verify [NAME|ID...] | "
-                           "export NAME|ID --output FILE [--format FORMAT] | "
-                           "forget SANDBOX... | commit SANDBOX NAME | "
-                           "flatten LAYER... | flatten --directory DIR");
+        return err_hint(
+                e, "kelp-image --store DIR import FILE [NAME] [--path-key KEY] | "
+                   "list [--json | --quiet] | remove [--force] NAME|ID... | unpack --ids MAPS ID | "
+                   "prune [--all] [--max-size N] [--dry-run] | verify [NAME|ID...] | "
+                   "export NAME|ID --output FILE [--format FORMAT] | "
+                   "forget SANDBOX... | commit SANDBOX NAME | "
+                   "flatten LAYER... | flatten --directory DIR");
 }
 
 /* The option `arg`, or OPTION_COUNT. */

@@ -20,6 +20,7 @@ enum option {
         OPTION_FORMAT,
         OPTION_FORCE,
         OPTION_F,
+        OPTION_QUIET,
         OPTION_DIRECTORY,
         OPTION_COUNT
 };

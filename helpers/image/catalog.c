@@ -24,13 +24,27 @@ static int load_id(int dir, const char *file, struct digest *ret, struct err *e)
         return 0;
 }
 
+/* Takes over an error that is about the file alone. */
+static int note_damage(struct catalog *c, struct catalog_name *entry, struct err *e)
+{
+        struct err why = *e;
+
+        if (why.code == ENOMEM)
+                return -e->code;
+        *e = (struct err){ 0 };
+        entry->id.hex[0] = '\0';
+        entry->damage = arena_copy_n(&c->arena, why.text, (size_t)err_message_len(&why), e);
+        return entry->damage ? 0 : -e->code;
+}
+
 static int add(struct catalog *c, int dir, const char *file, const char *name,
                struct catalog_name **list, size_t *n, struct err *e)
 {
         struct catalog_name entry = { .file = arena_copy(&c->arena, file, e),
                                       .name = arena_copy(&c->arena, name, e) };
 
-        if (!entry.file || !entry.name || load_id(dir, file, &entry.id, e) < 0 ||
+        if (!entry.file || !entry.name ||
+            (load_id(dir, file, &entry.id, e) < 0 && note_damage(c, &entry, e) < 0) ||
             arena_grow(&c->arena, list, *n, sizeof(entry), CATALOG_MAX, "names", e) < 0)
                 return -e->code;
         struct stat st;
@@ -45,9 +59,11 @@ static int add_name(void *context, const char *file, struct err *e)
         struct loading *l = context;
         char name[REF_MAX + 1];
 
-        if (ref_decode(file, name, e) < 0)
-                return -e->code;
-        return add(l->c, l->store->names, file, name, &l->c->names, &l->c->n_names, e);
+        struct err unused = { 0 };
+        /* what no name has made is damaged anyway: it is called by what it is */
+        bool is_name = ref_decode(file, name, &unused) == 0;
+        return add(l->c, l->store->names, file, is_name ? name : file, &l->c->names, &l->c->n_names,
+                   e);
 }
 
 static int add_path(void *context, const char *file, struct err *e)
@@ -55,6 +71,21 @@ static int add_path(void *context, const char *file, struct err *e)
         struct loading *l = context;
 
         return add(l->c, l->store->paths, file, file, &l->c->paths, &l->c->n_paths, e);
+}
+
+static int add_damaged(struct catalog *c, const char *file, struct err *e)
+{
+        struct catalog_name entry = { 0 };
+
+        if (note_damage(c, &entry, e) < 0)
+                return -e->code;
+        entry.file = arena_copy(&c->arena, file, e);
+        if (!entry.file || arena_grow(&c->arena, &c->damaged, c->n_damaged, sizeof(entry),
+                                      CATALOG_MAX, "images", e) < 0)
+                return -e->code;
+        entry.name = entry.file;
+        c->damaged[c->n_damaged++] = entry;
+        return 0;
 }
 
 static int add_image(void *context, const char *file, struct err *e)
@@ -68,12 +99,19 @@ static int add_image(void *context, const char *file, struct err *e)
                 return -e->code;
         struct catalog_image *entry = &c->images[c->n_images];
         *entry = (struct catalog_image){ 0 };
+        int r = store_read_image(l->store->images, file, &entry->image, e);
+        if (r == 0 && !str_eq(file, entry->image.id.hex))
+                r = err_set(e, EINVAL, "'%.100s' in the image store is another image", file);
+        if (r < 0) {
+                image_done(&entry->image);
+                return add_damaged(c, file, e);
+        }
         c->n_images++;
-        if (store_read_image(l->store->images, file, &entry->image, e) < 0)
-                return -e->code;
-        if (!str_eq(file, entry->image.id.hex))
-                return err_set(e, EINVAL, "'%.100s' in the image store is another image", file);
         if (fstatat(l->store->images, file, &st, AT_SYMLINK_NOFOLLOW) == 0)
+                entry->used = st.st_mtim;
+        entry->imported = entry->used.tv_sec;
+        /* nobody touches a blob */
+        if (fstatat(l->store->blobs, file, &st, AT_SYMLINK_NOFOLLOW) == 0)
                 entry->imported = st.st_mtime;
         return 0;
 }
@@ -84,6 +122,14 @@ static int compare(const void *a, const void *b)
         const struct catalog_name *y = b;
 
         return strcmp(x->name, y->name);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+        const struct catalog_image *x = a;
+        const struct catalog_image *y = b;
+
+        return strcmp(x->image.id.hex, y->image.id.hex);
 }
 
 int catalog_load(const struct store *store, struct catalog *ret, struct err *e)
@@ -97,7 +143,35 @@ int catalog_load(const struct store *store, struct catalog *ret, struct err *e)
                 return -e->code;
         if (ret->n_names > 0)
                 qsort(ret->names, ret->n_names, sizeof(*ret->names), compare);
+        if (ret->n_images > 0)
+                qsort(ret->images, ret->n_images, sizeof(*ret->images), compare_ids);
         return 0;
+}
+
+bool catalog_get_damage(const struct catalog *c, size_t n, struct err *ret)
+{
+        const struct catalog_name *found = NULL;
+        const char *what = "name";
+
+        for (size_t i = 0; i < c->n_names && !found; i++) {
+                if (c->names[i].damage && n-- == 0)
+                        found = &c->names[i];
+        }
+        if (!found && n < c->n_damaged) {
+                found = &c->damaged[n];
+                what = "image";
+        }
+        if (!found)
+                return false;
+        err_set(ret, EINVAL, "the %s '%.100s' cannot be read: %s", what, found->name,
+                found->damage);
+        err_hint(ret, "kelp rmi '%.100s', and import it again", found->name);
+        return true;
+}
+
+int catalog_check(const struct catalog *c, struct err *e)
+{
+        return catalog_get_damage(c, 0, e) ? -e->code : 0;
 }
 
 void catalog_done(struct catalog *c)

@@ -7,24 +7,30 @@
 #include "mem.h"
 #include "store.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <time.h>
 
-/* All that is in a store, in memory: for list and remove. */
+/*
+ * All that is in a store, in memory: for list and remove.  A file that cannot be read is an entry
+ * that says so: it must keep nobody from the others, nor from removing it.
+ */
 
 #define CATALOG_MAX 100000
 
-/* A file in names/ or paths/. */
+/* A file in names/ or paths/, or one in images/ that is damaged. */
 struct catalog_name {
         char *file;
-        char *name; /* decoded; for a path, its key */
-        struct digest id;
+        char *name;           /* decoded, if it can be; for a path, its key */
+        char *damage;         /* why it cannot be read; NULL: it can */
+        struct digest id;     /* "" with damage */
         struct timespec used; /* when a launcher read it last */
 };
 
 struct catalog_image {
         struct image image; /* of images/<digest> */
         time_t imported;
+        struct timespec used; /* when it came, or a launcher read it last by its id */
 };
 
 struct catalog {
@@ -35,16 +41,29 @@ struct catalog {
         size_t n_paths;
         struct catalog_image *images;
         size_t n_images;
+        struct catalog_name *damaged; /* files in images/ */
+        size_t n_damaged;
 };
 
-/* An empty store, or none yet, gives an empty catalog.  Names are sorted. */
+/* An empty store, or none yet, gives an empty catalog.  Names are sorted, images by their ids. */
 int catalog_load(const struct store *store, struct catalog *ret, struct err *e);
 void catalog_done(struct catalog *c);
+
+/*
+ * The n-th thing that is damaged, as an error with what to do; false: there are no more.  A path is
+ * no such thing: it is forgotten.
+ */
+bool catalog_get_damage(const struct catalog *c, size_t n, struct err *ret);
+
+/* The first of them as an error: for whoever must know all that is there. */
+int catalog_check(const struct catalog *c, struct err *e);
 
 #define autocatalog __attribute__((cleanup(catalog_done))) struct catalog
 
 /* Writes the table, or JSON, to `out`. */
 int catalog_print(const struct catalog *c, FILE *out, struct err *e);
+/* The ids alone, as the table has them, each once. */
+int catalog_print_ids(const struct catalog *c, FILE *out, struct err *e);
 int catalog_print_json(const struct catalog *c, FILE *out, struct err *e);
 
 #endif

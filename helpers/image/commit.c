@@ -114,6 +114,8 @@ static int import_layout(const struct store *store, const struct session *sessio
         int r = import_run(store, &request, &result, e);
         ret->signal = result.signal;
         ret->id = result.id;
+        ret->has_moved = result.has_moved;
+        ret->old_id = result.old_id;
         return r;
 }
 

@@ -5,6 +5,7 @@
 #include "err.h"
 #include "store.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -21,7 +22,9 @@ struct commit_result {
         uint64_t entries;
         uint64_t sockets; /* left out */
         uint64_t devices; /* left out */
-        int signal;       /* it was ended by this signal (and fails); else 0 */
+        bool has_moved;   /* the name stood for another image before: */
+        struct digest old_id;
+        int signal; /* it was ended by this signal (and fails); else 0 */
 };
 
 /* `name` is whole (ref.h).  EBUSY while the sandbox runs; EINVAL if it has no image. */

@@ -306,7 +306,7 @@ int export_child(const struct worker *w, struct worker_report *ret, struct err *
                 return -e->code;
         x->job = w->job;
         if (read_documents(x, e) < 0 ||
-            tarout_open(x->job->out, TAROUT_NO_DIGESTS, "the archive", &x->out, e) < 0)
+            tarout_open(x->job->out, TAROUT_NO_DIGESTS, x->job->file, &x->out, e) < 0)
                 return -e->code;
         int r = x->job->format == EXPORT_OCI ? export_oci(x, e) : export_docker(x, e);
         return r < 0 ? r : tarout_finish(x->out, &unused, e);

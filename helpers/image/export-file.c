@@ -71,13 +71,19 @@ int export_file_open(const char *path, struct export_file *ret, struct err *e)
         if (!*ret->base)
                 return err_set(e, EISDIR, "'%.200s' is not the name of a file", path);
         /* a device, a fifo, what a symlink leads to: written to, not replaced */
-        if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        bool is_there = lstat(path, &st) == 0;
+        if (is_there && !S_ISREG(st.st_mode)) {
                 ret->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC, 0666);
                 return ret->fd < 0 ? err_sys(e, "cannot open '%.200s'", path) : 0;
         }
         size_t len = slash ? (size_t)(slash - path) : 0;
         ret->dir = open_directory(path, slash == path ? 1 : len, e);
-        return ret->dir < 0 ? -e->code : open_new(path, ret, e);
+        if (ret->dir < 0 || open_new(path, ret, e) < 0)
+                return -e->code;
+        /* what was closed to others stays so, from the first byte on */
+        if (is_there && fchmod(ret->fd, st.st_mode & 0777) < 0)
+                return err_sys(e, "cannot set the mode of '%.200s'", path);
+        return 0;
 }
 
 static int give_name(struct export_file *f, const char *name)

@@ -41,6 +41,7 @@ struct export_job {
         int out;
         const struct image *image;
         const char *name; /* whole, or NULL: it has none in the archive */
+        const char *file; /* what `out` is, for errors */
         enum export_format format;
 };
 

@@ -6,12 +6,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/*
+ * The error (ENOENT) for what is no image.  Its hint has what may have been meant: the names of the
+ * same repository, or the nearest one.
+ */
+int find_unknown(struct catalog *c, const char *arg, struct err *e);
+
 /* The entry of the catalog's names that `arg` is; false: none. */
 bool find_name(const struct catalog *c, const char *arg, size_t *ret);
 
 /*
- * The image whose id starts with the 12 digits or more of `arg`.  EINVAL: there are several.  ENOENT
- * has the name that is nearest to `arg` as its hint.
+ * The image whose id starts with the 12 digits or more of `arg`.  EINVAL: there are several;
+ * ENOENT: see find_unknown().
  */
 int find_id(struct catalog *c, const char *arg, size_t *ret, struct err *e);
 

@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int open_layout(const struct session *session, struct err *e)
@@ -21,6 +23,13 @@ static int open_layout(const struct session *session, struct err *e)
 static int open_input(const char *file, struct err *e)
 {
         if (str_eq(file, "-")) {
+                struct stat st;
+
+                if (fstat(STDIN_FILENO, &st) == 0 && S_ISCHR(st.st_mode)) {
+                        err_set(e, EINVAL, "standard input is %s",
+                                isatty(STDIN_FILENO) ? "a terminal" : "a device");
+                        return err_hint(e, "pipe an archive into it: kelp import - NAME <FILE");
+                }
                 int copy = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
                 return copy < 0 ? err_sys(e, "cannot read standard input") : copy;
         }
@@ -34,24 +43,34 @@ static int open_input(const char *file, struct err *e)
         return fd_take(&fd);
 }
 
-/* As docker load does; the tag is a stranger's, and so is what it stood for. */
-static int take_tag(const struct store *store, const char *tag, struct import_result *ret)
+/* As docker load does; the tag is a stranger's. */
+static int take_tag(const char *tag, struct import_request *named, struct err *e)
+{
+        struct err unused = { 0 };
+        char whole[REF_MAX + 1];
+        char file[NAME_MAX + 1];
+
+        if (!tag[0])
+                return 0;
+        if (ref_parse(tag, whole, &unused) < 0 || !str_eq(tag, whole))
+                return err_set(e, EPROTO, "the process that reads the archive made nonsense");
+        if (ref_encode(tag, file, &unused) == 0)
+                named->name = tag;
+        return 0;
+}
+
+/* The image that has the name now, if there is one. */
+static bool find_old(const struct store *store, const char *name, struct digest *ret)
 {
         struct err unused = { 0 };
         char file[NAME_MAX + 1];
         autoimage old = { 0 };
 
-        if (!tag[0])
-                return 0;
-        if (ref_parse(tag, ret->tag, &unused) < 0 || !str_eq(tag, ret->tag))
-                return -EINVAL;
-        if (ref_encode(tag, file, &unused) < 0) {
-                ret->tag[0] = '\0';
-                return 0;
-        }
-        ret->has_moved = store_read_image(store->names, file, &old, &unused) == 0;
-        ret->old_id = old.id;
-        return 0;
+        if (!name || ref_encode(name, file, &unused) < 0 ||
+            store_read_image(store->names, file, &old, &unused) < 0)
+                return false;
+        *ret = old.id;
+        return true;
 }
 
 /* What the file is called is no name, and it has none in it. */
@@ -85,16 +104,16 @@ static int import_in_session(const struct store *store, const struct session *se
         ret->devices = report.devices;
         ret->n_ignored = report.n_ignored;
         memcpy(ret->architecture, report.architecture, sizeof(ret->architecture));
-        if (request->takes_tag && take_tag(store, report.tag, ret) < 0)
-                return err_set(e, EPROTO, "the process that reads the archive made nonsense");
         struct import_request named = *request;
-        if (ret->tag[0])
-                named.name = ret->tag;
+        if (request->takes_tag && take_tag(report.tag, &named, e) < 0)
+                return -e->code;
         if (named.takes_tag && !named.name)
                 return no_name(request, e);
+        snprintf(ret->name, sizeof(ret->name), "%s", named.name ? named.name : "");
+        bool has_old = find_old(store, named.name, &ret->old_id);
         if (import_commit(store, session, &named, &ret->id, e) < 0)
                 return -e->code;
-        ret->has_moved = ret->has_moved && !digest_is_same(&ret->id, &ret->old_id);
+        ret->has_moved = has_old && !digest_is_same(&ret->id, &ret->old_id);
         return 0;
 }
 

@@ -20,11 +20,11 @@ struct import_request {
 
 struct import_result {
         struct digest id;
-        uint64_t devices;      /* left out */
-        unsigned n_ignored;    /* settings of the configuration that mean nothing */
-        char architecture[32]; /* when it is not this machine's, else "" */
-        char tag[REF_MAX + 1]; /* the name that was taken from the archive, or "" */
-        bool has_moved;        /* ... and stood for another image before: */
+        uint64_t devices;       /* left out */
+        unsigned n_ignored;     /* settings of the configuration that mean nothing */
+        char architecture[32];  /* when it is not this machine's, else "" */
+        char name[REF_MAX + 1]; /* what the image is called now, or "" */
+        bool has_moved;         /* the name stood for another image before: */
         struct digest old_id;
         int signal; /* the import was ended by this signal (and fails); else 0 */
 };

@@ -6,10 +6,13 @@
 #include "index.h"
 
 #include "catalog.h"
+#include "fd.h"
 #include "mem.h"
 #include "str.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 static const struct digest *find_name(const struct catalog *c, const char *name)
 {
@@ -61,11 +64,49 @@ int index_mend(const struct store *store, int tmp, struct err *e)
         /* what is damaged is for verify to tell */
         autodoc *before = index_load(store, &unused);
         autodoc *index = json_deep_copy(before);
-        if (!before || catalog_load(store, &c, &unused) < 0)
+        if (!before || catalog_load(store, &c, &unused) < 0 || catalog_check(&c, &unused) < 0)
                 return 0;
         if (!index)
                 return err_set(e, ENOMEM, "out of memory");
         if (mend(index, &c, e) < 0)
                 return -e->code;
         return json_equal(before, index) ? 0 : index_save(store, tmp, index, e);
+}
+
+/* ------ one that cannot be read ------ */
+
+/* Kept beside the new one: nobody else knows what other tools had in it. */
+static int keep_damaged(const struct store *store, struct err *e)
+{
+        if (unlinkat(store->dir, INDEX_DAMAGED, 0) < 0 && errno != ENOENT)
+                return err_sys(e, "cannot remove '" INDEX_DAMAGED "' in the image store");
+        if (linkat(store->dir, "index.json", store->dir, INDEX_DAMAGED, 0) < 0 && errno != ENOENT)
+                return err_sys(e, "cannot make '" INDEX_DAMAGED "' in the image store");
+        return 0;
+}
+
+int index_repair(const struct store *store, bool *ret_was_damaged, struct err *e)
+{
+        struct err why = { 0 };
+        autocatalog c = { 0 };
+
+        *ret_was_damaged = false;
+        autofd lock = store_lock(store, e);
+        if (lock < 0)
+                return lock;
+        autodoc *index = index_load(store, &why);
+        if (index)
+                return 0;
+        if (why.code == ENOMEM || why.code == EIO || why.code == EACCES) {
+                *e = why;
+                return -e->code;
+        }
+        autodoc *made = json_pack("{s:i, s:[]}", "schemaVersion", 2, "manifests");
+        if (!made)
+                return err_set(e, ENOMEM, "out of memory");
+        if (catalog_load(store, &c, e) < 0 || mend(made, &c, e) < 0 || keep_damaged(store, e) < 0 ||
+            index_save(store, store->tmp, made, e) < 0)
+                return -e->code;
+        *ret_was_damaged = true;
+        return 0;
 }

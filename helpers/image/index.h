@@ -40,4 +40,14 @@ int index_mend(const struct store *store, int tmp, struct err *e);
 /* Whether it has manifests that have no file in images/: another tool's. */
 bool index_has_foreign(const struct store *store, const json_t *index);
 
+/* What index_repair() leaves of a damaged one. */
+#define INDEX_DAMAGED "index.json.damaged"
+
+/*
+ * Writes an index.json that is damaged or missing anew, from names/ and images/: it must not keep
+ * the user from his images.  What other tools had in it is lost there, and kept in INDEX_DAMAGED.
+ * Takes the store's lock.
+ */
+int index_repair(const struct store *store, bool *ret_was_damaged, struct err *e);
+
 #endif

@@ -69,7 +69,8 @@ static int compare(const void *a, const void *b)
 
 static void hint_names(struct name_list *list, const char *name, struct err *e)
 {
-        const char *nearest = str_nearest(name, list->items);
+        /* a letter or two are near to every other: for a removal that is no guess to make */
+        const char *nearest = strlen(name) > 2 ? str_nearest(name, list->items) : NULL;
         char text[300] = "";
         size_t used = 0;
 

@@ -13,38 +13,51 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* When the image says that it was made, or else when it was imported. */
+/* When the image says that it was made; a plain root does not say. */
 static void print_time(char *buffer, size_t size, const struct catalog_image *entry)
 {
-        struct tm tm;
+        const char *created = entry->image.store.created;
 
-        if (entry->image.store.created) {
-                snprintf(buffer, size, "%.10s %.5s", entry->image.store.created,
-                         entry->image.store.created + 11);
-                return;
-        }
-        if (!gmtime_r(&entry->imported, &tm) || !strftime(buffer, size, "%Y-%m-%d %H:%M", &tm))
+        if (created)
+                snprintf(buffer, size, "%.10s %.5s", created, created + 11);
+        else
                 snprintf(buffer, size, "-");
 }
 
 typedef int print_row(void *context, const char *name, const struct catalog_image *entry,
                       struct err *e);
 
-/* One row a name; an image without one has a row without one. */
-static int each_row(const struct catalog *c, print_row *row, void *context, struct err *e)
+static const struct catalog_image *find_image(const struct catalog *c, const struct digest *id)
 {
         for (size_t i = 0; i < c->n_images; i++) {
-                const struct catalog_image *entry = &c->images[i];
-                bool has_name = false;
+                if (digest_is_same(&c->images[i].image.id, id))
+                        return &c->images[i];
+        }
+        return NULL;
+}
 
-                for (size_t j = 0; j < c->n_names; j++) {
-                        if (!digest_is_same(&c->names[j].id, &entry->image.id))
-                                continue;
-                        has_name = true;
-                        if (row(context, c->names[j].name, entry, e) < 0)
-                                return -e->code;
-                }
-                if (!has_name && row(context, NULL, entry, e) < 0)
+static bool has_name(const struct catalog *c, const struct digest *id)
+{
+        for (size_t i = 0; i < c->n_names; i++) {
+                if (digest_is_same(&c->names[i].id, id))
+                        return true;
+        }
+        return false;
+}
+
+/* One row a name, in their order; then one for each image without a name, by its id. */
+static int each_row(const struct catalog *c, print_row *row, void *context, struct err *e)
+{
+        for (size_t i = 0; i < c->n_names; i++) {
+                const struct catalog_image *entry = find_image(c, &c->names[i].id);
+
+                if (entry && row(context, c->names[i].name, entry, e) < 0)
+                        return -e->code;
+        }
+        for (size_t i = 0; i < c->n_images; i++) {
+                const struct catalog_image *entry = &c->images[i];
+
+                if (!has_name(c, &entry->image.id) && row(context, NULL, entry, e) < 0)
                         return -e->code;
         }
         return 0;
@@ -86,7 +99,7 @@ int catalog_print(const struct catalog *c, FILE *out, struct err *e)
         struct table table = { .out = out, .width = (int)strlen("<none>") };
 
         for (size_t i = 0; i < c->n_names; i++) {
-                int len = (int)strlen(c->names[i].name);
+                int len = c->names[i].damage ? 0 : (int)strlen(c->names[i].name);
 
                 if (len > table.width)
                         table.width = len;
@@ -94,6 +107,13 @@ int catalog_print(const struct catalog *c, FILE *out, struct err *e)
         fprintf(out, "%-*s  %-12s  %-7s  %s\n", table.width, "NAME", "ID", "SIZE", "CREATED");
         if (each_row(c, table_row, &table, e) < 0)
                 return -e->code;
+        return flush(out, e);
+}
+
+int catalog_print_ids(const struct catalog *c, FILE *out, struct err *e)
+{
+        for (size_t i = 0; i < c->n_images; i++)
+                fprintf(out, "%.12s\n", c->images[i].image.id.hex);
         return flush(out, e);
 }
 

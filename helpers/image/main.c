@@ -2,8 +2,8 @@
  * kelp-image: the image store.  Called by kelp with a fixed environment, and by hand:
  *
  *     kelp-image --store DIR import FILE [NAME] [--path-key KEY]
- *     kelp-image --store DIR import --session-fd N NAME      called by kelp-pull: its session's layout
- *     kelp-image --store DIR list [--json]
+ *     kelp-image --store DIR import --session-fd N [--quiet] NAME   called by kelp-pull: its session's layout
+ *     kelp-image --store DIR list [--json | --quiet]
  *     kelp-image --store DIR remove [--force] NAME|ID...
  *     kelp-image --store DIR unpack --ids MAPS ID     (id_maps_print())
  *     kelp-image --store DIR prune [--all] [--max-size N] [--dry-run]
@@ -13,7 +13,7 @@
  *     kelp-image --store DIR verify [NAME|ID...]
  *     kelp-image --store DIR flatten LAYER... | --directory DIR    called by kelp: see flatten.h
  *
- * Exit status: 0; 125 when it failed; 126 when the ids of `unpack` do not do, and one id would;
+ * Exit status: 0; 125 when it failed; 126 when `unpack` cannot have its ids, and one id would do;
  * 128 and the signal when one ended it.
  */
 
@@ -36,6 +36,7 @@
 #include "store.h"
 #include "str.h"
 #include "subids.h"
+#include "tell.h"
 #include "verify.h"
 
 #include <errno.h>
@@ -59,25 +60,6 @@ static int open_store(struct store *store, const char *path, bool create, struct
         return store_open(store, path, create, e);
 }
 
-static void print_notices(const struct import_result *result)
-{
-        if (result->devices > 0)
-                log_notice(
-                        "%llu device node%s in the image %s left out: a sandbox has its own /dev",
-                        (unsigned long long)result->devices, result->devices == 1 ? "" : "s",
-                        result->devices == 1 ? "was" : "were");
-        if (result->has_moved)
-                log_notice("the name '%s', which the archive gives itself, stood for another image",
-                           result->tag);
-        if (result->n_ignored > 0)
-                log_notice("%u setting%s of the image's configuration mean%s nothing, ignoring",
-                           result->n_ignored, result->n_ignored == 1 ? "" : "s",
-                           result->n_ignored == 1 ? "s" : "");
-        if (result->architecture[0])
-                log_notice("the image is for the architecture '%s', not for this machine's",
-                           result->architecture);
-}
-
 /* The name that was given, or else the one that the file's own name makes, if it makes one. */
 static int choose_name(const struct arguments *args, char *ret, struct err *e)
 {
@@ -88,6 +70,18 @@ static int choose_name(const struct arguments *args, char *ret, struct err *e)
         if (args->values[OPTION_PATH_KEY] || str_eq(args->words[1], "-") ||
             ref_from_path(args->words[1], ret, &unused) < 0)
                 ret[0] = '\0';
+        return 0;
+}
+
+/* For whoever changes what is in it. */
+static int open_to_change(struct store *store, const char *path, bool create, struct err *e)
+{
+        bool was_damaged;
+
+        if (open_store(store, path, create, e) < 0 || index_repair(store, &was_damaged, e) < 0)
+                return -e->code;
+        if (was_damaged)
+                tell_repaired(path);
         return 0;
 }
 
@@ -121,6 +115,11 @@ static int make_request(const struct arguments *args, struct import_request *ret
         return 0;
 }
 
+static bool is_named(const struct arguments *args)
+{
+        return args->n_words == 3 || args->values[OPTION_SESSION_FD];
+}
+
 static int run_import(const struct arguments *args, int *ret_status, struct err *e)
 {
         struct import_request request;
@@ -129,14 +128,16 @@ static int run_import(const struct arguments *args, int *ret_status, struct err 
         autostore store = STORE_NONE;
 
         if (make_request(args, &request, name, e) < 0 ||
-            open_store(&store, args->store, true, e) < 0)
+            open_to_change(&store, args->store, true, e) < 0)
                 return -e->code;
         if (import_run(&store, &request, &result, e) < 0) {
                 if (result.signal)
                         *ret_status = 128 + result.signal;
                 return err_prefix(e, "cannot import '%.200s'", args->words[1]);
         }
-        print_notices(&result);
+        tell_imported(&result);
+        if (!args->values[OPTION_QUIET])
+                tell_name(&result, is_named(args));
         if (printf("sha256:%s\n", result.id.hex) < 0 || fflush(stdout) != 0)
                 return err_sys(e, "cannot write the image's id");
         return 0;
@@ -154,6 +155,11 @@ static int run_list(const struct arguments *args, int *ret_status, struct err *e
         if (store.names >= 0 && store.layers[STORE_SINGLE] >= 0 &&
             catalog_load(&store, &catalog, e) < 0)
                 return -e->code;
+        struct err why = { 0 };
+        for (size_t i = 0; catalog_get_damage(&catalog, i, &why); i++)
+                log_err(&why);
+        if (args->values[OPTION_QUIET])
+                return catalog_print_ids(&catalog, stdout, e);
         return args->values[OPTION_JSON] ? catalog_print_json(&catalog, stdout, e)
                                          : catalog_print(&catalog, stdout, e);
 }
@@ -163,7 +169,7 @@ static int run_remove(const struct arguments *args, int *ret_status, struct err 
         autostore store = STORE_NONE;
 
         (void)ret_status;
-        if (open_store(&store, args->store, false, e) < 0) {
+        if (open_to_change(&store, args->store, false, e) < 0) {
                 if (e->code != ENOENT)
                         return -e->code;
                 return err_set(e, ENOENT, "there is no image '%.200s': the image store is empty",
@@ -187,10 +193,13 @@ static int run_unpack(const struct arguments *args, int *ret_status, struct err 
             open_store(&store, args->store, false, e) < 0)
                 return -e->code;
         if (subids_unpack(&store, &id, maps, &signal, e) < 0) {
-                if (e->code == SUBIDS_ERROR)
+                /* what is unpacked already does for one id */
+                if (e->code == SUBIDS_ERROR || store_is_read_only(e))
                         *ret_status = EXIT_NO_IDS;
                 if (signal)
                         *ret_status = 128 + signal;
+                if (store_is_read_only(e))
+                        err_hint(e, "make the store writable for one run, or: --userns single");
                 return err_prefix(e, "cannot unpack for subordinate ids");
         }
         return 0;
@@ -255,7 +264,7 @@ static int run_export(const struct arguments *args, int *ret_status, struct err 
                                 request.image);
         }
         if (format && export_parse_format(format, &request.format, e) < 0)
-                return -e->code;
+                return err_prefix(e, "cannot export '%.100s'", request.image);
         if (open_store(&store, args->store, false, e) < 0) {
                 if (e->code != ENOENT)
                         return -e->code;
@@ -269,20 +278,6 @@ static int run_export(const struct arguments *args, int *ret_status, struct err 
         return -e->code;
 }
 
-static void print_left_out(const struct commit_result *result)
-{
-        if (result->entries == 0)
-                log_notice("nothing was changed: the new layer is empty");
-        if (result->sockets > 0)
-                log_notice("%llu socket%s left out: an image cannot have any",
-                           (unsigned long long)result->sockets,
-                           result->sockets == 1 ? " was" : "s were");
-        if (result->devices > 0)
-                log_notice("%llu device node%s left out: a sandbox has its own /dev",
-                           (unsigned long long)result->devices,
-                           result->devices == 1 ? " was" : "s were");
-}
-
 static int run_commit(const struct arguments *args, int *ret_status, struct err *e)
 {
         struct commit_result result;
@@ -293,14 +288,15 @@ static int run_commit(const struct arguments *args, int *ret_status, struct err 
                 err_set(e, EPERM, "the owners of files would be other ones than in the sandbox");
                 return err_hint(e, "kelp commit %s %s", args->words[1], args->words[2]);
         }
-        if (ref_parse(args->words[2], name, e) < 0 || open_store(&store, args->store, true, e) < 0)
+        if (ref_parse(args->words[2], name, e) < 0 ||
+            open_to_change(&store, args->store, true, e) < 0)
                 return -e->code;
         if (commit_run(&store, args->words[1], name, &result, e) < 0) {
                 if (result.signal)
                         *ret_status = 128 + result.signal;
                 return err_prefix(e, "cannot commit '%.100s'", args->words[1]);
         }
-        print_left_out(&result);
+        tell_committed(&result, name);
         if (printf("sha256:%s\n", result.id.hex) < 0 || fflush(stdout) != 0)
                 return err_sys(e, "cannot write the image's id");
         return 0;
@@ -328,7 +324,11 @@ static int run_verify(const struct arguments *args, int *ret_status, struct err 
                 return 0;
         err_set(e, EIO, "the image store is damaged in %u place%s", result.damaged,
                 result.damaged == 1 ? "" : "s");
-        return err_hint(e, "remove what is damaged (kelp rmi), and import it again");
+        return err_hint(e, "%s",
+                        result.has_index
+                                ? "the next kelp import or kelp rmi writes 'index.json' "
+                                  "anew; import images that are damaged again"
+                                : "remove what is damaged (kelp rmi), and import it again");
 }
 
 static int run_flatten(const struct arguments *args, int *ret_status, struct err *e)
@@ -366,8 +366,9 @@ struct command {
 #define TAKES(option) (1u << (option))
 
 static const struct command commands[] = {
-        { "import", 2, 3, TAKES(OPTION_PATH_KEY) | TAKES(OPTION_SESSION_FD), run_import },
-        { "list", 1, 1, TAKES(OPTION_JSON), run_list },
+        { "import", 2, 3, TAKES(OPTION_PATH_KEY) | TAKES(OPTION_SESSION_FD) | TAKES(OPTION_QUIET),
+          run_import },
+        { "list", 1, 1, TAKES(OPTION_JSON) | TAKES(OPTION_QUIET), run_list },
         { "remove", 2, SIZE_MAX, TAKES(OPTION_FORCE) | TAKES(OPTION_F), run_remove },
         { "unpack", 2, 2, TAKES(OPTION_IDS), run_unpack },
         { "prune", 1, 1, TAKES(OPTION_ALL) | TAKES(OPTION_DRY_RUN) | TAKES(OPTION_MAX_SIZE),
@@ -412,8 +413,12 @@ int main(int argc, char **argv)
                 r = fd_fill_standard(&e);
         if (r == 0)
                 r = arguments_parse(argc, argv, &args, &e);
-        if (r == 0)
+        if (r == 0) {
                 r = run_command(&args, &status, &e);
+                /* an archive that is written is on its own file system, and has a hint of it */
+                if (r < 0 && !args.values[OPTION_OUTPUT])
+                        store_hint_full(args.store, &e);
+        }
         if (r < 0) {
                 log_err(&e);
                 return status;

@@ -74,7 +74,7 @@ static bool is_later(struct timespec a, struct timespec b)
 
 static struct timespec last_use(const struct catalog *c, const struct catalog_image *image)
 {
-        struct timespec latest = { .tv_sec = 0 };
+        struct timespec latest = image->used;
 
         for (size_t i = 0; i < c->n_names; i++) {
                 if (digest_is_same(&c->names[i].id, &image->image.id) &&

@@ -24,9 +24,13 @@ int removal_load(struct removal *r, const struct store *store, const struct sess
         r->names = mem_alloc(c->n_names * sizeof(bool), e);
         r->paths = mem_alloc(c->n_paths * sizeof(bool), e);
         r->images = mem_alloc(c->n_images * sizeof(bool), e);
-        autodoc *index = index_load(store, e);
-        if (!r->names || !r->paths || !r->images || !index)
+        r->damaged = mem_alloc(c->n_damaged * sizeof(bool), e);
+        if (!r->names || !r->paths || !r->images || !r->damaged)
                 return -e->code;
+        autodoc *index = index_load(store, e);
+        if (!index)
+                return err_hint(e, "the next kelp import or kelp rmi writes it anew from the "
+                                   "images; kelp prune --all empties the store");
         r->has_foreign = index_has_foreign(store, index);
         return 0;
 }
@@ -42,6 +46,7 @@ void removal_done(struct removal *r)
         free(r->names);
         free(r->paths);
         free(r->images);
+        free(r->damaged);
         catalog_done(&r->catalog);
 }
 
@@ -183,7 +188,8 @@ static int update_index(const struct removal *r, struct err *e)
 
         if (!index)
                 return -e->code;
-        if (r->no_foreign && index_remove_foreign(r->store, index, e) < 0)
+        if (r->no_foreign && (index_remove_foreign(r->store, index, e) < 0 ||
+                              removal_remove_file(r->store->dir, INDEX_DAMAGED, e) < 0))
                 return -e->code;
         for (size_t i = 0; i < c->n_names; i++) {
                 if (r->names[i] && index_remove_name(index, c->names[i].name, e) < 0)
@@ -191,6 +197,13 @@ static int update_index(const struct removal *r, struct err *e)
         }
         for (size_t i = 0; i < c->n_images; i++) {
                 if (r->images[i] && index_remove_image(index, &c->images[i].image.id, e) < 0)
+                        return -e->code;
+        }
+        for (size_t i = 0; i < c->n_damaged; i++) {
+                struct digest id;
+
+                snprintf(id.hex, sizeof(id.hex), "%s", c->damaged[i].file);
+                if (r->damaged[i] && index_remove_image(index, &id, e) < 0)
                         return -e->code;
         }
         return index_save(r->store, r->session->dir, index, e);
@@ -227,11 +240,26 @@ static int remove_content(const struct removal *r, const struct image *image, st
         return 0;
 }
 
+/* What it had is nobody's now, and goes with the next prune. */
+static int remove_damaged(const struct removal *r, FILE *out, struct err *e)
+{
+        const struct catalog *c = &r->catalog;
+
+        for (size_t i = 0; i < c->n_damaged; i++) {
+                if (!r->damaged[i])
+                        continue;
+                if (removal_remove_file(r->store->images, c->damaged[i].file, e) < 0)
+                        return -e->code;
+                fprintf(out, "deleted: sha256:%s\n", c->damaged[i].file);
+        }
+        return 0;
+}
+
 int removal_carry_out(struct removal *r, FILE *out, struct err *e)
 {
         bool is_left = false;
 
-        if (remove_names(r, out, e) < 0 || update_index(r, e) < 0)
+        if (remove_names(r, out, e) < 0 || update_index(r, e) < 0 || remove_damaged(r, out, e) < 0)
                 return -e->code;
         for (size_t i = 0; i < r->catalog.n_images; i++) {
                 const struct image *image = &r->catalog.images[i].image;

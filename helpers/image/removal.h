@@ -23,6 +23,7 @@ struct removal {
         bool *names; /* which of the catalog's go */
         bool *paths;
         bool *images;
+        bool *damaged;
         bool is_claimed;  /* an import is at work: no layer and no blob goes */
         bool has_foreign; /* index.json has images of other tools, which may share our blobs ... */
         bool no_foreign;  /* ... and they go, too */

@@ -3,10 +3,12 @@
 #include "fd.h"
 #include "find.h"
 #include "removal.h"
+#include "str.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 /* ------ what was meant ------ */
 
@@ -33,6 +35,39 @@ static int check_names(struct removal *r, size_t at, struct err *e)
         return err_hint(e, "kelp rmi %s, or with --force", names);
 }
 
+/* An image that cannot be read has no id but what its file is called. */
+static bool mark_damaged(struct removal *r, const char *arg)
+{
+        const struct catalog *c = &r->catalog;
+        const char *file = str_has_prefix(arg, "sha256:") ? arg + strlen("sha256:") : arg;
+
+        for (size_t i = 0; i < c->n_damaged; i++) {
+                if (!str_eq(c->damaged[i].file, file))
+                        continue;
+                r->damaged[i] = true;
+                for (size_t j = 0; j < c->n_names; j++)
+                        r->names[j] = r->names[j] || str_eq(c->names[j].id.hex, file);
+                return true;
+        }
+        return false;
+}
+
+/* What a name that cannot be read stands for may be what would go: it has to go first. */
+static int check_damaged(const struct removal *r, struct err *e)
+{
+        const struct catalog *c = &r->catalog;
+        size_t before = 0;
+
+        for (size_t i = 0; i < c->n_names; i++) {
+                if (!c->names[i].damage)
+                        continue;
+                if (!r->names[i])
+                        return catalog_get_damage(c, before, e) ? -e->code : 0;
+                before++;
+        }
+        return 0;
+}
+
 static int mark_arg(struct removal *r, const char *arg, bool is_forced, struct err *e)
 {
         size_t at;
@@ -41,6 +76,8 @@ static int mark_arg(struct removal *r, const char *arg, bool is_forced, struct e
                 r->names[at] = true;
                 return 0;
         }
+        if (mark_damaged(r, arg))
+                return 0;
         if (find_id(&r->catalog, arg, &at, e) < 0 || (!is_forced && check_names(r, at, e) < 0))
                 return -e->code;
         removal_mark_image(r, at);
@@ -72,6 +109,15 @@ static void mark_orphans(struct removal *r)
                     !is_referred_to(c->paths, r->paths, c->n_paths, id))
                         r->images[i] = true;
         }
+        for (size_t i = 0; i < c->n_damaged; i++) {
+                struct digest id;
+                bool loses_name = false;
+
+                snprintf(id.hex, sizeof(id.hex), "%s", c->damaged[i].file);
+                for (size_t j = 0; j < c->n_names; j++)
+                        loses_name |= r->names[j] && digest_is_same(&c->names[j].id, &id);
+                r->damaged[i] |= loses_name && !is_referred_to(c->names, r->names, c->n_names, &id);
+        }
 }
 
 static int mark(struct removal *r, char *const *args, size_t n, bool is_forced, struct err *e)
@@ -80,6 +126,8 @@ static int mark(struct removal *r, char *const *args, size_t n, bool is_forced, 
                 if (mark_arg(r, args[i], is_forced, e) < 0)
                         return -e->code;
         }
+        if (check_damaged(r, e) < 0)
+                return -e->code;
         mark_orphans(r);
         for (size_t i = 0; i < r->catalog.n_images; i++) {
                 if (r->images[i] && removal_check_unused(r, i, e) < 0)

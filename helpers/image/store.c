@@ -92,10 +92,10 @@ static int open_mode(struct store *store, enum store_mode mode, bool create, str
 
         store->layers[mode] =
                 open_nested(store->dir, "unpacked", names[mode], create || !is_basic, e);
-        if (store->layers[mode] < 0 && (is_basic || e->code != EROFS))
+        if (store->layers[mode] < 0 && (is_basic || !store_is_read_only(e)))
                 return -e->code;
         store->records[mode] = open_nested(store->dir, "records", names[mode], true, e);
-        if (store->records[mode] < 0 && e->code != EROFS)
+        if (store->records[mode] < 0 && !store_is_read_only(e))
                 return -e->code;
         *e = (struct err){ 0 };
         return 0;
@@ -161,11 +161,19 @@ void store_done(struct store *store)
         fd_close(&store->tmp);
 }
 
+bool store_is_read_only(const struct err *e)
+{
+        return e->code == EROFS || e->code == EACCES;
+}
+
 int store_lock(const struct store *store, struct err *e)
 {
         autofd fd = openat(store->dir, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
         int r;
 
+        /* NFS alone wants it writable, and whoever only reads needs it, too */
+        if (fd < 0 && (errno == EROFS || errno == EACCES))
+                fd = openat(store->dir, "lock", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0)
                 return err_sys(e, "cannot open the lock of the image store '%s'", store->path);
         do {
@@ -174,6 +182,16 @@ int store_lock(const struct store *store, struct err *e)
         if (r < 0)
                 return err_sys(e, "cannot lock the image store '%s'", store->path);
         return fd_take(&fd);
+}
+
+void store_hint_full(const char *path, struct err *e)
+{
+        if (e->code != ENOSPC && e->code != EDQUOT)
+                return;
+        err_hint(e,
+                 "the file system of '%.200s' is full: `kelp prune` frees space in it, "
+                 "XDG_DATA_HOME=DIR puts the store elsewhere",
+                 path);
 }
 
 /* ------ files ------ */

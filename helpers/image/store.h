@@ -86,6 +86,9 @@ void store_done(struct store *store);
 
 #define autostore __attribute__((cleanup(store_done))) struct store
 
+/* Whether an error says that the store, or its file system, is not to be written to. */
+bool store_is_read_only(const struct err *e);
+
 /* The exclusive lock: a descriptor, released by closing it. */
 int store_lock(const struct store *store, struct err *e);
 
@@ -97,6 +100,12 @@ int store_write(int tmp, int dir, const char *name, const char *text, struct err
 
 /* Reads images/<digest>, or a name or path file (`dir` and `file`). */
 int store_read_image(int dir, const char *file, struct image *ret, struct err *e);
+
+/*
+ * For an error about the store at `path`: when it says that a file system is full, which one, and
+ * what helps.
+ */
+void store_hint_full(const char *path, struct err *e);
 
 /* Calls `each` for every file name in `dir` in no order, until one fails. */
 typedef int store_each(void *context, const char *name, struct err *e);

@@ -87,7 +87,7 @@ static int feeder_pull(void *context, const void **ret_data, size_t *ret_len, st
         if (s->packed.context)
                 hasher_add(&s->packed, s->chunk, (size_t)n);
         if (s->spec.packed_out >= 0 && io_write_all(s->spec.packed_out, s->chunk, (size_t)n,
-                                                    "the store's copy of the layer", e) < 0)
+                                                    "a blob in the image store", e) < 0)
                 return -e->code;
         *ret_data = s->chunk;
         *ret_len = (size_t)n;
@@ -146,7 +146,7 @@ static void *hasher_main(void *context)
         while ((block = ring_next(&s->ring, HASHER, &len))) {
                 hasher_add(&s->plain, block, len);
                 if (s->spec.plain_out >= 0 &&
-                    io_write_all(s->spec.plain_out, block, len, "the store's copy of the layer",
+                    io_write_all(s->spec.plain_out, block, len, "a blob in the image store",
                                  &s->hasher_err) < 0) {
                         ring_stop(&s->ring);
                         break;

@@ -1,6 +1,7 @@
 #include "verify.h"
 
 #include "fd.h"
+#include "find.h"
 #include "mem.h"
 #include "ref.h"
 #include "str.h"
@@ -98,8 +99,10 @@ static int choose_id(struct verify *v, const char *arg, struct err *e)
                 return err_set(e, EINVAL, "more than one image has an id with '%s'", s.prefix);
         if (s.n == 1)
                 return add_image(v, &s.found, e);
-        err_set(e, ENOENT, "there is no image '%.200s'", arg);
-        return err_hint(e, "`kelp images` lists the images");
+        autocatalog catalog = { 0 };
+        if (catalog_load(v->store, &catalog, e) < 0)
+                return -e->code;
+        return find_unknown(&catalog, arg, e);
 }
 
 static int choose(struct verify *v, char *const *args, size_t n, struct err *e)
@@ -153,6 +156,7 @@ static void note(void *context, const char *text)
         char shown[sizeof(((struct err *)0)->text) * 4];
 
         v->result->damaged++;
+        v->result->has_index |= str_has_prefix(text, "file 'index.json': 'index.json' ");
         fprintf(v->out, "damaged: %s\n", str_escape(shown, sizeof(shown), text, strlen(text)));
 }
 
@@ -213,7 +217,13 @@ static int verify_all(struct verify *v, char *const *args, size_t n_args, struct
         struct err why = { 0 };
         bool has_maps;
 
-        if (!maps || session_recover(v->store, e) < 0 || verify_locked(v, args, n_args, e) < 0)
+        if (!maps)
+                return -e->code;
+        /* where nobody can write, nothing that was left there can be in the way */
+        if (session_recover(v->store, e) < 0 && !store_is_read_only(e))
+                return -e->code;
+        *e = (struct err){ 0 };
+        if (verify_locked(v, args, n_args, e) < 0)
                 return -e->code;
         if (find_maps(v->store, maps, &has_maps, &why) < 0)
                 note(v, why.text);

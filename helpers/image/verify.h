@@ -26,6 +26,7 @@
 
 struct verify_result {
         unsigned damaged; /* things that are not what they should be */
+        bool has_index;   /* 'index.json' cannot be read */
         int signal;       /* as of worker_run() */
 };
 

@@ -2,6 +2,7 @@
 
 #include "fd.h"
 #include "holder.h"
+#include "index.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -58,5 +59,7 @@ int wipe_store(const struct store *store, const struct session *session, struct 
                     take_all(session, store->records[mode], e) < 0)
                         return -e->code;
         }
+        if (unlinkat(store->dir, INDEX_DAMAGED, 0) < 0 && errno != ENOENT)
+                return err_sys(e, "cannot remove '" INDEX_DAMAGED "' in the image store");
         return store_write(session->dir, store->dir, "index.json", store_empty_index, e);
 }

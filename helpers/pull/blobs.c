@@ -173,7 +173,10 @@ static int fill_slot(struct work *w, struct slot *s, struct err *e)
                 const struct oci_descriptor *d = w->wanted[w->n_started++];
 
                 if (layout_has(w->layout, &d->digest, d->size)) {
-                        progress_tell(w->progress, &d->digest, d->size, "is here already");
+                        bool is_new = layout_has_new(w->layout, &d->digest, d->size);
+
+                        progress_tell(w->progress, &d->digest, d->size,
+                                      is_new ? "fetched" : "is here already");
                         w->n_finished++;
                         continue;
                 }
@@ -292,8 +295,9 @@ static int run(struct work *w, struct err *e)
         return 0;
 }
 
-int blobs_fetch(struct client *c, const struct oci_manifest *manifest, const struct layout *layout,
-                struct progress *progress, struct err *e)
+/* Of what is wanted the first `max`. */
+static int fetch(struct client *c, const struct oci_manifest *manifest, const struct layout *layout,
+                 struct progress *progress, size_t max, struct err *e)
 {
         autofree struct work *w = mem_alloc(sizeof(*w), e);
         int r;
@@ -307,6 +311,8 @@ int blobs_fetch(struct client *c, const struct oci_manifest *manifest, const str
         if (!w->multi)
                 return err_set(e, ENOMEM, "out of memory");
         r = list_wanted(w, manifest, e);
+        if (w->n_wanted > max)
+                w->n_wanted = max;
         if (r == 0)
                 r = run(w, e);
         progress_clear(progress);
@@ -317,4 +323,19 @@ int blobs_fetch(struct client *c, const struct oci_manifest *manifest, const str
         curl_multi_cleanup(w->multi);
         free(w->wanted);
         return r;
+}
+
+int blobs_fetch(struct client *c, const struct oci_manifest *manifest, const struct layout *layout,
+                struct progress *progress, struct err *e)
+{
+        return fetch(c, manifest, layout, progress, SIZE_MAX, e);
+}
+
+int blobs_fetch_config(struct client *c, const struct oci_manifest *manifest,
+                       const struct layout *layout, struct err *e)
+{
+        struct progress silent;
+
+        progress_open(&silent, true);
+        return fetch(c, manifest, layout, &silent, 1, e);
 }

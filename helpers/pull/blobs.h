@@ -18,4 +18,8 @@
 int blobs_fetch(struct client *c, const struct oci_manifest *manifest, const struct layout *layout,
                 struct progress *progress, struct err *e);
 
+/* The configuration alone, and without a word: that is blobs_fetch()'s. */
+int blobs_fetch_config(struct client *c, const struct oci_manifest *manifest,
+                       const struct layout *layout, struct err *e);
+
 #endif

@@ -41,6 +41,24 @@ static int confine(const struct fetch_spec *spec, struct fetch_report *report)
         return r;
 }
 
+/*
+ * What an index does not tell is in the configuration: it comes first, so that a wrong image costs
+ * no more.
+ */
+static int check_platform(struct client *c, const struct fetch_spec *spec,
+                          const struct manifest *manifest, struct err *e)
+{
+        autofree char *text = NULL;
+        size_t len;
+
+        if (manifest->is_chosen)
+                return 0;
+        if (blobs_fetch_config(c, &manifest->parsed, spec->layout, e) < 0 ||
+            layout_read(spec->layout, &manifest->parsed.config.digest, &text, &len, e) < 0)
+                return -e->code;
+        return platform_check(text, len, &spec->pull->platform, e);
+}
+
 static int fetch_from(const struct fetch_spec *spec, const struct endpoint *endpoint,
                       struct fetch_report *report, struct err *e)
 {
@@ -53,6 +71,8 @@ static int fetch_from(const struct fetch_spec *spec, const struct endpoint *endp
 
         progress_open(&progress, spec->pull->is_quiet);
         int r = manifest_fetch(&client, &spec->pull->name, &spec->pull->platform, &manifest, e);
+        if (r == 0)
+                r = check_platform(&client, spec, &manifest, e);
         if (r == 0 && digest_is_same(&manifest.descriptor.digest, &spec->current)) {
                 report->was_current = true;
                 report->id = spec->current;

@@ -2,6 +2,7 @@
 
 #include "fd.h"
 #include "io.h"
+#include "limit.h"
 #include "mem.h"
 #include "store.h"
 
@@ -50,6 +51,21 @@ static bool has_file(int dir, const char *name, uint64_t size)
 bool layout_has(const struct layout *l, const struct digest *d, uint64_t size)
 {
         return has_file(l->blobs, d->hex, size) || has_file(l->store_blobs, d->hex, size);
+}
+
+bool layout_has_new(const struct layout *l, const struct digest *d, uint64_t size)
+{
+        return has_file(l->blobs, d->hex, size);
+}
+
+int layout_read(const struct layout *l, const struct digest *d, char **ret_text, size_t *ret_len,
+                struct err *e)
+{
+        struct stat st;
+        bool is_new = fstatat(l->blobs, d->hex, &st, AT_SYMLINK_NOFOLLOW) == 0;
+
+        return io_read_file(is_new ? l->blobs : l->store_blobs, d->hex, LIMIT_JSON, ret_text,
+                            ret_len, e);
 }
 
 static int write_file(int dir, const char *name, const void *data, size_t len, struct err *e)

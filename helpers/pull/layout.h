@@ -34,6 +34,13 @@ void layout_done(struct layout *l);
 /* Whether the blob is here or in the store, with that size. */
 bool layout_has(const struct layout *l, const struct digest *d, uint64_t size);
 
+/* The same for one that was fetched into the layout. */
+bool layout_has_new(const struct layout *l, const struct digest *d, uint64_t size);
+
+/* The text of a small blob that is here or in the store; *ret_text is the caller's (free). */
+int layout_read(const struct layout *l, const struct digest *d, char **ret_text, size_t *ret_len,
+                struct err *e);
+
 /* A blob that is in memory and has been checked. */
 int layout_add(const struct layout *l, const struct digest *d, const void *data, size_t len,
                struct err *e);

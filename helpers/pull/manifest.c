@@ -211,7 +211,10 @@ int manifest_fetch(struct client *c, const struct pull_name *name, const struct 
         if (oci_index_parse(d.text, d.len, d.type, &index, e) < 0)
                 return -e->code;
         const struct oci_descriptor *entry = platform_choose(&index, platform, e);
-        return entry ? fetch_entry(c, entry, ret, e) : -e->code;
+        if (!entry)
+                return -e->code;
+        ret->is_chosen = entry->architecture != NULL;
+        return fetch_entry(c, entry, ret, e);
 }
 
 void manifest_done(struct manifest *m)

@@ -7,6 +7,8 @@
 #include "oci.h"
 #include "platform.h"
 
+#include <stdbool.h>
+
 /* The manifest of an image, from its tag or digest, through an index if there is one. */
 
 struct manifest {
@@ -15,6 +17,7 @@ struct manifest {
         char type[128];                   /* its media type */
         struct oci_descriptor descriptor; /* of itself; its media_type is `type` */
         struct oci_manifest parsed;
+        bool is_chosen; /* for its platform, which the index tells */
 };
 
 void manifest_done(struct manifest *m);

@@ -1,11 +1,14 @@
 #include "platform.h"
 
+#include "doc.h"
 #include "str.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
+
+#define PLATFORM_TEXT_MAX 64
 
 #define WORD "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 
@@ -31,12 +34,11 @@ static bool take_slash(const char **at)
 
 int platform_parse(const char *text, struct platform *ret, struct err *e)
 {
-        struct platform p = { .os = "linux" };
+        struct platform p = { .os = "" };
         const char *at = text;
-        bool is_good = strchr(text, '/') == NULL ||
-                       (take_word(&at, p.os, sizeof(p.os)) == 0 && take_slash(&at));
+        bool is_good = take_word(&at, p.os, sizeof(p.os)) == 0 && take_slash(&at) &&
+                       take_word(&at, p.architecture, sizeof(p.architecture)) == 0;
 
-        is_good = is_good && take_word(&at, p.architecture, sizeof(p.architecture)) == 0;
         if (is_good && take_slash(&at))
                 is_good = take_word(&at, p.variant, sizeof(p.variant)) == 0;
         if (!is_good || *at != '\0') {
@@ -85,6 +87,13 @@ static int rank(const struct oci_descriptor *d, const struct platform *want)
         return want->variant[0] ? 0 : 2;
 }
 
+/* As it is written, and as platform_parse() reads it. */
+static void print_platform(char *ret, size_t size, const struct oci_descriptor *d)
+{
+        snprintf(ret, size, "%.20s/%.20s%s%.10s", d->os, d->architecture, d->variant ? "/" : "",
+                 d->variant ? d->variant : "");
+}
+
 static void tell_choice(const struct oci_index *index, struct err *e)
 {
         char text[240] = "";
@@ -92,13 +101,13 @@ static void tell_choice(const struct oci_index *index, struct err *e)
         for (size_t i = 0; i < index->n_entries; i++) {
                 const struct oci_descriptor *d = &index->entries[i];
                 size_t used = strlen(text);
+                char one[PLATFORM_TEXT_MAX];
 
                 /* what builders keep beside an image has the platform unknown/unknown */
                 if (!d->architecture || str_eq(d->os, "unknown"))
                         continue;
-                snprintf(text + used, sizeof(text) - used, "%s%.20s/%.20s%s%.10s", used ? ", " : "",
-                         d->os, d->architecture, d->variant ? "/" : "",
-                         d->variant ? d->variant : "");
+                print_platform(one, sizeof(one), d);
+                snprintf(text + used, sizeof(text) - used, "%s%s", used ? ", " : "", one);
         }
         if (text[0])
                 err_hint(e, "choose by --platform: there is %s", text);
@@ -124,4 +133,58 @@ const struct oci_descriptor *platform_choose(const struct oci_index *index,
                 want->variant[0] ? "/" : "", want->variant);
         tell_choice(index, e);
         return NULL;
+}
+
+/* ------ an image that is not one of several ------ */
+
+static int read_config(const json_t *doc, const struct platform *want, struct oci_descriptor *ret,
+                       struct err *e)
+{
+        static const char what[] = "the image's configuration";
+
+        if (!json_is_object(doc))
+                return err_set(e, EINVAL, "%s is not an object", what);
+        *ret = (struct oci_descriptor){ 0 };
+        if (doc_string(doc, "os", what, &ret->os, e) < 0 ||
+            doc_string(doc, "architecture", what, &ret->architecture, e) < 0 ||
+            doc_string(doc, "variant", what, &ret->variant, e) < 0)
+                return -e->code;
+        /* builders leave open what they do not know, as absence or as an empty text */
+        if (!ret->os || !*ret->os)
+                ret->os = want->os;
+        if (ret->architecture && !*ret->architecture)
+                ret->architecture = NULL;
+        if (ret->variant && !*ret->variant)
+                ret->variant = NULL;
+        return 0;
+}
+
+static bool is_own(const struct platform *want)
+{
+        struct platform own;
+        struct err unused = { 0 };
+
+        return platform_own(&own, &unused) == 0 && str_eq(want->os, own.os) &&
+               str_eq(want->architecture, own.architecture);
+}
+
+int platform_check(const char *config, size_t len, const struct platform *want, struct err *e)
+{
+        autodoc *doc = doc_parse(config, len, "the image's configuration", e);
+        struct oci_descriptor d;
+        char is[PLATFORM_TEXT_MAX];
+
+        if (!doc || read_config(doc, want, &d, e) < 0)
+                return -e->code;
+        if (!d.architecture ? str_eq(d.os, want->os) : rank(&d, want) > 0)
+                return 0;
+        if (!d.architecture)
+                d.architecture = want->architecture;
+        print_platform(is, sizeof(is), &d);
+        err_set(e, ENOENT, "the image is for %s, not %s/%s%s%s", is, want->os, want->architecture,
+                want->variant[0] ? "/" : "", want->variant);
+        if (is_own(want))
+                return err_hint(e, "--platform %s takes it all the same, but it cannot run here",
+                                is);
+        return err_hint(e, "choose by --platform: there is %s", is);
 }

@@ -12,7 +12,7 @@ struct platform {
         char variant[32]; /* "": none */
 };
 
-/* OS/ARCH[/VARIANT], or ARCH alone for linux. */
+/* OS/ARCH[/VARIANT]. */
 int platform_parse(const char *text, struct platform *ret, struct err *e);
 
 /* That of this machine. */
@@ -25,5 +25,11 @@ int platform_own(struct platform *ret, struct err *e);
  */
 const struct oci_descriptor *platform_choose(const struct oci_index *index,
                                              const struct platform *want, struct err *e);
+
+/*
+ * Whether an image that is not an entry of an index is for `want`, by the text of its configuration.
+ * One that does not tell its platform is for all.
+ */
+int platform_check(const char *config, size_t len, const struct platform *want, struct err *e);
 
 #endif

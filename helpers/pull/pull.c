@@ -120,9 +120,17 @@ static int fetch(struct work *w, struct pull_result *ret, struct err *e)
 static int start_importer(const struct work *w, struct child *ret, struct err *e)
 {
         char number[16];
+        /* a name that was parsed is no option */
         const char *argv[] = {
-                "kelp-image", "--store", w->spec->store,       "import", "--session-fd",
-                number,       "--",      w->spec->name.stored, NULL,
+                "kelp-image",
+                "--store",
+                w->spec->store,
+                "import",
+                "--session-fd",
+                number,
+                w->spec->is_quiet ? "--quiet" : "--",
+                w->spec->name.stored,
+                NULL,
         };
         const int keep[] = { w->session.dir };
         struct proc_spec spec = {

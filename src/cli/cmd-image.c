@@ -50,9 +50,11 @@ static const struct image_command image_commands[] = {
           "archive of docker save, an OCI archive or an OCI layout directory; '-' reads an archive\n"
           "from stdin. Without NAME it has the name that an archive of docker save gives it, or is\n"
           "called after the file.\n" },
-        { "images", "list", 0, 0, IDS_OWN, "--json", NULL,
-          "Usage:  kelp images [--json]\n\n"
-          "Lists the images in the store.\n" },
+        { "images", "list", 0, 0, IDS_OWN, "--json --quiet -q", NULL,
+          "Usage:  kelp images [--json | --quiet]\n\n"
+          "Lists the images in the store, by their names. CREATED is when an image says that it was\n"
+          "made.\n\n"
+          "  -q, --quiet      the ids alone\n" },
         { "rmi", "remove", 1, 1000, IDS_OWN, "--force -f", "the NAME of an image",
           "Usage:  kelp rmi [--force] NAME|ID...\n\n"
           "Removes images from the store, and what no other image needs of theirs.\n\n"
@@ -115,6 +117,41 @@ static bool has_option(const char *options, const char *arg, size_t len, bool *r
         return false;
 }
 
+static int unknown_option(const struct image_command *command, const char *word,
+                          struct arena *arena, struct err *e)
+{
+        const char *known[8] = { "--help" };
+        size_t n = 1;
+
+        for (const char *at = command->options; *at && n + 1 < sizeof(known) / sizeof(known[0]);) {
+                size_t len = strcspn(at, " =");
+
+                known[n] = arena_copy_n(arena, at, len, e);
+                if (!known[n++])
+                        return -e->code;
+                at += len + (at[len] == '=');
+                at += strspn(at, " ");
+        }
+        const char *nearest = str_nearest(word, known);
+        err_set(e, EINVAL, "unknown option '%s'", word);
+        /* a letter is near to every other */
+        if (nearest && strlen(word) > 2)
+                return err_hint(e, "did you mean '%s'", nearest);
+        return err_hint(e, "kelp %s --help", command->name);
+}
+
+/* The helper's option for one that has a letter here, too. */
+static const char *long_name(const char *option, size_t len)
+{
+        static const char *const names[][2] = { { "-o", "--output" }, { "-q", "--quiet" } };
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+                if (strlen(names[i][0]) == len && memcmp(option, names[i][0], len) == 0)
+                        return names[i][1];
+        }
+        return NULL;
+}
+
 /* Takes one option off the arguments, "--name value" or "--name=value", and says how many. */
 static int take_option(const struct image_command *command, char **argv, struct arena *arena,
                        struct words *w, struct err *e)
@@ -124,16 +161,16 @@ static int take_option(const struct image_command *command, char **argv, struct 
         bool wants_value = false;
 
         if (!has_option(command->options, argv[0], len, &wants_value))
-                err_set(e, EINVAL, "unknown option '%s'", argv[0]);
-        else if (has_value && !wants_value)
+                return unknown_option(command, argv[0], arena, e);
+        if (has_value && !wants_value)
                 err_set(e, EINVAL, "option '%.*s' takes no value", (int)len, argv[0]);
         else if (wants_value && !has_value && !argv[1])
                 err_set(e, EINVAL, "option '%s' needs a value", argv[0]);
         if (e->code != 0)
                 return err_hint(e, "kelp %s --help", command->name);
-        /* the one that has a letter */
-        bool is_output = len == 2 && memcmp(argv[0], "-o", len) == 0;
-        const char *name = is_output ? "--output" : arena_copy_n(arena, argv[0], len, e);
+        const char *name = long_name(argv[0], len);
+        if (!name)
+                name = arena_copy_n(arena, argv[0], len, e);
         if (!name)
                 return -e->code;
         w->items[w->n++] = name;
@@ -162,12 +199,42 @@ static int take_argument(const struct image_command *command, char **argv, struc
         return 1;
 }
 
-static int add_given(const struct image_command *command, struct words *w, struct err *e)
+/* Which sandboxes there are to name; false: none. */
+static bool hint_kept(const struct image_command *command, const char *store, struct err *e)
+{
+        struct arena arena = { 0 };
+        struct err unused = { 0 };
+        const char *path = kept_path(&arena, store, &unused);
+        autodir *dir = path ? opendir(path) : NULL;
+        struct dirent *entry;
+        char names[300] = "";
+        size_t used = 0;
+
+        while (dir && used < sizeof(names) && (entry = readdir(dir))) {
+                if (entry->d_name[0] != '.')
+                        used += (size_t)snprintf(names + used, sizeof(names) - used, " %s",
+                                                 entry->d_name);
+        }
+        if (used > 0)
+                err_hint(e, "kelp %s --help; these are kept:%s%s", command->name, names,
+                         used < sizeof(names) ? "" : " ...");
+        arena_done(&arena);
+        return used > 0;
+}
+
+static int add_given(const struct image_command *command, const char *store, struct words *w,
+                     struct err *e)
 {
         if (w->n_given > command->max)
                 err_set(e, EINVAL, "unexpected word '%s'", w->given[command->max]);
         else if (w->n_given < command->min)
                 err_set(e, EINVAL, "'kelp %s' needs %s", command->name, command->argument);
+        /* as `docker save` has it elsewhere: the second word is a file */
+        if (e->code != 0 && w->n_given == 2 && str_eq(command->name, "export"))
+                return err_hint(e, "kelp export %s -o %s", w->given[0], w->given[1]);
+        if (e->code != 0 && w->n_given < command->min && command->ids != IDS_OWN &&
+            hint_kept(command, store, e))
+                return -e->code;
         if (e->code != 0)
                 return err_hint(e, "kelp %s --help", command->name);
         w->items[w->n++] = "--";
@@ -198,7 +265,7 @@ static int make_words(const struct image_command *command, int argc, char **argv
                         return taken;
                 i += taken;
         }
-        if (!w.wants_help && add_given(command, &w, e) < 0)
+        if (!w.wants_help && add_given(command, store, &w, e) < 0)
                 return -e->code;
         *ret = w;
         return 0;

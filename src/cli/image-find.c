@@ -187,17 +187,28 @@ static int find_path(struct search *s, struct plan_image_source *ret, struct err
 
 static int not_found(struct search *s, struct err *e)
 {
-        const char *near = s->store >= 0 ? store_nearest(s->arena, s->store, s->name) : NULL;
-
         s->is_missing = true;
         err_set(e, ENOENT, "there is no image '%s'", s->name);
         if (str_eq(s->name, "-"))
                 return err_hint(e, "to read an archive: kelp import - NAME, then kelp run NAME");
-        if (near)
-                return err_hint(e, "did you mean '%s'", near);
+        if (s->store >= 0 && store_hint_names(s->arena, s->store, s->name, e))
+                return -ENOENT;
         if (access(s->name, F_OK) == 0)
                 return err_hint(e, "for the file of that name write ./%s", s->name);
+        if (store_is_id(s->name))
+                return err_hint(e, "`kelp images` lists the images");
         return -ENOENT;
+}
+
+/* As docker has it: where a name and an id are the same word, the name is meant. */
+static int read_name_or_id(struct search *s, const char **ret_text, struct err *e)
+{
+        if (store_read_name(s->arena, s->store, s->name, ret_text, e) == 0)
+                return 0;
+        if (e->code != ENOENT || !store_is_id(s->name))
+                return -e->code;
+        *e = (struct err){ 0 };
+        return store_read_id(s->arena, s->store, s->name, ret_text, e);
 }
 
 static int find_name(struct search *s, struct plan_image_source *ret, struct err *e)
@@ -209,7 +220,7 @@ static int find_name(struct search *s, struct plan_image_source *ret, struct err
                 if (s->lock < 0)
                         return -e->code;
         }
-        if (s->store >= 0 && store_read_name(s->arena, s->store, s->name, &text, e) == 0)
+        if (s->store >= 0 && read_name_or_id(s, &text, e) == 0)
                 return found(s, text, ret);
         if (s->store >= 0 && e->code != ENOENT)
                 return err_prefix(e, "cannot read image '%s'", s->name);

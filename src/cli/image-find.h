@@ -5,7 +5,7 @@
 
 /*
  * Finds the image that `name` means: a path (it starts with '/' or '.', or has a '/' and is no
- * name in the store) or a name in the store.  A file that is new is imported, which may take a
+ * name in the store), a name in the store or an id.  A file that is new is imported, which may take a
  * while.  A name is asked of its registry when `pull` says so, a path never.  All memory belongs to
  * `arena`.  *ret_lock gets the lock of the store that the image is in (see image-hold.h), or stays
  * -1.  Errors: ENOENT when there is no such image, without a hint if there is nothing near; ENOEXEC

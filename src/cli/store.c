@@ -134,63 +134,62 @@ int store_read_path_key(struct arena *arena, int store, const char *key, const c
         return read_text(arena, store, "paths", key, ret_text, e);
 }
 
-static int hex_value(char c)
-{
-        static const char digits[] = "0123456789ABCDEF";
-        const char *at = c ? strchr(digits, c) : NULL;
+/* ------ ids ------ */
 
-        return at ? (int)(at - digits) : -1;
+#define SHORTEST_ID 12
+#define DIGEST_LEN  64
+
+/* The digits of what may be an id, or NULL. */
+static const char *id_digits(const char *word)
+{
+        const char *hex = str_has_prefix(word, "sha256:") ? word + strlen("sha256:") : word;
+        size_t len = strlen(hex);
+
+        return len >= SHORTEST_ID && len <= DIGEST_LEN && strspn(hex, "0123456789abcdef") == len
+                       ? hex
+                       : NULL;
 }
 
-/* The reverse of encode(), without ":latest"; false for a file that is no name. */
-static bool decode(const char *file, char *ret, size_t size)
+bool store_is_id(const char *word)
 {
-        size_t used = 0;
-
-        for (; *file; file++) {
-                if (used + 1 >= size)
-                        return false;
-                ret[used] = *file;
-                if (*file == '%') {
-                        int high = hex_value(file[1]);
-                        int low = high < 0 ? -1 : hex_value(file[2]);
-
-                        if (low < 0 || (high | low) == 0)
-                                return false;
-                        ret[used] = (char)(high << 4 | low);
-                        file += 2;
-                }
-                used++;
-        }
-        ret[used] = '\0';
-        if (str_has_suffix(ret, ":latest"))
-                ret[used - strlen(":latest")] = '\0';
-        return true;
+        return id_digits(word) != NULL;
 }
 
-const char *store_nearest(struct arena *arena, int store, const char *name)
+/* The one digest in images/ that begins so. */
+static int find_digest(int store, const char *hex, char *ret, struct err *e)
 {
-        autofd fd = openat(store, "names", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        char best[NAME_MAX + 1] = "";
-        size_t best_distance = SIZE_MAX;
-        struct err e = { 0 };
+        autofd fd = openat(store, "images", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        autodir *dir = fd < 0 ? NULL : fdopendir(fd);
+        struct dirent *entry;
 
-        if (fd < 0)
-                return NULL;
-        autodir *dir = fdopendir(fd);
         if (!dir)
-                return NULL;
+                return err_sys(e, "cannot list the images in the store");
         fd = -1; /* the directory has it now */
-        for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-                char known[NAME_MAX + 1];
-                size_t distance;
-
-                if (entry->d_name[0] == '.' || !decode(entry->d_name, known, sizeof(known)))
+        ret[0] = '\0';
+        while ((entry = readdir(dir)) != NULL) {
+                if (strlen(entry->d_name) != DIGEST_LEN || !str_has_prefix(entry->d_name, hex))
                         continue;
-                if (str_is_near(name, known, &distance) && distance < best_distance) {
-                        best_distance = distance;
-                        memcpy(best, known, sizeof(best));
-                }
+                if (ret[0])
+                        return err_set(e, EINVAL, "more than one image has an id with '%s'", hex);
+                memcpy(ret, entry->d_name, DIGEST_LEN + 1);
         }
-        return best[0] ? arena_copy(arena, best, &e) : NULL;
+        return ret[0] ? 0 : err_set(e, ENOENT, "no image has the id '%s'", hex);
+}
+
+int store_read_id(struct arena *arena, int store, const char *id, const char **ret_text,
+                  struct err *e)
+{
+        static const char last_section[] = "\n[store]\n";
+        const char *hex = id_digits(id);
+        char digest[DIGEST_LEN + 1];
+        const char *text = NULL;
+
+        if (!hex)
+                return err_set(e, ENOENT, "'%s' is no id", id);
+        if (find_digest(store, hex, digest, e) < 0 ||
+            read_text(arena, store, "images", digest, &text, e) < 0)
+                return -e->code;
+        const char *end = strstr(text, last_section);
+        *ret_text = end ? arena_copy_n(arena, text, (size_t)(end + 1 - text), e) : text;
+        return *ret_text ? 0 : -e->code;
 }

@@ -3,12 +3,15 @@
 
 #include "assemble.h"
 
+#include <stdbool.h>
+
 /*
  * The store of images as the launcher sees it: texts to read.  All changes to it are made by the
  * helper kelp-image.
  *
  *      names/ENC       the image.policy of the image of that name; ENC: %XX for all but [0-9A-Za-z._-]
  *      paths/KEY       the same for an image that was imported by its path
+ *      images/DIGEST   the same for every image, by its id, and then a section [store]
  *      unpacked/single/DIFF-ID
  */
 
@@ -39,7 +42,20 @@ int store_read_name(struct arena *arena, int store, const char *name, const char
 int store_read_path_key(struct arena *arena, int store, const char *key, const char **ret_text,
                         struct err *e);
 
-/* The name in the store that is nearest to `name`, from `arena`; NULL when none is near. */
-const char *store_nearest(struct arena *arena, int store, const char *name);
+/*
+ * The same for images/DIGEST, without its last section: `id` is 12 digits or more of it, with or
+ * without "sha256:".  -ENOENT also for what cannot be an id; -EINVAL when there are several.
+ */
+int store_read_id(struct arena *arena, int store, const char *id, const char **ret_text,
+                  struct err *e);
+
+/* Whether `word` can be meant as an id. */
+bool store_is_id(const char *word);
+
+/*
+ * Sets the hint of `e`, which is about `name` not being there, to the names of the same repository
+ * with other tags, or else to the nearest name.  False when there is neither.
+ */
+bool store_hint_names(struct arena *arena, int store, const char *name, struct err *e);
 
 #endif

@@ -25,7 +25,7 @@
 #define DYING_MS 200
 
 /* As the XDG base directory specification says: what is missing is made for the user alone. */
-static int make_directories(const char *path, struct err *e)
+static int make_directories(const char *path, bool *ret_is_new, struct err *e)
 {
         char part[4096];
 
@@ -34,9 +34,35 @@ static int make_directories(const char *path, struct err *e)
                 if (mkdir(part, 0700) < 0 && errno != EEXIST)
                         return err_sys(e, "cannot make '%s'", part);
         }
-        if (mkdir(path, 0700) < 0 && errno != EEXIST)
+        *ret_is_new = mkdir(path, 0700) == 0;
+        if (!*ret_is_new && errno != EEXIST)
                 return err_sys(e, "cannot make '%s'", path);
         return 0;
+}
+
+/*
+ * What was made for a run that does not come about, as when the disk is full, is no sandbox that is
+ * kept.  The lock is held: who waits for it finds that the directory is gone.
+ */
+static void take_back(const char *path, int dir)
+{
+        static const char *const files[] = { "new", "image", "directory", "lock" };
+
+        for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+                unlinkat(dir, files[i], 0);
+        rmdir(path);
+}
+
+static int keep_failed(const struct plan *p, struct err *e)
+{
+        if (e->code != ENOSPC && e->code != EDQUOT)
+                return -e->code;
+        err_prefix(e, "cannot keep the sandbox '%s'", p->name);
+        return err_hint(
+                e,
+                "the file system of '%.200s' is full: `kelp prune` and `kelp rm` free space "
+                "in it, XDG_DATA_HOME=DIR keeps it elsewhere",
+                p->image.kept_dir);
 }
 
 static int open_directory(const char *path, struct err *e)
@@ -78,15 +104,15 @@ static int in_use(pid_t holder, const char *name, struct err *e)
         return err_hint(e, "wait until it ends, or take another --name");
 }
 
-static int write_pid(int dir, struct err *e)
+static int write_pid(int dir, const char *name, struct err *e)
 {
         autofd fd = openat(dir, "lock", O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC);
         char pid[16];
 
         if (fd < 0)
-                return err_sys(e, "cannot open the lock of the sandbox");
+                return err_sys(e, "cannot open the lock of the sandbox '%s'", name);
         int len = snprintf(pid, sizeof(pid), "%d", (int)getpid());
-        return io_write_all(fd, pid, (size_t)len, "the lock of the sandbox", e);
+        return io_write_all(fd, pid, (size_t)len, "lock", e);
 }
 
 /* Who was killed has a moment to be gone, and counts as gone when nobody has reaped it yet. */
@@ -145,7 +171,7 @@ static int open_locked(const struct plan *p, struct kept *ret, struct err *e)
         const char *path = p->image.kept_dir;
 
         for (int i = 0; i < ATTEMPTS; i++) {
-                if (make_directories(path, e) < 0)
+                if (make_directories(path, &ret->is_new, e) < 0)
                         return -e->code;
                 autofd dir = open_directory(path, e);
                 autofd lock = dir < 0 ? -1 : take_lock(dir, p->name, e);
@@ -155,7 +181,7 @@ static int open_locked(const struct plan *p, struct kept *ret, struct err *e)
                         continue;
                 ret->dir = fd_take(&dir);
                 ret->lock = fd_take(&lock);
-                return write_pid(ret->dir, e);
+                return write_pid(ret->dir, p->name, e);
         }
         return err_set(e, EAGAIN, "'%s' is removed again and again", path);
 }
@@ -174,8 +200,10 @@ static void find_value(const char *text, const char *key, char *ret, size_t size
 
 static int is_anothers(const struct plan *p, const char *owner, struct err *e)
 {
-        err_set(e, EEXIST, "the sandbox '%s' belongs to %.250s, not to '%.80s'", p->name, owner,
-                p->image.name);
+        const char *id = p->image.id ? p->image.id : "";
+
+        err_set(e, EEXIST, "the sandbox '%s' belongs to %.250s, not to '%.80s'%s%.19s", p->name,
+                owner, p->image.name, *id ? ", " : "", id);
         return err_hint(e, "take another --name, or remove it: kelp rm %s", p->name);
 }
 
@@ -190,7 +218,13 @@ static int check_image(const struct plan *p, const char *record, struct err *e)
         if (p->image.id && str_eq(id, p->image.id))
                 return 0;
         snprintf(owner, sizeof(owner), "the image %s%s%.19s", name, name[0] ? ", " : "", id);
-        return is_anothers(p, owner, e);
+        is_anothers(p, owner, e);
+        /* its name may stand for another image by now; its id does not change */
+        return err_hint(
+                e,
+                "go on with it: kelp run --keep --name %s %.12s; or take another --name, or "
+                "remove it: kelp rm %s",
+                p->name, id + strlen("sha256:"), p->name);
 }
 
 static int check_directory(const struct plan *p, const char *record, struct err *e)
@@ -219,8 +253,8 @@ static int write_record(int dir, const char *file, const char *text, struct err 
 
         if (fd < 0)
                 return err_sys(e, "cannot make a record of the sandbox");
-        if (io_write_all(fd, text, strlen(text), "a record of the sandbox", e) < 0)
-                return -e->code;
+        if (io_write_all(fd, text, strlen(text), file, e) < 0)
+                return err_prefix(e, "a record of the sandbox");
         if (fsync(fd) < 0 || renameat(dir, "new", dir, file) < 0 || fsync(dir) < 0)
                 return err_sys(e, "cannot write a record of the sandbox");
         return 0;
@@ -249,8 +283,10 @@ int kept_open(const struct plan *p, struct kept *ret, struct err *e)
         if (!p->image.kept_dir)
                 return 0;
         if (open_locked(p, &k, e) < 0 || check_owner(p, k.dir, e) < 0) {
+                if (k.is_new && k.lock >= 0)
+                        take_back(p->image.kept_dir, k.dir);
                 kept_done(&k);
-                return -e->code;
+                return keep_failed(p, e);
         }
         *ret = k;
         return 0;

@@ -21,6 +21,7 @@
 struct kept {
         int dir;           /* -1: the run is not kept */
         int lock;          /* the descriptor that pid 1 holds, too */
+        bool is_new;       /* nobody has kept anything there before */
         bool has_new_mark; /* `subids` was made for this run */
 };
 

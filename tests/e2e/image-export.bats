@@ -189,10 +189,14 @@ with_storage() {
     chmod 600 file.tar
     "$KELP" export box:1 -o file.tar
     cmp file.tar "$FROM/oci.tar"
-    [ "$(stat -c %a file.tar)" = 644 ]
+    # what was closed to others stays so
+    [ "$(stat -c %a file.tar)" = 600 ]
+    "$KELP" export box:1 -o new.tar
+    [ "$(stat -c %a new.tar)" = 644 ]
+    rm new.tar
     mkdir dir
     run -125 "$KELP" export box:1 -o dir
-    assert_refused "cannot open 'dir': Is a directory"
+    assert_refused "cannot export 'box:1': cannot open 'dir': Is a directory"
     run -125 "$KELP" export box:1 -o dir/
     assert_refused "'dir/' is not the name of a file"
     run -125 "$KELP" export box:1 -o none/file
@@ -208,7 +212,11 @@ with_storage() {
     wait $!
     cmp from-fifo "$FROM/oci.tar"
     run -125 "$KELP" export box:1 -o /dev/full
-    assert_refused "cannot write 'the archive': No space left on device"
+    assert_eq "$output" "kelp: cannot export 'box:1': cannot write '/dev/full': No space left on device
+hint: the file system of '/dev/full' is full"
+    # shellcheck disable=SC2016 # for the inner shell
+    run -125 bash -o pipefail -c 'trap "" PIPE; "$KELP" export box:1 -o - | true'
+    [ -z "$output" ] || assert_refused "cannot export 'box:1': cannot write 'standard output': "
     assert_eq "$(ls -A)" $'dir\nfifo\nfile.tar\nfile2.tar\nfrom-fifo\nhome\nlink'
 }
 
@@ -259,9 +267,25 @@ hint: kelp export box:1 -o FILE, or -o - for standard output"
     assert_refused "there is no image 'bix:1'"
     [[ $output == *"did you mean 'box:1'?"* ]]
     run -125 "$KELP" export box:1 --format tar -o x
-    assert_refused "unknown format 'tar'"
+    assert_refused "cannot export 'box:1': unknown format 'tar'"
+    run -125 "$KELP" export box:1 --format docker -o x
+    [[ ${lines[1]} == "hint: did you mean 'docker-archive'?" ]]
+    run -125 "$KELP" export box:1 --format oci-archiv -o x
+    [[ ${lines[1]} == "hint: did you mean 'oci-archive'?" ]]
+    run -125 "$KELP" export box:1 x.tar
+    assert_refused "unexpected word 'x.tar'"
+    [[ ${lines[1]} == "hint: kelp export box:1 -o x.tar" ]]
     run -125 "$KELP" export box:1 --json -o x
     assert_refused "unknown option '--json'"
+    run -125 "$KELP" export box:1 --outputt x
+    [[ ${lines[1]} == "hint: did you mean '--output'" ]]
+    run -125 "$KELP" images --jsn
+    [[ ${lines[1]} == "hint: did you mean '--json'" ]]
+    run -125 "$KELP" rmi --forse x
+    [[ ${lines[1]} == "hint: did you mean '--force'" ]]
+    run -125 "$KELP" images -x
+    [[ ${lines[1]} == "hint: kelp images --help" ]]
+    assert_eq "$("$KELP" images -q)" "$("$KELP" images --json | jq -r '.[].id[7:19]' | sort -u)"
     run -125 script -qec "$KELP export box:1 -o -" /dev/null
     [[ $output == *"an archive is not for a terminal"* ]]
     XDG_DATA_HOME=$PWD/none run -125 "$KELP" export box:1 -o x

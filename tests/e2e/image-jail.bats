@@ -123,6 +123,7 @@ reader_trace() {
         ls -A small/store/tmp small/store/names >left
         exit $status' sh "$KELP_IMAGE" "$BOX"
     assert_refused "No space left on device"
+    [[ $output == *"hint: the file system of 'small/store' is full: \`kelp prune\` frees space in it, XDG_DATA_HOME=DIR puts the store elsewhere" ]]
     run -0 cat left
     assert_eq "$output" "small/store/names:
 

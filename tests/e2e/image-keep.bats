@@ -155,7 +155,7 @@ hint: wait until it ends, or take another --name"
     keep one box true
     run -125 keep one other sh
     assert_refused "the sandbox 'one' belongs to the image box:latest, sha256:"
-    [[ ${lines[1]} == "hint: take another --name, or remove it: kelp rm one" ]]
+    [[ ${lines[1]} == "hint: go on with it: kelp run --keep --name one "????????????"; or take another --name, or remove it: kelp rm one" ]]
     # the name of the image is not what counts
     "$KELP" import "$BATS_FILE_TMPDIR/root.tar" again
     run -0 keep one again true
@@ -164,6 +164,37 @@ hint: wait until it ends, or take another --name"
     assert_refused "the sandbox 'one' belongs to the image box:latest"
     "$KELP" rm one
     run -0 keep one other sh -c :
+}
+
+@test "when the name of its image moves, its id goes on with it" {
+    local id command
+
+    id=$("$KELP" images --json | jq -r '.[0].id')
+    keep one box sh -c 'echo kept >/new'
+    "$KELP" import "$BATS_FILE_TMPDIR/other.tar" box
+    run -125 keep one box sh
+    assert_refused "the sandbox 'one' belongs to the image box:latest, ${id:0:19}, not to 'box', sha256:"
+    command=${lines[1]#hint: go on with it: kelp run --keep --name one }
+    assert_eq "${command%%;*}" "${id:7:12}"
+    # nothing takes the image from it
+    run -125 "$KELP" rmi "$id"
+    assert_refused "is in use by the sandbox 'one'"
+    run -0 "$KELP" prune
+    run -0 keep one "${id:7:12}" sh -c 'cat /new'
+    assert_eq "$output" kept
+    run -0 --separate-stderr "$KELP" commit one box
+    [[ $stderr == "kelp: the name 'box:latest' stood for another image before: '"* ]]
+    run -125 keep one box sh
+    run -0 keep one "${id:7:12}" sh -c 'cat /new'
+    # one that began by the id
+    run -0 keep two "$id" sh -c 'echo kept >/new'
+    run -0 keep two "${id:7:20}" sh -c 'cat /new'
+    "$KELP" rm one
+    run -125 "$KELP" rmi "$id"
+    assert_refused "is in use by the sandbox 'two'"
+    "$KELP" commit two again >/dev/null
+    run -0 "$KELP" run --network none --userns single again cat /new
+    assert_eq "$output" kept
 }
 
 @test "a plain directory works as well" {
@@ -186,6 +217,21 @@ hint: wait until it ends, or take another --name"
     [ -z "$(find "$kept" -type d ! -perm -700)" ]
     rm -rf "$kept/one" "$kept/two"
     [ -z "$(ls -A "$kept")" ]
+}
+
+@test "a full file system: which one, and nothing is kept" {
+    mkdir small
+    # shellcheck disable=SC2016 # for the inner shell
+    run -125 unshare -Urm sh -c 'export XDG_DATA_HOME=$PWD/small
+        mount -t tmpfs -o size=16m,mode=700 none small && "$1" import "$2" box >/dev/null || exit 1
+        cat /dev/zero >small/fill 2>/dev/null
+        "$1" run --network none --userns single --keep --name one box true
+        status=$?
+        ls -A small/kelp/kept >left
+        exit $status' sh "$KELP" "$BATS_FILE_TMPDIR/other.tar"
+    assert_refused "cannot keep the sandbox 'one': cannot write 'lock': No space left on device"
+    [[ ${lines[1]} == "hint: the file system of '$PWD/small/kelp/kept/one' is full: "* ]]
+    [ ! -s left ]
 }
 
 @test "somebody else's directory, an open one and a symlink are refused" {
@@ -262,6 +308,21 @@ hint: did you mean 'one'?"
     [ "$(ls "$kept" | wc -l)" = 2 ]
     run -0 "$KELP" rm one two
     [ -z "$(ls -A "$kept")" ]
+}
+
+@test "rm and commit: which there are to name" {
+    run -125 "$KELP" rm
+    assert_refused "'kelp rm' needs the NAME of a sandbox"
+    [[ ${lines[1]} == "hint: kelp rm --help" ]]
+    keep w box true
+    run -125 "$KELP" rm
+    [[ ${lines[1]} == "hint: kelp rm --help; these are kept: w" ]]
+    run -125 "$KELP" commit w
+    [[ ${lines[1]} == "hint: kelp commit --help; these are kept: w" ]]
+    # one letter is no slip for another
+    run -125 "$KELP" rm g
+    assert_eq "$output" "kelp: no sandbox 'g' is kept
+hint: these are: w"
 }
 
 @test "rm: several at once do not stand in each other's way" {

@@ -146,6 +146,7 @@ is_empty_store() {
     touch -d '3 days ago' "$STORE/names/one%3Alatest"
     touch -d '5 days ago' "$STORE/names/two%3Alatest"
     touch -d '4 days ago' "$STORE/names/three%3Alatest"
+    touch -d '6 days ago' "$STORE"/images/*
     run -0 "$KELP" prune --max-size 100M
     assert_eq "$output" "freed: 0B"
     # each takes about 6 MB: the root and its blob
@@ -154,6 +155,16 @@ is_empty_store() {
     assert_eq "$(names)" "one:latest three:latest"
     # a run is a use
     box --userns single three /bin/busybox true
+    run -0 "$KELP" prune --max-size 8M
+    assert_eq "$(names)" "three:latest"
+    # by the id, too
+    "$KELP" import "$TARS/box1.tar" one
+    touch -d '3 days ago' "$STORE/names/one%3Alatest" "$STORE"/images/*
+    touch -d '5 days ago' "$STORE/names/three%3Alatest"
+    id=$("$KELP" images --json | jq -r '.[] | select(.name == "three:latest").id')
+    imported=$("$KELP" images --json | jq -c 'map([.name, .imported]) | sort')
+    box --userns single "$id" /bin/busybox true
+    assert_eq "$("$KELP" images --json | jq -c 'map([.name, .imported]) | sort')" "$imported"
     run -0 "$KELP" prune --max-size 8M
     assert_eq "$(names)" "three:latest"
     run -0 "$KELP" prune --max-size 0

@@ -42,6 +42,57 @@ teardown() {
     assert_refused "there is no image 'app'"
 }
 
+@test "an image is run by its id, whole or as images shows it" {
+    local id other
+
+    id=$("$KELP" import "$BATS_FILE_TMPDIR/docker.tar" app)
+    other=$("$KELP" import "$BATS_FILE_TMPDIR/rootfs.tar.xz" app)
+    [ "$id" != "$other" ]
+    # what has no name any more
+    run -0 "$KELP" images
+    [[ $output == *"<none>"*"${id:7:12}"* ]]
+    for word in "$id" "${id#sha256:}" "${id:7:12}" "${id:0:30}"; do
+        run -0 "$KELP" run "$word"
+        assert_eq "$output" "default bar
+/tmp"
+    done
+    run -0 "$KELP" run --userns single "${other:7:12}" /bin/busybox cat /etc/base
+    assert_eq "$output" root-file
+    # shorter ones are none
+    run -125 "$KELP" run "${id:7:11}"
+    assert_refused "there is no image '${id:7:11}'"
+    run -125 "$KELP" run 0123456789ab
+    assert_refused "there is no image '0123456789ab'"
+    [[ ${lines[1]} == "hint: \`kelp images\` lists the images" ]]
+    run -125 "$KELP" run "sha256:$(printf '%064d' 7)"
+    assert_refused "there is no image 'sha256:0000"
+    # a name goes before an id
+    "$KELP" import "$BATS_FILE_TMPDIR/rootfs.tar.xz" "${id:7:12}"
+    run -0 "$KELP" run --userns single "${id:7:12}" /bin/busybox cat /etc/base
+    assert_eq "$output" root-file
+    run -0 "$KELP" run "${id:7:13}"
+    # which of two
+    cp "$XDG_DATA_HOME/kelp/store/images/${id#sha256:}" \
+        "$XDG_DATA_HOME/kelp/store/images/${id:7:30}$(printf '%034d' 1)"
+    run -125 "$KELP" run "${id:0:30}"
+    assert_refused "more than one image has an id with '${id:7:23}'"
+}
+
+@test "a tag that is not there: those that are" {
+    "$KELP" import "$BATS_FILE_TMPDIR/docker.tar" deb:trixie
+    "$KELP" import "$BATS_FILE_TMPDIR/docker.tar" deb:bookworm
+    "$KELP" import "$BATS_FILE_TMPDIR/docker.tar" registry.example:5000/tiny
+    for command in run rmi verify; do
+        run -125 "$KELP" "$command" deb
+        assert_refused "there is no image 'deb'"
+        [[ ${lines[1]} == "hint: there is deb:bookworm, deb:trixie" ]]
+        run -125 "$KELP" "$command" registry.example:5000/tiny:lates
+        [[ ${lines[1]} == "hint: there is registry.example:5000/tiny:latest" ]]
+        run -125 "$KELP" "$command" dep:bookworm
+        [[ ${lines[1]} == "hint: did you mean 'deb:bookworm'"* ]]
+    done
+}
+
 @test "a path is imported once: the second run starts no helper" {
     local file
 

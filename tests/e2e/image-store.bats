@@ -23,9 +23,14 @@ facts_of_store() {
     (cd store && find . -path ./tmp -prune -o -printf '%p %y %m %s\n' | sort)
 }
 
-@test "an import prints the id, and only that" {
+@test "an import prints the id, and says the name that nobody gave it" {
     run -0 --separate-stderr image import "$BOX"
     [[ $output =~ ^sha256:[0-9a-f]{64}$ ]]
+    assert_eq "$stderr" "kelp: the image is called 'box:latest'"
+    run -0 --separate-stderr image import "$BOX" given
+    [[ $output =~ ^sha256:[0-9a-f]{64}$ ]]
+    [ -z "$stderr" ]
+    run -0 --separate-stderr image import --path-key 1f "$BOX"
     [ -z "$stderr" ]
     [ -f store/names/box%3Alatest ]
 }
@@ -62,7 +67,9 @@ team%2Fapp%3Alatest"
     image import "$BOX" a-long-name-for-a-box:1.0
     run -0 image list
     [[ ${lines[0]} =~ ^NAME\ {21,}ID\ {12}SIZE\ {5}CREATED$ ]]
-    [[ $output =~ a-long-name-for-a-box:1.0\ \ [0-9a-f]{12}\ \ [0-9.]+MB\ +\ [0-9]{4}-[0-9]{2}-[0-9]{2}\ [0-9]{2}:[0-9]{2} ]]
+    # a plain root does not say when it was made
+    [[ ${lines[1]} =~ ^a-long-name-for-a-box:1.0\ \ [0-9a-f]{12}\ \ [0-9.]+MB\ +\ -$ ]]
+    [[ ${lines[2]} =~ ^laid:latest\ .*MB\ +\ [0-9]{4}-[0-9]{2}-[0-9]{2}\ [0-9]{2}:[0-9]{2}$ ]]
     [ "${#lines[@]}" = 3 ]
 }
 
@@ -75,13 +82,41 @@ team%2Fapp%3Alatest"
     [ "$(image list --json | jq -r '.[] | select(.name == "box:1").id')" = "$id" ]
     [ "$(image list --json | jq 'map(.layers) | add')" = 2 ]
     [ "$(image list --json | jq -r '.[] | select(.name == "laid:latest").created')" != null ]
+    [ "$(image list --json | jq -r '.[] | select(.name == "box:1").created')" = null ]
+}
+
+@test "list: by name, those without one last; the ids alone" {
+    local name
+
+    for name in c b:2 b:1 a; do
+        image import "$BOX" "$name"
+    done
+    image import "$OTHER" lost
+    image import "$BOX" lost
+    run -0 image list
+    assert_eq "$(awk 'NR > 1 { print $1 }' <<<"$output")" "a:latest
+b:1
+b:2
+c:latest
+lost:latest
+<none>"
+    assert_eq "$(image list --json | jq -r '.[].name')" "$(awk 'NR > 1 { sub("<none>", "null"); print $1 }' <<<"$output")"
+    run -0 image list --quiet
+    assert_eq "$output" "$(image list --json | jq -r '.[].id[7:19]' | sort -u)"
+    # shellcheck disable=SC2086 # several words
+    image remove --force $output
+    [ -z "$(image list --quiet)" ]
 }
 
 @test "a name that is given again moves" {
     local first second
 
     first=$(image import "$BOX" x)
-    second=$(image import "$OTHER" x)
+    run -0 --separate-stderr image import "$OTHER" x
+    second=$output
+    assert_eq "$stderr" "kelp: the name 'x:latest' stood for another image before: '${first:7:12}', which \`kelp prune\` removes if it has no other one"
+    run -0 --separate-stderr image import "$OTHER" x
+    [ -z "$stderr" ]
     [ "$first" != "$second" ]
     [ "$(image list --json | jq -r '.[] | select(.name == "x:latest").id')" = "$second" ]
     [ "$(image list --json | jq -r '.[] | select(.name == null).id')" = "$first" ]
@@ -218,7 +253,10 @@ store/oci-layout"
     run -125 image import - <"$OTHER"
     assert_refused "an image from standard input needs a name"
     run -125 image import - x </dev/null
-    assert_refused "neither a file nor a directory"
+    assert_refused "cannot import '-': standard input is a device"
+    [[ ${lines[1]} == "hint: pipe an archive into it: kelp import - NAME <FILE" ]]
+    run -125 script -qec "'$KELP_IMAGE' --store store import - x" /dev/null
+    [[ $output == *"cannot import '-': standard input is a terminal"* ]]
     run -125 image import <(:) x
     assert_refused "the file is empty"
 }
@@ -425,22 +463,115 @@ store/oci-layout"
     [ "$(jq -r '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"]).digest' store/index.json)" = "$first" ]
 }
 
+@test "a damaged index.json keeps nobody from the store" {
+    local id
+
+    for damage in 'echo "{"' 'true' 'echo []'; do
+        for change in 'image import "$OTHER" two' 'image remove two'; do
+            rm -rf store
+            id=$(image import "$BOX" one)
+            image import "$OTHER" two
+            eval "$damage" >store/index.json
+            cp store/index.json damaged
+            run -0 image list
+            run -125 image verify
+            [[ $output == *"damaged: file 'index.json': 'index.json' of the image store"* ]]
+            [[ ${lines[-1]} == "hint: the next kelp import or kelp rmi writes 'index.json' anew; "* ]]
+            run -125 image prune
+            assert_refused "'index.json' of the image store"
+            [[ ${lines[1]} == "hint: the next kelp import or kelp rmi writes it anew from the images; kelp prune --all empties the store" ]]
+            run -0 --separate-stderr eval "$change"
+            [[ $stderr == "kelp: 'index.json' of the image store was damaged, and is written anew: "* ]]
+            cmp damaged store/index.json.damaged
+            run -0 image verify
+            [ "$(jq -r '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"] == "one:latest").digest' store/index.json)" = "$id" ]
+            run -0 --separate-stderr image import "$OTHER" three
+            [ -z "$stderr" ]
+            run -0 image prune
+            image remove one
+        done
+    done
+    image prune --all
+    [ ! -e store/index.json.damaged ]
+}
+
+@test "a name that cannot be read stops neither the list nor its own removal" {
+    local id other
+
+    id=$(image import "$BOX" one)
+    other=$(image import "$OTHER" two)
+    echo junk >store/names/one%3Alatest
+    echo junk >store/names/JUNK
+    echo junk >store/paths/1f-2
+    run -0 --separate-stderr image list
+    assert_eq "$(awk 'NR > 1 { print $1, $2 }' <<<"$output")" "two:latest ${other:7:12}
+<none> ${id:7:12}"
+    [[ $stderr == *"kelp: the name 'one:latest' cannot be read: "*"hint: kelp rmi 'one:latest', and import it again"* ]]
+    [[ $stderr == *"kelp: the name 'JUNK' cannot be read: "* ]]
+    [ "$(image list --json 2>/dev/null | jq length)" = 2 ]
+    for command in export\ -o\ x "verify"; do
+        # shellcheck disable=SC2086 # an option is several words
+        run -125 image ${command/export -o x/export --output x} one
+        [[ $output == *one* ]]
+    done
+    # nothing goes on the word of what is left
+    run -125 image prune
+    assert_refused "cannot be read"
+    run -125 image remove two
+    assert_refused "cannot be read"
+    run -0 image remove JUNK one
+    assert_eq "$(sort <<<"$output")" "untagged: JUNK
+untagged: one:latest"
+    image import "$BOX" one
+    run -0 image prune
+    run -0 image verify
+    [ ! -e store/paths/1f-2 ]
+}
+
+@test "an image that cannot be read stops neither the list nor its own removal" {
+    local id other
+
+    id=$(image import "$BOX" one)
+    other=$(image import "$OTHER" two)
+    echo junk >"store/images/${id#sha256:}"
+    run -0 --separate-stderr image list
+    assert_eq "$(awk 'NR > 1 { print $1, $2 }' <<<"$output")" "two:latest ${other:7:12}"
+    [[ $stderr == "kelp: the image '${id#sha256:}' cannot be read: "*"hint: kelp rmi '${id#sha256:}', and import it again" ]]
+    run -125 image prune
+    assert_refused "cannot be read"
+    # by the way that the hint has
+    run -0 image remove "${id#sha256:}"
+    assert_eq "$output" "untagged: one:latest
+deleted: $id"
+    image import "$BOX" one
+    run -0 image verify
+    # its name alone does, too
+    echo junk >"store/images/${id#sha256:}"
+    run -0 image remove one
+    assert_eq "$output" "untagged: one:latest
+deleted: $id"
+    run -0 image prune
+    run -0 image verify
+    assert_eq "$(image list --json | jq -r '.[].id')" "$other"
+}
+
 @test "a docker-archive without a given name has its own, if that is one and good" {
     local tags id
 
     skopeo copy -q "oci:$BATS_FILE_TMPDIR/layout:v1" docker-archive:d.tar:registry.example/team/app:7
     run -0 --separate-stderr image import d.tar
     [[ $output =~ ^sha256:[0-9a-f]{64}$ ]]
-    [ -z "$stderr" ]
+    assert_eq "$stderr" "kelp: the image is called 'registry.example/team/app:7'"
     id=$output
     assert_eq "$(image list --json | jq -r '.[].name')" "registry.example/team/app:7"
     # from standard input too, where there is no other
     run -0 --separate-stderr image import - <d.tar
-    [ -z "$stderr" ]
+    assert_eq "$stderr" "kelp: the image is called 'registry.example/team/app:7'"
     # another image under that name is not replaced without a word
     image import "$BOX" registry.example/team/app:7
     run -0 --separate-stderr image import d.tar
-    assert_eq "$stderr" "kelp: the name 'registry.example/team/app:7', which the archive gives itself, stood for another image"
+    [[ $stderr == "kelp: the image is called 'registry.example/team/app:7'
+kelp: the name 'registry.example/team/app:7' stood for another image before: '"* ]]
     assert_eq "$(image list --json | jq -r '.[] | select(.name == "registry.example/team/app:7").id')" "$id"
     mkdir unpacked
     tar -C unpacked -xf d.tar

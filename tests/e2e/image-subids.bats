@@ -154,6 +154,22 @@ EOF2
     [ -z "$(ls -A "$STORE/tmp")" ]
 }
 
+@test "a store that cannot be written to: one id, with a line that says why" {
+    "$KELP" import "$BATS_FILE_TMPDIR/owned.tar" tree
+    chmod a-w "$STORE" "$STORE"/* "$STORE"/unpacked/* "$STORE"/records/*
+    run -0 --separate-stderr "$KELP" run --network none tree /bin/busybox cat /proc/self/uid_map
+    [ "$(wc -l <<<"$output")" = 1 ]
+    [[ $stderr == *"cannot unpack for subordinate ids: "*"ermission denied"* ]]
+    run -125 "$KELP" run --network none --userns subids tree /bin/busybox true
+    assert_refused "cannot unpack for subordinate ids"
+    [[ $output == *"hint: make the store writable for one run, or: --userns single"* ]]
+    run -0 "$KELP" verify
+    run -0 "$KELP" verify tree
+    run -0 "$KELP" images
+    chmod u+w "$STORE" "$STORE"/* "$STORE"/unpacked/* "$STORE"/records/*
+    "$KELP" run --network none --userns subids tree /bin/busybox true
+}
+
 @test "other subordinate ids: what has the old ones is unpacked again" {
     local layer inode
 

@@ -110,6 +110,53 @@ store_is_empty() {
     run -0 "$KELP" rmi "$pinned"
 }
 
+@test "a name that moves is said" {
+    local old
+
+    tar -C "$DIR/root" -cf mine.tar .
+    old=$("$KELP" import mine.tar "$REG/team/box:1")
+    run -0 --separate-stderr "$KELP" pull --ca "$CA" "$REG/team/box:1"
+    [[ $stderr == *"kelp: the name '$REG/team/box:1' stood for another image before: '${old:7:12}', "* ]]
+    # not when the id alone is asked for
+    "$KELP" import mine.tar "$REG/team/box:1"
+    run -0 --separate-stderr "$KELP" pull -q --ca "$CA" "$REG/team/box:1"
+    [ -z "$stderr" ]
+}
+
+@test "an image of one platform is not taken for another one's" {
+    local own
+
+    own=$(skopeo inspect --config --cert-dir "$DIR/certs" --creds 'alice:open sesame' \
+        "docker://$REG/team/box:1" | jq -r .architecture)
+    run -125 "$KELP" pull --ca "$CA" --platform linux/vax "$REG/team/box:1"
+    assert_refused "cannot pull '$REG/team/box:1': the image is for linux/$own, not linux/vax"
+    [[ ${lines[1]} == "hint: choose by --platform: there is linux/$own" ]]
+    store_is_empty
+    # neither is one that is here already
+    run -0 "$KELP" pull -q --ca "$CA" --platform "linux/$own" "$REG/team/box:1"
+    run -125 "$KELP" pull --ca "$CA" --platform linux/vax "$REG/team/box:1"
+    assert_refused "the image is for linux/$own, not linux/vax"
+    for word in linux vax "$own" linux/ /; do
+        run -125 "$KELP" pull --ca "$CA" --platform "$word" "$REG/team/box:1"
+        assert_refused "'$word' is not a platform"
+        [[ ${lines[1]} == "hint: a platform is OS/ARCH[/VARIANT], like linux/arm64" ]]
+    done
+}
+
+@test "an image of one other platform is taken when it is asked for" {
+    PORT=${REG#*:}
+    umoci config --image "$DIR/layout:v1" --tag foreign --os linux --architecture vax
+    (cd "$DIR" && push oci:layout:foreign team/foreign:1)
+    run -125 "$KELP" pull --ca "$CA" "$REG/team/foreign:1"
+    assert_refused "the image is for linux/vax, not linux/"
+    [[ ${lines[1]} == "hint: --platform linux/vax takes it all the same, but it cannot run here" ]]
+    store_is_empty
+    run -0 --separate-stderr "$KELP" pull --ca "$CA" --platform linux/vax "$REG/team/foreign:1"
+    [[ $output =~ ^sha256:[0-9a-f]{64}$ ]]
+    [ "$(grep -c fetched <<<"$stderr")" = 2 ]
+    [[ $stderr != *"is here already"* ]]
+}
+
 @test "a wrong password, and none" {
     login "$REG" alice wrong .docker/config.json
     run -125 "$KELP" pull --ca "$CA" "$REG/team/box:1"

@@ -122,8 +122,8 @@ static void schemes(void **state)
 static void platforms(void **state)
 {
         static const char *const bad[] = {
-                "",        "/",           "linux/",      "/amd64", "linux/amd64/",
-                "a/b/c/d", "linux amd64", "linux/am\x1b"
+                "",        "/",           "linux/",       "/amd64", "linux/amd64/",
+                "a/b/c/d", "linux amd64", "linux/am\x1b", "linux",  "arm64"
         };
         struct err e = { 0 };
         struct platform p;
@@ -133,7 +133,7 @@ static void platforms(void **state)
         assert_string_equal(p.os, "linux");
         assert_string_equal(p.architecture, "arm");
         assert_string_equal(p.variant, "v7");
-        assert_int_equal(platform_parse("arm64", &p, &e), 0);
+        assert_int_equal(platform_parse("linux/arm64", &p, &e), 0);
         assert_string_equal(p.os, "linux");
         assert_string_equal(p.architecture, "arm64");
         assert_string_equal(p.variant, "");
@@ -189,12 +189,53 @@ static void choices(void **state)
         assert_int_equal(choose(&index, "linux/amd64"), 5);
 }
 
+static void single_images(void **state)
+{
+        static const struct {
+                const char *config;
+                const char *want;
+                const char *error; /* NULL: it is that one */
+        } cases[] = {
+                { "{\"os\":\"linux\",\"architecture\":\"s390x\"}", "linux/s390x", NULL },
+                { "{\"os\":\"linux\",\"architecture\":\"s390x\"}", "linux/ppc64le",
+                  "the image is for linux/s390x, not linux/ppc64le" },
+                { "{\"os\":\"linux\",\"architecture\":\"s390x\"}", "windows/s390x",
+                  "the image is for linux/s390x, not windows/s390x" },
+                { "{\"os\":\"linux\",\"architecture\":\"arm\",\"variant\":\"v7\"}", "linux/arm/v6",
+                  "the image is for linux/arm/v7, not linux/arm/v6" },
+                { "{\"os\":\"linux\",\"architecture\":\"arm\",\"variant\":\"v6\"}", "linux/arm/v7",
+                  NULL },
+                { "{\"os\":\"\",\"architecture\":\"\",\"variant\":\"\"}", "linux/s390x", NULL },
+                { "{\"architecture\":\"s390x\"}", "linux/s390x", NULL },
+                { "{\"os\":\"windows\"}", "linux/s390x",
+                  "the image is for windows/s390x, not linux/s390x" },
+                { "{}", "linux/s390x", NULL },
+                { "[]", "linux/s390x", "the image's configuration is not an object" },
+                { "{\"os\":1}", "linux/s390x", "'os' of the image's configuration" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                struct err e = { 0 };
+                struct platform p;
+
+                assert_int_equal(platform_parse(cases[i].want, &p, &e), 0);
+                int r = platform_check(cases[i].config, strlen(cases[i].config), &p, &e);
+                assert_int_equal(r, -e.code);
+                if (!cases[i].error)
+                        assert_int_equal(r, 0);
+                else
+                        assert_ptr_equal(strstr(e.text, cases[i].error), e.text);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(good_names), cmocka_unit_test(pinned_names),
-                cmocka_unit_test(bad_names),  cmocka_unit_test(schemes),
-                cmocka_unit_test(platforms),  cmocka_unit_test(choices),
+                cmocka_unit_test(good_names),    cmocka_unit_test(pinned_names),
+                cmocka_unit_test(bad_names),     cmocka_unit_test(schemes),
+                cmocka_unit_test(platforms),     cmocka_unit_test(choices),
+                cmocka_unit_test(single_images),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

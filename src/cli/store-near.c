@@ -1,0 +1,155 @@
+/* Which names of the store may have been meant by one that is not there. */
+
+#include "store.h"
+
+#include "fd.h"
+#include "str.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_NAMES 100000
+
+/* Of one repository; what is more is left out. */
+#define MAX_SHOWN 8
+
+struct name_list {
+        const char **items; /* NULL-terminated */
+        size_t n;
+};
+
+static int hex_value(char c)
+{
+        static const char digits[] = "0123456789ABCDEF";
+        const char *at = c ? strchr(digits, c) : NULL;
+
+        return at ? (int)(at - digits) : -1;
+}
+
+/* The name that a file in names/ stands for; false for a file that is none. */
+static bool decode(const char *file, char *ret, size_t size)
+{
+        size_t used = 0;
+
+        for (; *file; file++) {
+                if (used + 1 >= size)
+                        return false;
+                ret[used] = *file;
+                if (*file == '%') {
+                        int high = hex_value(file[1]);
+                        int low = high < 0 ? -1 : hex_value(file[2]);
+
+                        if (low < 0 || (high | low) == 0)
+                                return false;
+                        ret[used] = (char)(high << 4 | low);
+                        file += 2;
+                }
+                used++;
+        }
+        ret[used] = '\0';
+        return true;
+}
+
+static int compare(const void *a, const void *b)
+{
+        return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int add(struct arena *arena, struct name_list *list, const char *name, struct err *e)
+{
+        if (arena_grow(arena, &list->items, list->n, sizeof(*list->items), MAX_NAMES, "names", e) <
+            0)
+                return -e->code;
+        list->items[list->n] = name ? arena_copy(arena, name, e) : NULL;
+        if (name && !list->items[list->n])
+                return -e->code;
+        list->n += name != NULL;
+        return 0;
+}
+
+static int list_names(struct arena *arena, int store, struct name_list *ret, struct err *e)
+{
+        autofd fd = openat(store, "names", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        autodir *dir = fd < 0 ? NULL : fdopendir(fd);
+
+        if (!dir)
+                return err_sys(e, "cannot list the names in the store");
+        fd = -1; /* the directory has it now */
+        for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+                char name[NAME_MAX + 1];
+
+                if (entry->d_name[0] != '.' && decode(entry->d_name, name, sizeof(name)) &&
+                    add(arena, ret, name, e) < 0)
+                        return -e->code;
+        }
+        if (ret->n > 0)
+                qsort(ret->items, ret->n, sizeof(*ret->items), compare);
+        return add(arena, ret, NULL, e);
+}
+
+/* What stands before a tag or a digest. */
+static size_t repo_len(const char *name)
+{
+        const char *slash = strrchr(name, '/');
+        size_t start = slash ? (size_t)(slash - name) : 0;
+
+        return start + strcspn(name + start, ":@");
+}
+
+/* "deb:bookworm, deb:trixie"; false when there is none. */
+static bool print_repo(const struct name_list *list, const char *name, char *ret, size_t size)
+{
+        size_t len = repo_len(name);
+        size_t used = 0;
+        size_t n = 0;
+
+        for (size_t i = 0; i < list->n && used < size; i++) {
+                const char *item = list->items[i];
+
+                if (repo_len(item) != len || memcmp(item, name, len) != 0)
+                        continue;
+                if (++n > MAX_SHOWN)
+                        break;
+                used += (size_t)snprintf(ret + used, size - used, "%s%s", n > 1 ? ", " : "", item);
+        }
+        return n > 0;
+}
+
+/* As it is typed, without the tag that need not be. */
+static int cut_latest(struct arena *arena, const struct name_list *list, struct err *e)
+{
+        for (size_t i = 0; i < list->n; i++) {
+                size_t len = strlen(list->items[i]);
+
+                if (!str_has_suffix(list->items[i], ":latest"))
+                        continue;
+                list->items[i] = arena_copy_n(arena, list->items[i], len - strlen(":latest"), e);
+                if (!list->items[i])
+                        return -e->code;
+        }
+        return 0;
+}
+
+bool store_hint_names(struct arena *arena, int store, const char *name, struct err *e)
+{
+        struct name_list list = { 0 };
+        struct err unused = { 0 };
+        char shown[300];
+
+        if (list_names(arena, store, &list, &unused) < 0)
+                return false;
+        if (print_repo(&list, name, shown, sizeof(shown))) {
+                err_hint(e, "there is %s", shown);
+                return true;
+        }
+        if (cut_latest(arena, &list, &unused) < 0)
+                return false;
+        const char *nearest = str_nearest(name, list.items);
+        if (nearest)
+                err_hint(e, "did you mean '%s'", nearest);
+        return nearest != NULL;
+}
