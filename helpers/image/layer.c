@@ -119,6 +119,11 @@ static int read_attr(struct unpack *u, struct archive_entry *entry, struct err *
         u->attr.mode = archive_entry_perm(entry) & 07777;
         u->attr.mtime.tv_sec = clamp_time(archive_entry_mtime(entry));
         u->attr.mtime.tv_nsec = nsec >= 0 && nsec < 1000000000 ? nsec : 0;
+        /* libarchive adds the fraction of "-1.5" instead of taking it away; "-0.5" is "0.5" to it */
+        if (u->attr.mtime.tv_sec < 0 && u->attr.mtime.tv_nsec > 0) {
+                u->attr.mtime.tv_sec--;
+                u->attr.mtime.tv_nsec = 1000000000 - u->attr.mtime.tv_nsec;
+        }
         if (read_owner(u, entry, e) < 0)
                 return -e->code;
         return read_xattrs(u, entry, e);
