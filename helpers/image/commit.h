@@ -21,6 +21,7 @@ struct commit_result {
         uint64_t entries;
         uint64_t sockets; /* left out */
         uint64_t devices; /* left out */
+        uint64_t attrs;   /* left out */
         int signal;       /* it was ended by this signal (and fails); else 0 */
 };
 

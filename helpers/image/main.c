@@ -371,6 +371,11 @@ static void print_left_out(const struct commit_result *result)
                 log_notice("%llu device node%s left out: a sandbox has its own /dev",
                            (unsigned long long)result->devices,
                            result->devices == 1 ? " was" : "s were");
+        if (result->attrs > 0)
+                log_notice("%llu extended attribute%s left out: an image has no user.overlay.* and "
+                           "no access control lists",
+                           (unsigned long long)result->attrs,
+                           result->attrs == 1 ? " was" : "s were");
 }
 
 static int run_commit(const struct arguments *args, int *ret_status, struct err *e)

@@ -90,7 +90,7 @@ names() {
     assert_eq "$stderr" ""
 }
 
-@test "attributes: the names of user.*" {
+@test "attributes: the names of user.*, and what cannot be kept is counted" {
     command -v setfattr >/dev/null || skip "the machine lacks setfattr"
     local id name names=(user.a=b user.%41 'user.a b' $'user.a\nb' $'user.\xc3\xbc' $'user.\xff' user.%3D user.plain user.=)
 
@@ -117,4 +117,37 @@ END
     for name in 'user.%41' 'user.a b' $'user.a\nb' $'user.\xc3\xbc' user.%3D user.plain; do
         [ "$(getfattr --only-values -n "$name" out/rootfs/x)" = "value of $name" ]
     done
+    # those of the overlay's name are escaped on disk, by a kernel that lets a sandbox have them
+    setfattr -n user.overlay.overlay.opaque -v y "$kept/one/upper/x"
+    run -0 --separate-stderr "$KELP" commit one less
+    assert_eq "$stderr" "kelp: 1 extended attribute was left out: an image has no user.overlay.* and no access control lists"
+    setfattr -n user.overlay.overlay.x -v y "$kept/one/upper/d"
+    run -0 --separate-stderr "$KELP" commit one less
+    assert_eq "$stderr" "kelp: 2 extended attributes were left out: an image has no user.overlay.* and no access control lists"
+}
+
+@test "hard links of symlinks and fifos, too" {
+    local layer
+
+    "$KELP" import "$BATS_FILE_TMPDIR/root.tar" box
+    keep box busybox sh -c 'busybox ln -s x /l; busybox ln /l /m; busybox mkfifo /p; busybox ln /p /q; echo >/f; busybox ln /f /g'
+    [ "$(stat -c %h "$kept/one/upper"/[lmpqfg] | sort -u)" = 2 ]
+    layer=$(layer_of "$("$KELP" commit one made)")
+    [ "$(stat -c %h "$layer"/[lmpqfg] | sort -u)" = 2 ]
+    [ "$(stat -c %i "$layer/l")" = "$(stat -c %i "$layer/m")" ]
+    [ "$(stat -c %i "$layer/p")" = "$(stat -c %i "$layer/q")" ]
+    [ -p "$layer/q" ] && [ "$(readlink "$layer/m")" = x ]
+    run -0 "$KELP" verify
+    umoci unpack --rootless --image "$STORE:made:latest" out
+    [ "$(stat -c %i out/rootfs/p)" = "$(stat -c %i out/rootfs/q)" ]
+}
+
+@test "hard links of fifos, for subordinate ids" {
+    command -v newuidmap >/dev/null || skip "the machine lacks newuidmap"
+    "$KELP" import "$BATS_FILE_TMPDIR/root.tar" box
+    "$KELP" run --network none --userns subids --keep --name one box busybox sh -c \
+        'busybox mkfifo /p; busybox chown 5:6 /p; busybox ln /p /q; busybox ln -s x /l; busybox chown -h 7:8 /l; busybox ln /l /m'
+    "$KELP" commit one made
+    run -0 "$KELP" run --network none --userns subids made busybox stat -c '%h %u:%g %n' /p /q /l /m
+    assert_eq "$output" $'2 5:6 /p\n2 5:6 /q\n2 7:8 /l\n2 7:8 /m'
 }
