@@ -8,6 +8,8 @@
 #include <sys/xattr.h>
 
 #define OVERLAY  "user.overlay."
+#define ESCAPED  OVERLAY "overlay."
+#define ACL      "system.posix_acl_"
 #define MAX_LIST 65536 /* XATTR_LIST_MAX */
 
 static int failed(const char *path, struct err *e)
@@ -74,6 +76,10 @@ static int add(int fd, const char *name, const char *path, struct attrs *ret, st
 
 static int read_one(int fd, const char *name, const char *path, struct attrs *ret, struct err *e)
 {
+        if (str_has_prefix(name, ESCAPED) || str_has_prefix(name, ACL)) {
+                ret->n_left_out++;
+                return 0;
+        }
         if (str_has_prefix(name, OVERLAY))
                 return read_overlay(fd, name, path, ret, e);
         if (!str_has_prefix(name, "user.") && !str_eq(name, "security.capability"))

@@ -11,7 +11,10 @@
 /*
  * The extended attributes of a file on disk.  Those that belong into an archive are user.* and
  * security.capability; user.overlay.* are the overlay's own notes, and are told apart here.
- * Source: the kernel's overlayfs.rst.
+ *
+ * What a payload calls user.overlay.X is user.overlay.overlay.X on disk (Linux 6.7; before, it
+ * cannot have such).  No layer can have it, because whoever unpacks that takes it for a note, or
+ * leaves it out; nor do access control lists belong into one.  Source: the kernel's overlayfs.rst.
  */
 
 struct attr {
@@ -24,8 +27,9 @@ struct attrs {
         struct arena arena;
         struct attr items[LIMIT_XATTRS]; /* sorted by name */
         size_t n;
-        bool is_opaque;   /* user.overlay.opaque: what is below does not show */
-        bool is_whiteout; /* user.overlay.whiteout: on an empty file, one */
+        size_t n_left_out; /* of the payload's, which cannot be in an archive */
+        bool is_opaque;    /* user.overlay.opaque: what is below does not show */
+        bool is_whiteout;  /* user.overlay.whiteout: on an empty file, one */
 };
 
 /*

@@ -172,5 +172,6 @@ int commit_child(const struct worker *w, struct worker_report *ret, struct err *
         ret->entries = count.entries;
         ret->sockets = count.sockets;
         ret->devices = count.devices;
+        ret->attrs = count.attrs;
         return 0;
 }

@@ -97,6 +97,7 @@ static int run_child(const struct store *store, const struct kept *kept,
         ret->entries = report.entries;
         ret->sockets = report.sockets;
         ret->devices = report.devices;
+        ret->attrs = report.attrs;
         return 0;
 }
 

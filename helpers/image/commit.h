@@ -22,6 +22,7 @@ struct commit_result {
         uint64_t entries;
         uint64_t sockets; /* left out */
         uint64_t devices; /* left out */
+        uint64_t attrs;   /* left out */
         bool has_moved;   /* the name stood for another image before: */
         struct digest old_id;
         int signal; /* it was ended by this signal (and fails); else 0 */

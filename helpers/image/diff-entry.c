@@ -52,6 +52,69 @@ static void add_attrs(struct archive_entry *entry, const struct attrs *attrs)
                                               attrs->items[i - 1].value, attrs->items[i - 1].size);
 }
 
+/* ------ files with several names ------ */
+
+struct link {
+        ino_t ino;
+        char path[]; /* of the first name */
+};
+
+static int compare_links(const void *a, const void *b)
+{
+        const struct link *x = a;
+        const struct link *y = b;
+
+        return (x->ino > y->ino) - (x->ino < y->ino);
+}
+
+/* The first name of a file that has several; NULL: this is the first. */
+static int find_link(struct diff *d, const struct stat *st, const char **ret, struct err *e)
+{
+        struct link *link = arena_alloc(&d->arena, sizeof(*link) + d->path_len + 1, e);
+
+        if (!link)
+                return -e->code;
+        link->ino = st->st_ino;
+        memcpy(link->path, d->path, d->path_len + 1);
+        struct link **found = tsearch(link, &d->links, compare_links);
+        if (!found)
+                return err_set(e, ENOMEM, "out of memory");
+        *ret = *found == link ? NULL : (*found)->path;
+        return 0;
+}
+
+static void keep(void *link)
+{
+        (void)link; /* it is the arena's */
+}
+
+void diff_free_links(struct diff *d)
+{
+        tdestroy(d->links, keep);
+        d->links = NULL;
+        arena_done(&d->arena);
+}
+
+/* The entry of a file that has one already; *ret: it was. */
+static int write_link(struct diff *d, const struct stat *st, bool *ret, struct err *e)
+{
+        const char *first = NULL;
+
+        *ret = false;
+        if (st->st_nlink < 2)
+                return 0;
+        if (find_link(d, st, &first, e) < 0)
+                return -e->code;
+        if (!first)
+                return 0;
+        struct archive_entry *entry = fill(d, st);
+        archive_entry_copy_hardlink(entry, first);
+        *ret = true;
+        return tarout_entry(d->spec->out, entry, e);
+}
+
+/* ------ what is no regular file ------ */
+
 /* An empty file of root's, without a time: `name` says all. */
 static int write_mark(struct diff *d, const char *name, struct err *e)
 {
@@ -102,6 +165,7 @@ int diff_write_symlink(struct diff *d, int parent, const char *name, const struc
 {
         char target[LIMIT_PATH + 2];
         ssize_t n = readlinkat(parent, name, target, sizeof(target) - 1);
+        bool is_link;
 
         if (n < 0)
                 return err_sys(e, "cannot read the symlink '%.200s'", d->path);
@@ -109,8 +173,10 @@ int diff_write_symlink(struct diff *d, int parent, const char *name, const struc
                 return err_set(e, ENAMETOOLONG, "the target of the symlink '%.200s' is too long",
                                d->path);
         target[n] = '\0';
-        if (count(d, st, e) < 0)
+        if (count(d, st, e) < 0 || write_link(d, st, &is_link, e) < 0)
                 return -e->code;
+        if (is_link)
+                return 0;
         struct archive_entry *entry = fill(d, st);
         archive_entry_copy_symlink(entry, target);
         return tarout_entry(d->spec->out, entry, e);
@@ -118,53 +184,14 @@ int diff_write_symlink(struct diff *d, int parent, const char *name, const struc
 
 int diff_write_fifo(struct diff *d, const struct stat *st, struct err *e)
 {
-        if (count(d, st, e) < 0)
+        bool is_link;
+
+        if (count(d, st, e) < 0 || write_link(d, st, &is_link, e) < 0)
                 return -e->code;
-        return tarout_entry(d->spec->out, fill(d, st), e);
+        return is_link ? 0 : tarout_entry(d->spec->out, fill(d, st), e);
 }
 
 /* ------ regular files ------ */
-
-struct link {
-        ino_t ino;
-        char path[]; /* of the first name */
-};
-
-static int compare_links(const void *a, const void *b)
-{
-        const struct link *x = a;
-        const struct link *y = b;
-
-        return (x->ino > y->ino) - (x->ino < y->ino);
-}
-
-/* The first name of a file that has several; NULL: this is the first. */
-static int find_link(struct diff *d, const struct stat *st, const char **ret, struct err *e)
-{
-        struct link *link = arena_alloc(&d->arena, sizeof(*link) + d->path_len + 1, e);
-
-        if (!link)
-                return -e->code;
-        link->ino = st->st_ino;
-        memcpy(link->path, d->path, d->path_len + 1);
-        struct link **found = tsearch(link, &d->links, compare_links);
-        if (!found)
-                return err_set(e, ENOMEM, "out of memory");
-        *ret = *found == link ? NULL : (*found)->path;
-        return 0;
-}
-
-static void keep(void *link)
-{
-        (void)link; /* it is the arena's */
-}
-
-void diff_free_links(struct diff *d)
-{
-        tdestroy(d->links, keep);
-        d->links = NULL;
-        arena_done(&d->arena);
-}
 
 /* Where there is data in a file with holes. */
 static int map_data(const struct diff *d, int fd, off_t size, struct archive_entry *entry,
@@ -231,17 +258,16 @@ static int write_content(struct diff *d, int fd, const struct stat *st, const st
 int diff_write_file(struct diff *d, int fd, const struct stat *st, struct err *e)
 {
         autoattrs attrs = { 0 };
-        const char *first = NULL;
+        bool is_link;
 
         if (attrs_read(fd, d->path, &attrs, e) < 0)
                 return -e->code;
         if (attrs.is_whiteout && st->st_size == 0)
                 return diff_write_whiteout(d, st, e);
-        if (count(d, st, e) < 0 || (st->st_nlink > 1 && find_link(d, st, &first, e) < 0))
+        if (count(d, st, e) < 0 || write_link(d, st, &is_link, e) < 0)
                 return -e->code;
-        if (!first)
-                return write_content(d, fd, st, &attrs, e);
-        struct archive_entry *entry = fill(d, st);
-        archive_entry_copy_hardlink(entry, first);
-        return tarout_entry(d->spec->out, entry, e);
+        if (is_link)
+                return 0;
+        d->count->attrs += attrs.n_left_out;
+        return write_content(d, fd, st, &attrs, e);
 }

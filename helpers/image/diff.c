@@ -88,6 +88,7 @@ static int judge_level(struct diff *d, struct diff_level *level, const struct lo
         if (attrs_read(level->fd, d->path, &level->attrs, e) < 0 ||
             lower_look(&d->spec->lower, parent, d->path, &view, &below, e) < 0)
                 return -e->code;
+        d->count->attrs += level->attrs.n_left_out;
         int r = is_same(d, level, below, &same, e);
         level->hides = level->attrs.is_opaque && below >= 0;
         if (level->attrs.is_opaque)

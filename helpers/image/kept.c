@@ -139,6 +139,25 @@ static int take_lock(int dir, const char *name, struct err *e)
         return fd_take(&fd);
 }
 
+/*
+ * The lock may have come late: after another process has removed what was opened, and the name
+ * went to a new sandbox, which is not the one that was meant.
+ */
+static int check_still_there(const struct kept *k, const char *name, struct err *e)
+{
+        struct stat opened;
+        struct stat now;
+
+        if (fstat(k->dir, &opened) < 0)
+                return err_sys(e, "cannot stat the sandbox '%s'", name);
+        if (fstatat(k->parent, name, &now, AT_SYMLINK_NOFOLLOW) < 0)
+                return errno == ENOENT ? unknown(k->parent, name, e)
+                                       : err_sys(e, "cannot stat the sandbox '%s'", name);
+        if (opened.st_ino == now.st_ino && opened.st_dev == now.st_dev)
+                return 0;
+        return err_set(e, EBUSY, "the sandbox '%s' was removed and made anew meanwhile", name);
+}
+
 int kept_open(const struct store *store, const char *name, struct kept *ret, struct err *e)
 {
         ret->parent = open_parent(store, e);
@@ -155,7 +174,7 @@ int kept_open(const struct store *store, const char *name, struct kept *ret, str
         if (check_owner(ret->dir, name, e) < 0)
                 return -e->code;
         ret->lock = take_lock(ret->dir, name, e);
-        return ret->lock < 0 ? -e->code : 0;
+        return ret->lock < 0 ? -e->code : check_still_there(ret, name, e);
 }
 
 void kept_done(struct kept *k)

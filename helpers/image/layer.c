@@ -16,6 +16,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+/* A block of the file system, in most of them. */
+#define HOLE 4096u
+
 /* One entry on its way from the archive to the tree. */
 struct unpack {
         struct tar *tar;
@@ -119,6 +122,11 @@ static int read_attr(struct unpack *u, struct archive_entry *entry, struct err *
         u->attr.mode = archive_entry_perm(entry) & 07777;
         u->attr.mtime.tv_sec = clamp_time(archive_entry_mtime(entry));
         u->attr.mtime.tv_nsec = nsec >= 0 && nsec < 1000000000 ? nsec : 0;
+        /* libarchive adds the fraction of "-1.5" instead of taking it away; "-0.5" is "0.5" to it */
+        if (u->attr.mtime.tv_sec < 0 && u->attr.mtime.tv_nsec > 0) {
+                u->attr.mtime.tv_sec--;
+                u->attr.mtime.tv_nsec = 1000000000 - u->attr.mtime.tv_nsec;
+        }
         if (read_owner(u, entry, e) < 0)
                 return -e->code;
         return read_xattrs(u, entry, e);
@@ -147,6 +155,33 @@ static int write_at(int fd, const char *data, size_t len, uint64_t offset, struc
         return 0;
 }
 
+static bool is_zero(const char *data, size_t len)
+{
+        return !data[0] && memcmp(data, data + 1, len - 1) == 0;
+}
+
+/*
+ * Zeros become holes: they take no room on the disk, as they take next to none in an archive that
+ * is compressed.  *end is where the last write ended, which is not where the file does.
+ */
+static int write_piece(int fd, const char *data, size_t len, uint64_t offset, struct unpack *u,
+                       uint64_t *end, struct err *e)
+{
+        size_t start = 0;
+
+        for (size_t at = -offset % HOLE; at + HOLE <= len; at += HOLE) {
+                if (!is_zero(data + at, HOLE))
+                        continue;
+                if (at > start && write_at(fd, data + start, at - start, offset + start, u, e) < 0)
+                        return -e->code;
+                start = at + HOLE;
+        }
+        if (start == len)
+                return 0;
+        *end = offset + len;
+        return write_at(fd, data + start, len - start, offset + start, u, e);
+}
+
 /* What a reader of the file will see in a hole. */
 static void hash_hole(struct unpack *u, uint64_t len)
 {
@@ -164,6 +199,7 @@ static void hash_hole(struct unpack *u, uint64_t len)
 static int write_data(struct unpack *u, int fd, uint64_t size, struct err *e)
 {
         uint64_t end = 0;
+        uint64_t written = 0;
 
         for (;;) {
                 const void *data;
@@ -178,14 +214,14 @@ static int write_data(struct unpack *u, int fd, uint64_t size, struct err *e)
                         return refuse(u, "it has more data than its size", e);
                 if (offset < end)
                         return refuse(u, "the pieces of its data are not in order", e);
-                if (write_at(fd, data, len, offset, u, e) < 0)
+                if (write_piece(fd, data, len, offset, u, &written, e) < 0)
                         return -e->code;
                 hash_hole(u, offset - end);
                 hasher_add(&u->content, data, len);
                 end = offset + len;
         }
         hash_hole(u, size - end);
-        if (end < size && ftruncate(fd, (off_t)size) < 0)
+        if (written < size && ftruncate(fd, (off_t)size) < 0)
                 return err_sys(e, "cannot set the size of '%.200s'", u->path.text);
         return 0;
 }

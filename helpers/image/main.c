@@ -41,7 +41,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <locale.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -403,14 +402,10 @@ int main(int argc, char **argv)
         struct arguments args = { 0 };
         struct err e = { 0 };
         int status = EXIT_FAILED;
-        int r;
 
+        /* no setlocale(): tar.c says why */
         log_setup("kelp", LOG_LEVEL_NOTICE);
-        /* names in archives are bytes: without this libarchive drops those that are not ASCII */
-        if (!setlocale(LC_CTYPE, "C.UTF-8"))
-                r = err_set(&e, ENOENT, "the locale 'C.UTF-8' is missing");
-        else
-                r = fd_fill_standard(&e);
+        int r = fd_fill_standard(&e);
         if (r == 0)
                 r = arguments_parse(argc, argv, &args, &e);
         if (r == 0) {

@@ -1,3 +1,11 @@
+/*
+ * Names are bytes, and reach the caller as they stand in the archive.  libarchive converts those of
+ * a pax header from UTF-8 to the charset of the locale.  Where that is UTF-8, too, it composes them
+ * (NFC): two files become one, and links lead elsewhere.  So the process stays in the C locale, as
+ * every program begins: ASCII comes through a conversion unchanged, everything else cannot be
+ * converted, and then libarchive warns and gives the bytes.  There is no option for that.
+ */
+
 #include "tar.h"
 
 #include <errno.h>
@@ -130,8 +138,7 @@ void tar_done(struct tar *tar)
 
 /*
  * A warning is a part of a header that was not understood, so two readers would differ about it.
- * One is harmless: a name in a pax header that is not UTF-8, as many tools write it; libarchive
- * then gives the name as its bytes, which is all that is asked for.
+ * One is harmless: a name that was not converted, so that it has all its bytes.
  */
 static bool is_about_charset(struct tar *tar)
 {

@@ -3,12 +3,14 @@
 #include "io.h"
 #include "limit.h"
 #include "mem.h"
+#include "tarhead.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
+#define BLOCK     512
 #define CHUNK     (256u << 10)
 #define THIN_STEP (32u << 10)
 
@@ -18,8 +20,9 @@
 struct tarout {
         int fd;
         const char *what;
-        struct archive *archive;
-        struct err failure; /* of write_block(): libarchive hands on no more than a number */
+        struct tarhead head; /* of the entry whose data comes */
+        uint64_t at;         /* in its file */
+        size_t piece;        /* of the file, in which that is or which comes next */
         struct hasher plain;
         struct hasher packed;
         bool is_gzip;
@@ -116,42 +119,12 @@ static int gather(struct tarout *t, const char *data, size_t len, struct err *e)
         return 0;
 }
 
-static la_ssize_t write_block(struct archive *a, void *context, const void *data, size_t len)
+static int pad(struct tarout *t, struct err *e)
 {
-        struct tarout *t = context;
+        static const char zeros[BLOCK];
+        size_t rest = (size_t)(t->plain_size % BLOCK);
 
-        if (t->failure.code == 0 && gather(t, data, len, &t->failure) == 0)
-                return (la_ssize_t)len;
-        archive_set_error(a, t->failure.code, "%s", t->failure.text);
-        return -1;
-}
-
-static int failed(const struct tarout *t, struct err *e)
-{
-        const char *reason = archive_error_string(t->archive);
-
-        if (t->failure.code) {
-                *e = t->failure;
-                return -e->code;
-        }
-        return err_set(e, EINVAL, "libarchive cannot write %s: %.300s", t->what,
-                       reason ? reason : "it gives no reason");
-}
-
-/* xattrs once, in the form that all tools read; blocks as they come, and no padding at the end. */
-static int open_archive(struct tarout *t, struct err *e)
-{
-        t->archive = archive_write_new();
-        if (!t->archive)
-                return err_set(e, ENOMEM, "out of memory");
-        if (archive_write_set_format_pax(t->archive) != ARCHIVE_OK ||
-            archive_write_set_format_option(t->archive, "pax", "xattrheader", "SCHILY") !=
-                    ARCHIVE_OK ||
-            archive_write_set_bytes_per_block(t->archive, 0) != ARCHIVE_OK ||
-            archive_write_set_bytes_in_last_block(t->archive, 1) != ARCHIVE_OK ||
-            archive_write_open2(t->archive, t, NULL, write_block, NULL, NULL) != ARCHIVE_OK)
-                return failed(t, e);
-        return 0;
+        return rest ? gather(t, zeros, BLOCK - rest, e) : 0;
 }
 
 int tarout_open(int fd, unsigned flags, const char *what, struct tarout **ret, struct err *e)
@@ -172,8 +145,6 @@ int tarout_open(int fd, unsigned flags, const char *what, struct tarout **ret, s
                         return err_set(e, ENOMEM, "zlib cannot start");
                 t->has_deflate = true;
         }
-        if (open_archive(t, e) < 0)
-                return -e->code;
         *ret = t;
         t = NULL;
         return 0;
@@ -185,7 +156,7 @@ void tarout_free(struct tarout **at)
 
         if (!t)
                 return;
-        archive_write_free(t->archive);
+        tarhead_done(&t->head);
         if (t->has_deflate)
                 deflateEnd(&t->z);
         hasher_done(&t->plain);
@@ -194,27 +165,46 @@ void tarout_free(struct tarout **at)
         *at = NULL;
 }
 
-/* A warning tells of a name that is no UTF-8: libarchive then says that it is binary. */
-int tarout_entry(struct tarout *t, struct archive_entry *entry, struct err *e)
+static int end_entry(struct tarout *t, struct err *e)
 {
-        int r = archive_write_header(t->archive, entry);
-
-        return r == ARCHIVE_OK || r == ARCHIVE_WARN ? 0 : failed(t, e);
+        if (t->at < t->head.size)
+                return err_set(e, EINVAL, "a file is smaller than it was");
+        return pad(t, e);
 }
 
+int tarout_entry(struct tarout *t, struct archive_entry *entry, struct err *e)
+{
+        if (end_entry(t, e) < 0)
+                return -e->code;
+        t->at = 0;
+        t->piece = 0;
+        if (tarhead_fill(&t->head, entry, e) < 0)
+                return -e->code;
+        return gather(t, t->head.text, t->head.len, e);
+}
+
+/* What lies in a hole is left out. */
 int tarout_data(struct tarout *t, const void *data, size_t len, struct err *e)
 {
-        const char *at = data;
+        const struct tarhead *h = &t->head;
+        const char *from = data;
 
         while (len > 0) {
-                la_ssize_t n = archive_write_data(t->archive, at, len);
-
-                if (n < 0)
-                        return failed(t, e);
-                if (n == 0)
+                if (t->at >= h->size)
                         return err_set(e, EINVAL, "a file is larger than it was");
-                at += n;
-                len -= (size_t)n;
+                while (t->piece < h->n_pieces && h->pieces[t->piece].end <= t->at)
+                        t->piece++;
+                /* the last piece ends where the file does */
+                const struct tarhead_piece *p = &h->pieces[t->piece];
+                bool is_hole = t->at < p->offset;
+                uint64_t left = (is_hole ? p->offset : p->end) - t->at;
+                size_t step = len < left ? len : (size_t)left;
+
+                if (!is_hole && gather(t, from, step, e) < 0)
+                        return -e->code;
+                t->at += step;
+                from += step;
+                len -= step;
         }
         return 0;
 }
@@ -237,9 +227,10 @@ int tarout_text(struct tarout *t, const char *name, const char *text, size_t len
 
 int tarout_finish(struct tarout *t, struct tarout_result *ret, struct err *e)
 {
-        if (archive_write_close(t->archive) != ARCHIVE_OK)
-                return failed(t, e);
-        if (flush_chunk(t, true, e) < 0)
+        static const char end[2 * BLOCK];
+
+        if (end_entry(t, e) < 0 || gather(t, end, sizeof(end), e) < 0 ||
+            flush_chunk(t, true, e) < 0)
                 return -e->code;
         *ret = (struct tarout_result){ .packed_size = t->packed_size };
         if (!t->packed.context)

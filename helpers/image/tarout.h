@@ -4,15 +4,14 @@
 #include "digest.h"
 #include "err.h"
 
-#include <archive.h>
 #include <archive_entry.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 /*
- * The tar writer: pax by libarchive, in one piece without padding at its end, plain or through
- * gzip.  The same entries give the same bytes: gzip's header has neither name nor time, and nothing
- * of this process goes in.  What comes out is hashed on the way, in both forms.
+ * The tar writer: pax (tarhead.c), in one piece without padding at its end, plain or through gzip.
+ * The same entries give the same bytes: gzip's header has neither name nor time, and nothing of
+ * this process goes in.  What comes out is hashed on the way, in both forms.
  */
 
 struct tarout;

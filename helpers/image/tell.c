@@ -47,6 +47,11 @@ void tell_committed(const struct commit_result *result, const char *name)
                 log_notice("%llu device node%s left out: a sandbox has its own /dev",
                            (unsigned long long)result->devices,
                            result->devices == 1 ? " was" : "s were");
+        if (result->attrs > 0)
+                log_notice("%llu extended attribute%s left out: an image has no user.overlay.* and "
+                           "no access control lists",
+                           (unsigned long long)result->attrs,
+                           result->attrs == 1 ? " was" : "s were");
         if (result->has_moved)
                 tell_moved(name, &result->old_id);
 }

@@ -214,7 +214,7 @@ int tree_make_hardlink(struct tree *t, const struct entry_path *path,
                 return directory;
         if (fstatat(directory, target->base, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return tree_refuse(path, "it is a hard link to nothing in its layer", e);
-        if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+        if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode) && !S_ISFIFO(st.st_mode))
                 return tree_refuse(path, "it is a hard link to something else than a file", e);
         struct node node = { .link_dir = directory, .target = target->base };
         return make(parent, path, &node, "make hard link", e);

@@ -72,7 +72,7 @@ int tree_make_symlink(struct tree *t, const struct entry_path *path, const char 
 int tree_make_fifo(struct tree *t, const struct entry_path *path, const struct tree_attr *attr,
                    struct err *e);
 
-/* `target` is a regular file or a symlink of the same layer. */
+/* `target` is a regular file, a symlink or a fifo of the same layer. */
 int tree_make_hardlink(struct tree *t, const struct entry_path *path,
                        const struct entry_path *target, struct err *e);
 

@@ -25,6 +25,7 @@ struct worker_report {
         uint64_t entries;
         uint64_t sockets;
         uint64_t devices;
+        uint64_t attrs;
         char architecture[32];
         char tag[REF_MAX + 1]; /* see struct unpack_job */
         struct err err;

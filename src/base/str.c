@@ -54,6 +54,19 @@ static size_t decode(const unsigned char *s, size_t left, uint32_t *ret_value)
         return n;
 }
 
+bool str_is_utf8(const char *text)
+{
+        const unsigned char *s = (const unsigned char *)text;
+        uint32_t unused;
+
+        for (size_t left = strlen(text), n; left > 0; left -= n, s += n) {
+                n = decode(s, left, &unused);
+                if (n == 0)
+                        return false;
+        }
+        return true;
+}
+
 static bool is_harmless(uint32_t c)
 {
         if (c < 0x20 || (c >= 0x7f && c < 0xa0))

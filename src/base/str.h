@@ -8,6 +8,9 @@ bool str_eq(const char *a, const char *b);
 bool str_has_prefix(const char *text, const char *prefix);
 bool str_has_suffix(const char *text, const char *suffix);
 
+/* Whether all of it is well-formed. */
+bool str_is_utf8(const char *text);
+
 /*
  * Copies `text` (`len` bytes) to `buffer` so that it is safe on a terminal: control characters
  * (C0, DEL, C1), invalid UTF-8 and the bidirectional overrides come out as \xNN.  Always

@@ -160,8 +160,9 @@ compare() {
 @test "hard links stay links, times stay to the nanosecond" {
     local id
 
-    keep box sh -c 'echo x >/b; ln /b /opt/a; ln /b /z; touch -d "2001-02-03 04:05:06" /b; mkdir -p /d; echo y >/d/y'
+    keep box sh -c 'echo x >/b; ln /b /opt/a; ln /b /z; echo >/z2; touch -d "2001-02-03 04:05:06" /b; mkdir -p /d; echo y >/d/y'
     touch -h -d '2003-04-05 06:07:08.123456789' "$kept/one/upper/d/y"
+    touch -d '1960-03-04 05:06:07.75 UTC' "$kept/one/upper/z2"
     touch -d '2002-03-04 05:06:07' "$kept/one/upper/d"
     id=$("$KELP" commit one linked)
     layer=$(layer_of "$id")
@@ -169,10 +170,12 @@ compare() {
     [ "$(TZ=UTC stat -c %y "$layer/b")" = "2001-02-03 04:05:06.000000000 +0000" ]
     [ "$(stat -c %Y "$layer/d")" = "$(date -d '2002-03-04 05:06:07' +%s)" ]
     [ "$(stat -c %y "$layer/d/y" | cut -c21-29)" = 123456789 ]
+    [ "$(TZ=UTC stat -c %y "$layer/z2")" = "1960-03-04 05:06:07.750000000 +0000" ]
     run -0 tar -tvzf "$(blob_of linked:latest)"
     [[ $output == *"opt/a link to b"* && $output == *"z link to b"* ]]
     umoci unpack --rootless --image "$STORE:linked:latest" out
     [ out/rootfs/b -ef out/rootfs/z ]
+    [ "$(TZ=UTC stat -c %y out/rootfs/z2)" = "1960-03-04 05:06:07.750000000 +0000" ]
 }
 
 @test "the same changes give the same bytes" {

@@ -345,6 +345,50 @@ hint: these are: w"
     [ -z "$(ls -A "$kept")" ]
 }
 
+# Starts `kelp-image "$@"`, held up when it has opened the sandbox and is about to lock it: its second
+# lock, the first is the store's.  Its number is in $slow.
+start_slow() {
+    rm -f trace
+    strace -f -qq -o trace -e trace=flock -e inject=flock:delay_enter=3000000:when=2 \
+        unshare -Ur "$KELP_IMAGE" --store "$XDG_DATA_HOME/kelp/store" "$@" >slow.out 2>&1 3>&- &
+    slow=$!
+    while [ "$(grep -cs 'flock(' trace)" != 2 ]; do
+        kill -0 "$slow"
+        sleep 0.02
+    done
+}
+
+# It must fail, and say so.
+end_slow() {
+    local status=0
+
+    wait "$slow" || status=$?
+    cat slow.out
+    [ "$status" = 125 ]
+    [[ $(cat slow.out) == *"$1"* ]]
+}
+
+@test "rm and commit: the name went to another sandbox before the lock was had" {
+    command -v strace >/dev/null || skip "the machine lacks strace"
+    local command
+
+    for command in 'forget one' 'commit one made'; do
+        keep one box sh -c 'echo old >/old'
+        # shellcheck disable=SC2086 # words
+        start_slow $command
+        "$KELP" rm one
+        keep one box sh -c 'echo new >/new'
+        end_slow "the sandbox 'one' was removed and made anew meanwhile"
+        run -0 keep one box cat /new
+        assert_eq "$output" new
+        "$KELP" rm one
+    done
+    keep one box true
+    start_slow forget one
+    "$KELP" rm one
+    end_slow "no sandbox 'one' is kept"
+}
+
 @test "rm: directories without permissions, and very deep ones" {
     run -0 keep one box sh -c '
         mkdir /a; echo x >/a/b; chmod 000 /a; mkdir -p /r/o; echo x >/r/o/f; chmod 555 /r/o /r

@@ -208,3 +208,37 @@ deep"
     layer=$(layer_of "$(image import root.tar x)")
     [ "$(stat -c %a "$layer/shared" "$layer/shared/plain")" = $'2775\n755' ]
 }
+
+@test "zeros become holes, and are read as zeros" {
+    local id layer file
+
+    make_busybox_root root
+    # at the start, in the middle and at the end; nothing else; less than a block; whole blocks
+    python3 - <<'END'
+MIB = 1 << 20
+for name, data in {
+    "start": bytes(8 * MIB) + b"x",
+    "middle": b"x" * 5000 + bytes(8 * MIB) + b"x" * 5000,
+    "end": b"x" + bytes(8 * MIB),
+    "all": bytes(8 * MIB),
+    "odd": bytes(8 * MIB + 1),
+    "small": bytes(100),
+    "mixed": b"".join((b"\0" * 4096, b"\0" * 4095 + b"x", b"x" + b"\0" * 4095)[i * i % 3] for i in range(500)),
+}.items():
+    with open(f"root/{name}", "wb") as f:
+        f.write(data)
+END
+    tar -C root -cf root.tar .
+    gzip -k root.tar
+    for file in root.tar root.tar.gz; do
+        id=$(STORE=$PWD/$file.store image import "$file" x)
+        layer=$(STORE=$PWD/$file.store layer_of "$id")
+        for name in start middle end all odd small mixed; do
+            cmp "root/$name" "$layer/$name"
+        done
+        for name in start middle end all odd; do
+            [ "$(stat -c %b "$layer/$name")" -le 1024 ]
+        done
+        STORE=$PWD/$file.store image verify
+    done
+}

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -147,6 +146,245 @@ static void reader_finds_what_was_written(void **state)
         assert_null(entry);
 }
 
+/* ------ what names, attributes and times an entry may have ------ */
+
+static struct archive_entry *new_entry(const char *name, unsigned type)
+{
+        struct archive_entry *entry = archive_entry_new();
+
+        archive_entry_copy_pathname(entry, name);
+        archive_entry_set_filetype(entry, type);
+        archive_entry_set_perm(entry, 0644);
+        archive_entry_set_mtime(entry, 0, 0);
+        archive_entry_set_size(entry, 0);
+        return entry;
+}
+
+static void write_entry(struct tarout *t, struct archive_entry *entry)
+{
+        struct err e = { 0 };
+
+        if (tarout_entry(t, entry, &e) < 0)
+                fail_msg("%s", e.text);
+        archive_entry_free(entry);
+}
+
+static struct archive_entry *next(struct tar *tar)
+{
+        struct archive_entry *entry = NULL;
+        struct err e = { 0 };
+
+        if (tar_next(tar, &entry, &e) < 0)
+                fail_msg("%s", e.text);
+        return entry;
+}
+
+/* Starts reading what is in `fd`. */
+static void reopen(struct tar *tar, struct tarout *t, int fd)
+{
+        struct tarout_result result;
+        struct err e = { 0 };
+
+        assert_int_equal(tarout_finish(t, &result, &e), 0);
+        const struct region all = { .fd = fd, .size = size_of(fd) };
+        assert_int_equal(all.size % 512, 0);
+        assert_int_equal(tar_open_file(tar, &all, &e), 0);
+}
+
+static char *repeat(const char *text, size_t n)
+{
+        char *all = calloc(n, strlen(text) + 1);
+
+        for (size_t i = 0; i < n; i++)
+                memcpy(all + i * strlen(text), text, strlen(text));
+        return all;
+}
+
+static void names_are_bytes(void **state)
+{
+        autofree char *hundred = repeat("n", 100);
+        autofree char *more = repeat("n", 101);
+        autofree char *deep = repeat("u\xcc\x88/", 300);
+        autofree char *deep_latin = repeat("\xfc/", 300);
+        const char *const names[] = {
+                "u\xcc\x88", /* decomposed: NFD */
+                "\xc3\xbc",  /* composed: NFC */
+                "\xe1\x84\x80\xe1\x85\xa1",
+                "\xea\xb0\x80",
+                "\xe2\x84\xab", /* ANGSTROM SIGN, KELVIN SIGN: one character composed */
+                "\xe2\x84\xaa",
+                "K",
+                "\xfc", /* Latin-1, overlong, a surrogate, too large */
+                "\xc0\xaf",
+                "\xed\xa0\x80",
+                "\xf5\x80\x80\x80",
+                "a\nb=c d",
+                hundred,
+                more,
+                deep,
+                deep_latin,
+        };
+        const size_t n = sizeof(names) / sizeof(names[0]);
+        autofd fd = file();
+        autotarout *t = NULL;
+        autotar tar = { 0 };
+        struct err e = { 0 };
+
+        (void)state;
+        assert_int_equal(tarout_open(fd, 0, "the test", &t, &e), 0);
+        for (size_t i = 0; i < n; i++) {
+                write_entry(t, new_entry(names[i], AE_IFREG));
+                struct archive_entry *entry = new_entry(names[n - 1 - i], AE_IFLNK);
+                archive_entry_copy_symlink(entry, names[i]);
+                write_entry(t, entry);
+                entry = new_entry("link", AE_IFREG);
+                archive_entry_copy_hardlink(entry, names[i]);
+                write_entry(t, entry);
+        }
+        reopen(&tar, t, fd);
+        for (size_t i = 0; i < n; i++) {
+                assert_string_equal(archive_entry_pathname(next(&tar)), names[i]);
+                struct archive_entry *entry = next(&tar);
+                assert_string_equal(archive_entry_pathname(entry), names[n - 1 - i]);
+                assert_string_equal(archive_entry_symlink(entry), names[i]);
+                assert_string_equal(archive_entry_hardlink(next(&tar)), names[i]);
+        }
+        assert_null(next(&tar));
+}
+
+static void attributes_keep_their_names(void **state)
+{
+        static const char *const names[] = {
+                "user.%41", "user.%3D",          "user.\n",    "user.a b",
+                "user.a=b", "user.=%\n\xff\xc3", "user.plain", "user.\xc3\xbc\xff",
+        };
+        static const char value[] = "\0=\n\xff value";
+        const size_t n = sizeof(names) / sizeof(names[0]);
+        struct archive_entry *entry = new_entry("f", AE_IFREG);
+        autofd fd = file();
+        autotarout *t = NULL;
+        autotar tar = { 0 };
+        struct err e = { 0 };
+
+        (void)state;
+        for (size_t i = 0; i < n; i++)
+                archive_entry_xattr_add_entry(entry, names[i], value, i);
+        assert_int_equal(tarout_open(fd, 0, "the test", &t, &e), 0);
+        write_entry(t, entry);
+        reopen(&tar, t, fd);
+        entry = next(&tar);
+        /* it lists the last one first, and what was written was listed so, too */
+        assert_int_equal(archive_entry_xattr_reset(entry), n);
+        for (size_t i = 0; i < n; i++) {
+                const char *name;
+                const void *got;
+                size_t size;
+
+                assert_int_equal(archive_entry_xattr_next(entry, &name, &got, &size), ARCHIVE_OK);
+                assert_string_equal(name, names[i]);
+                assert_int_equal(size, i);
+                assert_memory_equal(got, value, i);
+        }
+}
+
+static void large_numbers_have_records(void **state)
+{
+        static const struct {
+                la_int64_t sec;
+                long nsec;
+                const char *record;
+        } times[] = {
+                { 1, 5, " mtime=1.000000005\n" },
+                { -1, 0, " mtime=-1.000000000\n" },
+                { -2, 500000000, " mtime=-1.500000000\n" },
+                { -1, 999999999, " mtime=-0.000000001\n" },
+                { 1ll << 33, 0, " mtime=8589934592.000000000\n" },
+        };
+        char text[4096];
+        struct err e = { 0 };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+                struct archive_entry *entry = new_entry("f", AE_IFIFO);
+                autofd fd = file();
+                autotarout *t = NULL;
+                autotar tar = { 0 };
+
+                archive_entry_set_mtime(entry, times[i].sec, times[i].nsec);
+                archive_entry_set_uid(entry, i % 2 ? 07777777 : 4294967294);
+                assert_int_equal(tarout_open(fd, 0, "the test", &t, &e), 0);
+                write_entry(t, entry);
+                reopen(&tar, t, fd);
+                assert_int_equal(pread(fd, text, 2048, 0), 2048);
+                assert_non_null(memmem(text, 2048, times[i].record, strlen(times[i].record)));
+                assert_int_equal(archive_entry_uid(next(&tar)), i % 2 ? 07777777 : 4294967294);
+        }
+}
+
+/* What is put in, holes with it, comes out in pieces. */
+static void holes_are_left_out(void **state)
+{
+        static const la_int64_t holes[][4] = {
+                { 0, 700, 5000, 1 }, { 512, 1024, 9000, 1000 }, { 4096, 1, 10000, 0 }, { 10000, 0 }
+        };
+        const la_int64_t size = 10000;
+        autofree char *data = calloc(1, (size_t)size);
+        struct err e = { 0 };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(holes) / sizeof(holes[0]); i++) {
+                struct archive_entry *entry = new_entry("\xfc sparse", AE_IFREG);
+                autofree char *got = calloc(1, (size_t)size);
+                autofd fd = file();
+                autotarout *t = NULL;
+                autotar tar = { 0 };
+
+                memset(data, 0, (size_t)size);
+                archive_entry_set_size(entry, size);
+                for (size_t k = 0; k < 4; k += 2) {
+                        archive_entry_sparse_add_entry(entry, holes[i][k], holes[i][k + 1]);
+                        memset(data + holes[i][k], 'x', (size_t)holes[i][k + 1]);
+                }
+                assert_int_equal(tarout_open(fd, 0, "the test", &t, &e), 0);
+                write_entry(t, entry);
+                for (la_int64_t at = 0; at < size; at += 100)
+                        assert_int_equal(tarout_data(t, data + at, 100, &e), 0);
+                assert_int_equal(tarout_data(t, data, 1, &e), -EINVAL);
+                reopen(&tar, t, fd);
+                assert_true(size_of(fd) < 6144);
+                entry = next(&tar);
+                assert_string_equal(archive_entry_pathname(entry), "\xfc sparse");
+                assert_int_equal(archive_entry_size(entry), size);
+                for (size_t len = 1; len > 0;) {
+                        const void *piece;
+                        uint64_t offset = 0;
+
+                        assert_int_equal(tar_data(&tar, &piece, &len, &offset, &e), 0);
+                        assert_true(offset + len <= (uint64_t)size);
+                        memcpy(got + offset, piece, len);
+                }
+                assert_memory_equal(got, data, (size_t)size);
+        }
+}
+
+static void size_must_be_right(void **state)
+{
+        autofd fd = file();
+        autotarout *t = NULL;
+        struct archive_entry *entry = new_entry("f", AE_IFREG);
+        struct tarout_result result;
+        struct err e = { 0 };
+
+        (void)state;
+        archive_entry_set_size(entry, 2);
+        assert_int_equal(tarout_open(fd, 0, "the test", &t, &e), 0);
+        write_entry(t, entry);
+        assert_int_equal(tarout_data(t, "a", 1, &e), 0);
+        assert_int_equal(tarout_text(t, "b", "b", 1, &e), -EINVAL);
+        assert_string_equal(e.text, "a file is smaller than it was");
+        assert_int_equal(tarout_finish(t, &result, &e), -EINVAL);
+}
+
 /* As much as deflate can shrink is more than a reader lets pass. */
 static void zeros_are_no_bomb(void **state)
 {
@@ -196,10 +434,14 @@ int main(void)
                 cmocka_unit_test(both_forms_are_one_tar),
                 cmocka_unit_test(nothing_but_two_blocks_ends_it),
                 cmocka_unit_test(reader_finds_what_was_written),
+                cmocka_unit_test(names_are_bytes),
+                cmocka_unit_test(attributes_keep_their_names),
+                cmocka_unit_test(large_numbers_have_records),
+                cmocka_unit_test(holes_are_left_out),
+                cmocka_unit_test(size_must_be_right),
                 cmocka_unit_test(zeros_are_no_bomb),
                 cmocka_unit_test(full_disk_is_told),
         };
 
-        setlocale(LC_CTYPE, "C.UTF-8");
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

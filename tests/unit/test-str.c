@@ -164,9 +164,24 @@ static void trims_and_compares(void **state)
         assert_false(str_eq("a", "A"));
 }
 
+static void utf8_is_told(void **state)
+{
+        static const char *const good[] = { "", "a", "u\xcc\x88", "\xf4\x8f\xbf\xbf",
+                                            "\xed\x9f\xbf" };
+        static const char *const bad[] = { "\xfc",         "\xc0\xaf",         "a\xcc",
+                                           "\xed\xa0\x80", "\xf4\x90\x80\x80", "a\x80" };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+                assert_true(str_is_utf8(good[i]));
+        for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+                assert_false(str_is_utf8(bad[i]));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(utf8_is_told),
                 cmocka_unit_test(escapes_what_a_terminal_obeys),
                 cmocka_unit_test(escapes_every_pair),
                 cmocka_unit_test(cuts_what_does_not_fit),
