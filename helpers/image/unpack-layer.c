@@ -252,6 +252,7 @@ static int read_layer(struct unpack_job *job, const struct unpack_layer *want, e
                 .packing = packing,
                 .dir = dir,
                 .maps = job->maps,
+                .scratch = job->session,
                 .record_out = record,
                 .lower = find_lower,
                 .lower_context = job,
