@@ -297,7 +297,7 @@ static int archive_failure(struct archive *a, const struct pulled *p, enum packi
 
         if (p->has_failed) {
                 *e = p->err;
-                return -e->code;
+                return e->code ? -e->code : -ECANCELED;
         }
         return err_set(e, EINVAL, "the %s stream is damaged: %.200s", decode_name(packing),
                        reason ? reason : "libarchive gives no reason");

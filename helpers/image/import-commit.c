@@ -132,6 +132,23 @@ static int update_index(const struct store *store, const struct session *session
         return index_save(store, session->dir, index, e);
 }
 
+/* Whether the session has a part of the image; what the store had is synced. */
+static bool has_news(const struct session *session, const struct image *image)
+{
+        struct stat st;
+
+        for (size_t i = 0; i < image->store.n_blobs; i++) {
+                if (fstatat(session->blobs, image->store.blobs[i].hex, &st, AT_SYMLINK_NOFOLLOW) ==
+                    0)
+                        return true;
+        }
+        for (size_t i = 0; i < image->n_layers; i++) {
+                if (fstatat(session->layers, image->layers[i].hex, &st, AT_SYMLINK_NOFOLLOW) == 0)
+                        return true;
+        }
+        return false;
+}
+
 int import_commit(const struct store *store, const struct session *session,
                   const struct import_request *request, struct digest *ret_id, struct err *e)
 {
@@ -141,7 +158,7 @@ int import_commit(const struct store *store, const struct session *session,
             check_manifest(store, session, &image, e) < 0)
                 return -e->code;
         /* all files of the session at once, before anything can refer to them */
-        if (syncfs(session->dir) < 0)
+        if (has_news(session, &image) && syncfs(session->dir) < 0)
                 return err_sys(e, "cannot sync the image store");
         autofd lock = store_lock(store, e);
         if (lock < 0 || move_all(store, session, &image, e) < 0 ||

@@ -370,7 +370,10 @@ static int unpack_stream(const struct layer_spec *spec, struct stream *stream,
         __attribute__((cleanup(free_unpack))) struct unpack *u = mem_alloc(sizeof(*u), e);
         autotree *tree = NULL;
 
-        if (!u || hasher_start(&u->content, e) < 0 ||
+        if (!u)
+                return -e->code;
+        record_notes_init(&u->notes, spec->scratch);
+        if (hasher_start(&u->content, e) < 0 ||
             tree_open(spec->dir, spec->maps != NULL, spec->lower, spec->lower_context, &tree, e) <
                     0 ||
             tar_open(tar, stream, e) < 0)

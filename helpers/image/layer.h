@@ -27,6 +27,7 @@ struct layer_spec {
         void *lower_context;
         int packed_out; /* see struct stream_spec */
         int plain_out;
+        int scratch;    /* borrowed: a directory for a temporary file; with `dir` */
         int record_out; /* borrowed: gets the record of the layer (record.h); -1: nobody */
         bool must_end;  /* no digest will tell that the archive was cut off */
 };

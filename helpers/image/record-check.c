@@ -249,7 +249,7 @@ static int check_entry(void *context, const struct record_entry *entry, bool *re
 
 static int check_all(struct check *c, int dir, struct err *e)
 {
-        if (next_line(c, e) < 0 || record_walk(dir, check_entry, c, e) < 0)
+        if (next_line(c, e) < 0 || record_walk(dir, NULL, check_entry, c, e) < 0)
                 return -e->code;
         while (c->path) {
                 tell_missing(c);

@@ -2,7 +2,7 @@
 
 #include "fd.h"
 #include "mem.h"
-#include "store.h"
+#include "names.h"
 #include "str.h"
 
 #include <errno.h>
@@ -228,30 +228,18 @@ int record_digest_xattrs(int fd, struct digest *ret, struct err *e)
 
 /* ------ the walk ------ */
 
-struct names {
-        struct arena arena;
-        const char **list;
-        size_t n;
+struct walk {
+        struct scratch *scratch;
+        record_visit *visit;
+        void *context;
+        struct record_entry entry; /* where it is */
 };
 
-static int add_name(void *context, const char *name, struct err *e)
+static int walk_directory(struct walk *w, unsigned depth, struct err *e);
+
+static int visit_one(struct walk *w, unsigned depth, struct err *e)
 {
-        struct names *names = context;
-        const char *copy = arena_copy(&names->arena, name, e);
-
-        if (!copy || arena_grow(&names->arena, &names->list, names->n, sizeof(*names->list),
-                                2 * LIMIT_ENTRIES, "names in a directory", e) < 0)
-                return -e->code;
-        names->list[names->n++] = copy;
-        return 0;
-}
-
-static int walk_directory(struct record_entry *entry, record_visit *visit, void *context,
-                          unsigned depth, struct err *e);
-
-static int visit_one(struct record_entry *entry, record_visit *visit, void *context, unsigned depth,
-                     struct err *e)
-{
+        struct record_entry *entry = &w->entry;
         autofd fd = -1;
         bool skip = false;
 
@@ -262,18 +250,18 @@ static int visit_one(struct record_entry *entry, record_visit *visit, void *cont
                         return err_sys(e, "cannot open '%.200s'", entry->path);
         }
         entry->fd = fd;
-        if (visit(context, entry, &skip, e) < 0)
+        if (w->visit(w->context, entry, &skip, e) < 0)
                 return -e->code;
         if (fd < 0 || skip)
                 return 0;
         if (depth == LIMIT_DEPTH)
                 return err_set(e, ELOOP, "'%.200s' lies too deep", entry->path);
-        return walk_directory(entry, visit, context, depth + 1, e);
+        return walk_directory(w, depth + 1, e);
 }
 
-static int visit_name(struct record_entry *entry, const char *name, size_t len, record_visit *visit,
-                      void *context, unsigned depth, struct err *e)
+static int visit_name(struct walk *w, const char *name, size_t len, unsigned depth, struct err *e)
 {
+        struct record_entry *entry = &w->entry;
         size_t size = strlen(name);
 
         if (len + 1 + size > LIMIT_PATH)
@@ -284,44 +272,44 @@ static int visit_name(struct record_entry *entry, const char *name, size_t len, 
         entry->name = name;
         if (fstatat(entry->parent, name, &entry->st, AT_SYMLINK_NOFOLLOW) < 0)
                 return err_sys(e, "cannot stat '%.200s'", entry->path);
-        return visit_one(entry, visit, context, depth, e);
+        return visit_one(w, depth, e);
 }
 
-/* What is in the directory `entry`, which is as it was afterwards. */
-static int walk_directory(struct record_entry *entry, record_visit *visit, void *context,
-                          unsigned depth, struct err *e)
+/* What is in the directory that the walk has come to; it is there again afterwards. */
+static int walk_directory(struct walk *w, unsigned depth, struct err *e)
 {
-        const struct record_entry saved = { .parent = entry->parent, .name = entry->name };
+        const struct record_entry *entry = &w->entry;
+        const int parent = entry->parent;
+        const char *own_name = entry->name;
+        const int dir = entry->fd;
         size_t len = strlen(entry->path);
-        struct names names = { .n = 0 };
-        int dir = entry->fd;
+        const char *name;
+        autonames names = { 0 };
 
-        int r = store_list(dir, add_name, &names, e);
-        if (r == 0 && names.n > 0)
-                qsort(names.list, names.n, sizeof(*names.list), compare_names);
-        for (size_t i = 0; r == 0 && i < names.n; i++) {
-                entry->parent = dir;
-                r = visit_name(entry, names.list[i], len, visit, context, depth, e);
-                entry->path[len] = '\0';
+        int r = names_open(&names, dir, w->scratch, NAMES_MOST, e);
+        while (r == 0 && (r = names_next(&names, &name, e)) == 0 && name) {
+                w->entry.parent = dir;
+                r = visit_name(w, name, len, depth, e);
+                w->entry.path[len] = '\0';
         }
-        arena_done(&names.arena);
-        entry->parent = saved.parent;
-        entry->name = saved.name;
+        w->entry.parent = parent;
+        w->entry.name = own_name;
         return r;
 }
 
-int record_walk(int dir, record_visit *visit, void *context, struct err *e)
+int record_walk(int dir, struct scratch *scratch, record_visit *visit, void *context, struct err *e)
 {
-        autofree struct record_entry *entry = mem_alloc(sizeof(*entry), e);
+        autofree struct walk *w = mem_alloc(sizeof(*w), e);
         bool skip = false;
 
-        if (!entry)
+        if (!w)
                 return -e->code;
-        if (fstat(dir, &entry->st) < 0)
+        *w = (struct walk){ .scratch = scratch, .visit = visit, .context = context };
+        if (fstat(dir, &w->entry.st) < 0)
                 return err_sys(e, "cannot stat a layer");
-        entry->parent = -1;
-        entry->fd = dir;
-        if (visit(context, entry, &skip, e) < 0)
+        w->entry.parent = -1;
+        w->entry.fd = dir;
+        if (visit(context, &w->entry, &skip, e) < 0)
                 return -e->code;
-        return skip ? 0 : walk_directory(entry, visit, context, 1, e);
+        return skip ? 0 : walk_directory(w, 1, e);
 }

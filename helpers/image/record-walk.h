@@ -26,7 +26,9 @@ struct record_entry {
 typedef int record_visit(void *context, const struct record_entry *entry, bool *ret_skip,
                          struct err *e);
 
-int record_walk(int dir, record_visit *visit, void *context, struct err *e);
+/* `scratch` takes the names of large directories; NULL: memory does. */
+int record_walk(int dir, struct scratch *scratch, record_visit *visit, void *context,
+                struct err *e);
 
 /* The order of a walk: a directory, what is in it, and then what is beside it. */
 int record_compare_paths(const char *a, const char *b);

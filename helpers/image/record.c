@@ -13,38 +13,54 @@
 
 /* ------ notes ------ */
 
+/* So many notes are in memory: 4 MiB. */
+#define LAST_NOTES 65536u
+
+void record_notes_init(struct record_notes *notes, int dir)
+{
+        *notes = (struct record_notes){ .scratch = SCRATCH_IN(dir) };
+}
+
+void record_notes_done(struct record_notes *notes)
+{
+        free(notes->places);
+        free(notes->last);
+        scratch_done(&notes->scratch);
+        *notes = (struct record_notes){ .scratch = SCRATCH_IN(-1) };
+}
+
 static int hex_digit(char c)
 {
         return c <= '9' ? c - '0' : c - 'a' + 10;
 }
 
-static int note_xattrs(struct record_notes *notes, int fd, uint32_t *ret, struct err *e)
+static void pack(const struct digest *d, unsigned char *ret)
 {
-        struct digest d;
-
-        if (record_digest_xattrs(fd, &d, e) < 0)
-                return -e->code;
-        if (!d.hex[0])
-                return 0;
-        struct digest *list = realloc(notes->xattrs, (notes->n_xattrs + 1) * sizeof(*list));
-        if (!list)
-                return err_set(e, ENOMEM, "out of memory");
-        notes->xattrs = list;
-        notes->xattrs[notes->n_xattrs++] = d;
-        *ret = (uint32_t)notes->n_xattrs;
-        return 0;
+        for (size_t i = 0; i < DIGEST_HEX / 2; i++)
+                ret[i] = (unsigned char)(hex_digit(d->hex[2 * i]) << 4 |
+                                         hex_digit(d->hex[2 * i + 1]));
 }
 
 static int make_room(struct record_notes *notes, struct err *e)
 {
-        size_t room = notes->room ? 2 * notes->room : 256;
-
+        if (!notes->last) {
+                notes->last = mem_alloc(LAST_NOTES * sizeof(*notes->last), e);
+                if (!notes->last)
+                        return -e->code;
+        }
+        if (notes->n - notes->n_away == LAST_NOTES) {
+                if (scratch_add(&notes->scratch, notes->last, LAST_NOTES * sizeof(*notes->last),
+                                e) < 0)
+                        return -e->code;
+                notes->n_away = notes->n;
+        }
         if (notes->n < notes->room)
                 return 0;
-        struct record_note *list = realloc(notes->list, room * sizeof(*list));
+        size_t room = notes->room ? 2 * notes->room : 256;
+        struct record_place *list = realloc(notes->places, room * sizeof(*list));
         if (!list)
                 return err_set(e, ENOMEM, "out of memory");
-        notes->list = list;
+        notes->places = list;
         notes->room = room;
         return 0;
 }
@@ -52,53 +68,72 @@ static int make_room(struct record_notes *notes, struct err *e)
 int record_note_file(struct record_notes *notes, int fd, const struct digest *content,
                      bool has_xattrs, struct err *e)
 {
-        struct record_note note = { .order = (uint32_t)notes->n };
+        struct digest xattrs = { "" };
         struct stat st;
 
         if (fstat(fd, &st) < 0)
                 return err_sys(e, "cannot stat a file of the layer");
-        note.inode = st.st_ino;
-        for (size_t i = 0; i < sizeof(note.content); i++)
-                note.content[i] = (unsigned char)(hex_digit(content->hex[2 * i]) << 4 |
-                                                  hex_digit(content->hex[2 * i + 1]));
-        if ((has_xattrs && note_xattrs(notes, fd, &note.xattrs, e) < 0) || make_room(notes, e) < 0)
+        if ((has_xattrs && record_digest_xattrs(fd, &xattrs, e) < 0) || make_room(notes, e) < 0)
                 return -e->code;
-        notes->list[notes->n++] = note;
+        struct record_note *note = &notes->last[notes->n - notes->n_away];
+        pack(content, note->content);
+        if (xattrs.hex[0])
+                pack(&xattrs, note->xattrs);
+        notes->places[notes->n] = (struct record_place){ .inode = st.st_ino,
+                                                         .order = (uint32_t)notes->n,
+                                                         .has_xattrs = xattrs.hex[0] };
+        notes->n++;
         return 0;
-}
-
-void record_notes_done(struct record_notes *notes)
-{
-        free(notes->list);
-        free(notes->xattrs);
-        *notes = (struct record_notes){ 0 };
 }
 
 static int compare(const void *a, const void *b)
 {
-        const struct record_note *x = a;
-        const struct record_note *y = b;
+        const struct record_place *x = a;
+        const struct record_place *y = b;
 
         if (x->inode != y->inode)
                 return (x->inode > y->inode) - (x->inode < y->inode);
         return (x->order > y->order) - (x->order < y->order);
 }
 
-/* The last note of an inode in the sorted list, or NULL. */
-static const struct record_note *find_note(const struct record_notes *notes, uint64_t inode)
+/* The last place of an inode in the sorted list, or NULL. */
+static const struct record_place *find_place(const struct record_notes *notes, uint64_t inode)
 {
+        const struct record_place *list = notes->places;
         size_t low = 0;
         size_t high = notes->n;
 
         while (low < high) {
                 size_t middle = low + (high - low) / 2;
 
-                if (notes->list[middle].inode <= inode)
+                if (list[middle].inode <= inode)
                         low = middle + 1;
                 else
                         high = middle;
         }
-        return low > 0 && notes->list[low - 1].inode == inode ? &notes->list[low - 1] : NULL;
+        return low > 0 && list[low - 1].inode == inode ? &list[low - 1] : NULL;
+}
+
+static void print_hex(const unsigned char *bytes, struct digest *ret)
+{
+        for (size_t i = 0; i < DIGEST_HEX / 2; i++)
+                snprintf(ret->hex + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static int read_note(const struct record_notes *notes, const struct record_place *place,
+                     struct digest *ret_content, struct digest *ret_xattrs, struct err *e)
+{
+        struct record_note note;
+
+        if (place->order >= notes->n_away)
+                note = notes->last[place->order - notes->n_away];
+        else if (scratch_read(&notes->scratch, place->order * sizeof(note), &note, sizeof(note),
+                              e) < 0)
+                return -e->code;
+        print_hex(note.content, ret_content);
+        if (place->has_xattrs)
+                print_hex(note.xattrs, ret_xattrs);
+        return 0;
 }
 
 /* ------ output ------ */
@@ -138,12 +173,6 @@ static int put_line(struct writing *w, const struct record_entry *entry, const c
         return w->used >= BUFFER ? flush(w, e) : 0;
 }
 
-static void print_hex(const unsigned char *bytes, struct digest *ret)
-{
-        for (size_t i = 0; i < DIGEST_HEX / 2; i++)
-                snprintf(ret->hex + 2 * i, 3, "%02x", bytes[i]);
-}
-
 static int write_entry(void *context, const struct record_entry *entry, bool *ret_skip,
                        struct err *e)
 {
@@ -155,13 +184,12 @@ static int write_entry(void *context, const struct record_entry *entry, bool *re
         if (entry->fd >= 0 && record_digest_xattrs(entry->fd, &xattrs, e) < 0)
                 return -e->code;
         if (S_ISREG(entry->st.st_mode)) {
-                const struct record_note *note = find_note(w->notes, entry->st.st_ino);
+                const struct record_place *place = find_place(w->notes, entry->st.st_ino);
 
-                if (!note)
+                if (!place)
                         return err_set(e, EIO, "the file '%.200s' was not unpacked", entry->path);
-                print_hex(note->content, &content);
-                if (note->xattrs)
-                        xattrs = w->notes->xattrs[note->xattrs - 1];
+                if (read_note(w->notes, place, &content, &xattrs, e) < 0)
+                        return -e->code;
         }
         return put_line(w, entry, content.hex, xattrs.hex[0] ? xattrs.hex : "-", e);
 }
@@ -194,8 +222,8 @@ int record_write(int dir, bool has_owners, struct record_notes *notes, int out, 
         w->has_owners = has_owners;
         w->notes = notes;
         if (notes->n > 0)
-                qsort(notes->list, notes->n, sizeof(*notes->list), compare);
-        if (record_walk(dir, write_entry, w, e) < 0)
+                qsort(notes->places, notes->n, sizeof(*notes->places), compare);
+        if (record_walk(dir, &notes->scratch, write_entry, w, e) < 0)
                 return -e->code;
         return put_end(w, e);
 }

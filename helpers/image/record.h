@@ -3,6 +3,7 @@
 
 #include "digest.h"
 #include "err.h"
+#include "scratch.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,24 +31,34 @@
  * SHA-256", over all before it.
  *
  * The digests of contents are made while the bytes come from the archive and kept by inode until
- * the walk, which reads no file.
+ * the walk, which reads no file.  Of a million files they are more than memory shall hold: only
+ * where they are is in memory, and the last ones.
  */
 
+/* What is noted of a file, in the order in which they are made. */
 struct record_note {
-        uint64_t inode;
-        uint32_t order;  /* in which it was made: an inode may be used again, the last one counts */
-        uint32_t xattrs; /* 1 and the place in the list of digests; 0: it has none */
         unsigned char content[DIGEST_HEX / 2];
+        unsigned char xattrs[DIGEST_HEX / 2];
+};
+
+struct record_place {
+        uint64_t inode;
+        uint32_t order; /* an inode may be used again: the last one counts */
+        bool has_xattrs;
 };
 
 /* What was seen of the files of a layer while it was unpacked. */
 struct record_notes {
-        struct record_note *list;
+        struct scratch scratch;
+        struct record_place *places;
         size_t n;
         size_t room;
-        struct digest *xattrs;
-        size_t n_xattrs;
+        struct record_note *last; /* the notes from `n_away` on; those before are in the file */
+        size_t n_away;
 };
+
+/* `dir` is where a temporary file may be made; borrowed. */
+void record_notes_init(struct record_notes *notes, int dir);
 
 /* A file that is written and has its attributes; `fd` is open for it. */
 int record_note_file(struct record_notes *notes, int fd, const struct digest *content,

@@ -5,10 +5,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int ring_open(struct ring *ring, unsigned n_consumers, struct err *e)
+int ring_open(struct ring *ring, unsigned n_slots, unsigned n_consumers, struct err *e)
 {
-        *ring = (struct ring){ .n_consumers = n_consumers };
-        ring->memory = malloc((size_t)RING_SLOTS * RING_SLOT_SIZE);
+        *ring = (struct ring){ .n_slots = n_slots, .n_consumers = n_consumers };
+        ring->memory = malloc((size_t)n_slots * RING_SLOT_SIZE);
         if (!ring->memory)
                 return err_set(e, ENOMEM, "out of memory");
         pthread_mutex_init(&ring->mutex, NULL);
@@ -29,7 +29,7 @@ void ring_done(struct ring *ring)
 static bool is_full(const struct ring *ring)
 {
         for (unsigned i = 0; i < ring->n_consumers; i++) {
-                if (ring->head - ring->tail[i] >= RING_SLOTS)
+                if (ring->head - ring->tail[i] >= ring->n_slots)
                         return true;
         }
         return false;
@@ -40,7 +40,7 @@ char *ring_reserve(struct ring *ring)
         pthread_mutex_lock(&ring->mutex);
         while (is_full(ring) && !ring->is_stopped)
                 pthread_cond_wait(&ring->changed, &ring->mutex);
-        char *slot = ring->memory + ring->head % RING_SLOTS * RING_SLOT_SIZE;
+        char *slot = ring->memory + ring->head % ring->n_slots * RING_SLOT_SIZE;
         if (ring->is_stopped)
                 slot = NULL;
         pthread_mutex_unlock(&ring->mutex);
@@ -50,7 +50,7 @@ char *ring_reserve(struct ring *ring)
 void ring_publish(struct ring *ring, size_t len)
 {
         pthread_mutex_lock(&ring->mutex);
-        ring->len[ring->head % RING_SLOTS] = len;
+        ring->len[ring->head % ring->n_slots] = len;
         ring->head++;
         pthread_cond_broadcast(&ring->changed);
         pthread_mutex_unlock(&ring->mutex);
@@ -72,7 +72,7 @@ const char *ring_next(struct ring *ring, unsigned consumer, size_t *ret_len)
         while (ring->tail[consumer] == ring->head && !ring->is_closed && !ring->is_stopped)
                 pthread_cond_wait(&ring->changed, &ring->mutex);
         if (ring->tail[consumer] < ring->head && !ring->is_stopped) {
-                uint64_t at = ring->tail[consumer] % RING_SLOTS;
+                uint64_t at = ring->tail[consumer] % ring->n_slots;
 
                 slot = ring->memory + at * RING_SLOT_SIZE;
                 *ret_len = ring->len[at];

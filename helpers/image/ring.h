@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 /*
- * Blocks from one producing thread to one or two consuming threads, in order; each consumer sees
- * every block, without a copy.  The producer waits while the slowest consumer is RING_SLOTS behind.
+ * Blocks from one producing thread to two consuming threads at most, in order; each consumer sees
+ * every block, without a copy.  The producer waits while the slowest consumer is all slots behind.
  * After ring_stop() nobody waits any more: the producer gets NULL, consumers see the end.
  */
 
@@ -25,15 +25,20 @@ struct ring {
         size_t len[RING_SLOTS];
         uint64_t head;
         uint64_t tail[RING_CONSUMERS];
+        unsigned n_slots;
         unsigned n_consumers;
         bool is_closed;
         bool is_stopped;
 };
 
-int ring_open(struct ring *ring, unsigned n_consumers, struct err *e);
+/* `n_slots`: RING_SLOTS at most. */
+int ring_open(struct ring *ring, unsigned n_slots, unsigned n_consumers, struct err *e);
 void ring_done(struct ring *ring);
 
-/* The next free block of RING_SLOT_SIZE bytes, or NULL when the ring was stopped. */
+/*
+ * The next free block of RING_SLOT_SIZE bytes, or NULL when the ring was stopped.  A published
+ * block stays the producer's to read until it reserves the next one.
+ */
 char *ring_reserve(struct ring *ring);
 
 /* Hands the reserved block with `len` bytes in it to the consumers. */

@@ -196,10 +196,28 @@ void store_hint_full(const char *path, struct err *e)
 
 /* ------ files ------ */
 
+static int sync_directory(int dir, struct err *e)
+{
+        return fsync(dir) < 0 ? err_sys(e, "cannot sync the image store") : 0;
+}
+
+/* Whether the file has this text already, and has it for good. */
+static bool has_text(int dir, const char *name, const char *text)
+{
+        autofd fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        autofree char *old = NULL;
+        struct err unused = { 0 };
+
+        return fd >= 0 && io_read_all(fd, strlen(text), name, &old, NULL, &unused) == 0 &&
+               str_eq(old, text) && fsync(fd) == 0;
+}
+
 int store_write(int tmp, int dir, const char *name, const char *text, struct err *e)
 {
         char temporary[NAME_MAX + 1];
 
+        if (has_text(dir, name, text))
+                return sync_directory(dir, e);
         snprintf(temporary, sizeof(temporary), "new-file.%d", (int)getpid());
         unlinkat(tmp, temporary, 0);
         autofd fd =
@@ -212,9 +230,7 @@ int store_write(int tmp, int dir, const char *name, const char *text, struct err
                 return err_sys(e, "cannot sync '%s' of the image store", name);
         if (renameat(tmp, temporary, dir, name) < 0)
                 return err_sys(e, "cannot put '%s' in the image store", name);
-        if (fsync(dir) < 0)
-                return err_sys(e, "cannot sync the image store");
-        return 0;
+        return sync_directory(dir, e);
 }
 
 int store_read_image(int dir, const char *file, struct image *ret, struct err *e)

@@ -94,7 +94,7 @@ int store_lock(const struct store *store, struct err *e);
 
 /*
  * Replaces the file `name` in `dir` by `text`, whole or not at all, also over a crash; the new
- * file is made in `tmp` (a directory of the same file system).
+ * file is made in `tmp` (a directory of the same file system).  One that has this text is left.
  */
 int store_write(int tmp, int dir, const char *name, const char *text, struct err *e);
 

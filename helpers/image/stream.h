@@ -13,11 +13,12 @@
 /*
  * The bytes of a layer on their way from the archive to the tar reader, over the cores:
  *
- *     feeder thread     reads, hashes the bytes as they come, copies them to the blob, decompresses
- *     hasher thread     hashes what came out (the diff-id)
+ *     feeder thread     reads and decompresses, which takes longest, so it does nothing else
+ *     a keeper thread   hashes the bytes as they come, and copies them to the blob
+ *     another           hashes what came out (the diff-id)
  *     the caller        takes what came out, block by block, with stream_read()
  *
- * between them a ring of blocks.  Limits on size and ratio are kept by the feeder.
+ * between them two rings of blocks.  Limits on size and ratio are kept by the feeder.
  */
 
 /* A part of an open file, read with pread(2). */

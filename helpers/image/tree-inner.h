@@ -72,6 +72,9 @@ int tree_go(struct tree *t, const struct entry_path *path, struct err *e);
 /* The same for an entry that changes the directory; the root itself cannot be such an entry. */
 int tree_go_to_change(struct tree *t, const struct entry_path *path, struct err *e);
 
+/* Makes the open directory `name` (taken over), which lies in the last level, the last level. */
+void tree_push(struct tree *t, const char *name, int *fd, struct timespec mtime, bool is_touched);
+
 /* Goes to the root. */
 int tree_go_to_root(struct tree *t, struct err *e);
 

@@ -49,11 +49,11 @@ int tree_make_directory(struct tree *t, const struct entry_path *path, const str
         if (parent < 0)
                 return parent;
         if (tree_open_new_directory(parent, path, path->base, &is_new, &fd, e) < 0 ||
-            tree_set_directory(t, fd, path, attr, e) < 0)
+            tree_set_directory(t, fd, path, attr, e) < 0 || set_xattrs(fd, path, attr, e) < 0)
                 return -e->code;
-        if (tree_set_time(fd, attr->mtime) < 0)
-                return tree_failed(path, "set the time of", e);
-        return set_xattrs(fd, path, attr, e);
+        /* its entries come next; it gets its time when it is left */
+        tree_push(t, path->base, &fd, attr->mtime, true);
+        return 0;
 }
 
 /* What is to be made under a name that must be free. */

@@ -52,6 +52,16 @@ static int make_implied(struct tree *t, const struct entry_path *path, const cha
         return 0;
 }
 
+void tree_push(struct tree *t, const char *name, int *fd, struct timespec mtime, bool is_touched)
+{
+        struct level *level = &t->levels[t->n_levels++];
+
+        memcpy(level->name, name, strlen(name) + 1);
+        level->mtime = mtime;
+        level->is_touched = is_touched;
+        level->fd = fd_take(fd);
+}
+
 /*
  * Enters the component `name`, which ends at byte `upto` of the path.  What is there but neither a
  * directory nor a whiteout is an error.
@@ -73,12 +83,7 @@ static int enter(struct tree *t, const struct entry_path *path, const char *name
         } else if (fstat(fd, &st) < 0) {
                 return tree_failed(path, "stat the parent of", e);
         }
-        struct level *level = &t->levels[t->n_levels];
-        memcpy(level->name, name, strlen(name) + 1);
-        level->mtime = st.st_mtim;
-        level->is_touched = is_implied;
-        level->fd = fd_take(&fd);
-        t->n_levels++;
+        tree_push(t, name, &fd, st.st_mtim, is_implied);
         return 0;
 }
 

@@ -1,11 +1,6 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # variables of tests/bench/run
 
-machine() {
-    echo "$(nproc) cores ($(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -n 1))," \
-        "Linux $(uname -r | cut -d- -f1), load $(cut -d' ' -f1 "$work/load") before"
-}
-
 # One round: every command of rows in turn, in the given order.
 measure_round() {
     local out=$1 warm=$2 share command count

@@ -144,9 +144,9 @@ def print_report(rows, memory, filter_cost, args):
     return missed
 
 
-def put_into(path, text):
+def put_into(path, text, mark="bench"):
     """Replaces what stands between the two marks of a page."""
-    begin, end = "<!-- bench -->\n", "<!-- /bench -->"
+    begin, end = f"<!-- {mark} -->\n", f"<!-- /{mark} -->"
     with open(path) as file:
         page = file.read()
     if begin not in page or end not in page:

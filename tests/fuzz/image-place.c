@@ -180,6 +180,7 @@ void place_unpack(const uint8_t *data, size_t size)
                 .dir = p.layer,
                 .packed_out = -1,
                 .plain_out = -1,
+                .scratch = p.spool,
                 .record_out = memfd_create("record", MFD_CLOEXEC),
         };
         if (source_open(&source, fd, p.spool, &e) < 0 && e.code <= 0)
