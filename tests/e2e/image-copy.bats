@@ -340,7 +340,7 @@ hint: what is left of it goes with \`kelp prune\`"
     run -125 with_odd_store 1m "$KELP" run --network none --userns single box true
     [[ ${lines[0]} =~ ^$said$ ]]
     [[ ${lines[1]} == "kelp: cannot copy the image's files: cannot write '"*"': No space left on device" ]]
-    [ "${lines[2]}" = "hint: the file system of the image store is full" ]
+    [[ ${lines[2]} == "hint: the file system of '$PWD/odd/b/kelp/store' is full: "* ]]
     [ ${#lines[@]} = 3 ]
 }
 

@@ -345,14 +345,14 @@ hint: these are: w"
     [ -z "$(ls -A "$kept")" ]
 }
 
-# Starts `kelp-image "$@"`, held up when it has opened the sandbox and is about to lock it: its second
-# lock, the first is the store's.  Its number is in $slow.
+# Starts `kelp-image "$@"`, held up when it has opened the sandbox 'one' and is about to lock it.  Its
+# number is in $slow.
 start_slow() {
     rm -f trace
-    strace -f -qq -o trace -e trace=flock -e inject=flock:delay_enter=3000000:when=2 \
+    strace -f -qq -o trace -P "$kept/one/lock" -e trace=flock -e inject=flock:delay_enter=3000000 \
         unshare -Ur "$KELP_IMAGE" --store "$XDG_DATA_HOME/kelp/store" "$@" >slow.out 2>&1 3>&- &
     slow=$!
-    while [ "$(grep -cs 'flock(' trace)" != 2 ]; do
+    while [ "$(grep -cs 'flock(' trace)" != 1 ]; do
         kill -0 "$slow"
         sleep 0.02
     done
