@@ -31,7 +31,9 @@ int removal_load(struct removal *r, const struct store *store, const struct sess
         if (!index)
                 return err_hint(e, "the next kelp import or kelp rmi writes it anew from the "
                                    "images; kelp prune --all empties the store");
-        r->has_foreign = index_has_foreign(store, index);
+        /* one that could not be read may have had some */
+        r->has_foreign = index_has_foreign(store, index) ||
+                         faccessat(store->dir, INDEX_DAMAGED, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
         return 0;
 }
 

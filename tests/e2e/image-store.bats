@@ -481,16 +481,23 @@ store/oci-layout"
             assert_refused "'index.json' of the image store"
             [[ ${lines[1]} == "hint: the next kelp import or kelp rmi writes it anew from the images; kelp prune --all empties the store" ]]
             run -0 --separate-stderr eval "$change"
-            [[ $stderr == "kelp: 'index.json' of the image store was damaged, and is written anew: "* ]]
+            [[ $stderr == "kelp: 'index.json' of the image store was damaged, and is written anew, "* ]]
             cmp damaged store/index.json.damaged
             run -0 image verify
             [ "$(jq -r '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"] == "one:latest").digest' store/index.json)" = "$id" ]
             run -0 --separate-stderr image import "$OTHER" three
             [ -z "$stderr" ]
+            # what may be another tool's stays as long as nobody knows
+            echo theirs >store/blobs/sha256/"$(printf '%064d' 1)"
             run -0 image prune
+            [ -e store/blobs/sha256/"$(printf '%064d' 1)" ]
             image remove one
         done
     done
+    rm store/index.json.damaged
+    image prune
+    [ ! -e store/blobs/sha256/"$(printf '%064d' 1)" ]
+    touch store/index.json.damaged
     image prune --all
     [ ! -e store/index.json.damaged ]
 }
