@@ -29,7 +29,7 @@ static int note_damage(struct catalog *c, struct catalog_name *entry, struct err
 {
         struct err why = *e;
 
-        if (why.code == ENOMEM)
+        if (why.code == ENOMEM || why.code == EMFILE || why.code == ENFILE)
                 return -e->code;
         *e = (struct err){ 0 };
         entry->id.hex[0] = '\0';
@@ -43,8 +43,15 @@ static int add(struct catalog *c, int dir, const char *file, const char *name,
         struct catalog_name entry = { .file = arena_copy(&c->arena, file, e),
                                       .name = arena_copy(&c->arena, name, e) };
 
-        if (!entry.file || !entry.name ||
-            (load_id(dir, file, &entry.id, e) < 0 && note_damage(c, &entry, e) < 0) ||
+        if (!entry.file || !entry.name)
+                return -e->code;
+        int r = load_id(dir, file, &entry.id, e);
+        if (r == -ENOENT) {
+                /* removed since the directory was listed: who only looks holds no lock */
+                *e = (struct err){ 0 };
+                return 0;
+        }
+        if ((r < 0 && note_damage(c, &entry, e) < 0) ||
             arena_grow(&c->arena, list, *n, sizeof(entry), CATALOG_MAX, "names", e) < 0)
                 return -e->code;
         struct stat st;

@@ -78,9 +78,9 @@ int index_mend(const struct store *store, int tmp, struct err *e)
 /* Kept beside the new one: nobody else knows what other tools had in it. */
 static int keep_damaged(const struct store *store, struct err *e)
 {
-        if (unlinkat(store->dir, INDEX_DAMAGED, 0) < 0 && errno != ENOENT)
-                return err_sys(e, "cannot remove '" INDEX_DAMAGED "' in the image store");
-        if (linkat(store->dir, "index.json", store->dir, INDEX_DAMAGED, 0) < 0 && errno != ENOENT)
+        /* of several the first one is kept: it had most */
+        if (linkat(store->dir, "index.json", store->dir, INDEX_DAMAGED, 0) < 0 && errno != ENOENT &&
+            errno != EEXIST)
                 return err_sys(e, "cannot make '" INDEX_DAMAGED "' in the image store");
         return 0;
 }
@@ -97,7 +97,8 @@ int index_repair(const struct store *store, bool *ret_was_damaged, struct err *e
         autodoc *index = index_load(store, &why);
         if (index)
                 return 0;
-        if (why.code == ENOMEM || why.code == EIO || why.code == EACCES) {
+        /* else it is the machine that fails, not the file */
+        if (why.code != EINVAL && why.code != E2BIG && why.code != EFBIG && why.code != ENOENT) {
                 *e = why;
                 return -e->code;
         }

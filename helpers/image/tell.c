@@ -58,8 +58,9 @@ void tell_committed(const struct commit_result *result, const char *name)
 
 void tell_repaired(const char *path)
 {
-        log_notice("'index.json' of the image store was damaged, and is written anew, without what "
-                   "other tools had in it; blobs stay, in case they are theirs, until "
-                   "'%s/" INDEX_DAMAGED "' is removed or `kelp prune --all` is run",
-                   path);
+        log_notice(
+                "'index.json' of the image store was damaged or missing, and is written anew, without what "
+                "other tools had in it; blobs stay, in case they are theirs, until "
+                "'%s/" INDEX_DAMAGED "' is removed or `kelp prune --all` is run",
+                path);
 }
