@@ -38,9 +38,6 @@ struct prune {
 /* Marks the images and names that go; those that would but are in use are told in `in_use`. */
 int prune_choose(struct prune *p, struct err *e);
 
-/* Whether somebody has locked the session or layer `name`, or may have. */
-bool prune_is_locked(int dir, const char *name);
-
 /* Measures layers and blobs. */
 int prune_measure(struct prune *p, struct err *e);
 

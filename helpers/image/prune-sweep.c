@@ -64,17 +64,10 @@ int prune_measure(struct prune *p, struct err *e)
 
 /* ------ what belongs to no image ------ */
 
-bool prune_is_locked(int dir, const char *name)
-{
-        autofd fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-
-        return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
-}
-
 static bool is_layer_locked(const struct store *store, const char *name)
 {
         for (enum store_mode mode = 0; mode < STORE_MODES; mode++) {
-                if (store->layers[mode] >= 0 && prune_is_locked(store->layers[mode], name))
+                if (store->layers[mode] >= 0 && session_is_held(store->layers[mode], name))
                         return true;
         }
         return false;

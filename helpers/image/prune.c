@@ -12,7 +12,7 @@ static int count_leftover(void *context, const char *name, struct err *e)
         struct prune *p = context;
 
         (void)e;
-        if (prune_is_locked(p->store->tmp, name))
+        if (session_is_held(p->store->tmp, name))
                 return 0;
         p->leftovers++;
         p->freed += usage_of(p->store->tmp, name);
@@ -104,7 +104,7 @@ static int tell_unswept(void *context, const char *name, struct err *e)
 {
         const struct prune *p = context;
 
-        if (prune_is_locked(p->store->tmp, name))
+        if (session_is_held(p->store->tmp, name))
                 return 0;
         err_set(e, EPERM, "'%.100s' was left by a command that was ended, and cannot be removed",
                 name);

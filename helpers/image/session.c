@@ -29,12 +29,14 @@ static int remove_tree(const struct store *store, const char *name, struct err *
         return erase_tree(store->tmp, name, e);
 }
 
-/* Whoever works in a session holds its lock; what nobody holds was left by a crash. */
-static bool is_left(int tmp, const char *name)
+bool session_is_held(int dir, const char *name)
 {
-        autofd fd = openat(tmp, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        autofd fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
-        return fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0;
+        /* what cannot be opened for lack of means may be held */
+        if (fd < 0)
+                return errno == EMFILE || errno == ENFILE || errno == ENOMEM;
+        return flock(fd, LOCK_EX | LOCK_NB) < 0;
 }
 
 static int find_left(void *context, const char *name, struct err *e)
@@ -42,7 +44,7 @@ static int find_left(void *context, const char *name, struct err *e)
         struct sweep *sweep = context;
 
         (void)e;
-        sweep->has_left = sweep->has_left || is_left(sweep->store->tmp, name);
+        sweep->has_left = sweep->has_left || !session_is_held(sweep->store->tmp, name);
         return 0;
 }
 
@@ -54,7 +56,7 @@ static int sweep_one(void *context, const char *name, struct err *e)
 {
         const struct store *store = ((const struct sweep *)context)->store;
 
-        if (!is_left(store->tmp, name) || remove_tree(store, name, e) == 0)
+        if (session_is_held(store->tmp, name) || remove_tree(store, name, e) == 0)
                 return 0;
         /* files of subordinate ids wait for somebody who can remove them */
         if (e->code != EACCES && e->code != EPERM && e->code != SUBIDS_ERROR)

@@ -140,6 +140,9 @@ int session_open(const struct store *store, struct session *ret, struct err *e);
  */
 int session_take(const struct session *session, int dir, const char *name, struct err *e);
 
+/* Whether somebody has locked `name`, or may have: a session or a layer at work. */
+bool session_is_held(int dir, const char *name);
+
 /* What the store has stays there until it is closed: for an import. */
 int session_claim(const struct store *store, struct err *e);
 
