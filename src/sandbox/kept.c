@@ -209,6 +209,7 @@ static int is_anothers(const struct plan *p, const char *owner, struct err *e)
 
 static int check_image(const struct plan *p, const char *record, struct err *e)
 {
+        static const char algorithm[] = "sha256:";
         char id[80];
         char name[200];
         char owner[300];
@@ -219,12 +220,14 @@ static int check_image(const struct plan *p, const char *record, struct err *e)
                 return 0;
         snprintf(owner, sizeof(owner), "the image %s%s%.19s", name, name[0] ? ", " : "", id);
         is_anothers(p, owner, e);
+        if (!str_has_prefix(id, algorithm))
+                return -e->code;
         /* its name may stand for another image by now; its id does not change */
         return err_hint(
                 e,
                 "go on with it: kelp run --keep --name %s %.12s; or take another --name, or "
                 "remove it: kelp rm %s",
-                p->name, id + strlen("sha256:"), p->name);
+                p->name, id + strlen(algorithm), p->name);
 }
 
 static int check_directory(const struct plan *p, const char *record, struct err *e)
@@ -283,8 +286,11 @@ int kept_open(const struct plan *p, struct kept *ret, struct err *e)
         if (!p->image.kept_dir)
                 return 0;
         if (open_locked(p, &k, e) < 0 || check_owner(p, k.dir, e) < 0) {
-                if (k.is_new && k.lock >= 0)
+                /* another run of that name may have come in between, and left it to another image */
+                if (k.is_new && k.lock >= 0 && e->code != EEXIST)
                         take_back(p->image.kept_dir, k.dir);
+                else if (k.is_new)
+                        rmdir(p->image.kept_dir); /* if it is empty */
                 kept_done(&k);
                 return keep_failed(p, e);
         }
