@@ -125,8 +125,9 @@ static int visit(struct flattening *f, int from, int to, const char *name, struc
 {
         struct stat st;
 
-        if (++f->entries > LIMIT_ENTRIES)
-                return err_set(e, E2BIG, "the image has more than %u entries", LIMIT_ENTRIES);
+        /* those of archives, and the directories that these took for granted */
+        if (++f->entries > 2 * LIMIT_ENTRIES)
+                return err_set(e, E2BIG, "the image has more than %u entries", 2 * LIMIT_ENTRIES);
         if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return flatten_failed(f, "stat", e);
         if (S_ISDIR(st.st_mode))

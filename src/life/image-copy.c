@@ -72,9 +72,9 @@ static int start_helper(const struct plan *p, int sock, int said, struct child *
                 .prepare_arg = (void *)p,
         };
         const char **argv = NULL;
-        int r = -e->code;
+        int r = spec.path ? make_arguments(&arena, p, &argv, e) : -e->code;
 
-        if (spec.path && make_arguments(&arena, p, &argv, e) == 0) {
+        if (r == 0) {
                 spec.argv = argv;
                 r = proc_start(&spec, ret, e);
         }
