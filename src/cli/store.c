@@ -166,13 +166,15 @@ static int find_digest(int store, const char *hex, char *ret, struct err *e)
                 return err_sys(e, "cannot list the images in the store");
         fd = -1; /* the directory has it now */
         ret[0] = '\0';
-        while ((entry = readdir(dir)) != NULL) {
+        while (errno = 0, (entry = readdir(dir)) != NULL) {
                 if (strlen(entry->d_name) != DIGEST_LEN || !str_has_prefix(entry->d_name, hex))
                         continue;
                 if (ret[0])
                         return err_set(e, EINVAL, "more than one image has an id with '%s'", hex);
                 memcpy(ret, entry->d_name, DIGEST_LEN + 1);
         }
+        if (errno)
+                return err_sys(e, "cannot list the images in the store");
         return ret[0] ? 0 : err_set(e, ENOENT, "no image has the id '%s'", hex);
 }
 

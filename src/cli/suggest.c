@@ -75,7 +75,7 @@ const char *suggest_order(struct arena *arena, const struct option_list *options
         struct words w = { .len = 0 };
         struct err e = { 0 };
 
-        if (options->n_args == 0 || args[0][0] != '-')
+        if (options->n_args == 0 || args[0][0] != '-' || args[0][1] == '\0')
                 return NULL;
         if (option_parse(arena, options->n_args, args, &behind, &e) < 0)
                 return arena_print(arena, &e, "options stand before %s", end);

@@ -56,6 +56,9 @@ int build_place_attach(const struct build *b, const struct tree_entry *entry, in
         if (newmount_attach(mount, place, "", e) < 0 || get_mount_id(mount, &made, e) < 0)
                 return -e->code;
         autofd there = resolve_in_root(b->root, entry->box_path, open_flags(entry), 0);
+        if (there < 0 && there != -ENOENT && there != -ENOTDIR && there != -ELOOP)
+                return err_set(e, -there, "cannot open '%s' of the new root: %s", entry->box_path,
+                               err_name(-there));
         if (there >= 0 && get_mount_id(there, &found, e) < 0)
                 return -e->code;
         if (there >= 0 && found == made)
