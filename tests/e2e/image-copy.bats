@@ -257,7 +257,10 @@ start_copy() {
 
 @test "a copy whose helper was killed goes with the next prune, not before its run" {
     start_run 'i=0; while [ $i -lt 400 ]; do mkdir d; cd d; i=$((i+1)); done; chmod 000 /closed /opt /d; echo made; sleep 60'
-    while ! grep -qs made up; do sleep 0.05; done
+    while ! grep -qs made up; do
+        kill -0 "$tracer"
+        sleep 0.05
+    done
     kill -9 "$(pgrep -P "$kelp" -x kelp-image)"
     "$KELP" import "$BATS_FILE_TMPDIR/root.tar" other
     "$KELP" prune
@@ -271,7 +274,10 @@ start_copy() {
 @test "a helper that is gone at the end of a run is told of, and the status is the command's" {
     box box sh -c 'echo up; read -r line; exit 3' >up 2>said 3>&- < <(while [ ! -e go ]; do sleep 0.05; done) &
     tracer=$!
-    while ! grep -qs up up; do sleep 0.05; done
+    while ! grep -qs up up; do
+        kill -0 "$tracer"
+        sleep 0.05
+    done
     find_kelp
     kill -9 "$(pgrep -P "$kelp" -x kelp-image)"
     touch go
