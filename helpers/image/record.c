@@ -116,8 +116,13 @@ static const struct record_place *find_place(const struct record_notes *notes, u
 
 static void print_hex(const unsigned char *bytes, struct digest *ret)
 {
-        for (size_t i = 0; i < DIGEST_HEX / 2; i++)
-                snprintf(ret->hex + 2 * i, 3, "%02x", bytes[i]);
+        static const char digits[] = "0123456789abcdef";
+
+        for (size_t i = 0; i < DIGEST_HEX / 2; i++) {
+                ret->hex[2 * i] = digits[bytes[i] >> 4];
+                ret->hex[2 * i + 1] = digits[bytes[i] & 15];
+        }
+        ret->hex[DIGEST_HEX] = '\0';
 }
 
 static int read_note(const struct record_notes *notes, const struct record_place *place,
