@@ -22,7 +22,7 @@ NAMES = {
     "tar-sync": "the same, and `sync -f`, which kelp's time has in it",
     "kelp": "**`kelp import`**",
     "again": "**`kelp import`** of the same image again",
-    "umoci": "`umoci unpack --rootless`",
+    "umoci": "`umoci unpack`, rootless",
     "podman": "`podman pull oci:`",
 }
 
