@@ -50,7 +50,9 @@ static void lay_bait(struct supervisor *s)
 {
         struct termios modes;
 
-        if (s->is_baited || tcgetattr(s->run->pty_master, &modes) < 0)
+        /* what comes from a pipe is in there already, and would go with the bait */
+        if (s->is_baited || s->relay->input != s->term.fd ||
+            tcgetattr(s->run->pty_master, &modes) < 0)
                 return;
         cc_t bait = modes.c_cc[VEOF];
         if ((modes.c_lflag & ICANON) && bait != _POSIX_VDISABLE)

@@ -114,6 +114,10 @@ at_terminal() {
     at_terminal a-pipe-takes-no-input-that-nobody-reads
 }
 
+@test "input from a pipe is not lost when the job is stopped and continued" {
+    at_terminal input-from-a-pipe-outlives-a-stop
+}
+
 @test "top" {
     at_terminal top
 }

@@ -573,6 +573,21 @@ def a_pipe_takes_no_input_that_nobody_reads():
 
 
 @case
+def input_from_a_pipe_outlives_a_stop():
+    """It is in the payload's terminal before the payload has the foreground."""
+    t = Terminal()
+    t.line("{ echo prec''ious; sleep 3; } | $K run -t -- sh -c 'echo re''ady; sleep 1; sed s/^/got-/' &")
+    t.expect(r"ready\r\n")
+    t.line("kill -STOP %1")
+    t.expect(PROMPT)
+    time.sleep(0.2)
+    t.line("fg")
+    t.expect(r"got-precious\r\n")
+    t.expect(PROMPT)
+    t.check_sane()
+
+
+@case
 def top():
     t = Terminal()
     t.line("$K -- top -d 0.2")
