@@ -100,6 +100,15 @@ static bool is_tag(const char *tag)
                tag[0] != '.' && tag[0] != '-';
 }
 
+/* An archive could bring an image whose name is what another one is known by. */
+static bool is_like_id(const char *name, size_t len)
+{
+        static const char algorithm[] = "sha256";
+
+        return (len == strlen(algorithm) && memcmp(name, algorithm, len) == 0) ||
+               (len == DIGEST_HEX && strspn(name, "0123456789abcdef") >= len);
+}
+
 int ref_parse(const char *text, char *ret, struct err *e)
 {
         const char *slash = strrchr(text, '/');
@@ -119,6 +128,8 @@ int ref_parse(const char *text, char *ret, struct err *e)
                 return err_hint(e, "names are lower case, like 'busybox', 'team/app:1.0' or "
                                    "'registry.example:5000/team/app:1.0'");
         }
+        if (is_like_id(text, len))
+                return err_set(e, EINVAL, "'%.200s' could be taken for the id of an image", text);
         snprintf(ret, REF_MAX + 1, "%.*s:%s", (int)len, text, tag);
         return 0;
 }
