@@ -48,6 +48,9 @@ static void take_back(const char *path, int dir)
 {
         static const char *const files[] = { "new", "image", "directory", "lock" };
 
+        /* not ours any more */
+        if (faccessat(dir, "upper", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+                return;
         for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
                 unlinkat(dir, files[i], 0);
         rmdir(path);
@@ -263,14 +266,17 @@ static int write_record(int dir, const char *file, const char *text, struct err 
         return 0;
 }
 
-static int check_owner(const struct plan *p, int dir, struct err *e)
+/* Who finds a record has not made the directory: another run came and went since. */
+static int check_owner(const struct plan *p, struct kept *k, struct err *e)
 {
+        int dir = k->dir;
         autofree char *image = NULL;
         autofree char *directory = NULL;
 
         if (read_record(dir, "image", &image, e) < 0 ||
             read_record(dir, "directory", &directory, e) < 0)
                 return -e->code;
+        k->is_new = k->is_new && !image && !directory;
         if (image)
                 return check_image(p, image, e);
         if (directory)
@@ -285,9 +291,8 @@ int kept_open(const struct plan *p, struct kept *ret, struct err *e)
 
         if (!p->image.kept_dir)
                 return 0;
-        if (open_locked(p, &k, e) < 0 || check_owner(p, k.dir, e) < 0) {
-                /* another run of that name may have come in between, and left it to another image */
-                if (k.is_new && k.lock >= 0 && e->code != EEXIST)
+        if (open_locked(p, &k, e) < 0 || check_owner(p, &k, e) < 0) {
+                if (k.is_new && k.lock >= 0)
                         take_back(p->image.kept_dir, k.dir);
                 else if (k.is_new)
                         rmdir(p->image.kept_dir); /* if it is empty */

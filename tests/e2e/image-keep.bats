@@ -389,6 +389,28 @@ end_slow() {
     end_slow "no sandbox 'one' is kept"
 }
 
+@test "a run that is refused takes nothing back that went to another" {
+    command -v strace >/dev/null || skip "the machine lacks strace"
+    local slow status=0
+
+    "$KELP" import "$BATS_FILE_TMPDIR/other.tar" other
+    # held up between making the directory and locking it, while another run gets the name
+    strace -f -qq -o trace -e trace=flock -e inject=flock:delay_enter=2000000 \
+        "$KELP" run --network none --userns single --keep --name one other sh -c : >slow.out 2>&1 3>&- &
+    slow=$!
+    while [ ! -d "$kept/one" ]; do
+        kill -0 "$slow"
+        sleep 0.02
+    done
+    run -0 keep one box sh -c 'echo work >/work'
+    wait "$slow" || status=$?
+    cat slow.out
+    [ "$status" = 125 ]
+    [[ $(cat slow.out) == *"the sandbox 'one' belongs to the image box:latest"* ]]
+    run -0 keep one box cat /work
+    assert_eq "$output" work
+}
+
 @test "rm: directories without permissions, and very deep ones" {
     run -0 keep one box sh -c '
         mkdir /a; echo x >/a/b; chmod 000 /a; mkdir -p /r/o; echo x >/r/o/f; chmod 555 /r/o /r
