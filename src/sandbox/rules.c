@@ -68,6 +68,10 @@ static int resolve_cover(const struct plan *p, struct rules *r, struct rule *rul
                 return err_prefix(e, "%s", rule->asked->origin);
         }
         fd_close(&at.fd);
+        if (str_eq(at.path, "/") && rule->asked->kind == PLAN_RULE_TEMPORARY) {
+                err_set(e, EINVAL, "'%s' leads to '/', which cannot be replaced", rule->box_path);
+                return err_prefix(e, "%s", rule->asked->origin);
+        }
         if (!str_eq(at.path, rule->box_path)) {
                 rule->link_path = rule->box_path;
                 rule->box_path = at.path;

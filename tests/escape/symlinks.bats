@@ -66,6 +66,8 @@ look_around() {
         [[ $output == "kelp: "*"/m'"* ]]
         [[ $output != *CANARY* ]]
         [ "$(stat -c %a "$HOME/.ssh/id")" = 644 ]
+        run timeout -k 1 20 "$KELP" run --tmpfs "$PWD/m" -- ls .
+        [ "$target" != / ] || [ "$status" = 125 ]
     done
     rm m
     mkdir m
