@@ -191,7 +191,7 @@ compare() {
     [ "$(tar -tzf "$(blob_of first:latest)" | LC_ALL=C sort -c && echo sorted)" = sorted ]
     "$KELP" rm copy
     # the header of gzip tells neither name nor time
-    [ "$(head -c 10 "$(blob_of first:latest)" | xxd -p)" = 1f8b0800000000000003 ]
+    [ "$(head -c 10 "$(blob_of first:latest)" | od -An -tx1 | tr -d ' ')" = 1f8b0800000000000003 ]
 }
 
 @test "extended attributes: the user's and capabilities, not the overlay's" {

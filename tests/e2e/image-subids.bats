@@ -10,7 +10,7 @@ setup_file() {
     BUSYBOX=$(command -v busybox)
     export BUSYBOX
     owned archive owned.tar
-    owned archive beyond.tar 70000
+    owned archive beyond.tar 1000000000
     make_busybox_root root
 }
 
@@ -108,12 +108,12 @@ theirs user.note n"
 @test "an id that the user does not have: an error that names it, or one id with a line that does" {
     "$KELP" import "$BATS_FILE_TMPDIR/beyond.tar" beyond
     run -125 box --userns subids beyond /bin/busybox true
-    assert_refused "entry 'x/last' belongs to uid 70000, and you have the ids 0 to "
+    assert_refused "entry 'x/last' belongs to uid 1000000000, and you have the ids 0 to "
     [[ ${lines[1]} == "hint: a longer range in '/etc/subuid', or --userns single"* ]]
     [ -z "$(find "$STORE"/unpacked/subids/* "$STORE"/tmp/* 2>/dev/null)" ]
     run -0 --separate-stderr box beyond /bin/busybox stat -c %u /x/last
     assert_eq "$output" 0
-    [[ $stderr == *"belongs to uid 70000"*"running with one id"* ]]
+    [[ $stderr == *"belongs to uid 1000000000"*"running with one id"* ]]
     [ "$(wc -l <<<"$stderr")" = 1 ]
 }
 

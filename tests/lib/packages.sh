@@ -45,6 +45,7 @@ curl curl
 readelf binutils
 umoci umoci
 buildah buildah
+podman podman
 mmdebstrap mmdebstrap
 vim.tiny vim-tiny
 less less
