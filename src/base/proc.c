@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -47,8 +46,12 @@ void proc_wipe_arguments(const char *name)
                 if (*env + strlen(*env) + 1 > end)
                         end = *env + strlen(*env) + 1;
         }
-        explicit_bzero(start, (size_t)(end - start));
-        snprintf(start, (size_t)(end - start), "%s", name);
+        size_t size = (size_t)(end - start);
+        size_t len = strlen(name);
+
+        explicit_bzero(start, size);
+        /* not by printf, whose pages each sandbox would have for itself from then on */
+        memcpy(start, name, len < size ? len : size - 1);
         /* without it the name is that of the program, which does no harm */
         prctl(PR_SET_NAME, name, 0, 0, 0);
 }

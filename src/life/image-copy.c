@@ -9,8 +9,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -95,18 +97,21 @@ static int helper_failed(struct run_copy *copy, struct err *e)
 
 static int receive(struct run_copy *copy, struct err *e)
 {
+        char path[PATH_MAX];
         size_t n_fds = 0;
-        ssize_t n = io_receive(copy->sock, copy->path, sizeof(copy->path) - 1, &copy->session, 1,
-                               &n_fds, e);
+        ssize_t n = io_receive(copy->sock, path, sizeof(path) - 1, &copy->session, 1, &n_fds, e);
 
         if (n < 0)
                 return -e->code;
         if (n == 0)
                 return helper_failed(copy, e);
-        copy->path[n] = '\0';
-        if (n_fds != 1 || !path_is_clean(copy->path))
+        path[n] = '\0';
+        if (n_fds != 1 || !path_is_clean(path))
                 return err_set(e, EPROTO, "kelp-image sent nonsense");
-        copy->root = openat(copy->session, path_base(copy->path),
+        copy->path = strdup(path);
+        if (!copy->path)
+                return err_set(e, ENOMEM, "out of memory");
+        copy->root = openat(copy->session, path_base(path),
                             O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         return copy->root < 0 ? err_sys(e, "cannot open the copy of the image's files") : 0;
 }
@@ -150,6 +155,8 @@ int run_copy_remove(struct run_copy *copy, struct err *e)
         if (r == 0 && status != 0)
                 r = image_helper_judge(copy->said, status, e);
         fd_close(&copy->said);
+        free(copy->path);
+        copy->path = NULL;
         if (r < 0)
                 err_hint(e, "what is left of it goes with `kelp prune`");
         return r;

@@ -5,8 +5,6 @@
 #include "plan.h"
 #include "proc.h"
 
-#include <limits.h>
-
 /*
  * A copy of an image's files, where this machine mounts no overlay of them.  kelp-image makes it in
  * the user's store, and removes it when the run is over, also because we are gone: its flatten.h has
@@ -18,7 +16,7 @@ struct run_copy {
         int sock;    /* our end of the conversation */
         int session; /* the directory that has the copy, with its lock */
         int root;    /* the copy itself */
-        char path[PATH_MAX];
+        char *path;  /* not here: each sandbox would have the room for it on its stack */
 };
 
 #define RUN_COPY_NONE                                                                              \
