@@ -329,8 +329,10 @@ static bool may_run_on_copy(const struct plan *p, const struct id_maps *maps, st
 static void copy_done(struct run_copy *copy)
 {
         struct err lost = { 0 };
+        bool was_made = copy->path != NULL;
 
-        if (run_copy_remove(copy, &lost) == 0)
+        /* why there is none was said */
+        if (run_copy_remove(copy, &lost) == 0 || !was_made)
                 return;
         err_prefix(&lost, "the copy of the image's files may not be gone");
         log_err(&lost);
