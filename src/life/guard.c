@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 struct note {
@@ -22,26 +24,75 @@ static bool is_same(const struct termios *a, const struct termios *b)
         return a->c_iflag == b->c_iflag && a->c_oflag == b->c_oflag && a->c_lflag == b->c_lflag;
 }
 
-void guard_restore(int tty, const struct termios *raw, const struct termios *saved)
+/* Also 0 when the modes are another program's by now. */
+static int put_back(int tty, const struct note *note)
 {
         struct termios now;
 
-        if (tcgetattr(tty, &now) == 0 && is_same(&now, raw))
-                tcsetattr(tty, TCSANOW, saved);
+        if (tcgetattr(tty, &now) < 0)
+                return -errno;
+        if (!is_same(&now, &note->raw))
+                return 0;
+        return tcsetattr(tty, TCSANOW, &note->saved) < 0 ? -errno : 0;
+}
+
+void guard_restore(int tty, const struct termios *raw, const struct termios *saved)
+{
+        const struct note note = { .raw = *raw, .saved = *saved };
+
+        put_back(tty, &note);
+}
+
+static void on_ttou(int signal)
+{
+        (void)signal;
+}
+
+/* SIGTTOU makes the call fail with EINTR, or does nothing with SIG_IGN as the handler. */
+static void handle_ttou(void (*handler)(int))
+{
+        struct sigaction action = { .sa_handler = handler };
+        sigset_t set;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGTTOU);
+        sigaction(SIGTTOU, &action, NULL);
+        sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 /*
- * Another session: a signal or a SIGKILL to the launcher's process group passes it by, a hang-up
- * too, and to set the modes of a terminal that is not its own it need not be in the foreground.
- * Nothing but the two descriptors stays open: it must not keep a pipe of the user's from its end.
+ * The launcher is dead, and its shell learns of it at this very moment.  No call compares modes
+ * and sets them in one, so between the two a shell could have set those of its line editor, which
+ * would be lost.  But a shell that has such an editor first takes the terminal back from the
+ * launcher's group, and the kernel sets no modes for a member of a group in the background: as a
+ * member, the guard sets them before that or not at all.  Where it comes too late, a shell that
+ * restores modes is given the time to do so; for one that does not, it is done afterwards.
+ */
+static void restore_after(pid_t group, int tty, const struct note *note)
+{
+        static const struct timespec settled = { .tv_nsec = 50000000 };
+
+        handle_ttou(on_ttou);
+        if (setpgid(0, group) == 0 && put_back(tty, note) == 0)
+                return;
+        handle_ttou(SIG_IGN);
+        nanosleep(&settled, NULL);
+        put_back(tty, note);
+}
+
+/*
+ * A group of its own: a signal or a SIGKILL to that of the launcher passes it by, and so does a
+ * hang-up.  Nothing but the two descriptors stays open: it must not keep a pipe of the user's from
+ * its end.
  */
 static _Noreturn void guard_main(int pipe, int tty)
 {
+        const pid_t group = getpgrp();
         struct note note = { 0 };
         struct note next;
         ssize_t n;
 
-        if (setsid() < 0 || dup2(pipe, 0) < 0 || dup2(tty, 1) < 0 ||
+        if (setpgid(0, 0) < 0 || dup2(pipe, 0) < 0 || dup2(tty, 1) < 0 ||
             syscall(SYS_close_range, 2, ~0u, 0) < 0)
                 _exit(1);
         prctl(PR_SET_NAME, "kelp-guard", 0, 0, 0);
@@ -52,7 +103,7 @@ static _Noreturn void guard_main(int pipe, int tty)
                         break;
         }
         if (note.is_set)
-                guard_restore(1, &note.raw, &note.saved);
+                restore_after(group, 1, &note);
         _exit(0);
 }
 

@@ -7,7 +7,7 @@
 #include <termios.h>
 
 /*
- * Who dies by SIGKILL restores nothing.  The guard is a small process in a session of its own that
+ * Who dies by SIGKILL restores nothing.  The guard is a small process in a group of its own that
  * knows the modes of the user's terminal and sees the launcher end, because a pipe does: it then
  * puts them back, if they are still those that the launcher had set.
  */

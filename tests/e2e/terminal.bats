@@ -162,6 +162,11 @@ at_terminal() {
     at_terminal kill-with-line-editing
 }
 
+@test "a slow guard leaves the shell's line editor alone, and restores where none is" {
+    command -v strace >/dev/null || skip "the machine lacks strace"
+    at_terminal kill-with-a-slow-guard
+}
+
 @test "the guard of the terminal ends with kelp, and is not needed" {
     at_terminal guard-goes-too
 }

@@ -151,13 +151,17 @@ def children(pid):
     return [(int(line.split()[0]), line.split()[1], line.split()[2]) for line in out.splitlines()]
 
 
-def is_running(pid):
-    """A zombie, which waits for a slow parent, is not."""
+def state_of(pid):
     try:
         with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rpartition(")")[2].split()[0] not in "ZX"
+            return stat.read().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
-        return False
+        return "X"
+
+
+def is_running(pid):
+    """A zombie, which waits for a slow parent, is not."""
+    return state_of(pid) not in "ZX"
 
 
 def wait_gone(*pids):
@@ -744,6 +748,19 @@ def kill_at_any_moment():
         wait_gone(*family)
 
 
+def guard_of(launcher):
+    guards = [pid for pid, name, _ in children(launcher) if name == "kelp-guard"]
+    check(len(guards) == 1, f"{len(guards)} guards")
+    return guards[0]
+
+
+def check_editing(t):
+    check(not t.get_modes()[3] & termios.ICANON, "the line editor has lost its modes")
+    t.line("echo $((40+2))")
+    t.expect(r"[\r\n]42\r\n")
+    t.expect(PROMPT)
+
+
 @case
 def kill_with_line_editing():
     """The guard must not undo what the shell's line editor has set meanwhile."""
@@ -751,13 +768,47 @@ def kill_with_line_editing():
     for _ in range(20):
         t.line("$K -- sh -c 'echo re''ady; sleep 100'")
         t.expect(r"ready\r\n")
-        os.kill(launcher_of(t), signal.SIGKILL)
+        launcher = launcher_of(t)
+        guard = guard_of(launcher)
+        os.kill(launcher, signal.SIGKILL)
         t.expect(PROMPT)
-        time.sleep(0.05)
-        check(not t.get_modes()[3] & termios.ICANON, "the line editor has lost its modes")
-        t.line("echo $((40+2))")
-        t.expect(r"[\r\n]42\r\n")
-        t.expect(PROMPT)
+        wait_gone(guard)
+        check_editing(t)
+
+
+def kill_with_slow_guard(t, number):
+    """Its ioctls, from the given one on, begin when the shell has long gone on."""
+    t.line("$K -- sh -c 'echo re''ady; sleep 100'")
+    t.expect(r"ready\r\n")
+    launcher = launcher_of(t)
+    guard = guard_of(launcher)
+    inject = f"inject=ioctl:delay_enter=400000:when={number}+"
+    tracer = subprocess.Popen(["strace", "-p", str(guard), "-e", "trace=ioctl,exit_group", "-e",
+                               inject], stderr=subprocess.PIPE, text=True)
+    said = tracer.stderr.readline()
+    check("attached" in said, f"strace: {said}")
+    os.kill(t.pid, signal.SIGSTOP)
+    wait_until(lambda: state_of(t.pid) == "T", "the shell is not stopped")
+    os.kill(launcher, signal.SIGKILL)
+    for _ in range(number - 1):
+        said = tracer.stderr.readline()
+        check("TCGETS" in said, f"the guard did not look at the modes: {said}")
+    os.kill(t.pid, signal.SIGCONT)
+    t.expect(PROMPT)
+    wait_gone(guard)
+    tracer.communicate()
+
+
+@case
+def kill_with_a_slow_guard():
+    """Between its look at the modes and the setting of others, the line editor sets its own."""
+    for number in (2, 1):
+        t = Terminal(["bash", "--norc", "--noprofile", "-i"])
+        kill_with_slow_guard(t, number)
+        check_editing(t)
+        t = Terminal(DASH)
+        kill_with_slow_guard(t, number)
+        t.check_sane()
 
 
 @case
@@ -766,16 +817,14 @@ def guard_goes_too():
     t.line("$K -- sleep 100")
     t.wait_raw()
     launcher = launcher_of(t)
-    guards = [pid for pid, name, _ in children(launcher) if name == "kelp-guard"]
-    check(len(guards) == 1, f"{len(guards)} guards")
+    guard = guard_of(launcher)
     os.kill(launcher, signal.SIGKILL)
     t.check_status(137)
-    wait_gone(*guards)
+    wait_gone(guard)
     t.line("$K -- sleep 100")
     t.wait_raw()
     launcher = launcher_of(t)
-    guard = [pid for pid, name, _ in children(launcher) if name == "kelp-guard"][0]
-    os.kill(guard, signal.SIGKILL)
+    os.kill(guard_of(launcher), signal.SIGKILL)
     t.send(CTRL_C)
     t.check_status(130)
     t.check_sane()
