@@ -7,6 +7,7 @@
 bats_require_minimum_version 1.5.0
 load ../lib/kelp
 load ../image/common
+load ../lib/trace
 
 setup_file() {
     cd "$BATS_FILE_TMPDIR" || return 1
@@ -381,6 +382,7 @@ hint: remove it, or give it another name"
     keep box sh -c 'echo x >/x; ln -s / /root/out; ln -s /proc/self /self; ln -s ../../../../../../../../etc/passwd /p'
     # newuidmap does nothing under a tracer
     unshare -Ur strace -f -qq -o trace "$KELP_IMAGE" --store "$STORE" commit one walls
+    join_trace
     run -0 tar -tvzf "$(blob_of walls:latest)"
     [[ $output == *"root/out -> /"* && $output == *"self -> /proc/self"* ]]
     local reader

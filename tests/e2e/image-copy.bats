@@ -7,6 +7,7 @@ bats_require_minimum_version 1.5.0
 load ../lib/kelp
 load ../image/common
 load ../lib/escape
+load ../lib/trace
 
 setup_file() {
     command -v strace >/dev/null || skip "the machine lacks strace"
@@ -66,7 +67,7 @@ END
     export XDG_DATA_HOME=$PWD/data
     "$KELP" import layout box >id
     "$KELP" import root.tar plain
-    strace -f -qq -o trace -e trace=fsconfig "$KELP" run --network none --userns single box true
+    traced -e trace=fsconfig "$KELP" run --network none --userns single box true
     # the second file system that pid 1 creates is the overlay: which of its calls is that
     awk '/fsconfig\(/ { n[$1]++ } /fsconfig\(.*CMD_CREATE/ && ++created[$1] == 2 { print n[$1]; exit }' trace >number
     [ "$(cat number)" -ge 18 ]
@@ -383,7 +384,7 @@ hint: what is left of it goes with \`kelp prune\`"
 }
 
 @test "who makes the copy is confined to it" {
-    strace -f -qq -o trace -e inject=fsconfig:error=EPERM:when="$(cat "$BATS_FILE_TMPDIR/number")" \
+    traced -e inject=fsconfig:error=EPERM:when="$(cat "$BATS_FILE_TMPDIR/number")" \
         "$KELP" run --network none --userns single box true
     local reader
 

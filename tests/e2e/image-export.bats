@@ -4,6 +4,7 @@
 bats_require_minimum_version 1.5.0
 load ../lib/kelp
 load ../image/common
+load ../lib/trace
 
 # An image of three layers, one of them there twice, with a configuration: box:1.
 setup_file() {
@@ -224,7 +225,7 @@ hint: the file system of '/dev/full' is full"
     local flag
 
     mkdir out
-    flag=$(strace -f -o trace "$KELP_IMAGE" --store "$STORE" export box:1 --output out/file.tar && grep -c O_TMPFILE trace)
+    flag=$(traced "$KELP_IMAGE" --store "$STORE" export box:1 --output out/file.tar && grep -c O_TMPFILE trace)
     [ "$flag" = 1 ]
     n=$(grep -n 'openat(' trace | grep -n O_TMPFILE | cut -d: -f1)
     strace -f -qq -o trace -e inject=openat:error=EOPNOTSUPP:when="$n" \
@@ -294,7 +295,7 @@ hint: kelp export box:1 -o FILE, or -o - for standard output"
 
 @test "who reads the store is confined to it" {
     command -v strace >/dev/null || skip "the machine lacks strace"
-    strace -f -qq -o trace "$KELP_IMAGE" --store "$STORE" export box:1 --output out.tar
+    traced "$KELP_IMAGE" --store "$STORE" export box:1 --output out.tar
     grep -qE 'clone3\(.*CLONE_NEWNS.*CLONE_NEWUSER.*CLONE_NEWNET' trace
     local reader
 

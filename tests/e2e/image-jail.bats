@@ -3,6 +3,7 @@
 
 bats_require_minimum_version 1.5.0
 load ../image/common
+load ../lib/trace
 
 setup_file() {
     cd "$BATS_FILE_TMPDIR" || return 1
@@ -14,10 +15,6 @@ setup_file() {
 setup() {
     cd "$BATS_TEST_TMPDIR" || return 1
     BOX=$BATS_FILE_TMPDIR/box.tar.gz
-}
-
-traced() {
-    strace -f -qq -o trace "$@"
 }
 
 # What the reader did from entering its namespaces on; the threads of an import follow.
@@ -64,13 +61,14 @@ reader_trace() {
     # shellcheck disable=SC2016 # for the inner shell
     unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_user_namespaces &&
         exec strace -f -qq -o trace "$@"' sh "$KELP_IMAGE" --store store import "$BOX" x
+    join_trace
     grep -qE 'clone3\(.*CLONE_NEWUSER.* = -1 ENOSPC' trace
     grep -qE 'landlock_restrict_self.* = 0' trace
     [ -f store/names/x%3Alatest ]
 }
 
 @test "no Landlock: namespaces and an empty root are the wall" {
-    strace -f -qq -o trace -e inject=landlock_create_ruleset:error=ENOSYS \
+    traced -e inject=landlock_create_ruleset:error=ENOSYS \
         "$KELP_IMAGE" --store store import "$BOX" x
     grep -qE 'pivot_root.* = 0' trace
     [ -f store/names/x%3Alatest ]

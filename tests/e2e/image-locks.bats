@@ -4,6 +4,7 @@
 bats_require_minimum_version 1.5.0
 load ../lib/kelp
 load ../image/common
+load ../lib/trace
 
 setup_file() {
     cd "$BATS_FILE_TMPDIR" || return 1
@@ -80,7 +81,7 @@ end_box() {
 
 @test "the lock is taken under the store's, and no process of the sandbox has a copy" {
     "$KELP" import "$BOX" box
-    run -0 strace -f -qq -y -o trace -e trace=flock,clone3,close "$KELP" run --userns single --network none box /bin/busybox true
+    run -0 traced -y -e trace=flock,clone3,close "$KELP" run --userns single --network none box /bin/busybox true
     # the store, the layer, the store again, and only then a process
     run -0 grep -nE 'flock\(|CLONE_NEWUSER|close\([0-9]+<[^>]*/store/lock>' trace
     [[ ${lines[0]} == *"/store/lock>, LOCK_SH) = 0" ]]

@@ -3,6 +3,7 @@
 
 bats_require_minimum_version 1.5.0
 load ../lib/kelp
+load ../lib/trace
 
 others='CLONE_NEW(NS|PID|NET|IPC|UTS|CGROUP|TIME)'
 
@@ -14,7 +15,7 @@ setup() {
 }
 
 trace() {
-    strace -f -o trace -y \
+    traced -y \
         -e trace=clone,clone3,unshare,setns,write,pwrite64,mount,pivot_root,fsopen,open_tree,openat,prctl,seccomp,execve,landlock_restrict_self,keyctl,close_range \
         "$KELP" run "$@"
 }
@@ -78,12 +79,12 @@ check_order() {
 }
 
 @test "setgroups is denied before the group map is written" {
-    strace -f -y -o trace -e trace=write,pwrite64 "$KELP" run -- true
+    traced -y -e trace=write,pwrite64 "$KELP" run -- true
     [ "$(line_of 'setgroups>, "deny')" -lt "$(line_of 'gid_map>')" ]
 }
 
 @test "no helper and no program but the payload is executed for a host view" {
-    strace -f -o trace -e trace=execve,execveat "$KELP" run -- /bin/true
+    traced -e trace=execve,execveat "$KELP" run -- /bin/true
     run grep -cE 'exec[a-z]*\(.*= 0$' trace
     [ "$output" = 2 ]
 }

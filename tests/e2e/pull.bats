@@ -5,6 +5,7 @@ bats_require_minimum_version 1.5.0
 load ../lib/kelp
 load ../image/common
 load ../pull/registry
+load ../lib/trace
 
 setup_file() {
     cd "$BATS_FILE_TMPDIR" || return 1
@@ -350,7 +351,7 @@ libraries_of() {
 
 # What it then cannot do is tested from inside, by the unit test of confine.c.
 @test "whoever connects is confined before" {
-    run -0 strace -f -o trace -e trace=landlock_restrict_self,prctl,seccomp,connect \
+    run -0 traced -e trace=landlock_restrict_self,prctl,seccomp,connect \
         "$KELP" pull -q --ca "$CA" "$REG/team/box:1"
     # what it connects to cannot be seen: it is not dumpable
     local pid

@@ -3,6 +3,7 @@
 
 bats_require_minimum_version 1.5.0
 load ../lib/kelp
+load ../lib/trace
 
 setup() {
     # shellcheck source=tests/lib/jobs.sh
@@ -40,6 +41,23 @@ count() {
     echo 3 1 0 >"$logs/a.count"
     echo 4 0 2 >"$logs/b.count"
     [ "$(jobs_total)" = "7 passed, 1 failed, 2 skipped" ]
+}
+
+@test "a call that a trace shows in two lines is one again, where it began" {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    cat >trace <<'END'
+1 execve("/bin/a", ["a"], 0x7 <unfinished ...>
+2 flock(3, LOCK_SH)                      = 0
+2 read(3,  <unfinished ...>
+1 <... execve resumed>)                  = 0
+2 <... read resumed>"x", 1)              = 1
+END
+    join_trace
+    diff - trace <<'END'
+1 execve("/bin/a", ["a"], 0x7) = 0
+2 flock(3, LOCK_SH) = 0
+2 read(3, "x", 1) = 1
+END
 }
 
 @test "every suite is found, once" {
