@@ -239,19 +239,19 @@ time.sleep(20)'
 }
 
 @test "--timeout ends the run with 124" {
-    start run --timeout 300ms -- sh -c 'trap "echo term; exit 0" TERM; echo ready; while :; do sleep 0.02; done'
+    start run --timeout 2s -- sh -c 'trap "echo term; exit 0" TERM; echo ready; while :; do sleep 0.02; done'
     ends_with 124
     grep -qx term out
 }
 
 @test "--timeout kills what does not end, children too, and a stopped one" {
     SECONDS=0
-    start run --timeout 200ms -- sh -c 'trap "" TERM; echo ready; setsid sleep 100 & while :; do sleep 0.02; done'
+    start run --timeout 2s -- sh -c 'trap "" TERM; echo ready; setsid sleep 100 & while :; do sleep 0.02; done'
     wait_line ready
     init=$(child_of "$kelp")
     ends_with 124
     is_gone "$init"
-    [ "$SECONDS" -lt 8 ]
+    [ "$SECONDS" -lt 10 ]
     start run --timeout 200ms -- sh -c 'kill -STOP $$'
     ends_with 124
 }
@@ -274,7 +274,7 @@ time.sleep(20)'
     kill -TERM "$kelp"
     ends_with 4
     grep -qx usr1 out
-    start run --timeout 300ms "$PWD/oci" sh -c "$script"
+    start run --timeout 2s "$PWD/oci" sh -c "$script"
     ends_with 124
     grep -qx usr1 out
 }
