@@ -94,8 +94,13 @@ assert_fact() {
 }
 
 @test "subordinate ids really are mapped" {
+    local users groups
+
+    users=$(awk -F: -v user="$(id -un)" '$1 == user { n += $3 } END { print n }' /etc/subuid)
+    groups=$(awk -F: -v user="$(id -un)" '$1 == user { n += $3 } END { print n }' /etc/subgid)
+    [ "$users" -ge 65536 ]
     run -0 "$KELP" doctor --json
-    assert_fact "subordinate ids" ok 65536
+    assert_fact "subordinate ids" ok "$users user ids and $groups group ids"
     assert_fact newuidmap ok
 }
 
