@@ -164,9 +164,11 @@ static int walk_stream(struct source *s, bool *ret_is_rootfs, struct err *e)
         autostream *stream = NULL;
         autotar tar = { 0 };
 
-        if (stream_start(&spec, s->packing, &stream, e) < 0 || tar_open(&tar, stream, e) < 0)
+        if (stream_start(&spec, s->packing, &stream, e) < 0)
                 return -e->code;
-        int r = walk(s, &tar, ret_is_rootfs, e);
+        int r = tar_open(&tar, stream, e);
+        if (r == 0)
+                r = walk(s, &tar, ret_is_rootfs, e);
         if (r < 0 || *ret_is_rootfs) {
                 int stopped = stream_stop(stream, e);
 
