@@ -1,11 +1,8 @@
-#include "decode.h"
+#include "decode-inner.h"
 
-#include <archive.h>
 #include <errno.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 struct magic {
         size_t offset;
@@ -74,6 +71,11 @@ static bool is_tar_header(const unsigned char *head, size_t len)
         return len >= 512 && memcmp(head + 257, "ustar", 5) == 0;
 }
 
+static bool is_skippable(const unsigned char *head, size_t len)
+{
+        return len >= 4 && (head[0] & 0xf0) == 0x50 && memcmp(head + 1, "\x2a\x4d\x18", 3) == 0;
+}
+
 enum packing decode_recognise(const void *head, size_t len)
 {
         static const struct magic own[] = {
@@ -89,6 +91,9 @@ enum packing decode_recognise(const void *head, size_t len)
                 if (has_magic(&own[p], head, len))
                         return p;
         }
+        /* zstd in parallel (pzstd) begins with a frame that is to be skipped */
+        if (is_skippable(head, len) && !is_tar_header(head, len))
+                return PACKING_ZSTD;
         if (find_other(head, len) && !is_tar_header(head, len))
                 return PACKING_OTHER;
         return PACKING_NONE;
@@ -104,262 +109,167 @@ const char *decode_name(enum packing packing)
         return names[packing];
 }
 
-/* ------ output in blocks ------ */
+/* ------ plain ------ */
 
-struct output {
-        const struct decode_io *io;
-        char *room; /* NULL: none reserved */
-        size_t size;
-        size_t used;
+static int start_plain(void *state, struct err *e)
+{
+        (void)state;
+        (void)e;
+        return 0;
+}
+
+static int step_plain(void *state, struct codec_blocks *b, struct err *e)
+{
+        size_t n = b->in_len < b->out_len ? b->in_len : b->out_len;
+
+        (void)state;
+        (void)e;
+        memcpy(b->out, b->in, n);
+        codec_take(b, n, n);
+        b->is_over = b->in_len == 0 && b->is_last;
+        return 0;
+}
+
+static void done_plain(void *state)
+{
+        (void)state;
+}
+
+static const struct codec codec_plain = {
+        .state_size = 1,
+        .start = start_plain,
+        .step = step_plain,
+        .done = done_plain,
 };
 
-/* At least one byte of room, or -ECANCELED. */
-static int output_reserve(struct output *out)
+/* ------ from block to block ------ */
+
+static const struct codec *find_codec(enum packing packing)
 {
-        if (out->room)
+        static const struct codec *const codecs[] = {
+                [PACKING_NONE] = &codec_plain, [PACKING_GZIP] = &codec_gzip,
+                [PACKING_XZ] = &codec_xz,      [PACKING_ZSTD] = &codec_zstd,
+                [PACKING_OTHER] = NULL,
+        };
+
+        return codecs[packing];
+}
+
+struct run {
+        enum packing packing;
+        const struct codec *codec;
+        const struct decode_io *io;
+        struct codec_blocks blocks;
+        void *state; /* NULL: not started */
+        char *room;  /* NULL: none reserved */
+        size_t size;
+        bool has_output;
+};
+
+static void run_done(struct run *r)
+{
+        if (r->state)
+                r->codec->done(r->state);
+        free(r->state);
+}
+
+static int run_start(struct run *r, struct err *e)
+{
+        r->state = calloc(1, r->codec->state_size);
+        if (!r->state)
+                return err_set(e, ENOMEM, "out of memory");
+        return r->codec->start(r->state, e);
+}
+
+/* Input, unless there is none any more. */
+static int fill(struct run *r, struct err *e)
+{
+        struct codec_blocks *b = &r->blocks;
+        const void *data;
+        size_t len;
+
+        if (b->in_len > 0 || b->is_last)
                 return 0;
-        out->used = 0;
-        out->room = out->io->reserve(out->io->context, &out->size);
-        return out->room ? 0 : -ECANCELED;
+        if (r->io->pull(r->io->context, &data, &len, e) < 0)
+                return e->code ? -e->code : -ECANCELED;
+        b->in = data;
+        b->in_len = len;
+        b->is_last = len == 0;
+        return 0;
+}
+
+/* Room for one byte at least, or -ECANCELED. */
+static int reserve(struct run *r)
+{
+        if (r->room)
+                return 0;
+        r->room = r->io->reserve(r->io->context, &r->size);
+        r->blocks.out = (unsigned char *)r->room;
+        r->blocks.out_len = r->size;
+        return r->room ? 0 : -ECANCELED;
+}
+
+/* What is in a packed stream must not be packed itself: nobody else would read that, either. */
+static int check_first(struct run *r, size_t len, struct err *e)
+{
+        if (r->has_output || r->packing == PACKING_NONE)
+                return 0;
+        r->has_output = len > 0;
+        enum packing inner = decode_recognise(r->room, len);
+        if (inner == PACKING_NONE || inner == PACKING_OTHER ||
+            is_tar_header((unsigned char *)r->room, len))
+                return 0;
+        return err_set(e, EINVAL, "the stream is compressed more than once");
 }
 
 /* Hands a block on once it is full, or at the end. */
-static int output_publish(struct output *out, bool is_end, struct err *e)
+static int publish(struct run *r, struct err *e)
 {
-        if (!out->room || (out->used < out->size && !is_end))
+        size_t len = r->size - r->blocks.out_len;
+
+        if (r->blocks.out_len > 0 && !r->blocks.is_over)
                 return 0;
-        out->room = NULL;
-        return out->io->publish(out->io->context, out->used, e);
+        if (check_first(r, len, e) < 0)
+                return -e->code;
+        r->room = NULL;
+        return r->io->publish(r->io->context, len, e);
 }
 
-static int output_copy(struct output *out, const char *data, size_t len, struct err *e)
+/* A codec that has input, or whose input is over, and room gets on, or it never will. */
+static int step(struct run *r, struct err *e)
 {
-        while (len > 0) {
-                int r = output_reserve(out);
-                if (r < 0)
-                        return r;
-                size_t room = out->size - out->used;
-                size_t n = len < room ? len : room;
+        struct codec_blocks *b = &r->blocks;
+        size_t in_len = b->in_len;
+        size_t out_len = b->out_len;
 
-                memcpy(out->room + out->used, data, n);
-                out->used += n;
-                data += n;
-                len -= n;
-                r = output_publish(out, false, e);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-static int run_plain(const struct decode_io *io, struct err *e)
-{
-        struct output out = { .io = io };
-
-        for (;;) {
-                const void *data;
-                size_t len;
-
-                int r = io->pull(io->context, &data, &len, e);
-                if (r < 0)
-                        return r;
-                if (len == 0)
-                        return output_publish(&out, true, e);
-                r = output_copy(&out, data, len, e);
-                if (r < 0)
-                        return r;
-        }
-}
-
-/* ------ gzip ------ */
-
-struct gunzip {
-        z_stream z;
-        const struct decode_io *io;
-        bool is_between; /* one member is over, and the next one has not begun */
-        bool is_end;
-};
-
-static void gunzip_done(struct gunzip *g)
-{
-        inflateEnd(&g->z);
-}
-
-/*
- * Sees to it that there is input for a member.  Behind a member there may be another one; what
- * else follows (padding, junk) means nothing, as to gzip itself.
- */
-static int gunzip_fill(struct gunzip *g, struct err *e)
-{
-        z_stream *z = &g->z;
-
-        if (z->avail_in == 0) {
-                const void *data;
-                size_t len;
-
-                int r = g->io->pull(g->io->context, &data, &len, e);
-                if (r < 0)
-                        return r;
-                if (len == 0 && !g->is_between)
-                        return err_set(e, EINVAL, "the gzip stream is cut off");
-                z->next_in = (Bytef *)data;
-                z->avail_in = (uInt)len;
-        }
-        if (!g->is_between)
+        if (r->codec->step(r->state, b, e) < 0)
+                return -e->code;
+        if (b->is_over || b->in_len < in_len || b->out_len < out_len)
                 return 0;
-        if (z->avail_in == 0 || z->next_in[0] != 0x1f) {
-                g->is_end = true;
-                return 0;
-        }
-        g->is_between = false;
-        if (inflateReset(z) != Z_OK)
-                return err_set(e, EINVAL, "zlib cannot start");
-        return 0;
-}
-
-static int gunzip_step(struct gunzip *g, struct output *out, struct err *e)
-{
-        z_stream *z = &g->z;
-
-        int r = output_reserve(out);
-        if (r < 0)
-                return r;
-        z->next_out = (Bytef *)out->room + out->used;
-        z->avail_out = (uInt)(out->size - out->used);
-        int z_result = inflate(z, Z_NO_FLUSH);
-        out->used = out->size - z->avail_out;
-        switch (z_result) {
-        case Z_OK:
-        case Z_BUF_ERROR:
-                break;
-        case Z_STREAM_END:
-                g->is_between = true;
-                break;
-        case Z_MEM_ERROR:
-                return err_set(e, ENOMEM, "out of memory");
-        default:
-                return err_set(e, EINVAL, "the gzip stream is damaged: %s",
-                               z->msg ? z->msg : "zlib gives no reason");
-        }
-        return output_publish(out, false, e);
-}
-
-static int run_gzip(const struct decode_io *io, struct err *e)
-{
-        __attribute__((cleanup(gunzip_done))) struct gunzip g = { .io = io };
-        struct output out = { .io = io };
-
-        /* 15 bits of window; 16: with a gzip header and trailer, which is checked */
-        if (inflateInit2(&g.z, 15 + 16) != Z_OK)
-                return err_set(e, ENOMEM, "zlib cannot start");
-        for (;;) {
-                int r = gunzip_fill(&g, e);
-                if (r < 0)
-                        return r;
-                if (g.is_end)
-                        return output_publish(&out, true, e);
-                r = gunzip_step(&g, &out, e);
-                if (r < 0)
-                        return r;
-        }
-}
-
-/* ------ xz and zstd, by libarchive ------ */
-
-struct pulled {
-        const struct decode_io *io;
-        struct err err;
-        bool has_failed;
-};
-
-static la_ssize_t pull_for_archive(struct archive *a, void *context, const void **ret_data)
-{
-        struct pulled *p = context;
-        size_t len;
-
-        if (p->io->pull(p->io->context, ret_data, &len, &p->err) < 0) {
-                p->has_failed = true;
-                archive_set_error(a, EIO, "%s", "the input failed");
-                return -1;
-        }
-        return (la_ssize_t)len;
-}
-
-static void end_archive(struct archive **a)
-{
-        archive_read_free(*a);
-}
-
-static int archive_failure(struct archive *a, const struct pulled *p, enum packing packing,
-                           struct err *e)
-{
-        const char *reason = archive_error_string(a);
-
-        if (p->has_failed) {
-                *e = p->err;
-                return e->code ? -e->code : -ECANCELED;
-        }
-        return err_set(e, EINVAL, "the %s stream is damaged: %.200s", decode_name(packing),
-                       reason ? reason : "libarchive gives no reason");
-}
-
-/* One filter, and the "raw" format: an archive of one member without a header. */
-static int open_raw(struct archive *a, struct pulled *p, enum packing packing, struct err *e)
-{
-        struct archive_entry *entry;
-
-        if (archive_read_support_format_raw(a) != ARCHIVE_OK ||
-            (packing == PACKING_XZ ? archive_read_support_filter_xz(a)
-                                   : archive_read_support_filter_zstd(a)) != ARCHIVE_OK)
-                return err_set(e, ENOTSUP, "this libarchive cannot read %s", decode_name(packing));
-        if (archive_read_open(a, p, NULL, pull_for_archive, NULL) != ARCHIVE_OK ||
-            archive_read_next_header(a, &entry) != ARCHIVE_OK)
-                return archive_failure(a, p, packing, e);
-        /* the filter itself, and the one that reads */
-        if (archive_filter_count(a) != 2)
-                return err_set(e, EINVAL, "the stream is compressed more than once");
-        return 0;
-}
-
-static int run_archive(const struct decode_io *io, enum packing packing, struct err *e)
-{
-        __attribute__((cleanup(end_archive))) struct archive *a = archive_read_new();
-        struct pulled p = { .io = io };
-        struct output out = { .io = io };
-
-        if (!a)
-                return err_set(e, ENOMEM, "out of memory");
-        int r = open_raw(a, &p, packing, e);
-        if (r < 0)
-                return r;
-        for (;;) {
-                const void *data;
-                size_t len;
-                la_int64_t unused;
-
-                int got = archive_read_data_block(a, &data, &len, &unused);
-                if (got == ARCHIVE_EOF)
-                        return output_publish(&out, true, e);
-                if (got != ARCHIVE_OK)
-                        return archive_failure(a, &p, packing, e);
-                r = output_copy(&out, data, len, e);
-                if (r < 0)
-                        return r;
-        }
+        return err_set(e, EINVAL, "the %s stream is %s", decode_name(r->packing),
+                       b->is_last ? "cut off" : "damaged: it does not go on");
 }
 
 int decode_run(enum packing packing, const struct decode_io *io, struct err *e)
 {
-        switch (packing) {
-        case PACKING_NONE:
-                return run_plain(io, e);
-        case PACKING_GZIP:
-                return run_gzip(io, e);
-        case PACKING_XZ:
-        case PACKING_ZSTD:
-                return run_archive(io, packing, e);
-        case PACKING_OTHER:
-                break;
+        __attribute__((cleanup(run_done))) struct run r = { .packing = packing,
+                                                            .codec = find_codec(packing),
+                                                            .io = io };
+
+        if (!r.codec)
+                return err_set(e, ENOTSUP, "unsupported compression");
+        if (run_start(&r, e) < 0)
+                return -e->code;
+        while (!r.blocks.is_over) {
+                int result = fill(&r, e);
+                if (result == 0)
+                        result = reserve(&r);
+                if (result == 0)
+                        result = step(&r, e);
+                if (result == 0)
+                        result = publish(&r, e);
+                if (result < 0)
+                        return result;
         }
-        return err_set(e, ENOTSUP, "unsupported compression");
+        return 0;
 }

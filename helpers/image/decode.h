@@ -3,14 +3,20 @@
 
 #include "err.h"
 
+#include <errno.h>
 #include <stddef.h>
 
 /*
- * Decompression of a stream.  gzip is read by zlib itself, which checks the CRC and the length of
- * every member (libarchive's gzip filter does not, and the CRC is all that tells a flipped bit in
- * an archive without a digest); xz and zstd by libarchive's filters, one at a time: a stream that
- * is compressed twice is refused.
+ * Decompression of a stream: gzip by zlib, xz by liblzma, zstd by libzstd.  Each of them checks what
+ * the format has for that: the CRC and the length of every member of gzip, the checks of blocks, the
+ * checksums of frames.  They are all that tells a flipped bit in an archive without a digest.
+ *
+ * A stream says itself how much memory it takes.  More than LIMIT_WINDOW is refused, before it is
+ * allocated, with DECODE_MEMORY_ERROR and a hint for who has the stream in a file of its own.  A
+ * stream that is compressed twice is refused, too.
  */
+
+#define DECODE_MEMORY_ERROR ENOBUFS
 
 enum packing { PACKING_NONE, PACKING_GZIP, PACKING_XZ, PACKING_ZSTD, PACKING_OTHER };
 

@@ -36,8 +36,8 @@
 #endif
 
 /*
- * What it may map.  The largest window of zstd that libarchive takes is 128 MiB, the dictionary of
- * `xz -9` is 64 MiB.
+ * What it may map: the libraries, the stacks of four threads, blocks on their way, a window of
+ * LIMIT_WINDOW, and what it knows of the tree.  It uses a small part of that.
  */
 #define ADDRESS_SPACE (512ull << 20)
 

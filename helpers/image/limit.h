@@ -10,6 +10,7 @@
 #define LIMIT_BYTES       (32ull << 30) /* of all files of an image, holes included; of a stream */
 #define LIMIT_RATIO       1000u         /* uncompressed bytes for one compressed byte, ... */
 #define LIMIT_RATIO_FLOOR (64ull << 20) /* ... once so many came out */
+#define LIMIT_WINDOW      (32u << 20)   /* the window of zstd, the dictionary of xz: `xz -8` */
 #define LIMIT_PATH        4095u         /* bytes of a path or a symlink's target */
 #define LIMIT_NAME        255u          /* bytes of one component of a path */
 #define LIMIT_DEPTH       128u          /* components of a path */

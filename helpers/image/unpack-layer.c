@@ -331,6 +331,14 @@ static int check_packed(const struct unpack_job *job, const struct unpack_layer 
         return check_result(want, &got, e);
 }
 
+/* Nobody has a layer of an image in a file of its own: the image as a whole is to be changed. */
+static int hint_layer(const struct unpack_layer *want, struct err *e)
+{
+        if (e->code == DECODE_MEMORY_ERROR && (want->packed || want->diff_id))
+                err_hint(e, "skopeo copy --dest-compress-format gzip IMAGE oci:DIRECTORY:TAG");
+        return -e->code;
+}
+
 int unpack_one_layer(struct unpack_job *job, const struct unpack_layer *want,
                      struct oci_descriptor *ret, struct err *e)
 {
@@ -351,7 +359,7 @@ int unpack_one_layer(struct unpack_job *job, const struct unpack_layer *want,
                 return -e->code;
         struct blob_plan plan = plan_blob(job, want, packing);
         if (read_layer(job, want, packing, plan, &got, e) < 0)
-                return -e->code;
+                return hint_layer(want, e);
         *ret = (struct oci_descriptor){
                 .media_type = layer_type(packing),
                 .digest = plan.is_plain ? got.plain : got.packed,

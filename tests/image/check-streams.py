@@ -76,6 +76,27 @@ def check_stream(tap, top, name, data, must_refuse):
               [] if refused >= FLIPS // 3 - 2 else ["too few were refused"])
 
 
+def packed(tool, data, *options):
+    return subprocess.run([tool, "-q", "-c", *options], input=data, stdout=subprocess.PIPE,
+                          check=True).stdout
+
+
+def many_pieces(data):
+    """Each format in as many pieces as it has a word for."""
+    third = len(data) // 3
+    pieces = [data[:third], data[third:2 * third], data[2 * third:]]
+    skipped = b"\x5f\x2a\x4d\x18\x04\0\0\0skip"
+    with tempfile.NamedTemporaryFile(prefix="a-name.") as f:
+        f.write(pieces[0])
+        f.flush()
+        named = subprocess.run(["gzip", "-c", f.name], stdout=subprocess.PIPE, check=True).stdout
+    return {
+        "gzip": named + b"".join(packed("gzip", p) for p in pieces[1:]),
+        "xz": (b"\0" * 8).join(packed("xz", p, "--block-size=4096") for p in pieces),
+        "zstd": skipped.join([b"", *(packed("zstd", p) for p in pieces), b""]),
+    }
+
+
 def main():
     tap = Tap()
     plain = make_tar(20)
@@ -85,9 +106,9 @@ def main():
         check_stream(tap, top, "a plain tar", plain, False)
         check_stream(tap, top, "gzip", gzip.compress(plain, 1), True)
         for tool in ["xz", "zstd"]:
-            packed = subprocess.run([tool, "-q", "-c"], input=plain, stdout=subprocess.PIPE,
-                                    check=True).stdout
-            check_stream(tap, top, tool, packed, True)
+            check_stream(tap, top, tool, packed(tool, plain), True)
+        for name, data in many_pieces(plain).items():
+            check_stream(tap, top, f"{name}, of many pieces", data, True)
         image = layout.Layout([plain], packed=False).write_archive(os.path.join(top, "oci.tar"))
         with open(image, "rb") as f:
             check_stream(tap, top, "an OCI archive", f.read(), True)

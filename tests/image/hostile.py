@@ -225,9 +225,9 @@ def bombs():
     packed = subprocess.run(["zstd", "-q", "-c"], input=plain, stdout=subprocess.PIPE, check=True)
     case("zstd-bomb", put("bomb.zst", packed.stdout), "refuse", "1000 times")
     twice = gzip.compress(gzip.compress(HELLO + END))
-    case("gzip-in-gzip", put("twice.gz", twice), "refuse", "unsupported|not a tar")
+    case("gzip-in-gzip", put("twice.gz", twice), "refuse", "more than once")
     twice = lzma.compress(gzip.compress(HELLO + END))
-    case("gzip-in-xz", put("twice.xz", twice), "refuse", "more than once|not a tar|unsupported")
+    case("gzip-in-xz", put("twice.xz", twice), "refuse", "more than once")
     # devices leave nothing behind, so that this is about counting and not about the file system
     rng = random.Random(1)
     blocks = [header("dev/x", b"3", major=1, minor=3, mtime=rng.getrandbits(30))

@@ -15,6 +15,8 @@ pc:libarchive libarchive-dev
 pc:jansson libjansson-dev
 pc:libcrypto libssl-dev
 pc:zlib zlib1g-dev
+pc:liblzma liblzma-dev
+pc:libzstd libzstd-dev
 pc:inih libinih-dev
 pc:libcurl libcurl4-openssl-dev
 pc:cmocka libcmocka-dev

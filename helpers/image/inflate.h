@@ -1,0 +1,19 @@
+#ifndef KELP_IMAGE_INFLATE_H
+#define KELP_IMAGE_INFLATE_H
+
+#include "decode-inner.h"
+
+/* One member of gzip: header, data and trailer, all of them checked. */
+
+struct inflater;
+
+/* NULL: out of memory.  The caller's, for inflater_free(). */
+struct inflater *inflater_make(void);
+void inflater_free(struct inflater *x);
+
+/* For the next member.  The first one needs it, too. */
+int inflater_begin(struct inflater *x, struct err *e);
+
+int inflater_step(struct inflater *x, struct codec_blocks *b, bool *ret_is_end, struct err *e);
+
+#endif
