@@ -7,9 +7,10 @@
 #include <stddef.h>
 
 /*
- * Decompression of a stream: gzip by zlib, xz by liblzma, zstd by libzstd.  Each of them checks what
- * the format has for that: the CRC and the length of every member of gzip, the checks of blocks, the
- * checksums of frames.  They are all that tells a flipped bit in an archive without a digest.
+ * Decompression of a stream: gzip by ISA-L where kelp was built with it, else by zlib; xz by
+ * liblzma; zstd by libzstd.  Each of them checks what the format has for that: the CRC and the
+ * length of every member of gzip, the checks of blocks, the checksums of frames.  They are all that
+ * tells a flipped bit in an archive without a digest.
  *
  * A stream says itself how much memory it takes.  More than LIMIT_WINDOW is refused, before it is
  * allocated, with DECODE_MEMORY_ERROR and a hint for who has the stream in a file of its own.  A

@@ -59,7 +59,14 @@ shellcheck shellcheck
 LIST
 }
 
-# Prints the packages whose command, file or module is not here.
+# What makes kelp faster, and is not packaged for every machine.
+test_wants() {
+    cat <<'LIST'
+pc:libisal libisal-dev
+LIST
+}
+
+# Prints the packages of a list on stdin whose command, file or module is not here.
 test_missing_packages() {
     local what package
 
@@ -69,14 +76,24 @@ test_missing_packages() {
         /*) [ -e "$what" ] || echo "$package" ;;
         *) PATH=$PATH:/usr/sbin:/sbin command -v "$what" >/dev/null || echo "$package" ;;
         esac
-    done < <(test_needs)
+    done
+}
+
+# Prints those packages on stdin that apt has.
+test_packages_in_apt() {
+    local package
+
+    while read -r package; do
+        ! apt-cache show "$package" 2>/dev/null | grep -q . || echo "$package"
+    done
 }
 
 # Installs what is missing when started by root; else names it and fails.
 test_install_missing() {
     local missing log
 
-    missing=$(test_missing_packages | sort -u | tr '\n' ' ')
+    missing=$(test_needs | test_missing_packages | sort -u | tr '\n' ' ')
+    [ "$(id -u)" != 0 ] || missing+=$(test_wants | test_missing_packages | test_packages_in_apt | tr '\n' ' ')
     [ -n "$missing" ] || return 0
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
         echo "tests/run: missing packages: $missing" >&2

@@ -111,9 +111,24 @@ shell_files() {
 }
 
 @test "clang compiles everything without a warning" {
-    CC=clang meson setup "$BATS_FILE_TMPDIR/clang" . >/dev/null
+    CC=clang meson setup -Disal=disabled "$BATS_FILE_TMPDIR/clang" . >/dev/null
     run -0 ninja -C "$BATS_FILE_TMPDIR/clang"
     run ! grep -E '\.[ch]:[0-9]+:.*warning:' <<<"$output"
+}
+
+# That build is the one without ISA-L, as where there is none.
+@test "zlib reads the streams that ISA-L reads" {
+    local helper=helpers/image/kelp-image
+
+    run -0 readelf -d "$BATS_FILE_TMPDIR/clang/$helper"
+    [[ $output == *libz.so* && $output != *libisal* ]]
+    if pkg-config --exists libisal; then
+        run -0 readelf -d "$KELP_BUILD/$helper"
+        [[ $output == *libisal* ]]
+    fi
+    run -0 meson test -C "$BATS_FILE_TMPDIR/clang" --no-rebuild image-decode image-stream
+    run -0 env KELP_BUILD="$BATS_FILE_TMPDIR/clang" KELP_TEST_FLIPS=20 \
+        python3 -B tests/image/check-streams.py
 }
 
 @test "cppcheck has nothing to say" {
