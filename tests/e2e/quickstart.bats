@@ -94,6 +94,28 @@ without() {
     assert_shown
 }
 
+# Runs quickstart where libisal is not installed; apt has it if $1 is "yes".
+without_isal() {
+    local bin=$BATS_TEST_TMPDIR/bin real
+
+    real=$(command -v pkg-config)
+    mkdir -p "$bin"
+    printf '#!/bin/sh\ncase "$*" in *libisal*) exit 1 ;; esac\nexec %s "$@"\n' "$real" >"$bin/pkg-config"
+    printf '#!/bin/sh\n[ %s = no ] || echo "Package: $2"\n' "$1" >"$bin/apt-cache"
+    chmod 755 "$bin"/*
+    PATH=$bin:$PATH ./helpers/quickstart
+}
+
+@test "what only makes it faster is asked for where apt has it, and nowhere else" {
+    run -0 without_isal no
+    has_line "packages   all here"
+    assert_shown
+    run -0 without_isal yes
+    has_line "packages   not here; hand this line to an admin:"
+    has_line "           sudo apt-get install -y --no-install-recommends libisal-dev"
+    assert_shown
+}
+
 @test "without a compiler: an earlier build is used, or the reason is said" {
     run -0 without ninja
     grep -qE "^build      an earlier one, $TREE/build/src/cli/kelp \(to build anew: ninja-build\)" <<<"$output"
