@@ -84,7 +84,7 @@ test_packages_in_apt() {
     local package
 
     while read -r package; do
-        ! apt-cache show "$package" 2>/dev/null | grep -q . || echo "$package"
+        ! apt-cache show "$package" 2>/dev/null | grep . >/dev/null || echo "$package"
     done
 }
 
