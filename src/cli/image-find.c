@@ -2,8 +2,8 @@
 
 #include "fd.h"
 #include "helper-find.h"
+#include "helper-run.h"
 #include "path.h"
-#include "proc.h"
 #include "pull.h"
 #include "store.h"
 #include "str.h"
@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 struct search {
@@ -47,9 +46,6 @@ static const char *path_key(struct arena *arena, const struct stat *st, struct e
                            (uintmax_t)st->st_ctim.tv_sec, st->st_ctim.tv_nsec);
 }
 
-/* A helper that ends so has told the user why. */
-#define HELPER_FAILED 125
-
 static int import(struct search *s, const char *key, struct err *e)
 {
         const char *helper = helper_find(s->arena, "kelp-image", e);
@@ -57,28 +53,9 @@ static int import(struct search *s, const char *key, struct err *e)
                 "kelp-image", "--store", s->store_path, "import", "--path-key",
                 key,          "--",      s->name,       NULL,
         };
-        struct proc_spec spec = {
-                .path = helper,
-                .argv = argv,
-                .stdin_fd = -1,
-                .stdout_fd = -1,
-                .stderr_fd = -1,
-                .die_with_parent = true,
-        };
+        const struct helper_task task = { helper, argv, NULL, "import", s->name };
 
-        autochild child = CHILD_NONE;
-        int status = 0;
-
-        if (!helper)
-                return -e->code;
-        if (proc_start(&spec, &child, e) < 0 || proc_wait(&child, &status, e) < 0)
-                return err_prefix(e, "cannot import '%s'", s->name);
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-                return 0;
-        if (WIFEXITED(status) && WEXITSTATUS(status) == HELPER_FAILED)
-                return err_set(e, ECANCELED, "cannot import '%s'", s->name);
-        return err_set(e, EIO, "cannot import '%s': the helper ended with status %d", s->name,
-                       proc_exit_code(status));
+        return helper ? helper_run(&task, e) : -e->code;
 }
 
 /* Under the lock, which is let go again when there is nothing. */

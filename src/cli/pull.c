@@ -1,16 +1,11 @@
 #include "pull.h"
 
 #include "helper-find.h"
-#include "proc.h"
+#include "helper-run.h"
 
-#include <errno.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-/* A helper that ends so has told the user why. */
-#define HELPER_FAILED 125
 
 #define MAX_WORDS 20
 
@@ -99,26 +94,9 @@ int pull_become(struct arena *arena, const struct pull_wish *wish, struct err *e
 int pull_wait(struct arena *arena, const struct pull_wish *wish, struct err *e)
 {
         struct command c;
-        struct proc_spec spec = {
-                .stdin_fd = -1,
-                .stdout_fd = -1,
-                .stderr_fd = -1,
-                .die_with_parent = true,
-        };
-        autochild child = CHILD_NONE;
-        int status = 0;
 
         if (fill(arena, wish, &c, e) < 0)
                 return -e->code;
-        spec.path = c.path;
-        spec.argv = c.argv;
-        spec.env = c.env;
-        if (proc_start(&spec, &child, e) < 0 || proc_wait(&child, &status, e) < 0)
-                return err_prefix(e, "cannot pull '%s'", wish->name);
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-                return 0;
-        if (WIFEXITED(status) && WEXITSTATUS(status) == HELPER_FAILED)
-                return err_set(e, ECANCELED, "cannot pull '%s'", wish->name);
-        return err_set(e, EIO, "cannot pull '%s': the helper ended with status %d", wish->name,
-                       proc_exit_code(status));
+        const struct helper_task task = { c.path, c.argv, c.env, "pull", wish->name };
+        return helper_run(&task, e);
 }
