@@ -24,6 +24,7 @@
 #include "export.h"
 #include "fd.h"
 #include "flatten.h"
+#include "helper-exit.h"
 #include "import.h"
 #include "index.h"
 #include "kept.h"
@@ -48,9 +49,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
-
-#define EXIT_FAILED 125
-#define EXIT_NO_IDS 126
 
 static int open_store(struct store *store, const char *path, bool create, struct err *e)
 {
@@ -194,7 +192,7 @@ static int run_unpack(const struct arguments *args, int *ret_status, struct err 
         if (subids_unpack(&store, &id, maps, &signal, e) < 0) {
                 /* what is unpacked already does for one id */
                 if (e->code == SUBIDS_ERROR || store_is_read_only(e))
-                        *ret_status = EXIT_NO_IDS;
+                        *ret_status = HELPER_NO_IDS;
                 if (signal)
                         *ret_status = 128 + signal;
                 if (store_is_read_only(e))
@@ -401,7 +399,7 @@ int main(int argc, char **argv)
 {
         struct arguments args = { 0 };
         struct err e = { 0 };
-        int status = EXIT_FAILED;
+        int status = HELPER_FAILED;
 
         /* no setlocale(): tar.c says why */
         log_setup("kelp", LOG_LEVEL_NOTICE);

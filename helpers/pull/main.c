@@ -11,6 +11,7 @@
 #include "endpoint.h"
 #include "err.h"
 #include "fd.h"
+#include "helper-exit.h"
 #include "http.h"
 #include "io.h"
 #include "log.h"
@@ -25,8 +26,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
-
-#define EXIT_FAILED 125
 
 struct arguments {
         const char *store;
@@ -199,7 +198,7 @@ int main(int argc, char **argv)
         struct arguments args = { 0 };
         struct arena arena = { 0 };
         struct err e = { 0 };
-        int status = EXIT_FAILED;
+        int status = HELPER_FAILED;
         bool has_told = false;
 
         log_setup("kelp", LOG_LEVEL_NOTICE);

@@ -1,6 +1,7 @@
 #include "pull.h"
 
 #include "fd.h"
+#include "helper-exit.h"
 #include "io.h"
 #include "proc.h"
 #include "signals.h"
@@ -13,9 +14,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* The same status as of other programs of kelp that have failed. */
-#define EXIT_FAILED 125
 
 struct work {
         const struct pull_spec *spec;
@@ -191,7 +189,7 @@ int pull_run(const struct pull_spec *spec, struct pull_result *ret, struct err *
         };
         struct err cleanup = { 0 };
 
-        *ret = (struct pull_result){ .status = EXIT_FAILED };
+        *ret = (struct pull_result){ .status = HELPER_FAILED };
         w.signals = signals_catch(e);
         int r = w.signals < 0 ? w.signals : run(&w, ret, e);
         layout_done(&w.layout);

@@ -1,13 +1,11 @@
 #include "helper-run.h"
 
+#include "helper-exit.h"
 #include "proc.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <sys/wait.h>
-
-/* A helper that ends so has told the user why. */
-#define HELPER_FAILED 125
 
 int helper_run(const struct helper_task *task, struct err *e)
 {

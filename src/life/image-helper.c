@@ -1,5 +1,6 @@
 #include "image-helper.h"
 
+#include "helper-exit.h"
 #include "io.h"
 #include "mem.h"
 #include "proc.h"
@@ -10,10 +11,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* Exit statuses of kelp-image. */
-#define HELPER_FAILED 125
-#define HELPER_NO_IDS 126
 
 /* What the helper said last: "kelp: MESSAGE", and perhaps "hint: HINT". */
 static int read_error(int fd, struct err *e)
