@@ -50,7 +50,7 @@ static struct blob_name blob_name(const struct digest *d)
         return name;
 }
 
-static int open_blob(int dir, const struct digest *d, int *ret_fd, struct region *ret,
+int unpack_open_blob(int dir, const struct digest *d, int *ret_fd, struct region *ret,
                      struct err *e)
 {
         autofd fd = openat(dir, d->hex, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -77,8 +77,8 @@ int unpack_find_blob(const struct unpack_job *job, const struct digest *d, int *
         if (!job->takes_blobs || fstatat(job->input, name.text, &st, AT_SYMLINK_NOFOLLOW) == 0)
                 return source_find(&job->source, name.text, ret_fd, ret, e);
         if (fstatat(job->session_blobs, d->hex, &st, AT_SYMLINK_NOFOLLOW) == 0)
-                return open_blob(job->session_blobs, d, ret_fd, ret, e);
-        return open_blob(job->store_blobs, d, ret_fd, ret, e);
+                return unpack_open_blob(job->session_blobs, d, ret_fd, ret, e);
+        return unpack_open_blob(job->store_blobs, d, ret_fd, ret, e);
 }
 
 /* After its digest was checked. */
@@ -300,8 +300,8 @@ static int is_our_blob(const struct unpack_job *job, const struct unpack_layer *
         autofd fd = -1;
 
         *ret = false;
-        if (open_blob(is_new ? job->session_blobs : job->store_blobs, want->packed, &fd, &ours, e) <
-            0)
+        if (unpack_open_blob(is_new ? job->session_blobs : job->store_blobs, want->packed, &fd,
+                             &ours, e) < 0)
                 return -e->code;
         if (fstat(fd, &st) < 0 || fstat(want->in.fd, &given) < 0)
                 return err_sys(e, "cannot stat a layer");

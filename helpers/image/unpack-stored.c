@@ -6,28 +6,6 @@
 #include "io.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-
-static int open_blob(const struct unpack_job *job, const struct digest *d, struct region *ret,
-                     int *ret_fd, struct err *e)
-{
-        autofd fd =
-                openat(job->store_blobs, d->hex, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-        struct stat st;
-
-        if (fd < 0)
-                return err_sys(e, "cannot open the blob 'sha256:%s'", d->hex);
-        if (fstat(fd, &st) < 0)
-                return err_sys(e, "cannot stat the blob 'sha256:%s'", d->hex);
-        if (!S_ISREG(st.st_mode))
-                return err_set(e, EINVAL, "the blob 'sha256:%s' is not a file", d->hex);
-        *ret = (struct region){ .fd = fd, .size = (uint64_t)st.st_size };
-        *ret_fd = fd_take(&fd);
-        return 0;
-}
 
 /* A document; what it is must be what its name says. */
 static int read_blob(const struct unpack_job *job, const struct digest *d, char **ret_data,
@@ -64,7 +42,7 @@ static int unpack_layer(struct unpack_job *job, const struct oci_descriptor *d,
 
         if (unpack_has_layer(job, diff_id))
                 return unpack_push_layer(job, diff_id, e);
-        if (open_blob(job, &d->digest, &want.in, &fd, e) < 0)
+        if (unpack_open_blob(job->store_blobs, &d->digest, &fd, &want.in, e) < 0)
                 return -e->code;
         return unpack_one_layer(job, &want, &unused, e);
 }

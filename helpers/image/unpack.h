@@ -68,6 +68,10 @@ struct unpack_layer {
         struct region in;
 };
 
+/* The blob `d` in the directory `dir` of blobs.  *ret_fd is the caller's, and in ret->fd. */
+int unpack_open_blob(int dir, const struct digest *d, int *ret_fd, struct region *ret,
+                     struct err *e);
+
 /*
  * The blob `d` of a layout.  A layout that was fetched into this session lacks what the store has,
  * and its layers' blobs are moved into the session instead of copied: nobody else can write to it.
