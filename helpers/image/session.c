@@ -85,7 +85,7 @@ static int sweep_tmp(const struct store *store, struct err *e)
         return store_list(store->tmp, sweep_one, &sweep, e);
 }
 
-static int make_subdirectory(int dir, const char *name, struct err *e)
+int session_make_directory(int dir, const char *name, struct err *e)
 {
         if (mkdirat(dir, name, 0700) < 0)
                 return err_sys(e, "cannot make a temporary directory in the image store");
@@ -102,21 +102,21 @@ static int make_session(const struct store *store, struct session *ret, struct e
         if (getrandom(&random, sizeof(random), 0) != sizeof(random))
                 return err_sys(e, "cannot get a random number");
         snprintf(ret->name, sizeof(ret->name), "import-%016llx", (unsigned long long)random);
-        ret->dir = make_subdirectory(store->tmp, ret->name, e);
+        ret->dir = session_make_directory(store->tmp, ret->name, e);
         if (ret->dir < 0)
                 return -e->code;
         if (flock(ret->dir, LOCK_EX | LOCK_NB) < 0)
                 return err_sys(e, "cannot lock a temporary directory in the image store");
-        ret->blobs = make_subdirectory(ret->dir, "blobs", e);
+        ret->blobs = session_make_directory(ret->dir, "blobs", e);
         if (ret->blobs < 0)
                 return -e->code;
-        ret->layers = make_subdirectory(ret->dir, "layers", e);
+        ret->layers = session_make_directory(ret->dir, "layers", e);
         if (ret->layers < 0)
                 return -e->code;
-        ret->records = make_subdirectory(ret->dir, "records", e);
+        ret->records = session_make_directory(ret->dir, "records", e);
         if (ret->records < 0)
                 return -e->code;
-        ret->gone = make_subdirectory(ret->dir, "gone", e);
+        ret->gone = session_make_directory(ret->dir, "gone", e);
         return ret->gone < 0 ? -e->code : 0;
 }
 

@@ -134,6 +134,9 @@ int session_recover(const struct store *store, struct err *e);
 /* The same, and makes a new session. */
 int session_open(const struct store *store, struct session *ret, struct err *e);
 
+/* Makes the directory `name` in one that belongs to a session, and opens it: the caller's. */
+int session_make_directory(int dir, const char *name, struct err *e);
+
 /*
  * Takes the file or tree `name` out of `dir` of the store: it is gone at once and as a whole, and
  * takes its time to go with the session.  Absence is no error.

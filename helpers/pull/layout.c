@@ -13,24 +13,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int make_directory(int dir, const char *name, struct err *e)
-{
-        if (mkdirat(dir, name, 0700) < 0)
-                return err_sys(e, "cannot make a temporary directory in the image store");
-        int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0)
-                return err_sys(e, "cannot open a temporary directory in the image store");
-        return fd;
-}
-
 int layout_make(int session, int store_blobs, struct layout *ret, struct err *e)
 {
         ret->store_blobs = store_blobs;
-        ret->dir = make_directory(session, SESSION_LAYOUT, e);
-        autofd outer = ret->dir < 0 ? -1 : make_directory(ret->dir, "blobs", e);
+        ret->dir = session_make_directory(session, SESSION_LAYOUT, e);
+        autofd outer = ret->dir < 0 ? -1 : session_make_directory(ret->dir, "blobs", e);
         if (outer < 0)
                 return -e->code;
-        ret->blobs = make_directory(outer, "sha256", e);
+        ret->blobs = session_make_directory(outer, "sha256", e);
         return ret->blobs < 0 ? -e->code : 0;
 }
 
