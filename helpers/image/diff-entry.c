@@ -2,6 +2,7 @@
 
 #include "diff-inner.h"
 
+#include "io.h"
 #include "str.h"
 
 #include <errno.h>
@@ -221,10 +222,9 @@ static int write_data(struct diff *d, int fd, off_t size, struct err *e)
 {
         for (off_t at = 0; at < size;) {
                 size_t left = (size_t)(size - at);
-                ssize_t n = pread(fd, d->buffer, left < DIFF_BUFFER ? left : DIFF_BUFFER, at);
+                size_t want = left < DIFF_BUFFER ? left : DIFF_BUFFER;
+                ssize_t n = io_read_at(fd, d->buffer, want, (uint64_t)at);
 
-                if (n < 0 && errno == EINTR)
-                        continue;
                 if (n < 0)
                         return err_sys(e, "cannot read '%.200s'", d->path);
                 if (n == 0)

@@ -1,6 +1,7 @@
 #include "flatten-inner.h"
 
 #include "fd.h"
+#include "io.h"
 #include "str.h"
 
 #include <errno.h>
@@ -55,21 +56,14 @@ static int copy_bytes(struct flattening *f, int from, int to, off_t at, off_t en
 {
         while (at < end) {
                 size_t want = end - at < (off_t)FLATTEN_CHUNK ? (size_t)(end - at) : FLATTEN_CHUNK;
-                ssize_t n = pread(from, f->buffer, want, at);
+                ssize_t n = io_read_at(from, f->buffer, want, (uint64_t)at);
 
-                if (n < 0 && errno == EINTR)
-                        continue;
                 if (n < 0)
                         return flatten_failed(f, "read", e);
                 if (n == 0)
                         return 0;
-                for (ssize_t done = 0; done < n;) {
-                        ssize_t put = pwrite(to, f->buffer + done, (size_t)(n - done), at + done);
-
-                        if (put < 0 && errno != EINTR)
-                                return flatten_failed(f, "write", e);
-                        done += put > 0 ? put : 0;
-                }
+                if (io_write_at(to, f->buffer, (size_t)n, (uint64_t)at) < 0)
+                        return flatten_failed(f, "write", e);
                 at += n;
         }
         return 0;

@@ -26,10 +26,8 @@ static int spool_input(const struct worker *w, int *ret_fd, struct err *e)
         if (fd < 0)
                 return err_sys(e, "cannot make a temporary file in the image store");
         for (;;) {
-                ssize_t n = read(w->input, buffer, 256u << 10);
+                ssize_t n = io_read(w->input, buffer, 256u << 10);
 
-                if (n < 0 && errno == EINTR)
-                        continue;
                 if (n < 0)
                         return err_sys(e, "cannot read the input");
                 if (n == 0)

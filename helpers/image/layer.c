@@ -1,6 +1,7 @@
 #include "layer.h"
 
 #include "fd.h"
+#include "io.h"
 #include "limit.h"
 #include "mem.h"
 #include "record.h"
@@ -135,24 +136,13 @@ static int read_attr(struct unpack *u, struct archive_entry *entry, struct err *
 static int write_at(int fd, const char *data, size_t len, uint64_t offset, struct unpack *u,
                     struct err *e)
 {
-        while (len > 0) {
-                ssize_t n = pwrite(fd, data, len, (off_t)offset);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0) {
-                        bool is_full = errno == ENOSPC || errno == EDQUOT;
-
-                        err_sys(e, "cannot write '%.200s'", u->path.text);
-                        if (is_full)
-                                err_hint(e, "the file system of the image store is full");
-                        return -e->code;
-                }
-                data += n;
-                offset += (uint64_t)n;
-                len -= (size_t)n;
-        }
-        return 0;
+        if (io_write_at(fd, data, len, offset) >= 0)
+                return 0;
+        bool is_full = errno == ENOSPC || errno == EDQUOT;
+        err_sys(e, "cannot write '%.200s'", u->path.text);
+        if (is_full)
+                err_hint(e, "the file system of the image store is full");
+        return -e->code;
 }
 
 static bool is_zero(const char *data, size_t len)

@@ -3,6 +3,7 @@
 #include "record.h"
 
 #include "fd.h"
+#include "io.h"
 #include "mem.h"
 #include "parse.h"
 #include "record-walk.h"
@@ -32,7 +33,7 @@ static int find_end(int record, off_t *ret_at, char *ret_line, size_t size, stru
         if (fstat(record, &st) < 0)
                 return err_sys(e, "cannot stat the record");
         off_t from = st.st_size > (off_t)size - 1 ? st.st_size - ((off_t)size - 1) : 0;
-        ssize_t n = pread(record, ret_line, size - 1, from);
+        ssize_t n = io_read_at(record, ret_line, size - 1, (uint64_t)from);
         if (n < 0)
                 return err_sys(e, "cannot read the record");
         if (n < 2 || ret_line[n - 1] != '\n')
@@ -58,7 +59,7 @@ static int digest_before(int record, off_t end, struct digest *ret, uint64_t *re
         *ret_lines = 0;
         for (off_t at = 0; at < end;) {
                 size_t want = end - at < (off_t)CHUNK ? (size_t)(end - at) : CHUNK;
-                ssize_t n = pread(record, buffer, want, at);
+                ssize_t n = io_read_at(record, buffer, want, (uint64_t)at);
 
                 if (n <= 0)
                         return n < 0 ? err_sys(e, "cannot read the record") : damaged(e);
@@ -175,10 +176,8 @@ static int digest_content(struct check *c, int fd, struct digest *ret, struct er
         if (hasher_start(&h, e) < 0)
                 return -e->code;
         for (;;) {
-                ssize_t n = read(fd, c->buffer, sizeof(c->buffer));
+                ssize_t n = io_read(fd, c->buffer, sizeof(c->buffer));
 
-                if (n < 0 && errno == EINTR)
-                        continue;
                 if (n < 0)
                         return err_sys(e, "cannot read it");
                 if (n == 0)

@@ -1,6 +1,7 @@
 #include "scratch.h"
 
 #include "fd.h"
+#include "io.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,41 +21,22 @@ static int open_file(struct scratch *s, struct err *e)
 
 int scratch_add(struct scratch *s, const void *data, size_t len, struct err *e)
 {
-        const char *at = data;
-
         if (s->file < 0 && open_file(s, e) < 0)
                 return -e->code;
-        while (len > 0) {
-                ssize_t n = pwrite(s->file, at, len, (off_t)s->end);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return err_sys(e, "cannot write a temporary file in the image store");
-                at += n;
-                len -= (size_t)n;
-                s->end += (uint64_t)n;
-        }
+        if (io_write_at(s->file, data, len, s->end) < 0)
+                return err_sys(e, "cannot write a temporary file in the image store");
+        s->end += len;
         return 0;
 }
 
 int scratch_read(const struct scratch *s, uint64_t at, void *data, size_t len, struct err *e)
 {
-        char *to = data;
+        ssize_t n = io_read_at(s->file, data, len, at);
 
-        while (len > 0) {
-                ssize_t n = pread(s->file, to, len, (off_t)at);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return err_sys(e, "cannot read a temporary file in the image store");
-                if (n == 0)
-                        return err_set(e, EIO, "a temporary file in the image store is cut off");
-                to += n;
-                len -= (size_t)n;
-                at += (uint64_t)n;
-        }
+        if (n < 0)
+                return err_sys(e, "cannot read a temporary file in the image store");
+        if ((size_t)n < len)
+                return err_set(e, EIO, "a temporary file in the image store is cut off");
         return 0;
 }
 

@@ -60,20 +60,13 @@ ssize_t stream_read_region(const struct region *in, uint64_t at, void *buffer, s
 {
         uint64_t left = in->size - at;
         size_t want = left < size ? (size_t)left : size;
-        size_t got = 0;
+        ssize_t n = io_read_at(in->fd, buffer, want, in->offset + at);
 
-        while (got < want) {
-                ssize_t n = pread(in->fd, (char *)buffer + got, want - got,
-                                  (off_t)(in->offset + at + got));
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return err_sys(e, "cannot read the archive");
-                if (n == 0)
-                        return err_set(e, EIO, "the archive is shorter than it was");
-                got += (size_t)n;
-        }
-        return (ssize_t)want;
+        if (n < 0)
+                return err_sys(e, "cannot read the archive");
+        if ((size_t)n < want)
+                return err_set(e, EIO, "the archive is shorter than it was");
+        return n;
 }
 
 int stream_recognise(const struct region *in, enum packing *ret, struct err *e)

@@ -4,6 +4,7 @@
 
 #include "fd.h"
 #include "image.h"
+#include "io.h"
 #include "record.h"
 #include "str.h"
 
@@ -27,10 +28,8 @@ static int digest_file(int fd, struct digest *ret, struct err *e)
         if (!buffer || hasher_start(&h, e) < 0)
                 return -e->code;
         for (;;) {
-                ssize_t n = read(fd, buffer, CHUNK);
+                ssize_t n = io_read(fd, buffer, CHUNK);
 
-                if (n < 0 && errno == EINTR)
-                        continue;
                 if (n < 0)
                         return err_sys(e, "cannot read it");
                 if (n == 0)

@@ -45,14 +45,48 @@ int io_write_file(int dirfd, const char *path, const char *text, struct err *e)
         return 0;
 }
 
-static ssize_t read_once(int fd, void *buffer, size_t size)
+ssize_t io_read(int fd, void *data, size_t len)
 {
         ssize_t n;
 
         do {
-                n = read(fd, buffer, size);
+                n = read(fd, data, len);
         } while (n < 0 && errno == EINTR);
         return n;
+}
+
+ssize_t io_read_at(int fd, void *data, size_t len, uint64_t at)
+{
+        size_t got = 0;
+
+        while (got < len) {
+                ssize_t n = pread(fd, (char *)data + got, len - got, (off_t)(at + got));
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -1;
+                if (n == 0)
+                        break;
+                got += (size_t)n;
+        }
+        return (ssize_t)got;
+}
+
+ssize_t io_write_at(int fd, const void *data, size_t len, uint64_t at)
+{
+        size_t put = 0;
+
+        while (put < len) {
+                ssize_t n = pwrite(fd, (const char *)data + put, len - put, (off_t)(at + put));
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -1;
+                put += (size_t)n;
+        }
+        return (ssize_t)put;
 }
 
 int io_read_all(int fd, size_t limit, const char *name, char **ret_data, size_t *ret_len,
@@ -70,7 +104,7 @@ int io_read_all(int fd, size_t limit, const char *name, char **ret_data, size_t 
                                 return err_set(e, ENOMEM, "out of memory");
                         data = grown;
                 }
-                ssize_t n = read_once(fd, data + len, size - len - 1);
+                ssize_t n = io_read(fd, data + len, size - len - 1);
                 if (n < 0)
                         return err_sys(e, "cannot read '%s'", name);
                 if (n == 0)
@@ -109,7 +143,7 @@ ssize_t io_read_small(int dirfd, const char *path, char *buffer, size_t size)
 
         if (fd < 0)
                 return -errno;
-        ssize_t n = read_once(fd, buffer, size - 1);
+        ssize_t n = io_read(fd, buffer, size - 1);
         if (n < 0)
                 return -errno;
         if (n > 0 && buffer[n - 1] == '\n')

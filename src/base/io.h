@@ -18,6 +18,14 @@ int io_write_all(int fd, const void *data, size_t len, const char *name, struct 
 int io_write_file(int dirfd, const char *path, const char *text, struct err *e);
 
 /*
+ * One read(2) that no signal interrupts; and pread(2) and pwrite(2) of all `len` bytes, where the
+ * end of the file alone makes it fewer.  Returns how many; -1 with errno set, without an error text.
+ */
+ssize_t io_read(int fd, void *data, size_t len);
+ssize_t io_read_at(int fd, void *data, size_t len, uint64_t at);
+ssize_t io_write_at(int fd, const void *data, size_t len, uint64_t at);
+
+/*
  * Reads all that `fd` has into fresh memory, terminated, at most `limit` bytes (more: EFBIG).
  * *ret_data belongs to the caller (free); *ret_len may be NULL.
  */

@@ -196,10 +196,7 @@ int proc_start(const struct proc_spec *spec, struct child *ret_child, struct err
 
         /* nothing but the end of the pipe means that exec worked */
         struct err failure = { 0 };
-        ssize_t n;
-        do {
-                n = read(from_child, &failure, sizeof(failure));
-        } while (n < 0 && errno == EINTR);
+        ssize_t n = io_read(from_child, &failure, sizeof(failure));
         if (n != 0) {
                 if (n != (ssize_t)sizeof(failure))
                         return err_set(e, EPROTO, "'%s' could not be started", spec->path);

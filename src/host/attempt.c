@@ -202,10 +202,7 @@ int host_attempt_fork(int (*run)(void *data, struct err *e), void *data, struct 
         fd_close(&out);
 
         /* smaller than PIPE_BUF: one read gives all of it */
-        ssize_t n;
-        do {
-                n = read(in, &result, sizeof(result));
-        } while (n < 0 && errno == EINTR);
+        ssize_t n = io_read(in, &result, sizeof(result));
         proc_kill_child(&child);
         if (n != (ssize_t)sizeof(result))
                 return err_set(e, EIO, "a child ended early");

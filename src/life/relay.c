@@ -1,5 +1,7 @@
 #include "relay.h"
 
+#include "io.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -63,11 +65,8 @@ static bool read_master(struct relay *r, bool *ret_idle)
 {
         struct relay_way *out = &r->out;
         size_t held = r->has_cr ? 1 : 0;
-        ssize_t n;
+        ssize_t n = io_read(r->master, out->data + held, sizeof(out->data) - held);
 
-        do {
-                n = read(r->master, out->data + held, sizeof(out->data) - held);
-        } while (n < 0 && errno == EINTR);
         *ret_idle = n < 0 && errno == EAGAIN;
         if (*ret_idle)
                 return true;

@@ -84,12 +84,8 @@ static int start_tap(const struct slirp_entry *entry, int *ret_pipe, pid_t *ret_
 static int await_tap(int from_child, struct err *e)
 {
         struct err failure = { 0 };
-        ssize_t n;
 
-        do {
-                n = read(from_child, &failure, sizeof(failure));
-        } while (n < 0 && errno == EINTR);
-        if (n != (ssize_t)sizeof(failure))
+        if (io_read(from_child, &failure, sizeof(failure)) != (ssize_t)sizeof(failure))
                 return err_set(e, EPIPE, "the process that makes the tap ended before it was done");
         if (failure.code == 0)
                 return 0;

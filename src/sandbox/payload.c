@@ -147,12 +147,8 @@ static const struct payload_step payload_steps[] = {
 static int await_init(int pipe, struct err *e)
 {
         char go;
-        ssize_t n;
 
-        do {
-                n = read(pipe, &go, 1);
-        } while (n < 0 && errno == EINTR);
-        if (n != 1)
+        if (io_read(pipe, &go, 1) != 1)
                 return err_set(e, EPIPE, "pid 1 ended before the payload was started");
         return 0;
 }
