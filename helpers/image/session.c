@@ -4,6 +4,7 @@
 
 #include "erase.h"
 #include "fd.h"
+#include "io.h"
 #include "subids.h"
 
 #include <errno.h>
@@ -139,12 +140,9 @@ int session_open(const struct store *store, struct session *ret, struct err *e)
 /* The lock is this store's own: its descriptor, and the copies that processes at work have. */
 int session_claim(const struct store *store, struct err *e)
 {
-        int r;
-
-        do {
-                r = flock(store->tmp, LOCK_SH);
-        } while (r < 0 && errno == EINTR);
-        return r < 0 ? err_sys(e, "cannot lock the temporary directory of the image store") : 0;
+        if (io_lock(store->tmp, LOCK_SH) < 0)
+                return err_sys(e, "cannot lock the temporary directory of the image store");
+        return 0;
 }
 
 int session_hold_off(const struct store *store, int *ret, struct err *e)

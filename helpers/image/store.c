@@ -169,17 +169,13 @@ bool store_is_read_only(const struct err *e)
 int store_lock(const struct store *store, struct err *e)
 {
         autofd fd = openat(store->dir, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-        int r;
 
         /* NFS alone wants it writable, and whoever only reads needs it, too */
         if (fd < 0 && (errno == EROFS || errno == EACCES))
                 fd = openat(store->dir, "lock", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0)
                 return err_sys(e, "cannot open the lock of the image store '%s'", store->path);
-        do {
-                r = flock(fd, LOCK_EX);
-        } while (r < 0 && errno == EINTR);
-        if (r < 0)
+        if (io_lock(fd, LOCK_EX) < 0)
                 return err_sys(e, "cannot lock the image store '%s'", store->path);
         return fd_take(&fd);
 }

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -235,6 +236,16 @@ ssize_t io_receive(int sock, void *data, size_t size, int *fds, size_t max_fds, 
         if (ret_n_fds)
                 *ret_n_fds = taken;
         return n;
+}
+
+int io_lock(int fd, int how)
+{
+        int r;
+
+        do {
+                r = flock(fd, how);
+        } while (r < 0 && errno == EINTR);
+        return r;
 }
 
 uint64_t io_now(void)

@@ -53,6 +53,9 @@ int io_send(int sock, const void *data, size_t len, const int *fds, size_t n_fds
 ssize_t io_receive(int sock, void *data, size_t size, int *fds, size_t max_fds, size_t *ret_n_fds,
                    struct err *e);
 
+/* flock(2) that no signal interrupts, for one that waits; 0, or -1 with errno set. */
+int io_lock(int fd, int how);
+
 /* Monotonic clock in nanoseconds. */
 uint64_t io_now(void);
 

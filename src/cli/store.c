@@ -61,14 +61,10 @@ int store_open(const char *path, struct err *e)
 int store_lock(int store, struct err *e)
 {
         autofd fd = openat(store, "lock", O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-        int r;
 
         if (fd < 0)
                 return err_sys(e, "cannot open the lock of the image store");
-        do {
-                r = flock(fd, LOCK_SH);
-        } while (r < 0 && errno == EINTR);
-        if (r < 0)
+        if (io_lock(fd, LOCK_SH) < 0)
                 return err_sys(e, "cannot lock the image store");
         return fd_take(&fd);
 }

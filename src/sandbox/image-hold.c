@@ -34,14 +34,10 @@ static int check_maps(int store, const struct id_maps *maps, struct err *e)
 static int lock_layer(int dir, const char *name, struct image_hold *hold, struct err *e)
 {
         autofd fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        int r;
 
         if (fd < 0)
                 return err_sys(e, "cannot open the layer '%s'", name);
-        do {
-                r = flock(fd, LOCK_SH);
-        } while (r < 0 && errno == EINTR);
-        if (r < 0)
+        if (io_lock(fd, LOCK_SH) < 0)
                 return err_sys(e, "cannot lock the layer '%s'", name);
         hold->layers[hold->n_layers++] = fd_take(&fd);
         return 0;
@@ -92,12 +88,9 @@ int image_hold_layers(const struct plan *p, const struct id_maps *maps, struct i
 
 static int change_lock(const struct image_hold *hold, int how, struct err *e)
 {
-        int r;
-
-        do {
-                r = hold->store_lock < 0 ? 0 : flock(hold->store_lock, how);
-        } while (r < 0 && errno == EINTR);
-        return r < 0 ? err_sys(e, "cannot lock the image store") : 0;
+        if (hold->store_lock >= 0 && io_lock(hold->store_lock, how) < 0)
+                return err_sys(e, "cannot lock the image store");
+        return 0;
 }
 
 void image_hold_unlock(const struct image_hold *hold)

@@ -134,14 +134,10 @@ static bool has_ended(pid_t pid)
 static int wait_for_lock(int fd, const char *name, struct err *e)
 {
         pid_t holder = read_pid(fd);
-        int r;
 
         if (holder <= 0 || !has_ended(holder))
                 return in_use(holder, name, e);
-        do {
-                r = flock(fd, LOCK_EX);
-        } while (r < 0 && errno == EINTR);
-        return r < 0 ? err_sys(e, "cannot lock the sandbox '%s'", name) : 0;
+        return io_lock(fd, LOCK_EX) < 0 ? err_sys(e, "cannot lock the sandbox '%s'", name) : 0;
 }
 
 /* Nobody writes through the descriptor that pid 1 gets. */
