@@ -102,14 +102,6 @@ int image_write(const struct image *image, bool with_store, char **ret, struct e
         return 0;
 }
 
-static int hex_value(char c)
-{
-        static const char digits[] = "0123456789abcdef";
-        const char *at = c ? strchr(digits, c) : NULL;
-
-        return at ? (int)(at - digits) : -1;
-}
-
 /* The byte behind the backslash at `s`; *ret_len is what it takes.  -1: not an escape. */
 static int escaped_byte(const char *s, size_t *ret_len)
 {
@@ -128,11 +120,10 @@ static int escaped_byte(const char *s, size_t *ret_len)
         default:
                 return -1;
         }
-        int high = hex_value(s[2]);
-        int low = high < 0 ? -1 : hex_value(s[3]);
+        int byte = str_hex_byte(s + 2, STR_HEX_LOWER);
         *ret_len = 4;
         /* a NUL byte cannot have been in a value */
-        return low < 0 || (high | low) == 0 ? -1 : high << 4 | low;
+        return byte == 0 ? -1 : byte;
 }
 
 static int unescape(char *text, struct err *e)

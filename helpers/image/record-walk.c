@@ -38,14 +38,6 @@ static size_t escape(char *to, const char *text)
         return (size_t)(to - start);
 }
 
-static int hex_value(char c)
-{
-        static const char digits[] = "0123456789abcdef";
-        const char *at = c ? strchr(digits, c) : NULL;
-
-        return at ? (int)(at - digits) : -1;
-}
-
 bool record_unescape(char *text)
 {
         char *to = text;
@@ -55,11 +47,10 @@ bool record_unescape(char *text)
                         *to++ = *text;
                         continue;
                 }
-                int high = text[1] == 'x' ? hex_value(text[2]) : -1;
-                int low = high < 0 ? -1 : hex_value(text[3]);
-                if (low < 0)
+                int byte = text[1] == 'x' ? str_hex_byte(text + 2, STR_HEX_LOWER) : -1;
+                if (byte < 0)
                         return false;
-                *to++ = (char)(high << 4 | low);
+                *to++ = (char)byte;
                 text += 3;
         }
         *to = '\0';

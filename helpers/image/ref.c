@@ -217,14 +217,6 @@ int ref_encode(const char *ref, char *ret, struct err *e)
         return 0;
 }
 
-static int hex_value(char c)
-{
-        static const char digits[] = "0123456789ABCDEF";
-        const char *at = c ? strchr(digits, c) : NULL;
-
-        return at ? (int)(at - digits) : -1;
-}
-
 int ref_decode(const char *file, char *ret, struct err *e)
 {
         char text[NAME_MAX + 1];
@@ -237,11 +229,10 @@ int ref_decode(const char *file, char *ret, struct err *e)
                         text[used++] = *c;
                         continue;
                 }
-                int high = hex_value(c[1]);
-                int low = high < 0 ? -1 : hex_value(c[2]);
-                if (low < 0)
+                int byte = str_hex_byte(c + 1, STR_HEX_UPPER);
+                if (byte < 0)
                         return err_set(e, EINVAL, "'%.100s' is not the name of an image", file);
-                text[used++] = (char)(high << 4 | low);
+                text[used++] = (char)byte;
                 c += 2;
         }
         text[used] = '\0';

@@ -191,6 +191,21 @@ static bool is_space(char c)
         return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
+static int hex_value(char c, const char *digits)
+{
+        const char *at = c ? strchr(digits, c) : NULL;
+
+        return at ? (int)(at - digits) : -1;
+}
+
+int str_hex_byte(const char *text, const char *digits)
+{
+        int high = hex_value(text[0], digits);
+        int low = high < 0 ? -1 : hex_value(text[1], digits);
+
+        return low < 0 ? -1 : high << 4 | low;
+}
+
 char *str_trim(char *text)
 {
         while (is_space(*text))

@@ -33,6 +33,12 @@ bool str_is_near(const char *a, const char *b, size_t *ret_distance);
  */
 char *str_next_field(char **at, char separator);
 
+#define STR_HEX_LOWER "0123456789abcdef"
+#define STR_HEX_UPPER "0123456789ABCDEF"
+
+/* The byte that the first two characters of `text` are, written with `digits`; -1: none. */
+int str_hex_byte(const char *text, const char *digits);
+
 /* Cuts white space off both ends, in place; returns the new start. */
 char *str_trim(char *text);
 

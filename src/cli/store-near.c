@@ -22,14 +22,6 @@ struct name_list {
         size_t n;
 };
 
-static int hex_value(char c)
-{
-        static const char digits[] = "0123456789ABCDEF";
-        const char *at = c ? strchr(digits, c) : NULL;
-
-        return at ? (int)(at - digits) : -1;
-}
-
 /* The name that a file in names/ stands for; false for a file that is none. */
 static bool decode(const char *file, char *ret, size_t size)
 {
@@ -40,12 +32,11 @@ static bool decode(const char *file, char *ret, size_t size)
                         return false;
                 ret[used] = *file;
                 if (*file == '%') {
-                        int high = hex_value(file[1]);
-                        int low = high < 0 ? -1 : hex_value(file[2]);
+                        int byte = str_hex_byte(file + 1, STR_HEX_UPPER);
 
-                        if (low < 0 || (high | low) == 0)
+                        if (byte <= 0)
                                 return false;
-                        ret[used] = (char)(high << 4 | low);
+                        ret[used] = (char)byte;
                         file += 2;
                 }
                 used++;

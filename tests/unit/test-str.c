@@ -147,6 +147,18 @@ static void takes_fields(void **state)
         assert_null(str_next_field(&at, ':'));
 }
 
+static void reads_hex_digits(void **state)
+{
+        (void)state;
+        assert_int_equal(str_hex_byte("00", STR_HEX_LOWER), 0);
+        assert_int_equal(str_hex_byte("f7z", STR_HEX_LOWER), 0xf7);
+        assert_int_equal(str_hex_byte("AF", STR_HEX_UPPER), 0xaf);
+        assert_int_equal(str_hex_byte("AF", STR_HEX_LOWER), -1);
+        assert_int_equal(str_hex_byte("0", STR_HEX_LOWER), -1);
+        assert_int_equal(str_hex_byte("", STR_HEX_LOWER), -1);
+        assert_int_equal(str_hex_byte("0x", STR_HEX_LOWER), -1);
+}
+
 static void trims_and_compares(void **state)
 {
         char text[] = " \t x y \r\n";
@@ -188,6 +200,7 @@ int main(void)
                 cmocka_unit_test(finds_what_was_meant),
                 cmocka_unit_test(measures_distance),
                 cmocka_unit_test(takes_fields),
+                cmocka_unit_test(reads_hex_digits),
                 cmocka_unit_test(trims_and_compares),
         };
 
