@@ -1,5 +1,6 @@
 #include "find.h"
 
+#include "image-name.h"
 #include "ref.h"
 #include "str.h"
 
@@ -8,60 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SHORTEST_ID 12
-
-/* Names of one repository; what is more is left out. */
-#define MAX_SHOWN 8
-
-/* What stands before a tag or a digest. */
-static size_t repo_len(const char *name)
+static int hint_names(struct catalog *c, const char **names, const char *arg, struct err *e)
 {
-        const char *slash = strrchr(name, '/');
-        size_t start = slash ? (size_t)(slash - name) : 0;
+        char shown[300];
 
-        return start + strcspn(name + start, ":@");
-}
-
-/* The names of the same repository with other tags; false when there are none. */
-static bool hint_repo(const struct catalog *c, const char *arg, struct err *e)
-{
-        size_t len = repo_len(arg);
-        char names[300] = "";
-        size_t used = 0;
-        size_t n = 0;
-
-        for (size_t i = 0; i < c->n_names && used < sizeof(names); i++) {
-                const char *name = c->names[i].name;
-
-                if (repo_len(name) != len || memcmp(name, arg, len) != 0)
-                        continue;
-                if (++n > MAX_SHOWN)
-                        break;
-                used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
-                                         n > 1 ? ", " : "", name);
-        }
-        if (n > 0)
-                err_hint(e, "there is %s", names);
-        return n > 0;
-}
-
-static int hint_nearest(struct catalog *c, const char *arg, struct err *e)
-{
-        struct err lost = { 0 };
-        autofree const char **names = mem_alloc((c->n_names + 1) * sizeof(*names), &lost);
-
-        for (size_t i = 0; names && i < c->n_names; i++) {
-                const char *name = c->names[i].name;
-                size_t len = strlen(name);
-
-                /* as it is typed */
-                if (str_has_suffix(name, ":latest"))
-                        len -= strlen(":latest");
-                names[i] = arena_copy_n(&c->arena, name, len, &lost);
-                if (!names[i])
-                        break;
-        }
-        const char *nearest = names ? str_nearest(arg, names) : NULL;
+        for (size_t i = 0; i < c->n_names; i++)
+                names[i] = c->names[i].name;
+        if (image_name_print_repo(names, arg, shown, sizeof(shown)))
+                return err_hint(e, "there is %s", shown);
+        const char *nearest = image_name_find_nearest(&c->arena, names, arg);
         if (nearest)
                 return err_hint(e, "did you mean '%.100s'?", nearest);
         return err_hint(e, "`kelp images` lists the images");
@@ -69,8 +25,11 @@ static int hint_nearest(struct catalog *c, const char *arg, struct err *e)
 
 int find_unknown(struct catalog *c, const char *arg, struct err *e)
 {
+        struct err lost = { 0 };
+        autofree const char **names = mem_alloc((c->n_names + 1) * sizeof(*names), &lost);
+
         err_set(e, ENOENT, "there is no image '%.200s'", arg);
-        return hint_repo(c, arg, e) ? -e->code : hint_nearest(c, arg, e);
+        return names ? hint_names(c, names, arg, e) : -e->code;
 }
 
 bool find_name(const struct catalog *c, const char *arg, size_t *ret)
@@ -93,11 +52,10 @@ bool find_name(const struct catalog *c, const char *arg, size_t *ret)
 
 int find_id(struct catalog *c, const char *arg, size_t *ret, struct err *e)
 {
-        const char *hex = str_has_prefix(arg, "sha256:") ? arg + strlen("sha256:") : arg;
-        size_t len = strlen(hex);
+        const char *hex = image_name_id_digits(arg);
         size_t found = c->n_images;
 
-        if (len < SHORTEST_ID || strspn(hex, "0123456789abcdef") != len)
+        if (!hex)
                 return find_unknown(c, arg, e);
         for (size_t i = 0; i < c->n_images; i++) {
                 if (!str_has_prefix(c->images[i].image.id.hex, hex))

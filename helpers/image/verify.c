@@ -2,6 +2,7 @@
 
 #include "fd.h"
 #include "find.h"
+#include "image-name.h"
 #include "mem.h"
 #include "ref.h"
 #include "str.h"
@@ -17,8 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_IMAGES  100000
-#define SHORTEST_ID 12
+#define MAX_IMAGES 100000
 
 struct verify {
         const struct store *store;
@@ -91,9 +91,9 @@ static int match_id(void *context, const char *name, struct err *e)
 
 static int choose_id(struct verify *v, const char *arg, struct err *e)
 {
-        struct search s = { .prefix = str_has_prefix(arg, "sha256:") ? arg + 7 : arg };
+        struct search s = { .prefix = image_name_id_digits(arg) };
 
-        if (strlen(s.prefix) >= SHORTEST_ID && store_list(v->store->images, match_id, &s, e) < 0)
+        if (s.prefix && store_list(v->store->images, match_id, &s, e) < 0)
                 return -e->code;
         if (s.n > 1)
                 return err_set(e, EINVAL, "more than one image has an id with '%s'", s.prefix);

@@ -3,19 +3,16 @@
 #include "store.h"
 
 #include "fd.h"
+#include "image-name.h"
 #include "str.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_NAMES 100000
-
-/* Of one repository; what is more is left out. */
-#define MAX_SHOWN 8
 
 struct name_list {
         const char **items; /* NULL-terminated */
@@ -82,49 +79,6 @@ static int list_names(struct arena *arena, int store, struct name_list *ret, str
         return add(arena, ret, NULL, e);
 }
 
-/* What stands before a tag or a digest. */
-static size_t repo_len(const char *name)
-{
-        const char *slash = strrchr(name, '/');
-        size_t start = slash ? (size_t)(slash - name) : 0;
-
-        return start + strcspn(name + start, ":@");
-}
-
-/* "deb:bookworm, deb:trixie"; false when there is none. */
-static bool print_repo(const struct name_list *list, const char *name, char *ret, size_t size)
-{
-        size_t len = repo_len(name);
-        size_t used = 0;
-        size_t n = 0;
-
-        for (size_t i = 0; i < list->n && used < size; i++) {
-                const char *item = list->items[i];
-
-                if (repo_len(item) != len || memcmp(item, name, len) != 0)
-                        continue;
-                if (++n > MAX_SHOWN)
-                        break;
-                used += (size_t)snprintf(ret + used, size - used, "%s%s", n > 1 ? ", " : "", item);
-        }
-        return n > 0;
-}
-
-/* As it is typed, without the tag that need not be. */
-static int cut_latest(struct arena *arena, const struct name_list *list, struct err *e)
-{
-        for (size_t i = 0; i < list->n; i++) {
-                size_t len = strlen(list->items[i]);
-
-                if (!str_has_suffix(list->items[i], ":latest"))
-                        continue;
-                list->items[i] = arena_copy_n(arena, list->items[i], len - strlen(":latest"), e);
-                if (!list->items[i])
-                        return -e->code;
-        }
-        return 0;
-}
-
 bool store_hint_names(struct arena *arena, int store, const char *name, struct err *e)
 {
         struct name_list list = { 0 };
@@ -133,13 +87,11 @@ bool store_hint_names(struct arena *arena, int store, const char *name, struct e
 
         if (list_names(arena, store, &list, &unused) < 0)
                 return false;
-        if (print_repo(&list, name, shown, sizeof(shown))) {
+        if (image_name_print_repo(list.items, name, shown, sizeof(shown))) {
                 err_hint(e, "there is %s", shown);
                 return true;
         }
-        if (cut_latest(arena, &list, &unused) < 0)
-                return false;
-        const char *nearest = str_nearest(name, list.items);
+        const char *nearest = image_name_find_nearest(arena, list.items, name);
         if (nearest)
                 err_hint(e, "did you mean '%s'", nearest);
         return nearest != NULL;

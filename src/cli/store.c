@@ -1,6 +1,7 @@
 #include "store.h"
 
 #include "fd.h"
+#include "image-name.h"
 #include "io.h"
 #include "path.h"
 #include "str.h"
@@ -132,23 +133,9 @@ int store_read_path_key(struct arena *arena, int store, const char *key, const c
 
 /* ------ ids ------ */
 
-#define SHORTEST_ID 12
-#define DIGEST_LEN  64
-
-/* The digits of what may be an id, or NULL. */
-static const char *id_digits(const char *word)
-{
-        const char *hex = str_has_prefix(word, "sha256:") ? word + strlen("sha256:") : word;
-        size_t len = strlen(hex);
-
-        return len >= SHORTEST_ID && len <= DIGEST_LEN && strspn(hex, "0123456789abcdef") == len
-                       ? hex
-                       : NULL;
-}
-
 bool store_is_id(const char *word)
 {
-        return id_digits(word) != NULL;
+        return image_name_id_digits(word) != NULL;
 }
 
 /* The one digest in images/ that begins so. */
@@ -163,11 +150,12 @@ static int find_digest(int store, const char *hex, char *ret, struct err *e)
         fd = -1; /* the directory has it now */
         ret[0] = '\0';
         while (errno = 0, (entry = readdir(dir)) != NULL) {
-                if (strlen(entry->d_name) != DIGEST_LEN || !str_has_prefix(entry->d_name, hex))
+                if (strlen(entry->d_name) != IMAGE_NAME_DIGEST ||
+                    !str_has_prefix(entry->d_name, hex))
                         continue;
                 if (ret[0])
                         return err_set(e, EINVAL, "more than one image has an id with '%s'", hex);
-                memcpy(ret, entry->d_name, DIGEST_LEN + 1);
+                memcpy(ret, entry->d_name, IMAGE_NAME_DIGEST + 1);
         }
         if (errno)
                 return err_sys(e, "cannot list the images in the store");
@@ -178,8 +166,8 @@ int store_read_id(struct arena *arena, int store, const char *id, const char **r
                   struct err *e)
 {
         static const char last_section[] = "\n[store]\n";
-        const char *hex = id_digits(id);
-        char digest[DIGEST_LEN + 1];
+        const char *hex = image_name_id_digits(id);
+        char digest[IMAGE_NAME_DIGEST + 1];
         const char *text = NULL;
 
         if (!hex)
