@@ -155,6 +155,24 @@ int catalog_load(const struct store *store, struct catalog *ret, struct err *e)
         return 0;
 }
 
+const struct catalog_image *catalog_find_image(const struct catalog *c, const struct digest *id)
+{
+        for (size_t i = 0; i < c->n_images; i++) {
+                if (digest_is_same(&c->images[i].image.id, id))
+                        return &c->images[i];
+        }
+        return NULL;
+}
+
+bool catalog_has_name(const struct catalog *c, const struct digest *id)
+{
+        for (size_t i = 0; i < c->n_names; i++) {
+                if (digest_is_same(&c->names[i].id, id))
+                        return true;
+        }
+        return false;
+}
+
 bool catalog_get_damage(const struct catalog *c, size_t n, struct err *ret)
 {
         const struct catalog_name *found = NULL;

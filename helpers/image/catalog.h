@@ -49,6 +49,12 @@ struct catalog {
 int catalog_load(const struct store *store, struct catalog *ret, struct err *e);
 void catalog_done(struct catalog *c);
 
+/* The image of that id; NULL: there is none. */
+const struct catalog_image *catalog_find_image(const struct catalog *c, const struct digest *id);
+
+/* Whether a name stands for that image. */
+bool catalog_has_name(const struct catalog *c, const struct digest *id);
+
 /*
  * The n-th thing that is damaged, as an error with what to do; false: there are no more.  A path is
  * no such thing: it is forgotten.

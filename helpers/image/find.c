@@ -82,6 +82,7 @@ static int damaged(const struct catalog *c, size_t name, struct err *e)
 int find_image(struct catalog *c, const char *arg, const struct image **ret, const char **ret_name,
                struct err *e)
 {
+        const struct catalog_image *found;
         size_t name;
         size_t at;
 
@@ -90,15 +91,14 @@ int find_image(struct catalog *c, const char *arg, const struct image **ret, con
                 if (c->names[name].damage)
                         return damaged(c, name, e);
                 *ret_name = c->names[name].name;
-                for (at = 0; at < c->n_images; at++) {
-                        if (digest_is_same(&c->images[at].image.id, &c->names[name].id))
-                                break;
-                }
-                if (at == c->n_images)
+                found = catalog_find_image(c, &c->names[name].id);
+                if (!found)
                         return find_unknown(c, arg, e);
         } else if (find_id(c, arg, &at, e) < 0) {
                 return -e->code;
+        } else {
+                found = &c->images[at];
         }
-        *ret = &c->images[at].image;
+        *ret = &found->image;
         return 0;
 }

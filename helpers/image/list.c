@@ -27,29 +27,11 @@ static void print_time(char *buffer, size_t size, const struct catalog_image *en
 typedef int print_row(void *context, const char *name, const struct catalog_image *entry,
                       struct err *e);
 
-static const struct catalog_image *find_image(const struct catalog *c, const struct digest *id)
-{
-        for (size_t i = 0; i < c->n_images; i++) {
-                if (digest_is_same(&c->images[i].image.id, id))
-                        return &c->images[i];
-        }
-        return NULL;
-}
-
-static bool has_name(const struct catalog *c, const struct digest *id)
-{
-        for (size_t i = 0; i < c->n_names; i++) {
-                if (digest_is_same(&c->names[i].id, id))
-                        return true;
-        }
-        return false;
-}
-
 /* One row a name, in their order; then one for each image without a name, by its id. */
 static int each_row(const struct catalog *c, print_row *row, void *context, struct err *e)
 {
         for (size_t i = 0; i < c->n_names; i++) {
-                const struct catalog_image *entry = find_image(c, &c->names[i].id);
+                const struct catalog_image *entry = catalog_find_image(c, &c->names[i].id);
 
                 if (entry && row(context, c->names[i].name, entry, e) < 0)
                         return -e->code;
@@ -57,7 +39,7 @@ static int each_row(const struct catalog *c, print_row *row, void *context, stru
         for (size_t i = 0; i < c->n_images; i++) {
                 const struct catalog_image *entry = &c->images[i];
 
-                if (!has_name(c, &entry->image.id) && row(context, NULL, entry, e) < 0)
+                if (!catalog_has_name(c, &entry->image.id) && row(context, NULL, entry, e) < 0)
                         return -e->code;
         }
         return 0;

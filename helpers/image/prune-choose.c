@@ -4,15 +4,6 @@
 
 #include <string.h>
 
-static bool has_name(const struct catalog *c, const struct digest *id)
-{
-        for (size_t i = 0; i < c->n_names; i++) {
-                if (digest_is_same(&c->names[i].id, id))
-                        return true;
-        }
-        return false;
-}
-
 static void tell_in_use(struct prune *p, const struct err *why)
 {
         size_t used = strlen(p->in_use);
@@ -39,18 +30,9 @@ static void mark_nameless(struct prune *p)
         const struct catalog *c = &p->removal.catalog;
 
         for (size_t i = 0; i < c->n_images; i++) {
-                if (p->request->is_all || !has_name(c, &c->images[i].image.id))
+                if (p->request->is_all || !catalog_has_name(c, &c->images[i].image.id))
                         mark(p, i);
         }
-}
-
-static bool is_known(const struct catalog *c, const struct digest *id)
-{
-        for (size_t i = 0; i < c->n_images; i++) {
-                if (digest_is_same(&c->images[i].image.id, id))
-                        return true;
-        }
-        return false;
 }
 
 /* Names and paths of images that are not there any more. */
@@ -60,9 +42,9 @@ static void mark_dangling(struct prune *p)
         const struct catalog *c = &r->catalog;
 
         for (size_t i = 0; i < c->n_paths; i++)
-                r->paths[i] = r->paths[i] || !is_known(c, &c->paths[i].id);
+                r->paths[i] = r->paths[i] || !catalog_find_image(c, &c->paths[i].id);
         for (size_t i = 0; p->request->is_all && i < c->n_names; i++)
-                r->names[i] = r->names[i] || !is_known(c, &c->names[i].id);
+                r->names[i] = r->names[i] || !catalog_find_image(c, &c->names[i].id);
 }
 
 /* ------ --max-size ------ */
@@ -132,7 +114,7 @@ static int shrink(struct prune *p, struct err *e)
                 return -e->code;
         /* those without a name that are still there are in use, which was told */
         for (size_t i = 0; i < c->n_images; i++)
-                stays[i] = !has_name(c, &c->images[i].image.id);
+                stays[i] = !catalog_has_name(c, &c->images[i].image.id);
         while (count_rest(p) > p->request->max_size) {
                 size_t oldest = find_oldest(p, stays);
 
