@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <search.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -53,49 +52,6 @@ static void add_attrs(struct archive_entry *entry, const struct attrs *attrs)
                                               attrs->items[i - 1].value, attrs->items[i - 1].size);
 }
 
-/* ------ files with several names ------ */
-
-struct link {
-        ino_t ino;
-        char path[]; /* of the first name */
-};
-
-static int compare_links(const void *a, const void *b)
-{
-        const struct link *x = a;
-        const struct link *y = b;
-
-        return (x->ino > y->ino) - (x->ino < y->ino);
-}
-
-/* The first name of a file that has several; NULL: this is the first. */
-static int find_link(struct diff *d, const struct stat *st, const char **ret, struct err *e)
-{
-        struct link *link = arena_alloc(&d->arena, sizeof(*link) + d->path_len + 1, e);
-
-        if (!link)
-                return -e->code;
-        link->ino = st->st_ino;
-        memcpy(link->path, d->path, d->path_len + 1);
-        struct link **found = tsearch(link, &d->links, compare_links);
-        if (!found)
-                return err_set(e, ENOMEM, "out of memory");
-        *ret = *found == link ? NULL : (*found)->path;
-        return 0;
-}
-
-static void keep(void *link)
-{
-        (void)link; /* it is the arena's */
-}
-
-void diff_free_links(struct diff *d)
-{
-        tdestroy(d->links, keep);
-        d->links = NULL;
-        arena_done(&d->arena);
-}
-
 /* The entry of a file that has one already; *ret: it was. */
 static int write_link(struct diff *d, const struct stat *st, bool *ret, struct err *e)
 {
@@ -104,7 +60,7 @@ static int write_link(struct diff *d, const struct stat *st, bool *ret, struct e
         *ret = false;
         if (st->st_nlink < 2)
                 return 0;
-        if (find_link(d, st, &first, e) < 0)
+        if (links_find(&d->links, st->st_ino, d->path, &first, e) < 0)
                 return -e->code;
         if (!first)
                 return 0;

@@ -4,6 +4,7 @@
 #include "attrs.h"
 #include "diff.h"
 #include "limit.h"
+#include "links.h"
 
 /* What the files diff*.c share; see diff.h. */
 
@@ -24,8 +25,7 @@ struct diff {
         const struct diff_spec *spec;
         struct diff_count *count;
         struct archive_entry *entry;
-        struct arena arena; /* of the links */
-        void *links;        /* a tree of struct link */
+        struct links links;
         size_t n_levels;
         struct diff_level levels[LIMIT_DEPTH + 1];
         char path[LIMIT_PATH + 1]; /* of what is looked at, without a slash in front */
@@ -46,7 +46,5 @@ int diff_write_fifo(struct diff *d, const struct stat *st, struct err *e);
 
 /* A regular file that is open; also one that is a whiteout, or another name of an earlier one. */
 int diff_write_file(struct diff *d, int fd, const struct stat *st, struct err *e);
-
-void diff_free_links(struct diff *d);
 
 #endif

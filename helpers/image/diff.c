@@ -309,6 +309,6 @@ int diff_write(const struct diff_spec *spec, struct diff_count *ret, struct err 
         d->entry = archive_entry_new();
         int r = d->entry ? walk_root(d, e) : err_set(e, ENOMEM, "out of memory");
         archive_entry_free(d->entry);
-        diff_free_links(d);
+        links_done(&d->links);
         return r;
 }

@@ -3,6 +3,7 @@
 #include "erase.h"
 #include "fd.h"
 #include "flatten-inner.h"
+#include "mem.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -204,7 +205,7 @@ static int copy_layer(struct flattening *f, int layer, struct err *e)
 {
         f->layer = layer;
         int r = copy_directory(f, 0, e);
-        flatten_forget_links(f);
+        links_done(&f->links);
         return r;
 }
 

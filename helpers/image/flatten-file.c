@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
-#include <search.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -102,19 +101,6 @@ static int copy_content(struct flattening *f, int from, int to, off_t size, stru
 
 /* ------ files of several names ------ */
 
-struct link {
-        ino_t ino;
-        char path[]; /* its first name, counted from the root */
-};
-
-static int compare_links(const void *a, const void *b)
-{
-        const struct link *x = a;
-        const struct link *y = b;
-
-        return (x->ino > y->ino) - (x->ino < y->ino);
-}
-
 /*
  * A file with several names in its layer keeps them.  The way to the first one is of this layer, so
  * there is no symlink on it.
@@ -122,31 +108,14 @@ static int compare_links(const void *a, const void *b)
 static int make_link(struct flattening *f, int to, const char *name, const struct stat *st,
                      bool *ret_is_made, struct err *e)
 {
-        struct link *link = arena_alloc(&f->arena, sizeof(*link) + f->len + 1, e);
+        const char *first;
 
-        if (!link)
+        if (links_find(&f->links, st->st_ino, f->path, &first, e) < 0)
                 return -e->code;
-        link->ino = st->st_ino;
-        memcpy(link->path, f->path, f->len + 1);
-        struct link **found = tsearch(link, &f->links, compare_links);
-        if (!found)
-                return err_set(e, ENOMEM, "out of memory");
-        *ret_is_made = *found != link;
-        if (*ret_is_made && linkat(f->root, (*found)->path, to, name, 0) < 0)
+        *ret_is_made = first != NULL;
+        if (*ret_is_made && linkat(f->root, first, to, name, 0) < 0)
                 return flatten_failed(f, "link", e);
         return 0;
-}
-
-static void leave(void *link)
-{
-        (void)link; /* it is the arena's */
-}
-
-void flatten_forget_links(struct flattening *f)
-{
-        tdestroy(f->links, leave);
-        f->links = NULL;
-        arena_done(&f->arena);
 }
 
 /* ------ each kind ------ */

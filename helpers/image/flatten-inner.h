@@ -4,7 +4,7 @@
 #include "attrs.h"
 #include "err.h"
 #include "limit.h"
-#include "mem.h"
+#include "links.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,8 +20,7 @@ struct flattening {
         int layer; /* the one at work */
         uint64_t entries;
         bool has_no_clones; /* this file system */
-        struct arena arena; /* of the links of the layer */
-        void *links;        /* a tree of struct link: its files that have several names */
+        struct links links; /* of the layer; their names are paths from the root */
         size_t len;
         char path[LIMIT_PATH + 1]; /* of what is being copied, from the root; "" for the root */
         char buffer[FLATTEN_CHUNK];
@@ -39,8 +38,5 @@ int flatten_set_attrs(const struct flattening *f, int to, const struct attrs *at
 /* Copies what is no directory; its name in the copy is free.  `from` and `to` hold it. */
 int flatten_file(struct flattening *f, int from, int to, const char *name, const struct stat *st,
                  struct err *e);
-
-/* Forgets the links, when the layer is done. */
-void flatten_forget_links(struct flattening *f);
 
 #endif
