@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <sys/stat.h>
 
 static int open_flags(const struct tree_entry *entry)
 {
@@ -35,31 +34,19 @@ int build_place_open(const struct build *b, const struct tree_entry *entry, stru
         return fd;
 }
 
-static int get_mount_id(int fd, uint64_t *ret, struct err *e)
-{
-        struct statx stx;
-
-        if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) < 0)
-                return err_sys(e, "cannot stat a mount of the new root");
-        if (!(stx.stx_mask & STATX_MNT_ID))
-                return err_set(e, ENOSYS, "the kernel does not tell which mount a file is on");
-        *ret = stx.stx_mnt_id;
-        return 0;
-}
-
 int build_place_attach(const struct build *b, const struct tree_entry *entry, int mount, int place,
                        struct err *e)
 {
         uint64_t made;
         uint64_t found;
 
-        if (newmount_attach(mount, place, "", e) < 0 || get_mount_id(mount, &made, e) < 0)
+        if (newmount_attach(mount, place, "", e) < 0 || newmount_get_id(mount, &made, e) < 0)
                 return -e->code;
         autofd there = resolve_in_root(b->root, entry->box_path, open_flags(entry), 0);
         if (there < 0 && there != -ENOENT && there != -ENOTDIR && there != -ELOOP)
                 return err_set(e, -there, "cannot open '%s' of the new root: %s", entry->box_path,
                                err_name(-there));
-        if (there >= 0 && get_mount_id(there, &found, e) < 0)
+        if (there >= 0 && newmount_get_id(there, &found, e) < 0)
                 return -e->code;
         if (there >= 0 && found == made)
                 return 0;

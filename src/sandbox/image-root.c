@@ -252,12 +252,12 @@ static int open_parent(const struct image_root *r, const char *box_path, unsigne
  */
 static bool is_images_own(int root, int parent)
 {
-        struct statx own;
-        struct statx st;
+        struct err unused = { 0 };
+        uint64_t own;
+        uint64_t other;
 
-        return statx(root, "", AT_EMPTY_PATH, STATX_MNT_ID, &own) == 0 &&
-               statx(parent, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) == 0 &&
-               own.stx_mask & st.stx_mask & STATX_MNT_ID && own.stx_mnt_id == st.stx_mnt_id;
+        return newmount_get_id(root, &own, &unused) == 0 &&
+               newmount_get_id(parent, &other, &unused) == 0 && own == other;
 }
 
 static int place_error(const char *box_path, int code, struct err *e)

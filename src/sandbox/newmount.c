@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -111,5 +112,17 @@ int newmount_attach(int mount, int target, const char *path, struct err *e)
                 how |= MOVE_MOUNT_T_EMPTY_PATH;
         if (syscall(SYS_move_mount, mount, "", target, path, how) < 0)
                 return name_error(e, "cannot attach the mount", path);
+        return 0;
+}
+
+int newmount_get_id(int fd, uint64_t *ret, struct err *e)
+{
+        struct statx stx;
+
+        if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &stx) < 0)
+                return err_sys(e, "cannot stat a mount of the new root");
+        if (!(stx.stx_mask & STATX_MNT_ID))
+                return err_set(e, ENOSYS, "the kernel does not tell which mount a file is on");
+        *ret = stx.stx_mnt_id;
         return 0;
 }

@@ -30,4 +30,7 @@ int newmount_set(int dirfd, const char *path, unsigned flags, struct err *e);
 /* Attaches `mount` to the object `target`, or to the name `path` below it. */
 int newmount_attach(int mount, int target, const char *path, struct err *e);
 
+/* Which mount of the new root the object `fd` is on.  Source: statx(2), Linux 5.8. */
+int newmount_get_id(int fd, uint64_t *ret, struct err *e);
+
 #endif
