@@ -1,15 +1,14 @@
 #include "diff-inner.h"
 
+#include "beneath.h"
 #include "fd.h"
 #include "mem.h"
 #include "str.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -17,12 +16,7 @@
 
 int diff_open(int parent, const char *name, int flags, const char *path, struct err *e)
 {
-        struct open_how how = {
-                .flags = (unsigned)flags | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY,
-                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
-                           RESOLVE_NO_XDEV,
-        };
-        int fd = (int)syscall(SYS_openat2, parent, name, &how, sizeof(how));
+        int fd = beneath_open(parent, name, flags | O_NOCTTY);
 
         return fd < 0 ? err_sys(e, "cannot open '%.200s'", path) : fd;
 }

@@ -1,5 +1,6 @@
 #include "flatten.h"
 
+#include "beneath.h"
 #include "erase.h"
 #include "fd.h"
 #include "flatten-inner.h"
@@ -72,7 +73,7 @@ static void pop(struct flattening *f, size_t before)
 /* The directory at work, of the layer or of the copy. */
 static int open_directory(const struct flattening *f, int top, struct err *e)
 {
-        int fd = flatten_open(top, f->len ? f->path : ".", O_RDONLY | O_DIRECTORY);
+        int fd = beneath_open(top, f->len ? f->path : ".", O_RDONLY | O_DIRECTORY);
 
         return fd < 0 ? flatten_failed(f, "open", e) : fd;
 }
@@ -95,7 +96,7 @@ static int remove_attrs(const struct flattening *f, int to, struct err *e)
 static int make_directory(const struct flattening *f, int from_dir, int to_dir, const char *name,
                           struct err *e)
 {
-        autofd from = flatten_open(from_dir, name, O_RDONLY | O_DIRECTORY);
+        autofd from = beneath_open(from_dir, name, O_RDONLY | O_DIRECTORY);
         autoattrs attrs = { 0 };
         struct stat st;
 
@@ -111,7 +112,7 @@ static int make_directory(const struct flattening *f, int from_dir, int to_dir, 
         }
         if (!is_there && mkdirat(to_dir, name, 0700) < 0)
                 return flatten_failed(f, "make", e);
-        autofd to = flatten_open(to_dir, name, O_RDONLY | O_DIRECTORY);
+        autofd to = beneath_open(to_dir, name, O_RDONLY | O_DIRECTORY);
         if (to < 0)
                 return flatten_failed(f, "open", e);
         if (is_there && fchmod(to, 0700) < 0)
@@ -222,7 +223,7 @@ int flatten_child(const struct worker *w, struct worker_report *ret, struct err 
         if (request->directory)
                 return copy_layer(f, w->input, e);
         for (size_t i = 0; i < request->n_layers; i++) {
-                autofd layer = flatten_open(w->layers, request->layers[i], O_RDONLY | O_DIRECTORY);
+                autofd layer = beneath_open(w->layers, request->layers[i], O_RDONLY | O_DIRECTORY);
 
                 if (layer < 0)
                         return err_sys(e, "cannot open the layer '%s'", request->layers[i]);

@@ -1,5 +1,6 @@
 #include "flatten-inner.h"
 
+#include "beneath.h"
 #include "fd.h"
 #include "io.h"
 #include "str.h"
@@ -7,10 +8,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
-#include <linux/openat2.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -24,17 +23,6 @@ int flatten_failed(const struct flattening *f, const char *what, struct err *e)
         if (code == EXDEV)
                 return err_hint(e, "something is mounted there: an archive of the root will do");
         return -e->code;
-}
-
-int flatten_open(int parent, const char *path, int flags)
-{
-        struct open_how how = {
-                .flags = (unsigned)flags | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY,
-                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
-                           RESOLVE_NO_XDEV,
-        };
-
-        return (int)syscall(SYS_openat2, parent, path, &how, sizeof(how));
 }
 
 int flatten_set_attrs(const struct flattening *f, int to, const struct attrs *attrs, struct err *e)
@@ -125,7 +113,7 @@ static int make_regular(struct flattening *f, int from_dir, int to_dir, const ch
 {
         const struct timespec times[2] = { st->st_atim, st->st_mtim };
         autoattrs attrs = { 0 };
-        autofd from = flatten_open(from_dir, name, O_RDONLY | O_NONBLOCK);
+        autofd from = beneath_open(from_dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 
         if (from < 0)
                 return flatten_failed(f, "read", e);

@@ -29,9 +29,6 @@ struct flattening {
 /* "cannot WHAT 'PATH': reason", by errno. */
 int flatten_failed(const struct flattening *f, const char *what, struct err *e);
 
-/* Opens `path` below `parent`: no symlink is followed, and no mount point entered. */
-int flatten_open(int parent, const char *path, int flags);
-
 /* The user.* ones.  What the overlay itself notes there means nothing in a copy. */
 int flatten_set_attrs(const struct flattening *f, int to, const struct attrs *attrs, struct err *e);
 

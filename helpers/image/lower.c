@@ -1,14 +1,13 @@
 #include "lower.h"
 
+#include "beneath.h"
 #include "fd.h"
 #include "mem.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -35,15 +34,10 @@ int lower_view_root(const struct lower *l, struct lower_view *ret, struct err *e
 
 static int open_in(const struct lower *l, size_t layer, const char *path, int flags)
 {
-        struct open_how how = {
-                .flags = (unsigned)flags | O_NOFOLLOW | O_CLOEXEC,
-                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
-                           RESOLVE_NO_XDEV,
-        };
         char text[DIGEST_HEX + 1 + LIMIT_PATH + 1];
 
         snprintf(text, sizeof(text), "%s/%s", l->layers[layer].hex, path);
-        return (int)syscall(SYS_openat2, l->dir, text, &how, sizeof(how));
+        return beneath_open(l->dir, text, flags);
 }
 
 static bool is_opaque(int fd)

@@ -35,9 +35,6 @@ bool tree_is_opaque(int fd);
 int tree_set_time(int fd, struct timespec mtime);
 int tree_set_opaque(int fd, const struct entry_path *path, struct err *e);
 
-/* Opens a directory that is no symlink, beneath `parent`; -1 with errno set. */
-int tree_enter_directory(int parent, const char *name);
-
 /* Removes the whiteouts in the directory `fd`. */
 int tree_remove_whiteouts(int fd, const struct entry_path *path, struct err *e);
 

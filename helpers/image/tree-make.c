@@ -2,14 +2,13 @@
 
 #include "tree-inner.h"
 
+#include "beneath.h"
 #include "fd.h"
 #include "str.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -183,17 +182,12 @@ int tree_make_fifo(struct tree *t, const struct entry_path *path, const struct t
 static int open_target_directory(struct tree *t, const struct entry_path *path,
                                  const struct entry_path *target, struct err *e)
 {
-        struct open_how how = {
-                .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
-                           RESOLVE_NO_XDEV,
-        };
         char directory[LIMIT_PATH + 1];
 
         memcpy(directory, target->text, target->dir_len);
         directory[target->dir_len] = '\0';
-        int fd = (int)syscall(SYS_openat2, t->levels[0].fd, target->dir_len ? directory : ".", &how,
-                              sizeof(how));
+        int fd = beneath_open(t->levels[0].fd, target->dir_len ? directory : ".",
+                              O_PATH | O_DIRECTORY);
         if (fd < 0)
                 return tree_refuse(path, "it is a hard link to nothing in its layer", e);
         return fd;
@@ -226,7 +220,7 @@ static int hide_behind(int parent, const struct entry_path *hidden, const struct
 {
         if (!S_ISDIR(st->st_mode))
                 return 0;
-        autofd fd = tree_enter_directory(parent, hidden->base);
+        autofd fd = beneath_open(parent, hidden->base, O_RDONLY | O_DIRECTORY);
         if (fd < 0)
                 return tree_failed(hidden, "open directory", e);
         return tree_set_opaque(fd, hidden, e);

@@ -2,13 +2,12 @@
 
 #include "tree-inner.h"
 
+#include "beneath.h"
 #include "fd.h"
 #include "store.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -58,17 +57,6 @@ int tree_set_time(int fd, struct timespec mtime)
         return futimens(fd, times);
 }
 
-int tree_enter_directory(int parent, const char *name)
-{
-        struct open_how how = {
-                .flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
-                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
-                           RESOLVE_NO_XDEV,
-        };
-
-        return (int)syscall(SYS_openat2, parent, name, &how, sizeof(how));
-}
-
 struct place {
         int fd;
         const struct entry_path *path;
@@ -97,7 +85,7 @@ int tree_remove_whiteouts(int fd, const struct entry_path *path, struct err *e)
 static int remove_directory(int parent, const struct entry_path *path, const char *name,
                             struct err *e)
 {
-        autofd fd = tree_enter_directory(parent, name);
+        autofd fd = beneath_open(parent, name, O_RDONLY | O_DIRECTORY);
 
         if (fd < 0)
                 return tree_failed(path, "open directory", e);
@@ -154,7 +142,7 @@ int tree_open_new_directory(int parent, const struct entry_path *path, const cha
                 if (!is_there && mkdirat(parent, name, 0700) < 0)
                         return tree_failed(path, "make directory", e);
         }
-        autofd fd = tree_enter_directory(parent, name);
+        autofd fd = beneath_open(parent, name, O_RDONLY | O_DIRECTORY);
         if (fd < 0)
                 return tree_failed(path, "open directory", e);
         /* the layer removes the directory below and makes a new one */

@@ -1,5 +1,6 @@
 #include "tree-inner.h"
 
+#include "beneath.h"
 #include "fd.h"
 #include "mem.h"
 
@@ -69,7 +70,7 @@ void tree_push(struct tree *t, const char *name, int *fd, struct timespec mtime,
 static int enter(struct tree *t, const struct entry_path *path, const char *name, size_t upto,
                  struct err *e)
 {
-        autofd fd = tree_enter_directory(tree_top(t)->fd, name);
+        autofd fd = beneath_open(tree_top(t)->fd, name, O_RDONLY | O_DIRECTORY);
         bool is_implied = false;
         struct stat st = { 0 };
 
