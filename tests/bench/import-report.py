@@ -15,7 +15,7 @@ import os
 import statistics
 import sys
 
-from report import lines_of, put_into
+from report import compare, lines_of, put_into
 
 NAMES = {
     "tar": "`tar xzf` of the layer",
@@ -83,17 +83,7 @@ def print_bars(rows, is_quick):
     found.append(("ms of a second import", rows["again"][measure] * 1000, *AGAIN_BAR))
     kelp = rows["kelp"]
     found.append(("KiB of kelp's processes", kelp["peak_kib"] or kelp["largest_kib"], *MEMORY_BAR))
-    missed = 0
-    print("\n| what | measured | at most | |\n|---|--:|--:|---|")
-    for what, value, bar, gross in found:
-        limit = gross if is_quick else bar
-        if value is None:
-            print(f"| {what} |  | {limit} | not measured |")
-            continue
-        missed += value > limit
-        shown = f"{value:.2f}" if value < 10 else f"{value:.0f}"
-        print(f"| {what} | {shown} | {limit} | {'ok' if value <= limit else 'MISSED'} |")
-    return missed
+    return compare(found, is_quick, lambda value: f"{value:.2f}" if value < 10 else f"{value:.0f}")
 
 
 def plain_size(layer):

@@ -101,6 +101,20 @@ def read_memory(work):
     return {name: int(kib) for name, kib in (line.split() for line in lines_of(f"{work}/memory"))}
 
 
+def compare(found, is_quick, show):
+    """Prints each (what, value or None, bar, gross bar); returns how many are missed."""
+    missed = 0
+    print("\n| what | measured | at most | |\n|---|--:|--:|---|")
+    for what, value, bar, gross in found:
+        limit = gross if is_quick else bar
+        if value is None:
+            print(f"| {what} |  | {limit} | not measured |")
+            continue
+        missed += value > limit
+        print(f"| {what} | {show(value)} | {limit} | {'ok' if value <= limit else 'MISSED'} |")
+    return missed
+
+
 def print_bars(rows, memory, filter_cost, is_quick):
     """Prints every bar; returns how many are missed.
 
@@ -114,17 +128,7 @@ def print_bars(rows, memory, filter_cost, is_quick):
         found.append((f"{group}: {of} / {against}", value, bar, gross))
     found.append(("KiB of a running sandbox, 50 at once", memory.get("kelp"), *MEMORY_BAR))
     found.append(("seccomp: a search through 5000 files, with / without", filter_cost, *FILTER_BAR))
-    missed = 0
-    print("\n| what | measured | at most | |\n|---|--:|--:|---|")
-    for what, value, bar, gross in found:
-        limit = gross if is_quick else bar
-        if value is None:
-            print(f"| {what} |  | {limit} | not measured |")
-            continue
-        shown = f"{value:.3f}" if isinstance(value, float) else value
-        missed += value > limit
-        print(f"| {what} | {shown} | {limit} | {'ok' if value <= limit else 'MISSED'} |")
-    return missed
+    return compare(found, is_quick, lambda value: f"{value:.3f}" if isinstance(value, float) else value)
 
 
 def print_report(rows, memory, filter_cost, args):
