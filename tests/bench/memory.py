@@ -13,24 +13,11 @@ import subprocess
 import sys
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+from processes import descendants  # noqa: E402  (the path is set above)
+
 PAYLOAD = "sleep"
 PATIENCE = 60
-
-
-def children(pid):
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children") as file:
-            return [int(word) for word in file.read().split()]
-    except FileNotFoundError:
-        return []
-
-
-def family(pid):
-    """The process and all that descend from it."""
-    members = [pid]
-    for child in children(pid):
-        members += family(child)
-    return members
 
 
 def name_of(pid):
@@ -52,7 +39,7 @@ def pss(pid):
 def wait_for_payloads(launchers):
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        if all(any(name_of(pid) == PAYLOAD for pid in family(box.pid)[1:]) for box in launchers):
+        if all(any(name_of(pid) == PAYLOAD for pid, _ in descendants(box.pid)[1:]) for box in launchers):
             return
         time.sleep(0.1)
     sys.exit(f"memory.py: not every sandbox came up within {PATIENCE} s")
@@ -65,7 +52,8 @@ def main():
         for _ in range(count):
             launchers.append(subprocess.Popen(command, stdin=subprocess.DEVNULL))
         wait_for_payloads(launchers)
-        own = [pid for box in launchers for pid in family(box.pid) if name_of(pid) != PAYLOAD]
+        own = [pid for box in launchers for pid, _ in descendants(box.pid)
+               if name_of(pid) != PAYLOAD]
         print(round(sum(pss(pid) for pid in own) / count))
     finally:
         for box in launchers:

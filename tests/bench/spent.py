@@ -15,20 +15,10 @@ import os
 import sys
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+from processes import descendants  # noqa: E402  (the path is set above)
+
 INTERVAL = 0.004
-
-
-def family(pid):
-    """The process and all that descend from it, whoever of their threads forked them."""
-    members = [pid]
-    try:
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/children") as file:
-                for child in file.read().split():
-                    members += family(int(child))
-    except (FileNotFoundError, ProcessLookupError):
-        pass
-    return members
 
 
 def pss(pid):
@@ -43,7 +33,7 @@ def watch(pid):
     """Waits for the process; the most that it and its descendants had at once."""
     peak = 0
     while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-        peak = max(peak, sum(map(pss, family(pid))))
+        peak = max(peak, sum(pss(member) for member, _ in descendants(pid)))
         time.sleep(INTERVAL)
     return peak
 

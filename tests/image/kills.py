@@ -5,7 +5,11 @@ import ctypes
 import os
 import signal
 import subprocess
+import sys
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+from processes import descendants  # noqa: E402  (the path is set above)
 
 PR_SET_CHILD_SUBREAPER = 36
 PATIENCE = 20  # seconds that what is left of a killed program has to end by itself
@@ -15,25 +19,6 @@ def become_subreaper():
     """Orphans of what is killed become ours, so that their end can be waited for."""
     if ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError("cannot become a subreaper")
-
-
-def children(pid):
-    found = []
-    try:
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as f:
-                found += [int(child) for child in f.read().split()]
-    except OSError:
-        pass
-    return found
-
-
-def descendants(pid):
-    """The process and all below it, each with how deep it is."""
-    found = [(pid, 0)]
-    for at, depth in found:
-        found += [(child, depth + 1) for child in children(at)]
-    return found
 
 
 def role(pid, depth):
