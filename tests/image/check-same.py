@@ -14,7 +14,7 @@ import time
 from tap import Tap
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "pull"))
-from place import KELP, Place  # noqa: E402  (the path is set above)
+from place import Place  # noqa: E402  (the path is set above)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LISTING = os.path.join(os.environ["KELP_BUILD"], "tests/payload/listing")

@@ -19,7 +19,6 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "image"))
 import kills  # noqa: E402  (the path is set above)
 import layout  # noqa: E402
 import tree  # noqa: E402
-from store import image_id  # noqa: E402
 from tap import Tap  # noqa: E402
 
 KILLS = int(os.environ.get("KELP_TEST_KILLS") or (100 if os.environ.get("KELP_TEST_LONG") else 8))
