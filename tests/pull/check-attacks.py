@@ -11,20 +11,12 @@ import time
 import scene
 from faulty import Registry
 from place import Place
-from scene import ONE, Guarded, blob_path, config_path, hooked, image, refuses, works
+from scene import ONE, Guarded, blob_path, case, config_path, hooked, image, refuses, works
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "image"))
 import layout  # noqa: E402  (the path is set above)
 
 SECRET = "S3CRET-S3CRET"
-cases = []
-
-
-def case(name):
-    def add(function):
-        cases.append((name, function))
-        return function
-    return add
 
 
 def basic(user, password):
@@ -249,4 +241,4 @@ def slowly(place):
     return [f"{name}: {problem}" for name, problems in found.items() for problem in problems]
 
 
-scene.run(cases)
+scene.run()

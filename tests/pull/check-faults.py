@@ -13,8 +13,8 @@ import faulty
 import scene
 from faulty import Registry, send_range
 from place import KELP
-from scene import (BIG, ONE, Guarded, blob_path, config_path, hooked, image, make_layer, refuses,
-                   works)
+from scene import (BIG, ONE, Guarded, blob_path, case, config_path, hooked, image, make_layer,
+                   refuses, works)
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "image"))
 import layout  # noqa: E402  (the path is set above)
@@ -23,15 +23,6 @@ import store  # noqa: E402
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 OWN = "amd64" if os.uname().machine == "x86_64" else "arm64"
-cases = []
-
-
-def case(name):
-    def add(function):
-        cases.append((name, function))
-        return function
-    return add
-
 
 # ------ plain pulls ------
 
@@ -889,4 +880,4 @@ def terminated(place):
         return problems
 
 
-scene.run(cases)
+scene.run()

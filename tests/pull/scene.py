@@ -156,8 +156,18 @@ class Guarded:
 
 # ------ a file of cases ------
 
-def run(cases):
-    """`cases`: (name, function); each gets a place of its own.  Arguments pick some by their name."""
+cases = []
+
+
+def case(name):
+    def add(function):
+        cases.append((name, function))
+        return function
+    return add
+
+
+def run():
+    """Each case gets a place of its own.  Arguments pick some by their name."""
     tap = Tap()
     wanted = sys.argv[1:]
     with tempfile.TemporaryDirectory(prefix="kelp-pull.") as top:
