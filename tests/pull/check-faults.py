@@ -11,7 +11,7 @@ import time
 
 import faulty
 import scene
-from faulty import Registry, send_range
+from faulty import Registry, send_endless, send_many, send_range
 from place import KELP
 from scene import (BIG, ONE, Guarded, blob_path, case, config_path, hooked, image, make_layer,
                    refuses, works)
@@ -337,13 +337,7 @@ def long_blob(handler, request, r):
 
 @lie
 def endless_blob(handler, request, _r):
-    handler.reply(200, Content_Length=None, Transfer_Encoding="chunked")
-    try:
-        for _ in range(100000):
-            handler.wfile.write(b"10000\r\n" + bytes(0x10000) + b"\r\n")
-    except OSError:
-        pass
-    handler.close_connection = True
+    send_endless(handler)
 
 
 @lie
@@ -410,13 +404,7 @@ def two_sizes(place):
 def huge_manifest(place):
     def hook(handler, request, _n):
         if request.path.endswith("/manifests/endless"):
-            handler.reply(200, Content_Length=None, Transfer_Encoding="chunked")
-            try:
-                for _ in range(10000):
-                    handler.wfile.write(b"10000\r\n" + bytes(0x10000) + b"\r\n")
-            except OSError:
-                pass
-            handler.close_connection = True
+            send_endless(handler)
             return True
         return False
     with hooked(hook) as r:
@@ -458,12 +446,7 @@ def large_parts(place):
 def endless_head(place):
     def hook(handler, _request, _n):
         handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
-        try:
-            for i in range(100000):
-                handler.wfile.write(b"X-%d: %s\r\n" % (i, b"y" * 1000))
-        except OSError:
-            pass
-        handler.close_connection = True
+        send_many(handler, (b"X-%d: %s\r\n" % (i, b"y" * 1000) for i in range(100000)))
         return True
     with hooked(hook) as r:
         return refuses(place, r, "the head of the answer is larger|too large|Too large|too long")

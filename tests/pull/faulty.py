@@ -2,6 +2,7 @@
 
 import collections
 import http.server
+import itertools
 import json
 import os
 import ssl
@@ -143,6 +144,22 @@ class Registry:
             handler.error(404, "MANIFEST_UNKNOWN", "manifest unknown")
         else:
             handler.error(404, "BLOB_UNKNOWN", "blob unknown to registry")
+
+
+def send_many(handler, pieces):
+    """What has begun goes on until nobody takes it any more."""
+    try:
+        for piece in pieces:
+            handler.wfile.write(piece)
+    except OSError:
+        pass
+    handler.close_connection = True
+
+
+def send_endless(handler):
+    """An answer of chunks, of 6 GiB, which nobody should wait for."""
+    handler.reply(200, Content_Length=None, Transfer_Encoding="chunked")
+    send_many(handler, itertools.repeat(b"10000\r\n" + bytes(0x10000) + b"\r\n", 100000))
 
 
 def start_of(request):
