@@ -5,26 +5,16 @@
 
 bats_require_minimum_version 1.5.0
 load ../lib/kelp
+load ../lib/attack
 
 setup() {
-    dir=$BATS_TEST_TMPDIR
-    export HOME=$dir/home
-    mkdir -p "$HOME" "$dir/ws"
-    cd "$dir/ws" || return 1
-}
-
-repository() {
-    git init -q -b main "$1"
-    git -C "$1" -c user.name=a -c user.email=a@b commit -q --allow-empty -m x
+    enter_workspace
 }
 
 # The payload must have had its chance; then git on the host must not run what it left, or kelp must
 # have said what it left.
 git_is_safe() {
-    [[ $output == *payload-ran* ]] || {
-        echo "the payload did not run: $output"
-        return 1
-    }
+    assert_ran || return 1
     git status >/dev/null 2>&1 || true
     [ ! -e "$dir/pwned" ] || {
         [[ $output == *"$1"* ]] || {
@@ -125,29 +115,12 @@ for path in (\"../../home/key\", \"../../../../../../../../..$HOME/key\"):
 }
 
 @test "the current directory is the one that was stood in, whoever swaps its name" {
-    local i racer hits=0 runs=0
     mkdir -p "$HOME/.ssh" "$dir/p/ws"
     echo CANARY >"$HOME/.ssh/id"
     ln -s "$HOME/.ssh" "$dir/p/link"
-    python3 -c '
-import ctypes, os, sys
-libc = ctypes.CDLL(None)
-os.chdir(sys.argv[1])
-while os.getppid() != 1:
-    libc.renameat2(-100, b"ws", -100, b"link", 2)
-' "$dir/p" 3>&- &
-    racer=$!
+    racer_start "$dir/p/ws" "$dir/p/link"
     cd "$dir/p/ws" 2>/dev/null || cd "$dir/p/link"
-    for ((i = 0; i < 80; i++)); do
-        out=$(timeout 10 "$KELP" run -- sh -c 'echo ran; cat "$0" ./id' "$HOME/.ssh/id" 2>/dev/null) || true
-        [[ $out != *CANARY* ]] || hits=$((hits + 1))
-        [[ $out != *ran* ]] || runs=$((runs + 1))
-    done
-    kill "$racer"
-    wait "$racer" || true
-    echo "$runs runs"
-    [ "$hits" = 0 ]
-    [ "$runs" -gt 0 ]
+    racer_gains_nothing 80 sh -c 'echo ran; cat "$0" ./id' "$HOME/.ssh/id"
 }
 
 @test "a socket and a fifo with a protected name are covered too" {

@@ -5,26 +5,10 @@
 
 bats_require_minimum_version 1.5.0
 load ../lib/kelp
+load ../lib/attack
 
 setup() {
-    dir=$BATS_TEST_TMPDIR
-    export HOME=$dir/home
-    mkdir -p "$HOME" "$dir/ws"
-    cd "$dir/ws" || return 1
-}
-
-repository() {
-    git init -q -b main "$1"
-    mkdir -p "$1/.git/hooks"
-    git -C "$1" -c user.name=a -c user.email=a@b commit -q --allow-empty -m x
-}
-
-# The payload must have had its chance.
-assert_ran() {
-    [[ $output == *payload-ran* ]] || {
-        echo "the payload did not run: $output"
-        return 1
-    }
+    enter_workspace
 }
 
 @test "a repository further down: hooks and config stay, and nothing above them moves" {

@@ -5,13 +5,11 @@
 
 bats_require_minimum_version 1.5.0
 load ../lib/kelp
+load ../lib/attack
 
 setup() {
-    dir=$BATS_TEST_TMPDIR
-    mkdir -p "$dir/ws" "$dir/home"
-    export HOME=$dir/home
+    enter_workspace
     unset XDG_RUNTIME_DIR
-    cd "$dir/ws" || return 1
 }
 
 # $1 must be the exit status of kelp itself, with one line that says why.
@@ -21,19 +19,6 @@ assert_refused() {
         return 1
     }
     grep -q '^kelp: ' <<<"$output"
-}
-
-# The payload said so: a test of what it could not do must know that it tried.
-assert_ran() {
-    [[ $output == *payload-ran* ]] || {
-        echo "the payload did not run: $output"
-        return 1
-    }
-}
-
-repository() {
-    git init -q -b main "$1"
-    git -C "$1" -c user.name=a -c user.email=a@b commit -q --allow-empty -m x
 }
 
 @test "no canary can be found by looking everywhere" {

@@ -6,6 +6,7 @@
 
 bats_require_minimum_version 1.5.0
 load ../lib/kelp
+load ../lib/attack
 
 setup() {
     dir=$BATS_TEST_TMPDIR
@@ -155,41 +156,19 @@ look_around() {
 }
 
 @test "a racer that swaps a directory for a symlink to the home finds no moment" {
-    local i racer hits=0 runs=0
     mkdir -p .git/hooks
     ln -s "$HOME/.ssh" other
-    python3 -c '
-import ctypes, os, sys
-libc = ctypes.CDLL(None)
-while os.getppid() != 1:
-    libc.renameat2(-100, b".git", -100, b"other", 2)
-' 3>&- &
-    racer=$!
-    for ((i = 0; i < 60; i++)); do
-        out=$(timeout 10 "$KELP" run -- sh -c 'cat .git/id .git/hooks/id other/id; echo evil >.git/hooks/new; echo evil >.git/evil; echo ran' 2>/dev/null) || true
-        [[ $out != *CANARY* ]] || hits=$((hits + 1))
-        [[ $out != *ran* ]] || runs=$((runs + 1))
-    done
-    kill "$racer"
-    wait "$racer" || true
-    echo "$runs runs"
-    [ "$hits" = 0 ]
-    [ "$runs" -gt 0 ]
+    racer_start .git other
+    racer_gains_nothing 60 sh -c 'cat .git/id .git/hooks/id other/id; echo evil >.git/hooks/new; echo evil >.git/evil; echo ran'
 }
 
 @test "a source of -v that is swapped is the one that was judged" {
-    local i racer bad=0 shown=0
+    local i bad=0 shown=0
     mkdir -p share/sub
     echo plain >share/sub/id
     mkdir -p "$dir/ws2"
     ln -s "$HOME/.ssh" other
-    python3 -c '
-import ctypes, os
-libc = ctypes.CDLL(None)
-while os.getppid() != 1:
-    libc.renameat2(-100, b"share", -100, b"other", 2)
-' 3>&- &
-    racer=$!
+    racer_start "$PWD/share" "$PWD/other"
     cd "$dir/ws2"
     for ((i = 0; i < 50; i++)); do
         # the launcher may see either, or refuse; it must not show a mixture or hang
@@ -200,8 +179,7 @@ while os.getppid() != 1:
         shown=$((shown + 1))
         [ "$out" = plain ] || bad=$((bad + 1))
     done
-    kill "$racer"
-    wait "$racer" || true
+    racer_stop
     echo "$shown shown"
     [ "$bad" = 0 ]
     [ "$shown" -gt 0 ]
