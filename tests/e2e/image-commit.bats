@@ -8,6 +8,7 @@ bats_require_minimum_version 1.5.0
 load ../lib/kelp
 load ../image/common
 load ../lib/trace
+load ../image/kept
 
 setup_file() {
     cd "$BATS_FILE_TMPDIR" || return 1
@@ -24,21 +25,12 @@ setup_file() {
 }
 
 setup() {
-    cd "$BATS_TEST_TMPDIR" || return 1
-    export HOME=$PWD/home XDG_DATA_HOME=$PWD/data
-    mkdir home
-    kept=$XDG_DATA_HOME/kelp/kept STORE=$XDG_DATA_HOME/kelp/store
+    enter_home
     "$KELP" import "$BATS_FILE_TMPDIR/root.tar" box >base
 }
 
-# What a test left undone must not be in the way of the next.
 teardown() {
-    [ ! -d "$kept/one" ] || "$KELP" rm one
-    remove_owned "$XDG_DATA_HOME"
-}
-
-keep() {
-    "$KELP" run --network none --userns single --keep --name one "$@"
+    remove_home
 }
 
 # The blob of the last layer of the image called $1 (a whole name).
@@ -78,7 +70,7 @@ compare() {
 }
 
 @test "nothing was changed: an empty layer, and a line that says so" {
-    keep box true
+    keep one box true
     run -0 --separate-stderr "$KELP" commit one same
     [[ $output =~ ^sha256:[0-9a-f]{64}$ ]]
     assert_eq "$stderr" "kelp: nothing was changed: the new layer is empty"
@@ -90,7 +82,7 @@ compare() {
 @test "added, changed and removed: files, directories, links" {
     local id
 
-    keep box sh -c '
+    keep one box sh -c '
         echo new >/new; echo changed >/opt/keep/a; rm /opt/keep/b; rm -r /opt/drop
         rm -r /opt/replaced; mkdir /opt/replaced; echo x >/opt/replaced/x
         rm -r /opt/unlinked; echo file >/opt/unlinked
@@ -111,12 +103,12 @@ compare() {
 }
 
 @test "directories on the way are there only for what is in them" {
-    keep box sh -c 'touch /opt/keep/deep/tmp; rm /opt/keep/deep/tmp; echo x >/root/x'
+    keep one box sh -c 'touch /opt/keep/deep/tmp; rm /opt/keep/deep/tmp; echo x >/root/x'
     "$KELP" commit one way >/dev/null
     assert_eq "$(tar -tzf "$(blob_of way:latest)")" $'root/\nroot/x'
     [ "$(entries_of way:latest | awk '{print $1}' | head -n 1)" = drwxr-xr-x ]
     # what changes a directory itself is a change
-    keep box sh -c 'chmod 700 /opt/keep/deep; chmod 711 /'
+    keep one box sh -c 'chmod 700 /opt/keep/deep; chmod 711 /'
     "$KELP" commit one way2 >/dev/null
     assert_eq "$(tar -tzf "$(blob_of way2:latest)")" $'./\nopt/\nopt/keep/\nopt/keep/deep/\nroot/\nroot/x'
     run -0 "$KELP" run --network none way2 stat -c %a /opt/keep/deep
@@ -147,13 +139,13 @@ compare() {
     ln -s ../run/resolv.conf linked/etc/resolv.conf
     tar -C linked -cf linked.tar .
     "$KELP" import linked.tar linked
-    keep linked true
+    keep one linked true
     [ -f "$kept/one/upper/etc/resolv.conf" ]
     run -0 "$KELP" commit one again
     assert_eq "$(tar -tzf "$(blob_of again:latest)")" ""
     # the payload's own is one
     "$KELP" rm one
-    keep linked sh -c 'echo nameserver 192.0.2.1 >/etc/resolv.conf'
+    keep one linked sh -c 'echo nameserver 192.0.2.1 >/etc/resolv.conf'
     "$KELP" commit one again >/dev/null
     assert_eq "$(tar -tzf "$(blob_of again:latest)")" $'etc/\netc/resolv.conf'
 }
@@ -161,7 +153,7 @@ compare() {
 @test "hard links stay links, times stay to the nanosecond" {
     local id
 
-    keep box sh -c 'echo x >/b; ln /b /opt/a; ln /b /z; echo >/z2; touch -d "2001-02-03 04:05:06" /b; mkdir -p /d; echo y >/d/y'
+    keep one box sh -c 'echo x >/b; ln /b /opt/a; ln /b /z; echo >/z2; touch -d "2001-02-03 04:05:06" /b; mkdir -p /d; echo y >/d/y'
     touch -h -d '2003-04-05 06:07:08.123456789' "$kept/one/upper/d/y"
     touch -d '1960-03-04 05:06:07.75 UTC' "$kept/one/upper/z2"
     touch -d '2002-03-04 05:06:07' "$kept/one/upper/d"
@@ -182,7 +174,7 @@ compare() {
 @test "the same changes give the same bytes" {
     local first
 
-    keep box sh -c 'for i in 9 1 5 10 a B é; do mkdir /d$i; echo $i >/d$i/f; done; rm -r /opt/drop'
+    keep one box sh -c 'for i in 9 1 5 10 a B é; do mkdir /d$i; echo $i >/d$i/f; done; rm -r /opt/drop'
     first=$("$KELP" commit one first)
     sleep 1.1
     [ "$("$KELP" commit one second)" = "$first" ]
@@ -199,7 +191,7 @@ compare() {
     command -v setfattr >/dev/null && command -v setcap >/dev/null || skip "the machine lacks setfattr or setcap"
     local blob
 
-    keep box sh -c 'echo x >/x; echo y >/y; mkdir /d; rm -r /opt/drop; mkdir /opt/drop'
+    keep one box sh -c 'echo x >/x; echo y >/y; mkdir /d; rm -r /opt/drop; mkdir /opt/drop'
     setfattr -n user.b -v two "$kept/one/upper/x"
     setfattr -n user.a -v one "$kept/one/upper/x"
     setfattr -n user.overlay.overlay.opaque -v y "$kept/one/upper/x"
@@ -224,7 +216,7 @@ END
 
 @test "whiteouts that are files are whiteouts, too" {
     command -v setfattr >/dev/null || skip "the machine lacks setfattr"
-    keep box sh -c 'echo x >/opt/keep/x'
+    keep one box sh -c 'echo x >/opt/keep/x'
     : >"$kept/one/upper/opt/keep/a"
     setfattr -n user.overlay.whiteout -v y "$kept/one/upper/opt/keep/a"
     setfattr -n user.overlay.opaque -v x "$kept/one/upper/opt/keep"
@@ -237,7 +229,7 @@ END
     local name
 
     for name in redirect metacopy; do
-        keep box sh -c "echo x >/$name"
+        keep one box sh -c "echo x >/$name"
         setfattr -n "user.overlay.$name" -v /etc "$kept/one/upper/$name"
         run -125 "$KELP" commit one bad
         assert_refused "'$name' cannot be read without the layers below it (user.overlay.$name)"
@@ -248,12 +240,12 @@ END
 }
 
 @test "sockets are left out with a line, names that would hide files are refused" {
-    keep box sh -c 'echo x >/x'
+    keep one box sh -c 'echo x >/x'
     (cd "$kept/one/upper" && python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("s"); socket.socket(socket.AF_UNIX).bind("t")')
     run -0 --separate-stderr "$KELP" commit one sock
     assert_eq "$stderr" "kelp: 2 sockets were left out: an image cannot have any"
     assert_eq "$(tar -tzf "$(blob_of sock:latest)")" x
-    keep box sh -c 'mkdir -p /opt/keep; echo x >/opt/keep/.wh.a'
+    keep one box sh -c 'mkdir -p /opt/keep; echo x >/opt/keep/.wh.a'
     run -125 "$KELP" commit one bad
     assert_eq "$output" "kelp: cannot commit 'one': 'opt/keep/.wh.a' cannot be in a layer: its name would hide another file
 hint: remove it, or give it another name"
@@ -263,7 +255,7 @@ hint: remove it, or give it another name"
 @test "names are bytes" {
     local id
 
-    keep box sh -c 'cd /srv 2>/dev/null || { mkdir /srv; cd /srv; }
+    keep one box sh -c 'cd /srv 2>/dev/null || { mkdir /srv; cd /srv; }
         echo 1 >"$(printf "a\377b")"; echo 2 >"$(printf "c\nd")"; echo 3 >"é"; echo 4 >" "; ln -s "$(printf "\377")" l
         i=0; n=; while [ $i -lt 25 ]; do n=${n}0123456789; i=$((i+1)); done; mkdir -p $n/$n; echo 5 >$n/$n/$n'
     id=$("$KELP" commit one bytes)
@@ -278,7 +270,7 @@ hint: remove it, or give it another name"
 @test "holes stay holes, and zeros are no bomb" {
     local id
 
-    keep box sh -c '
+    keep one box sh -c '
         truncate -s 300M /hole; truncate -s 3M /some; echo end >>/some
         dd if=/dev/zero of=/zeros bs=1M count=100 2>/dev/null'
     id=$("$KELP" commit one holes)
@@ -297,7 +289,7 @@ hint: remove it, or give it another name"
 @test "files that their owner may not read are read" {
     local id
 
-    keep box sh -c 'echo secret >/s; chmod 000 /s; mkdir /d; echo x >/d/x; chmod 000 /d'
+    keep one box sh -c 'echo secret >/s; chmod 000 /s; mkdir /d; echo x >/d/x; chmod 000 /d'
     id=$("$KELP" commit one closed)
     run -0 entries_of closed:latest
     assert_eq "$(awk '{print $1, $NF}' <<<"$output")" $'d--------- d/\n-rw-r--r-- d/x\n---------- s'
@@ -326,7 +318,7 @@ hint: remove it, or give it another name"
 
     make_layout "$BATS_FILE_TMPDIR/root" layout
     "$KELP" import layout configured >base
-    keep configured sh -c 'echo x >/x'
+    keep one configured sh -c 'echo x >/x'
     id=$("$KELP" commit one team/app:2.0)
     config=$(jq -r .config.digest "$STORE/blobs/sha256/${id:7}")
     run -0 jq -c '[.config.Env, .config.Cmd, (.rootfs.diff_ids | length), (.history | map(select(.empty_layer | not)) | length), .history[-1].created_by]' \
@@ -340,10 +332,10 @@ hint: remove it, or give it another name"
 }
 
 @test "a layer on a layer, and the lower ones stay as long as they are needed" {
-    keep box sh -c 'echo 1 >/one; echo x >/both'
+    keep one box sh -c 'echo 1 >/one; echo x >/both'
     "$KELP" commit one first >/dev/null
     "$KELP" rm one
-    keep first sh -c 'echo 2 >/two; rm /both; rm -r /opt/keep; mkdir /opt/keep'
+    keep one first sh -c 'echo 2 >/two; rm /both; rm -r /opt/keep; mkdir /opt/keep'
     "$KELP" commit one second >/dev/null
     "$KELP" rm one
     assert_eq "$(tar -tzf "$(blob_of second:latest)")" $'.wh.both\nopt/\nopt/keep/\nopt/keep/.wh..wh..opq\ntwo'
@@ -351,13 +343,13 @@ hint: remove it, or give it another name"
     run -0 "$KELP" run --network none second sh -c 'cat /one /two; ls -A /opt/keep; [ -e /both ] || echo gone'
     assert_eq "$output" $'1\n2\ngone'
     # a directory that only a layer further down has does not count behind an opaque one
-    keep second sh -c 'mkdir /opt/keep/deep'
+    keep one second sh -c 'mkdir /opt/keep/deep'
     "$KELP" commit one third >/dev/null
     assert_eq "$(tar -tzf "$(blob_of third:latest)")" $'opt/\nopt/keep/\nopt/keep/deep/'
 }
 
 @test "not while it runs, not without an image, not without a name" {
-    keep "$BATS_FILE_TMPDIR/root" true
+    keep one "$BATS_FILE_TMPDIR/root" true
     run -125 "$KELP" commit one x
     assert_refused "the sandbox 'one' was not made from an image of the store"
     "$KELP" rm one
@@ -365,7 +357,7 @@ hint: remove it, or give it another name"
     assert_refused "no sandbox 'one' is kept"
     run -125 "$KELP" commit one
     assert_refused "'kelp commit' needs a SANDBOX and a NAME"
-    keep box true
+    keep one box true
     run -125 "$KELP" commit one 'Bad Name'
     assert_refused "'Bad Name' is not a name for an image"
     run -125 image commit one x
@@ -379,7 +371,7 @@ hint: remove it, or give it another name"
 }
 
 @test "who reads the changes is confined to them" {
-    keep box sh -c 'echo x >/x; ln -s / /root/out; ln -s /proc/self /self; ln -s ../../../../../../../../etc/passwd /p'
+    keep one box sh -c 'echo x >/x; ln -s / /root/out; ln -s /proc/self /self; ln -s ../../../../../../../../etc/passwd /p'
     # newuidmap does nothing under a tracer
     unshare -Ur strace -f -qq -o trace "$KELP_IMAGE" --store "$STORE" commit one walls
     join_trace
@@ -403,7 +395,7 @@ hint: remove it, or give it another name"
 @test "a commit that is killed leaves the store as it was" {
     local before call
 
-    keep box sh -c 'i=0; while [ $i -lt 50 ]; do echo $i >/f$i; i=$((i+1)); done'
+    keep one box sh -c 'i=0; while [ $i -lt 50 ]; do echo $i >/f$i; i=$((i+1)); done'
     before=$(cd "$STORE" && find . -path ./tmp -prune -o -type f -printf '%p %s\n' | sort)
     for call in flistxattr linkat renameat2; do
         run unshare -Ur strace -f -qq -o trace -e inject=$call:signal=KILL:when=1 \

@@ -6,6 +6,7 @@
 bats_require_minimum_version 1.5.0
 load ../lib/kelp
 load ../image/common
+load ../image/kept
 
 setup_file() {
     cd "$BATS_FILE_TMPDIR" || return 1
@@ -18,10 +19,7 @@ setup_file() {
 }
 
 setup() {
-    cd "$BATS_TEST_TMPDIR" || return 1
-    export HOME=$PWD/home XDG_DATA_HOME=$PWD/data
-    mkdir home
-    kept=$XDG_DATA_HOME/kelp/kept
+    enter_home
     "$KELP" import "$BATS_FILE_TMPDIR/root.tar" box
 }
 
@@ -32,10 +30,6 @@ teardown() {
         [ ! -d "$dir" ] || "$KELP" rm "$(basename "$dir")" || true
     done
     remove_owned "$XDG_DATA_HOME"
-}
-
-keep() {
-    "$KELP" run --network none --userns single --keep --name "$@"
 }
 
 need_subids() {

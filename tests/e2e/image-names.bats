@@ -7,6 +7,7 @@
 bats_require_minimum_version 1.5.0
 load ../lib/kelp
 load ../image/common
+load ../image/kept
 
 setup_file() {
     cd "$BATS_FILE_TMPDIR" || return 1
@@ -17,19 +18,11 @@ setup_file() {
 }
 
 setup() {
-    cd "$BATS_TEST_TMPDIR" || return 1
-    export HOME=$PWD/home XDG_DATA_HOME=$PWD/data
-    mkdir home
-    kept=$XDG_DATA_HOME/kelp/kept STORE=$XDG_DATA_HOME/kelp/store
+    enter_home
 }
 
 teardown() {
-    [ ! -d "$kept/one" ] || "$KELP" rm one
-    remove_owned "$XDG_DATA_HOME"
-}
-
-keep() {
-    "$KELP" run --network none --userns single --keep --name one "$@"
+    remove_home
 }
 
 names() {
@@ -60,7 +53,7 @@ names() {
     names make gnu gnu.tar "$BATS_FILE_TMPDIR/root" >wanted
     "$KELP" import "$BATS_FILE_TMPDIR/root.tar" box
     # GNU tar's format has no charset, and busybox knows none
-    keep -v "$PWD/gnu.tar:/gnu.tar:ro" box busybox sh -c 'cd / && busybox tar -xf /gnu.tar n; [ -d /n ]' 2>/dev/null
+    keep one -v "$PWD/gnu.tar:/gnu.tar:ro" box busybox sh -c 'cd / && busybox tar -xf /gnu.tar n; [ -d /n ]' 2>/dev/null
     names list "$kept/one/upper/n" >got
     diff wanted got
     id=$("$KELP" commit one made)
@@ -83,7 +76,7 @@ names() {
     diff wanted got
     # where all are UTF-8 nothing is said about a charset, for which GNU tar has a warning
     "$KELP" rm one
-    keep box busybox sh -c 'busybox mkdir /n; echo nfd >"$(printf "/n/u\314\210")"; echo nfc >"$(printf "/n/\303\274")"'
+    keep one box busybox sh -c 'busybox mkdir /n; echo nfd >"$(printf "/n/u\314\210")"; echo nfc >"$(printf "/n/\303\274")"'
     "$KELP" commit one utf8
     "$KELP" export utf8 --format docker-archive -o utf8.tar
     run -0 --separate-stderr tar -tf <(tar -xOf utf8.tar --wildcards '*.tar' --exclude=manifest.json)
@@ -95,7 +88,7 @@ names() {
     local id name names=(user.a=b user.%41 'user.a b' $'user.a\nb' $'user.\xc3\xbc' $'user.\xff' user.%3D user.plain user.=)
 
     "$KELP" import "$BATS_FILE_TMPDIR/root.tar" box
-    keep box busybox sh -c 'echo x >/x; busybox mkdir /d'
+    keep one box busybox sh -c 'echo x >/x; busybox mkdir /d'
     for name in "${names[@]}"; do
         setfattr -n "$name" -v "value of $name" "$kept/one/upper/x"
         setfattr -n "$name" -v "" "$kept/one/upper/d"
@@ -130,7 +123,7 @@ END
     local layer
 
     "$KELP" import "$BATS_FILE_TMPDIR/root.tar" box
-    keep box busybox sh -c 'busybox ln -s x /l; busybox ln /l /m; busybox mkfifo /p; busybox ln /p /q; echo >/f; busybox ln /f /g'
+    keep one box busybox sh -c 'busybox ln -s x /l; busybox ln /l /m; busybox mkfifo /p; busybox ln /p /q; echo >/f; busybox ln /f /g'
     [ "$(stat -c %h "$kept/one/upper"/[lmpqfg] | sort -u)" = 2 ]
     layer=$(layer_of "$("$KELP" commit one made)")
     [ "$(stat -c %h "$layer"/[lmpqfg] | sort -u)" = 2 ]
