@@ -1,23 +1,16 @@
 #!/usr/bin/env bats
-# The store: names, listing, removal, locks, and what is said when something is wrong.
+# The store: names, listing, removal, where it lies, and what is said when something is wrong.
 
 bats_require_minimum_version 1.5.0
 load ../image/common
-load ../lib/trace
 
 setup_file() {
-    cd "$BATS_FILE_TMPDIR" || return 1
-    make_busybox_root root
-    tar -C root --sort=name -cf box.tar .
-    echo other >root/etc/other
-    tar -C root --sort=name -czf other.tar.gz .
+    make_archives
     make_layout root layout
 }
 
 setup() {
-    cd "$BATS_TEST_TMPDIR" || return 1
-    BOX=$BATS_FILE_TMPDIR/box.tar
-    OTHER=$BATS_FILE_TMPDIR/other.tar.gz
+    enter_with_archives
 }
 
 facts_of_store() {
@@ -162,6 +155,22 @@ store/oci-layout"
     [ "$(image list --json)" = "[]" ]
 }
 
+@test "remove: an id with several names takes --force" {
+    local id
+
+    id=$(image import "$BOX" one)
+    image import "$BOX" two:2
+    run -125 image remove "${id:7:12}"
+    assert_refused "the image '${id:7:12}' has 2 names"
+    assert_eq "${lines[1]}" "hint: kelp rmi one:latest two:2, or with --force"
+    run -0 image remove --force "${id:7:12}"
+    assert_eq "$output" "untagged: one:latest
+untagged: two:2
+deleted: $id"
+    image import "$BOX" one
+    image remove "$id"
+}
+
 @test "remove: what is not there" {
     run -125 image remove nothing
     assert_refused "there is no image 'nothing'"
@@ -285,6 +294,37 @@ store/oci-layout"
     assert_eq "$(jq -r '.manifests[].annotations["org.opencontainers.image.ref.name"]' store/index.json)" "mine:latest"
 }
 
+@test "a docker-archive without a given name has its own, if that is one and good" {
+    local tags id
+
+    skopeo copy -q "oci:$BATS_FILE_TMPDIR/layout:v1" docker-archive:d.tar:registry.example/team/app:7
+    run -0 --separate-stderr image import d.tar
+    [[ $output =~ ^sha256:[0-9a-f]{64}$ ]]
+    assert_eq "$stderr" "kelp: the image is called 'registry.example/team/app:7'"
+    id=$output
+    assert_eq "$(image list --json | jq -r '.[].name')" "registry.example/team/app:7"
+    # from standard input too, where there is no other
+    run -0 --separate-stderr image import - <d.tar
+    assert_eq "$stderr" "kelp: the image is called 'registry.example/team/app:7'"
+    # another image under that name is not replaced without a word
+    image import "$BOX" registry.example/team/app:7
+    run -0 --separate-stderr image import d.tar
+    [[ $stderr == "kelp: the image is called 'registry.example/team/app:7'
+kelp: the name 'registry.example/team/app:7' stood for another image before: '"* ]]
+    assert_eq "$(image list --json | jq -r '.[] | select(.name == "registry.example/team/app:7").id')" "$id"
+    mkdir unpacked
+    tar -C unpacked -xf d.tar
+    chmod -R u+w unpacked
+    for tags in '[]' 'null' '["a:1", "b:1"]' '["Bad Name"]' '["../../x"]' '[1]'; do
+        jq -c ".[0].RepoTags = $tags" unpacked/manifest.json >manifest
+        cp manifest unpacked/manifest.json
+        tar -C unpacked -cf other-name.tar .
+        rm -rf store
+        image import other-name.tar
+        assert_eq "$(image list --json | jq -r '.[].name')" "other-name:latest"
+    done
+}
+
 @test "a store that is open to others is refused" {
     image import "$BOX" box
     chmod 755 store
@@ -340,52 +380,6 @@ store/oci-layout"
     assert_refused "--store DIR is missing"
 }
 
-@test "an import that is interrupted leaves nothing" {
-    mkfifo pipe
-    "$KELP_IMAGE" --store store import pipe x 3>&- &
-    local importer=$!
-    exec {end}>pipe
-    head -c 100000 /dev/zero >&"$end"
-    while [ -z "$(ls -A store/tmp 2>/dev/null)" ]; do sleep 0.05; done
-    kill -TERM "$importer"
-    local status=0
-    wait "$importer" || status=$?
-    [ "$status" = 143 ]
-    exec {end}>&-
-    [ -z "$(ls -A store/tmp)" ]
-    [ "$(image list --json)" = "[]" ]
-}
-
-@test "what a killed import left is swept by the next one, what a living one has is not" {
-    mkdir -p store
-    chmod 700 store
-    image list
-    image import "$BOX" first
-    mkdir -p store/tmp/import-dead/layers/new/sub store/tmp/import-alive
-    touch store/tmp/import-dead/layers/new/sub/file store/tmp/file
-    exec {lock}<store/tmp/import-alive
-    flock -x "$lock"
-    image import "$OTHER" second
-    assert_eq "$(ls store/tmp)" "import-alive"
-    exec {lock}<&-
-    image import "$OTHER" second
-    [ -z "$(ls -A store/tmp)" ]
-}
-
-@test "a session stays when it cannot be told whether somebody holds it" {
-    image import "$BOX" x
-    mkdir store/tmp/import-1 store/tmp/import-1/blobs
-    exec {held}<store/tmp/import-1
-    flock -x "$held"
-    run -125 strace -f -qq -o trace -e inject=flock:error=ENOLCK:when=3+ \
-        "$KELP_IMAGE" --store store import "$BOX" x
-    grep -q 'flock(.* = -1 ENOLCK' trace
-    [ -d store/tmp/import-1/blobs ]
-    exec {held}<&-
-    image import "$BOX" x
-    [ ! -e store/tmp/import-1 ]
-}
-
 @test "imports at the same time" {
     local i pids=()
 
@@ -414,198 +408,4 @@ store/oci-layout"
     image remove box
     run -0 umoci ls --layout store
     assert_eq "$output" "theirs"
-}
-
-@test "verify: all, by name, by id, and what is not there" {
-    local one two
-
-    run -0 image verify
-    one=$(image import "$BOX" one)
-    two=$(image import "$OTHER" two)
-    run -0 image verify
-    [ -z "$output" ]
-    echo >>"$(layer_of "$two")/etc/passwd"
-    run -0 image verify one
-    run -0 image verify "${one:7:12}"
-    run -125 image verify two
-    [[ ${lines[0]} == "damaged: layer '"*"': 'etc/passwd' has another size" ]]
-    [[ ${lines[1]} == "kelp: the image store is damaged in 1 place" ]]
-    run -125 image verify "$two" one
-    run -125 image verify three
-    assert_refused "there is no image 'three'"
-    # by the way that the hint has
-    image remove two
-    image import "$OTHER" two
-    image verify
-}
-
-@test "verify does not keep others from the store, but keeps the images that it looks at" {
-    image import "$BOX" box
-    traced -e trace=flock,clone3 "$KELP_IMAGE" --store store verify
-    # the store's lock is let go before the second process starts; that of the layer is not
-    grep -qE 'LOCK_SH\) = 0' trace
-    [ "$(grep -c 'clone3.*CLONE_NEWUSER' trace)" = 2 ]
-}
-
-@test "a crash between the index and the names is mended" {
-    local first second
-
-    first=$(image import "$BOX" x)
-    second=$(image import "$OTHER" x)
-    # as if the second import had been killed before it changed the name
-    sed "s/$second/$first/" store/names/x%3Alatest >name
-    sed -n '/^layer/p' "store/images/${first#sha256:}" >layers
-    sed -e '/^layer/d' -e "/^name/r layers" name >store/names/x%3Alatest
-    run -125 image verify
-    [[ $output == *"damaged: file 'index.json': it lacks the name 'x:latest'"* ]]
-    mkdir store/tmp/import-dead
-    run -0 image verify
-    [ -z "$(ls store/tmp)" ]
-    [ "$(jq -r '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"]).digest' store/index.json)" = "$first" ]
-}
-
-@test "a damaged index.json keeps nobody from the store" {
-    local id
-
-    for damage in 'echo "{"' 'true' 'echo []'; do
-        for change in 'image import "$OTHER" two' 'image remove two'; do
-            rm -rf store
-            id=$(image import "$BOX" one)
-            image import "$OTHER" two
-            eval "$damage" >store/index.json
-            cp store/index.json damaged
-            run -0 image list
-            run -125 image verify
-            [[ $output == *"damaged: file 'index.json': 'index.json' of the image store"* ]]
-            [[ ${lines[-1]} == "hint: the next kelp import or kelp rmi writes 'index.json' anew; "* ]]
-            run -125 image prune
-            assert_refused "'index.json' of the image store"
-            [[ ${lines[1]} == "hint: the next kelp import or kelp rmi writes it anew from the images; kelp prune --all empties the store" ]]
-            run -0 --separate-stderr eval "$change"
-            [[ $stderr == "kelp: 'index.json' of the image store was damaged or missing, and is written anew, "* ]]
-            cmp damaged store/index.json.damaged
-            run -0 image verify
-            [ "$(jq -r '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"] == "one:latest").digest' store/index.json)" = "$id" ]
-            run -0 --separate-stderr image import "$OTHER" three
-            [ -z "$stderr" ]
-            # what may be another tool's stays as long as nobody knows
-            echo theirs >store/blobs/sha256/"$(printf '%064d' 1)"
-            run -0 image prune
-            [ -e store/blobs/sha256/"$(printf '%064d' 1)" ]
-            image remove one
-        done
-    done
-    rm store/index.json.damaged
-    image prune
-    [ ! -e store/blobs/sha256/"$(printf '%064d' 1)" ]
-    touch store/index.json.damaged
-    image prune --all
-    [ ! -e store/index.json.damaged ]
-}
-
-@test "a name that cannot be read stops neither the list nor its own removal" {
-    local id other
-
-    id=$(image import "$BOX" one)
-    other=$(image import "$OTHER" two)
-    echo junk >store/names/one%3Alatest
-    echo junk >store/names/JUNK
-    echo junk >store/paths/1f-2
-    run -0 --separate-stderr image list
-    assert_eq "$(awk 'NR > 1 { print $1, $2 }' <<<"$output")" "two:latest ${other:7:12}
-<none> ${id:7:12}"
-    [[ $stderr == *"kelp: the name 'one:latest' cannot be read: "*"hint: kelp rmi 'one:latest', and import it again"* ]]
-    [[ $stderr == *"kelp: the name 'JUNK' cannot be read: "* ]]
-    [ "$(image list --json 2>/dev/null | jq length)" = 2 ]
-    run -125 image export --output x one
-    [[ $output == *"cannot be read"* ]]
-    [ ! -e x ]
-    run -125 image verify one
-    [[ $output == *"cannot be read"* || $output == *"damaged: "* ]]
-    # nothing goes on the word of what is left
-    run -125 image prune
-    assert_refused "cannot be read"
-    run -125 image remove two
-    assert_refused "cannot be read"
-    run -0 image remove JUNK one
-    assert_eq "$(sort <<<"$output")" "untagged: JUNK
-untagged: one:latest"
-    image import "$BOX" one
-    run -0 image prune
-    run -0 image verify
-    [ ! -e store/paths/1f-2 ]
-}
-
-@test "an image that cannot be read stops neither the list nor its own removal" {
-    local id other
-
-    id=$(image import "$BOX" one)
-    other=$(image import "$OTHER" two)
-    echo junk >"store/images/${id#sha256:}"
-    run -0 --separate-stderr image list
-    assert_eq "$(awk 'NR > 1 { print $1, $2 }' <<<"$output")" "two:latest ${other:7:12}"
-    [[ $stderr == "kelp: the image '${id#sha256:}' cannot be read: "*"hint: kelp rmi '${id#sha256:}', and import it again" ]]
-    run -125 image prune
-    assert_refused "cannot be read"
-    # by the way that the hint has
-    run -0 image remove "${id#sha256:}"
-    assert_eq "$output" "untagged: one:latest
-deleted: $id"
-    image import "$BOX" one
-    run -0 image verify
-    # its name alone does, too
-    echo junk >"store/images/${id#sha256:}"
-    run -0 image remove one
-    assert_eq "$output" "untagged: one:latest
-deleted: $id"
-    run -0 image prune
-    run -0 image verify
-    assert_eq "$(image list --json | jq -r '.[].id')" "$other"
-}
-
-@test "a docker-archive without a given name has its own, if that is one and good" {
-    local tags id
-
-    skopeo copy -q "oci:$BATS_FILE_TMPDIR/layout:v1" docker-archive:d.tar:registry.example/team/app:7
-    run -0 --separate-stderr image import d.tar
-    [[ $output =~ ^sha256:[0-9a-f]{64}$ ]]
-    assert_eq "$stderr" "kelp: the image is called 'registry.example/team/app:7'"
-    id=$output
-    assert_eq "$(image list --json | jq -r '.[].name')" "registry.example/team/app:7"
-    # from standard input too, where there is no other
-    run -0 --separate-stderr image import - <d.tar
-    assert_eq "$stderr" "kelp: the image is called 'registry.example/team/app:7'"
-    # another image under that name is not replaced without a word
-    image import "$BOX" registry.example/team/app:7
-    run -0 --separate-stderr image import d.tar
-    [[ $stderr == "kelp: the image is called 'registry.example/team/app:7'
-kelp: the name 'registry.example/team/app:7' stood for another image before: '"* ]]
-    assert_eq "$(image list --json | jq -r '.[] | select(.name == "registry.example/team/app:7").id')" "$id"
-    mkdir unpacked
-    tar -C unpacked -xf d.tar
-    chmod -R u+w unpacked
-    for tags in '[]' 'null' '["a:1", "b:1"]' '["Bad Name"]' '["../../x"]' '[1]'; do
-        jq -c ".[0].RepoTags = $tags" unpacked/manifest.json >manifest
-        cp manifest unpacked/manifest.json
-        tar -C unpacked -cf other-name.tar .
-        rm -rf store
-        image import other-name.tar
-        assert_eq "$(image list --json | jq -r '.[].name')" "other-name:latest"
-    done
-}
-
-@test "remove: an id with several names takes --force" {
-    local id
-
-    id=$(image import "$BOX" one)
-    image import "$BOX" two:2
-    run -125 image remove "${id:7:12}"
-    assert_refused "the image '${id:7:12}' has 2 names"
-    assert_eq "${lines[1]}" "hint: kelp rmi one:latest two:2, or with --force"
-    run -0 image remove --force "${id:7:12}"
-    assert_eq "$output" "untagged: one:latest
-untagged: two:2
-deleted: $id"
-    image import "$BOX" one
-    image remove "$id"
 }

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # $BOX and $OTHER are for those who load this
 # What the suites of images share.  Loaded by: load ../image/common
 
 : "${KELP_SRC:=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}"
@@ -65,6 +66,22 @@ make_busybox_root() {
     chmod 4755 "$root/bin/busybox"
     chmod 640 "$root/etc/passwd"
     touch -d '2001-02-03 04:05:06' "$root/etc/passwd" "$root/usr/share" "$root/usr"
+}
+
+# Two archives for all tests of a file; `root` is the tree of the second.
+make_archives() {
+    cd "$BATS_FILE_TMPDIR" || return 1
+    make_busybox_root root
+    tar -C root --sort=name -cf box.tar .
+    echo other >root/etc/other
+    tar -C root --sort=name -czf other.tar.gz .
+}
+
+# The directory of a test, which finds them in $BOX and $OTHER.
+enter_with_archives() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    BOX=$BATS_FILE_TMPDIR/box.tar
+    OTHER=$BATS_FILE_TMPDIR/other.tar.gz
 }
 
 # The tree $1 as an OCI layout $2 with the tag v1, by umoci.
