@@ -116,6 +116,7 @@ static int start(struct work *w, struct slot *s, const struct oci_descriptor *d,
         snprintf(s->what, sizeof(s->what), "the blob '%s'", reference);
         s->request = (struct request){
                 .client = w->client,
+                .thing = REGISTRY_PART,
                 .what = s->what,
                 .size = d->size,
                 .is_small = d == w->config,

@@ -195,6 +195,7 @@ static int fetch_token(struct client *c, const struct challenge *challenge, stru
         struct http http = { 0 };
         autorequest request = {
                 .client = c,
+                .thing = REGISTRY_TOKEN,
                 .what = "the token",
                 .accept = "application/json",
                 .auth = REQUEST_AUTH_LOGIN,

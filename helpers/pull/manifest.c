@@ -68,11 +68,12 @@ static int restart(void *context, struct err *e)
         return 0;
 }
 
-static int get(struct client *c, const char *reference, const char *what, struct document *ret,
-               struct err *e)
+static int get(struct client *c, enum registry_thing thing, const char *reference, const char *what,
+               struct document *ret, struct err *e)
 {
         autorequest request = {
                 .client = c,
+                .thing = thing,
                 .what = what,
                 .accept = ACCEPT,
                 .size = UINT64_MAX,
@@ -179,7 +180,7 @@ static int fetch_entry(struct client *c, const struct oci_descriptor *entry, str
         if (entry->size > LIMIT_JSON)
                 return err_set(e, EFBIG, "the manifest is larger than %u bytes", LIMIT_JSON);
         snprintf(reference, sizeof(reference), "sha256:%s", entry->digest.hex);
-        if (get(c, reference, "the manifest", &d, e) < 0 ||
+        if (get(c, REGISTRY_PART, reference, "the manifest", &d, e) < 0 ||
             check_digest(c, &d, &entry->digest, &digest, e) < 0)
                 return -e->code;
         if (d.len != entry->size)
@@ -192,17 +193,18 @@ static int fetch_entry(struct client *c, const struct oci_descriptor *entry, str
 int manifest_fetch(struct client *c, const struct pull_name *name, const struct platform *platform,
                    struct manifest *ret, struct err *e)
 {
+        enum registry_thing thing = name->digest.hex[0] ? REGISTRY_DIGEST : REGISTRY_TAG;
         char reference[sizeof("sha256:") + DIGEST_HEX + NAME_TAG_MAX];
         char what[NAME_TAG_MAX + 32];
         autodocument d = { 0 };
         struct digest digest;
 
-        if (name->digest.hex[0])
+        if (thing == REGISTRY_DIGEST)
                 snprintf(reference, sizeof(reference), "sha256:%s", name->digest.hex);
         else
                 snprintf(reference, sizeof(reference), "%s", name->tag);
         snprintf(what, sizeof(what), "the image '%.100s'", reference);
-        if (get(c, reference, what, &d, e) < 0 ||
+        if (get(c, thing, reference, what, &d, e) < 0 ||
             check_digest(c, &d, &name->digest, &digest, e) < 0 || find_type(&d, e) < 0)
                 return -e->code;
         if (!oci_is_index_type(d.type))

@@ -77,23 +77,27 @@ static int code_of(long status)
 }
 
 /* What is asked for by a digest has no tag that could be wrong. */
-static int hint_missing(const struct endpoint *point, const char *what, struct err *e)
+static int hint_missing(const struct endpoint *point, enum registry_thing thing, struct err *e)
 {
-        if (str_has_prefix(what, "the image 'sha256:"))
+        switch (thing) {
+        case REGISTRY_TOKEN:
+                break;
+        case REGISTRY_TAG:
+                return err_hint(e, "is the tag right? the repository is '%s' of '%s'", point->repo,
+                                point->host);
+        case REGISTRY_DIGEST:
                 return err_hint(e,
                                 "is the digest right? it is that of a manifest or an index, "
                                 "in '%s' of '%s'",
                                 point->repo, point->host);
-        if (str_has_prefix(what, "the image "))
-                return err_hint(e, "is the tag right? the repository is '%s' of '%s'", point->repo,
-                                point->host);
-        if (!str_has_prefix(what, "the blob ") && !str_eq(what, "the manifest"))
-                return -e->code;
-        return err_hint(e, "the image is not whole there: push it again to '%s' of '%s'",
-                        point->repo, point->host);
+        case REGISTRY_PART:
+                return err_hint(e, "the image is not whole there: push it again to '%s' of '%s'",
+                                point->repo, point->host);
+        }
+        return -e->code;
 }
 
-static int hint_for(const struct client *c, const char *what, long status,
+static int hint_for(const struct client *c, enum registry_thing thing, long status,
                     const struct registry_error *said, struct err *e)
 {
         const struct endpoint *point = c->endpoint;
@@ -102,7 +106,7 @@ static int hint_for(const struct client *c, const char *what, long status,
                 return err_hint(e, "the registry '%s' has no repository '%s'", point->host,
                                 point->repo);
         if (status == 404)
-                return hint_missing(point, what, e);
+                return hint_missing(point, thing, e);
         if (status == 429 && !point->credential.secret[0])
                 return err_hint(e, "try later; with a login the limit may be higher");
         if (status == 429)
@@ -112,8 +116,8 @@ static int hint_for(const struct client *c, const char *what, long status,
         return -e->code;
 }
 
-int registry_error_tell(const struct client *c, const char *what, const struct reply *reply,
-                        struct err *e)
+int registry_error_tell(const struct client *c, enum registry_thing thing, const char *what,
+                        const struct reply *reply, struct err *e)
 {
         struct registry_error said;
 
@@ -124,5 +128,5 @@ int registry_error_tell(const struct client *c, const char *what, const struct r
                 c->endpoint->host, reply->status, status_name(reply->status),
                 said.code[0] || said.message[0] ? ": " : "", said.code,
                 said.code[0] && said.message[0] ? ", " : "", said.message);
-        return hint_for(c, what, reply->status, &said, e);
+        return hint_for(c, thing, reply->status, &said, e);
 }

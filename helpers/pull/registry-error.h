@@ -4,12 +4,20 @@
 #include "client.h"
 #include "err.h"
 
+/* What was asked for: what the lack of it means depends on that. */
+enum registry_thing {
+        REGISTRY_TOKEN,
+        REGISTRY_TAG,    /* the image that a tag stands for */
+        REGISTRY_DIGEST, /* an image by its digest */
+        REGISTRY_PART,   /* a blob of an image, or the manifest that an index has */
+};
+
 /*
  * What a registry says when it refuses: a status, and often {"errors": [{"code", "message"}]}
- * (distribution-spec, "Error Codes").  `what` is what was asked for.  Returns -e->code.
+ * (distribution-spec, "Error Codes").  `what` is what the message calls the thing.  Returns -e->code.
  */
-int registry_error_tell(const struct client *c, const char *what, const struct reply *reply,
-                        struct err *e);
+int registry_error_tell(const struct client *c, enum registry_thing thing, const char *what,
+                        const struct reply *reply, struct err *e);
 
 /* The first code and message of such a body; "" for none.  Pure. */
 struct registry_error {

@@ -218,7 +218,7 @@ static enum request_verdict authenticate(struct request *r, struct err *e)
         if (is_at_origin(r, r->at ? r->at : r->url, &is_origin, e) < 0)
                 return REQUEST_FAILED;
         if (!is_origin) {
-                registry_error_tell(c, r->what, &r->http->reply, e);
+                registry_error_tell(c, r->thing, r->what, &r->http->reply, e);
                 return REQUEST_FAILED;
         }
         /* another request may have got a newer token meanwhile */
@@ -268,7 +268,7 @@ static enum request_verdict judge_status(struct request *r, struct err *e)
         default:
                 break;
         }
-        registry_error_tell(r->client, r->what, reply, e);
+        registry_error_tell(r->client, r->thing, r->what, reply, e);
         if (status == 429 || status == 408 || (status >= 500 && status < 600)) {
                 go_back(r);
                 return again_later(r, reply->retry_after, e);

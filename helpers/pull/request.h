@@ -4,6 +4,7 @@
 #include "client.h"
 #include "err.h"
 #include "http.h"
+#include "registry-error.h"
 #include "url.h"
 
 #include <stdbool.h>
@@ -44,8 +45,9 @@ enum request_auth {
 struct request {
         /* given */
         struct client *client;
-        char *url;        /* owned */
-        const char *what; /* "the manifest 'latest'": for messages */
+        char *url; /* owned */
+        enum registry_thing thing;
+        const char *what; /* "the image 'latest'": for messages */
         const char *accept;
         const char *form;
         enum request_auth auth;

@@ -406,14 +406,13 @@ static void failures(void **state)
 static void missing(void **state)
 {
         static const struct {
-                const char *what;
+                enum registry_thing thing;
                 const char *hint; /* how it begins; NULL: there is none */
         } rows[] = {
-                { "the image '1.0'", "is the tag right?" },
-                { "the image 'sha256:0123'", "is the digest right?" },
-                { "the manifest", "the image is not whole there" },
-                { "the blob 'sha256:0123'", "the image is not whole there" },
-                { "the token", NULL },
+                { REGISTRY_TAG, "is the tag right?" },
+                { REGISTRY_DIGEST, "is the digest right?" },
+                { REGISTRY_PART, "the image is not whole there" },
+                { REGISTRY_TOKEN, NULL },
         };
         static struct endpoint point = { .host = "h.example", .repo = "team/x" };
         static struct reply reply = { .status = 404 };
@@ -423,7 +422,7 @@ static void missing(void **state)
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
                 struct err e = { 0 };
 
-                assert_int_equal(registry_error_tell(&c, rows[i].what, &reply, &e), -ENOENT);
+                assert_int_equal(registry_error_tell(&c, rows[i].thing, "it", &reply, &e), -ENOENT);
                 const char *hint = err_get_hint(&e);
                 assert_int_equal(!hint, !rows[i].hint);
                 if (hint)
