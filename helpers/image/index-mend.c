@@ -97,8 +97,7 @@ int index_repair(const struct store *store, bool *ret_was_damaged, struct err *e
         autodoc *index = index_load(store, &why);
         if (index)
                 return 0;
-        /* else it is the machine that fails, not the file */
-        if (why.code != EINVAL && why.code != E2BIG && why.code != EFBIG && why.code != ENOENT) {
+        if (!index_is_damaged(&why) && why.code != ENOENT) {
                 *e = why;
                 return -e->code;
         }

@@ -43,6 +43,11 @@ json_t *index_load(const struct store *store, struct err *e)
         return json_incref(index);
 }
 
+bool index_is_damaged(const struct err *e)
+{
+        return e->code == EINVAL || e->code == E2BIG || e->code == EFBIG;
+}
+
 int index_save(const struct store *store, int tmp, const json_t *index, struct err *e)
 {
         autofree char *text = NULL;

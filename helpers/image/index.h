@@ -17,6 +17,9 @@
 /* NULL on error. */
 json_t *index_load(const struct store *store, struct err *e);
 
+/* Whether such an error says that the file is not what it should be; else the machine has failed. */
+bool index_is_damaged(const struct err *e);
+
 int index_save(const struct store *store, int tmp, const json_t *index, struct err *e);
 
 /* Gives `name` (or none: NULL) to the image; another image that had the name loses it. */

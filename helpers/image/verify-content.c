@@ -75,8 +75,8 @@ static void tell_difference(void *context, const char *path, const char *what)
         struct layer *l = context;
 
         if (++l->n <= MAX_DIFFERENCES && l->e->code == 0)
-                worker_note(l->w, l->e, "layer '%s%s': '%.200s' %.120s", mode_name(l->mode),
-                            l->name, path, what);
+                worker_note(l->w, VERIFY_THING, l->e, "layer '%s%s': '%.200s' %.120s",
+                            mode_name(l->mode), l->name, path, what);
 }
 
 static int check_opened(struct layer *l, int dir, struct err *why)
@@ -106,7 +106,7 @@ static int check_layer(const struct worker *w, enum store_mode mode, const char 
         if (e->code)
                 return -e->code;
         if (layer.n > MAX_DIFFERENCES)
-                worker_note(w, e, "layer '%s%s': and %u more", mode_name(mode), name,
+                worker_note(w, VERIFY_THING, e, "layer '%s%s': and %u more", mode_name(mode), name,
                             layer.n - MAX_DIFFERENCES);
         if (why.code && e->code == 0)
                 verify_tell(w, mode == STORE_SUBIDS ? "layer of unpacked/subids" : "layer", name,

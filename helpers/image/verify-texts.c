@@ -18,14 +18,21 @@
 #include <string.h>
 #include <sys/stat.h>
 
-int verify_tell(const struct worker *w, const char *what, const char *name, const struct err *why,
-                struct err *e)
+static int tell(const struct worker *w, enum verify_note note, const char *what, const char *name,
+                const struct err *why, struct err *e)
 {
         if (why->code == ENOMEM) {
                 *e = *why;
                 return -e->code;
         }
-        return worker_note(w, e, "%s '%.200s': %.*s", what, name, err_message_len(why), why->text);
+        return worker_note(w, note, e, "%s '%.200s': %.*s", what, name, err_message_len(why),
+                           why->text);
+}
+
+int verify_tell(const struct worker *w, const char *what, const char *name, const struct err *why,
+                struct err *e)
+{
+        return tell(w, VERIFY_THING, what, name, why, e);
 }
 
 /* Calls `check` for each file of a directory, or for the ones that were asked for. */
@@ -214,7 +221,8 @@ static int find_name(void *context, const char *file, struct err *e)
             store_read_image(f->w->store->names, file, &image, &unused) < 0 ||
             has_descriptor(f->index, image.id.hex, name))
                 return 0;
-        return worker_note(f->w, e, "file 'index.json': it lacks the name '%s'", name);
+        return worker_note(f->w, VERIFY_THING, e, "file 'index.json': it lacks the name '%s'",
+                           name);
 }
 
 static int find_image(void *context, const char *file, struct err *e)
@@ -223,7 +231,8 @@ static int find_image(void *context, const char *file, struct err *e)
 
         if (has_descriptor(f->index, file, NULL))
                 return 0;
-        return worker_note(f->w, e, "file 'index.json': it lacks the image '%.100s'", file);
+        return worker_note(f->w, VERIFY_THING, e, "file 'index.json': it lacks the image '%.100s'",
+                           file);
 }
 
 static int check_index(const struct worker *w, struct err *e)
@@ -235,7 +244,8 @@ static int check_index(const struct worker *w, struct err *e)
 
         autodoc *doc = index_load(w->store, &why);
         if (!doc)
-                return verify_tell(w, "file", "index.json", &why, e);
+                return tell(w, index_is_damaged(&why) ? VERIFY_INDEX : VERIFY_THING, "file",
+                            "index.json", &why, e);
         /* of umoci, which writes null for an empty list */
         if (doc_write(doc, &text, e) < 0)
                 return -e->code;

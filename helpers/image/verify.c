@@ -150,13 +150,13 @@ static int lock_layer(void *context, const char *name, struct err *e)
 
 /* ------ the work ------ */
 
-static void note(void *context, const char *text)
+static void note(void *context, unsigned about, const char *text)
 {
         struct verify *v = context;
         char shown[sizeof(((struct err *)0)->text) * 4];
 
         v->result->damaged++;
-        v->result->has_index |= str_has_prefix(text, "file 'index.json': 'index.json' ");
+        v->result->has_index |= about == VERIFY_INDEX;
         fprintf(v->out, "damaged: %s\n", str_escape(shown, sizeof(shown), text, strlen(text)));
 }
 
@@ -226,7 +226,7 @@ static int verify_all(struct verify *v, char *const *args, size_t n_args, struct
         if (verify_locked(v, args, n_args, e) < 0)
                 return -e->code;
         if (find_maps(v->store, maps, &has_maps, &why) < 0)
-                note(v, why.text);
+                note(v, VERIFY_THING, why.text);
         if (run_worker(v, has_maps ? maps : NULL, verify_content, e) < 0)
                 return -e->code;
         if (fflush(v->out) != 0 || ferror(v->out))

@@ -50,6 +50,9 @@ struct verify_job {
 int verify_texts(const struct worker *w, struct worker_report *ret, struct err *e);
 int verify_content(const struct worker *w, struct worker_report *ret, struct err *e);
 
+/* What a note is about. */
+enum verify_note { VERIFY_THING, VERIFY_INDEX /* has_index */ };
+
 /* A note that something is damaged: "WHAT 'NAME': WHY". */
 int verify_tell(const struct worker *w, const char *what, const char *name, const struct err *why,
                 struct err *e);

@@ -142,9 +142,9 @@ static _Noreturn void jailed_main(const struct jailed *child)
         _exit(report.message == WORKER_DONE ? 0 : 1);
 }
 
-int worker_note(const struct worker *w, struct err *e, const char *fmt, ...)
+int worker_note(const struct worker *w, unsigned note, struct err *e, const char *fmt, ...)
 {
-        struct worker_report report = { .message = WORKER_NOTE };
+        struct worker_report report = { .message = WORKER_NOTE, .note = note };
         va_list args;
 
         va_start(args, fmt);
@@ -214,7 +214,7 @@ static int take_report(const struct worker *w, int fd, struct child *child,
         if (receive(fd, child, ret, e) < 0)
                 return -e->code;
         if (ret->message == WORKER_NOTE && w->note) {
-                w->note(w->note_context, ret->err.text);
+                w->note(w->note_context, ret->note, ret->err.text);
                 return 1;
         }
         if (proc_wait(child, &status, e) < 0)

@@ -21,6 +21,7 @@ enum worker_message { WORKER_FAILED = 1, WORKER_DONE, WORKER_NOTE };
 
 struct worker_report {
         uint32_t message; /* enum worker_message */
+        uint32_t note;    /* of a note: what it is about, by the work's own numbers */
         uint32_t n_ignored;
         uint64_t entries;
         uint64_t sockets;
@@ -49,13 +50,13 @@ struct worker {
         const void *job; /* for work() */
         int report;      /* set in the jail */
         /* gets the notes, in the caller; NULL: there are none */
-        void (*note)(void *context, const char *text);
+        void (*note)(void *context, unsigned note, const char *text);
         void *note_context;
 };
 
-/* In the jail: a note to the caller. */
-int worker_note(const struct worker *w, struct err *e, const char *fmt, ...)
-        __attribute__((format(printf, 3, 4)));
+/* In the jail: a note to the caller; 0 says nothing of what it is about. */
+int worker_note(const struct worker *w, unsigned note, struct err *e, const char *fmt, ...)
+        __attribute__((format(printf, 4, 5)));
 
 /*
  * Runs it to its end, or until a signal ends the program: *ret_signal, which was 0, and EINTR.
