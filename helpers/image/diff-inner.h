@@ -33,9 +33,6 @@ struct diff {
         char buffer[DIFF_BUFFER];
 };
 
-/* Opens `name` beneath `parent`; symlinks and what is mounted there are refused. */
-int diff_open(int parent, const char *name, int flags, const char *path, struct err *e);
-
 /* ------ diff-entry.c: the entry of what is at d->path ------ */
 
 int diff_write_directory(struct diff *d, const struct diff_level *level, struct err *e);

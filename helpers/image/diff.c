@@ -14,7 +14,7 @@
 
 #define WHITEOUT ".wh."
 
-int diff_open(int parent, const char *name, int flags, const char *path, struct err *e)
+static int open_beneath(int parent, const char *name, int flags, const char *path, struct err *e)
 {
         int fd = beneath_open(parent, name, flags | O_NOCTTY);
 
@@ -184,7 +184,7 @@ static int enter(struct diff *d, int parent, const char *name, struct err *e)
                 return err_set(e, E2BIG, "'%.200s' lies deeper than %u directories", d->path,
                                LIMIT_DEPTH);
         *level = (struct diff_level){ .path_len = d->path_len };
-        level->fd = diff_open(parent, name, O_RDONLY | O_DIRECTORY, d->path, e);
+        level->fd = open_beneath(parent, name, O_RDONLY | O_DIRECTORY, d->path, e);
         if (level->fd < 0)
                 return -e->code;
         d->n_levels++;
@@ -199,7 +199,7 @@ static int enter(struct diff *d, int parent, const char *name, struct err *e)
 
 static int write_regular(struct diff *d, int parent, const char *name, struct err *e)
 {
-        autofd fd = diff_open(parent, name, O_RDONLY | O_NONBLOCK, d->path, e);
+        autofd fd = open_beneath(parent, name, O_RDONLY | O_NONBLOCK, d->path, e);
         struct stat st;
 
         if (fd < 0)

@@ -29,7 +29,6 @@ int tree_refuse(const struct entry_path *path, const char *why, struct err *e);
 /* errno is the reason: "cannot WHAT '...': ...", with a hint when the file system is full. */
 int tree_failed(const struct entry_path *path, const char *what, struct err *e);
 
-mode_t tree_directory_mode(const struct tree *t, mode_t mode);
 bool tree_is_whiteout(const struct stat *st);
 bool tree_is_opaque(int fd);
 int tree_set_time(int fd, struct timespec mtime);

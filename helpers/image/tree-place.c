@@ -29,7 +29,7 @@ int tree_failed(const struct entry_path *path, const char *what, struct err *e)
         return -e->code;
 }
 
-mode_t tree_directory_mode(const struct tree *t, mode_t mode)
+static mode_t directory_mode(const struct tree *t, mode_t mode)
 {
         return (mode & 07777) | (t->has_owners ? 0 : S_IRWXU);
 }
@@ -40,7 +40,7 @@ int tree_set_directory(const struct tree *t, int fd, const struct entry_path *pa
 {
         if (t->has_owners && fchown(fd, attr->uid, attr->gid) < 0)
                 return tree_failed(path, "set the owner of", e);
-        if (fchmod(fd, tree_directory_mode(t, attr->mode)) < 0)
+        if (fchmod(fd, directory_mode(t, attr->mode)) < 0)
                 return tree_failed(path, "set the mode of", e);
         return 0;
 }

@@ -54,7 +54,8 @@ static int count_blob(struct unpack_job *job, const struct oci_descriptor *d, st
         return unpack_count_blob(job, &d->digest, d->size, e);
 }
 
-int unpack_make_manifest(struct unpack_job *job, const char *config, size_t config_len,
+/* For an image that came without one: the manifest of `n` layers; sets the image's id. */
+static int make_manifest(struct unpack_job *job, const char *config, size_t config_len,
                          const struct oci_descriptor *layers, size_t n, struct err *e)
 {
         struct oci_descriptor d = { .media_type = OCI_TYPE_CONFIG, .size = config_len };
@@ -74,7 +75,7 @@ int unpack_make_manifest(struct unpack_job *job, const char *config, size_t conf
 
 /* ------ a tar of a root file system ------ */
 
-int unpack_rootfs(struct unpack_job *job, struct err *e)
+static int unpack_rootfs(struct unpack_job *job, struct err *e)
 {
         struct unpack_layer want = { .in = job->source.whole };
         struct oci_descriptor layer;
@@ -83,7 +84,7 @@ int unpack_rootfs(struct unpack_job *job, struct err *e)
         if (unpack_one_layer(job, &want, &layer, e) < 0 ||
             oci_config_write(job->stack, 1, &config, e) < 0)
                 return -e->code;
-        return unpack_make_manifest(job, config, strlen(config), &layer, 1, e);
+        return make_manifest(job, config, strlen(config), &layer, 1, e);
 }
 
 /* ------ a docker-archive ------ */
@@ -103,7 +104,7 @@ static int unpack_docker_layers(struct unpack_job *job, const struct docker_entr
         return 0;
 }
 
-int unpack_docker(struct unpack_job *job, struct err *e)
+static int unpack_docker(struct unpack_job *job, struct err *e)
 {
         autofree char *manifest = NULL;
         autofree char *config_text = NULL;
@@ -127,7 +128,7 @@ int unpack_docker(struct unpack_job *job, struct err *e)
         layers = mem_alloc(entry.n_layers * sizeof(*layers), e);
         if (!layers || unpack_docker_layers(job, &entry, config, layers, e) < 0)
                 return -e->code;
-        return unpack_make_manifest(job, config_text, len, layers, entry.n_layers, e);
+        return make_manifest(job, config_text, len, layers, entry.n_layers, e);
 }
 
 /* ------ an OCI layout ------ */
@@ -267,7 +268,7 @@ static int unpack_oci_layers(struct unpack_job *job, const struct oci_manifest *
         return 0;
 }
 
-int unpack_oci(struct unpack_job *job, struct err *e)
+static int unpack_oci(struct unpack_job *job, struct err *e)
 {
         autofree char *text = NULL;
         autofree char *config_text = NULL;

@@ -95,16 +95,8 @@ int unpack_push_layer(struct unpack_job *job, const struct digest *diff_id, stru
 int unpack_add_blob(struct unpack_job *job, const char *data, size_t len, struct digest *ret,
                     struct err *e);
 
-int unpack_rootfs(struct unpack_job *job, struct err *e);
-int unpack_docker(struct unpack_job *job, struct err *e);
-int unpack_oci(struct unpack_job *job, struct err *e);
-
 /* Reads the configuration into the image and checks it against the number of layers. */
 int unpack_config(struct unpack_job *job, const char *data, size_t len, size_t n_layers,
                   struct oci_config *ret, struct err *e);
-
-/* Makes, for an image that came without one, the manifest of `n` layers; sets the image's id. */
-int unpack_make_manifest(struct unpack_job *job, const char *config, size_t config_len,
-                         const struct oci_descriptor *layers, size_t n, struct err *e);
 
 #endif

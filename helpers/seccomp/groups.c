@@ -28,7 +28,8 @@ char *word_next(char **at)
         return word;
 }
 
-int groups_errno(const char *name)
+/* The errno number of "EPERM" and the others that a filter may answer with; 0: not one of them. */
+static int errno_of(const char *name)
 {
         static const struct {
                 const char *name;
@@ -222,7 +223,7 @@ static int read_group(struct groups *g, char **at, struct err *e)
 static int read_answer(struct groups *g, char **at, struct err *e)
 {
         const char *name = word_next(at);
-        int code = name ? groups_errno(name) : 0;
+        int code = name ? errno_of(name) : 0;
 
         if (code == 0)
                 return err_set(e, EINVAL,

@@ -50,9 +50,6 @@ int groups_read(struct groups *ret, const char *path, const struct arch *arch, s
 int groups_lookup(struct groups *g, const char *word, const int **ret_members, size_t *ret_n,
                   struct err *e);
 
-/* The errno number of "EPERM" and the others that a filter may answer with; 0: not one of them. */
-int groups_errno(const char *name);
-
 void groups_done(struct groups *g);
 
 /*

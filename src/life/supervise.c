@@ -59,7 +59,8 @@ void supervise_hold_signals(void)
         sigprocmask(SIG_BLOCK, &held, NULL);
 }
 
-void supervisor_signal(const struct supervisor *s, int number)
+/* Sends to the payload's process group; an end of pid 1 is noticed elsewhere. */
+static void send_signal(const struct supervisor *s, int number)
 {
         struct err unused;
 
@@ -90,7 +91,7 @@ enum relay_result supervisor_copy_output(struct supervisor *s)
                 s->is_copied = true;
         if (result == RELAY_OUTPUT_LOST) {
                 /* a terminal that went away; a pipe's reader would have meant SIGPIPE */
-                supervisor_signal(s, SIGHUP);
+                send_signal(s, SIGHUP);
                 supervisor_hang_up(s);
         }
         return result;
@@ -140,8 +141,8 @@ static int on_timer(struct supervisor *s, struct err *e)
                 return 0;
         }
         s->is_timed_out = true;
-        supervisor_signal(s, s->plan->exec.stop_signal);
-        supervisor_signal(s, SIGCONT);
+        send_signal(s, s->plan->exec.stop_signal);
+        send_signal(s, SIGCONT);
         return arm(s, SUPERVISE_GRACE_NS, e);
 }
 
@@ -155,7 +156,7 @@ static void on_term(struct supervisor *s)
         }
         if (!s->first_term)
                 s->first_term = now;
-        supervisor_signal(s, s->plan->exec.stop_signal);
+        send_signal(s, s->plan->exec.stop_signal);
 }
 
 /* Only the output is left: it is worth waiting for, but not against the user's will. */
@@ -189,7 +190,7 @@ static int on_signal(struct supervisor *s, struct err *e)
         if (number == SIGTERM)
                 on_term(s);
         else
-                supervisor_signal(s, number);
+                send_signal(s, number);
         return 0;
 }
 

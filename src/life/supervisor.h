@@ -28,9 +28,6 @@ struct supervisor {
         int wait_status;
 };
 
-/* Sends to the payload's process group; an end of pid 1 is noticed elsewhere. */
-void supervisor_signal(const struct supervisor *s, int number);
-
 /* One step of the payload's output. */
 enum relay_result supervisor_copy_output(struct supervisor *s);
 

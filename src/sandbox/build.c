@@ -390,6 +390,16 @@ static int build_entries(struct build *b, const struct tree *t, bool is_last, st
         return 0;
 }
 
+/* What the build alone needs, and whoever runs in it must not have. */
+static void close_places(struct build *b)
+{
+        fd_close(&b->root);
+        fd_close(&b->stage);
+        fd_close(&b->rooms);
+        fd_close(&b->null);
+        fd_close(&b->image.kept);
+}
+
 int build_base(const struct plan *p, const struct image_base *image, struct build *ret,
                struct err *e)
 {
@@ -398,7 +408,7 @@ int build_base(const struct plan *p, const struct image_base *image, struct buil
         b.plan = p;
         b.n_built = 1; /* the base is the first entry */
         if (make_base(&b, image, e) < 0) {
-                build_done(&b);
+                close_places(&b);
                 return -e->code;
         }
         *ret = b;
@@ -453,20 +463,6 @@ int build_pivot(struct build *b, struct err *e)
                 return err_sys(e, "cannot enter '/'");
         if (syscall(SYS_getcwd, cwd, sizeof(cwd)) != 2 || cwd[0] != '/')
                 return err_set(e, EXDEV, "the new root is not the root");
-        fd_close(&b->root);
-        fd_close(&b->stage);
-        fd_close(&b->rooms);
-        fd_close(&b->null);
-        fd_close(&b->image.kept);
+        close_places(b);
         return 0;
-}
-
-void build_done(struct build *b)
-{
-        fd_close(&b->root);
-        fd_close(&b->stage);
-        fd_close(&b->rooms);
-        fd_close(&b->null);
-        fd_close(&b->image.kept);
-        fd_close(&b->max_userns);
 }

@@ -45,6 +45,4 @@ int build_last(struct build *b, const struct tree *t, struct err *e);
 /* pivot_root(".", ".") into what was built, and the old root is gone. */
 int build_pivot(struct build *b, struct err *e);
 
-void build_done(struct build *b);
-
 #endif

@@ -242,7 +242,8 @@ void launch_abandon(struct run *r)
                 await_init(r, &unused);
 }
 
-unsigned launch_pty_streams(const struct plan *p)
+/* Whether the payload will have a terminal of its own, and for which of the standard streams. */
+static unsigned pty_streams(const struct plan *p)
 {
         unsigned streams = 0;
 
@@ -259,7 +260,7 @@ int launch_await_ready(const struct plan *p, struct run *r, struct err *e)
 {
         size_t n_fds;
 
-        r->on_pty = launch_pty_streams(p);
+        r->on_pty = pty_streams(p);
         n_fds = r->on_pty ? 1 : 0;
         if (sync_await(r->sock, SYNC_READY, NULL, &r->pty_master, n_fds, "pid 1", e) < 0)
                 return fail_at(STEP_ROOT, e);

@@ -65,7 +65,4 @@ int launch_await_ready(const struct plan *p, struct run *r, struct err *e);
 /* Gives the word to start the payload and waits until it runs. */
 int launch_go(struct run *r, struct err *e);
 
-/* Whether the payload will have a terminal of its own, and for which of the standard streams. */
-unsigned launch_pty_streams(const struct plan *p);
-
 #endif
