@@ -402,7 +402,6 @@ int main(int argc, char **argv)
         int status = HELPER_FAILED;
 
         /* no setlocale(): tar.c says why */
-        log_setup("kelp", LOG_LEVEL_NOTICE);
         int r = fd_fill_standard(&e);
         if (r == 0)
                 r = arguments_parse(argc, argv, &args, &e);

@@ -201,7 +201,6 @@ int main(int argc, char **argv)
         int status = HELPER_FAILED;
         bool has_told = false;
 
-        log_setup("kelp", LOG_LEVEL_NOTICE);
         /* logins will be in here */
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
         /* helpers and registries may hang up while they are spoken to; libcurl leaves that to us */

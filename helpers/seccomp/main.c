@@ -338,7 +338,7 @@ int main(int argc, char **argv)
         struct job job = { .options = &options };
         struct err e = { 0 };
 
-        log_setup("kelp-seccomp", LOG_LEVEL_NOTICE);
+        log_setup("kelp-seccomp");
         int r = read_options(argc, argv, &options, &e);
         if (r == 1)
                 return fputs(usage, stdout) == EOF || fflush(stdout) == EOF;

@@ -10,12 +10,10 @@
 #include <unistd.h>
 
 static const char *log_name = "kelp";
-static enum log_level log_most = LOG_LEVEL_NOTICE;
 
-void log_setup(const char *name, enum log_level most)
+void log_setup(const char *name)
 {
         log_name = name;
-        log_most = most;
 }
 
 void log_reopen(void)
@@ -92,30 +90,6 @@ void log_notice(const char *fmt, ...)
 {
         va_list ap;
 
-        if (log_most < LOG_LEVEL_NOTICE)
-                return;
-        va_start(ap, fmt);
-        print_line(log_name, fmt, ap);
-        va_end(ap);
-}
-
-void log_info(const char *fmt, ...)
-{
-        va_list ap;
-
-        if (log_most < LOG_LEVEL_INFO)
-                return;
-        va_start(ap, fmt);
-        print_line(log_name, fmt, ap);
-        va_end(ap);
-}
-
-void log_debug(const char *fmt, ...)
-{
-        va_list ap;
-
-        if (log_most < LOG_LEVEL_DEBUG)
-                return;
         va_start(ap, fmt);
         print_line(log_name, fmt, ap);
         va_end(ap);

@@ -9,10 +9,8 @@
  * All text is escaped: names in it may come from images, archives and registries.
  */
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_NOTICE, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
-
-/* The name before the colon and the most that is printed; defaults "kelp" and NOTICE. */
-void log_setup(const char *name, enum log_level most);
+/* The name before the colon; "kelp" where none was set. */
+void log_setup(const char *name);
 
 /*
  * Opens the stream anew where that can be done: another process that had it may have made it
@@ -25,7 +23,5 @@ void log_err(const struct err *e);
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_hint(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_notice(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif
