@@ -8,34 +8,35 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Relative to the directory of kelp itself. */
-static const char *const places[] = {
-        ".",
-        "../libexec/kelp",
-};
-
-static bool is_program(const char *path)
+/* DIRBELOW/NAME, with the first `dir` bytes of `exe`. */
+static bool try_place(const char *exe, int dir, const char *below, const char *name, char *ret,
+                      size_t size)
 {
+        int n = snprintf(ret, size, "%.*s%s/%s", dir, exe, below, name);
         struct stat st;
 
-        return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+        return n > 0 && (size_t)n < size && stat(ret, &st) == 0 && S_ISREG(st.st_mode) &&
+               access(ret, X_OK) == 0;
 }
 
-bool host_find_helper(const struct host_view *v, const char *name, char *ret, size_t size)
+bool host_find_helper(const char *exe, const char *name, char *ret, size_t size)
 {
-        const char *slash = strrchr(v->exe, '/');
-        int dir = slash ? (int)(slash - v->exe) : 0;
+        static const char built[] = "/src/cli";
+        const char *slash = strrchr(exe, '/');
+        int dir = slash ? (int)(slash - exe) : 0;
+        size_t built_len = strlen(built);
+        char below[64];
 
-        for (size_t i = 0; slash && i < sizeof(places) / sizeof(places[0]); i++) {
-                int n = snprintf(ret, size, "%.*s/%s/%s", dir, v->exe, places[i], name);
-
-                if (n > 0 && (size_t)n < size && is_program(ret))
-                        return true;
-        }
-        /* "kelp-image" is built as helpers/image/kelp-image, kelp as src/cli/kelp */
-        const char *part = str_has_prefix(name, "kelp-") ? name + strlen("kelp-") : name;
-        int n = snprintf(ret, size, "%.*s/../../helpers/%s/%s", dir, v->exe, part, name);
-        return slash && n > 0 && (size_t)n < size && is_program(ret);
+        if (!slash)
+                return false;
+        if (try_place(exe, dir, "", name, ret, size) ||
+            try_place(exe, dir, "/../libexec/kelp", name, ret, size))
+                return true;
+        if ((size_t)dir < built_len || memcmp(slash - built_len, built, built_len) != 0 ||
+            !str_has_prefix(name, "kelp-"))
+                return false;
+        snprintf(below, sizeof(below), "/../../helpers/%s", name + strlen("kelp-"));
+        return try_place(exe, dir, below, name, ret, size);
 }
 
 void host_probe_helpers(const struct host_view *v, struct host_fact *ret)
@@ -51,7 +52,7 @@ void host_probe_helpers(const struct host_view *v, struct host_fact *ret)
         char path[PATH_MAX];
 
         for (size_t i = 0; i < sizeof(helpers) / sizeof(helpers[0]); i++) {
-                if (host_find_helper(v, helpers[i].name, path, sizeof(path)))
+                if (host_find_helper(v->exe, helpers[i].name, path, sizeof(path)))
                         continue;
                 host_fact_set(ret, HOST_WEAKER, "%s", helpers[i].without);
                 host_cause_why(&ret->cause, "'%s' is not beside '%s' nor in its libexec directory",

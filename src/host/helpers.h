@@ -1,15 +1,14 @@
 #ifndef KELP_HOST_HELPERS_H
 #define KELP_HOST_HELPERS_H
 
-#include "view.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 
 /*
- * The absolute path of one of kelp's own helper programs ("kelp-image"): beside kelp itself, in the
- * installation's libexec directory, or where the build leaves it.  Never from $PATH.
+ * The path of one of our own helpers ("kelp-image"): beside kelp itself, which is `exe`, in
+ * ../libexec/kelp, or in the tree that kelp was built in.  Nothing in the environment has a say in
+ * it.  False: there is no such program.
  */
-bool host_find_helper(const struct host_view *v, const char *name, char *ret, size_t size);
+bool host_find_helper(const char *exe, const char *name, char *ret, size_t size);
 
 #endif
