@@ -96,6 +96,27 @@ int session_make_directory(int dir, const char *name, struct err *e)
         return fd;
 }
 
+static int get_parts(struct session *s, int (*get)(int dir, const char *name, struct err *e),
+                     struct err *e)
+{
+        const struct {
+                const char *name;
+                int *fd;
+        } parts[] = {
+                { "blobs", &s->blobs },
+                { "layers", &s->layers },
+                { "records", &s->records },
+                { "gone", &s->gone },
+        };
+
+        for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+                *parts[i].fd = get(s->dir, parts[i].name, e);
+                if (*parts[i].fd < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
 static int make_session(const struct store *store, struct session *ret, struct err *e)
 {
         uint64_t random;
@@ -108,17 +129,7 @@ static int make_session(const struct store *store, struct session *ret, struct e
                 return -e->code;
         if (flock(ret->dir, LOCK_EX | LOCK_NB) < 0)
                 return err_sys(e, "cannot lock a temporary directory in the image store");
-        ret->blobs = session_make_directory(ret->dir, "blobs", e);
-        if (ret->blobs < 0)
-                return -e->code;
-        ret->layers = session_make_directory(ret->dir, "layers", e);
-        if (ret->layers < 0)
-                return -e->code;
-        ret->records = session_make_directory(ret->dir, "records", e);
-        if (ret->records < 0)
-                return -e->code;
-        ret->gone = session_make_directory(ret->dir, "gone", e);
-        return ret->gone < 0 ? -e->code : 0;
+        return get_parts(ret, session_make_directory, e);
 }
 
 int session_recover(const struct store *store, struct err *e)
@@ -209,17 +220,7 @@ int session_adopt(const struct store *store, int *dir, struct session *ret, stru
         if (find_name(store, *dir, ret, e) < 0)
                 return -e->code;
         ret->dir = fd_take(dir);
-        ret->blobs = open_part(ret->dir, "blobs", e);
-        if (ret->blobs < 0)
-                return -e->code;
-        ret->layers = open_part(ret->dir, "layers", e);
-        if (ret->layers < 0)
-                return -e->code;
-        ret->records = open_part(ret->dir, "records", e);
-        if (ret->records < 0)
-                return -e->code;
-        ret->gone = open_part(ret->dir, "gone", e);
-        return ret->gone < 0 ? -e->code : 0;
+        return get_parts(ret, open_part, e);
 }
 
 int session_remove(const struct store *store, struct session *session, struct err *e)
