@@ -88,20 +88,27 @@ static unsigned rule_flags(const struct rule *rule)
         return flags;
 }
 
-static int add_bind(const struct plan *p, struct tree *t, struct rule *rule, struct err *e)
+/* NULL with `e` set on failure. */
+static struct tree_entry *add_mount(const struct plan *p, struct tree *t, const struct rule *rule,
+                                    enum tree_kind kind, unsigned flags, struct err *e)
 {
-        unsigned flags = rule_flags(rule);
-        struct tree_entry *entry;
-
         if (check_mount_point(p, t, rule, e) < 0 ||
             place_make_parents(t, rule->box_path, rule->asked->origin, e) < 0)
-                return -e->code;
+                return NULL;
         if (place_is_ours(t, rule->box_path))
                 flags |= TREE_IN_OWN_TMPFS;
-        entry = tree_add(t, TREE_BIND, rule->box_path, rule->asked->origin, e);
+        struct tree_entry *entry = tree_add(t, kind, rule->box_path, rule->asked->origin, e);
+        if (entry)
+                entry->flags = flags;
+        return entry;
+}
+
+static int add_bind(const struct plan *p, struct tree *t, struct rule *rule, struct err *e)
+{
+        struct tree_entry *entry = add_mount(p, t, rule, TREE_BIND, rule_flags(rule), e);
+
         if (!entry)
                 return -e->code;
-        entry->flags = flags;
         entry->source = rule->source.path;
         entry->dev = rule->source.st.st_dev;
         entry->ino = rule->source.st.st_ino;
@@ -113,17 +120,11 @@ static int add_tmpfs(const struct plan *p, struct tree *t, const struct rule *ru
                      struct err *e)
 {
         unsigned flags = TREE_NO_SUID | TREE_NO_DEV | TREE_IS_DIRECTORY;
-        struct tree_entry *entry;
+        struct tree_entry *entry =
+                add_mount(p, t, rule, TREE_TMPFS, flags | (is_cover ? TREE_READ_ONLY : 0), e);
 
-        if (check_mount_point(p, t, rule, e) < 0 ||
-            place_make_parents(t, rule->box_path, rule->asked->origin, e) < 0)
-                return -e->code;
-        if (place_is_ours(t, rule->box_path))
-                flags |= TREE_IN_OWN_TMPFS;
-        entry = tree_add(t, TREE_TMPFS, rule->box_path, rule->asked->origin, e);
         if (!entry)
                 return -e->code;
-        entry->flags = flags | (is_cover ? TREE_READ_ONLY : 0);
         entry->mode = is_cover ? 0755 : rule->asked->mode ? rule->asked->mode : 01777;
         entry->size = rule->asked->size ? rule->asked->size : p->limits.tmp_size;
         return 0;
