@@ -113,28 +113,27 @@ int apply_writable(struct assembly *a, const struct setting *s, struct err *e)
         return add_same_path(a, s, PLAN_RULE_WRITABLE, e);
 }
 
-static bool is_shown(const struct plan_files *files, const char *path)
+/* Whether a rule of one of the two kinds is about a directory that `path` is in. */
+static bool lies_in(const struct plan_files *files, const char *path, enum plan_rule_kind one,
+                    enum plan_rule_kind other)
 {
         for (size_t i = 0; i < files->n_rules; i++) {
                 const struct plan_rule *rule = &files->rules[i];
 
-                if ((rule->kind == PLAN_RULE_READABLE || rule->kind == PLAN_RULE_WRITABLE) &&
-                    path_is_in(path, rule->box_path))
+                if ((rule->kind == one || rule->kind == other) && path_is_in(path, rule->box_path))
                         return true;
         }
         return false;
 }
 
+static bool is_shown(const struct plan_files *files, const char *path)
+{
+        return lies_in(files, path, PLAN_RULE_READABLE, PLAN_RULE_WRITABLE);
+}
+
 static bool is_replaced(const struct plan_files *files, const char *path)
 {
-        for (size_t i = 0; i < files->n_rules; i++) {
-                const struct plan_rule *rule = &files->rules[i];
-
-                if ((rule->kind == PLAN_RULE_EMPTY || rule->kind == PLAN_RULE_TEMPORARY) &&
-                    path_is_in(path, rule->box_path))
-                        return true;
-        }
-        return false;
+        return lies_in(files, path, PLAN_RULE_EMPTY, PLAN_RULE_TEMPORARY);
 }
 
 /*
