@@ -68,12 +68,11 @@ static int await_maps(int pipe)
 static int fork_mapped(const struct id_maps *maps, struct child *ret_child, struct err *e)
 {
         autochild child = CHILD_NONE;
-        int ends[2];
+        autofd theirs = -1;
+        autofd ours = -1;
 
-        if (pipe2(ends, O_CLOEXEC) < 0)
-                return err_sys(e, "cannot make a pipe");
-        autofd theirs = ends[0];
-        autofd ours = ends[1];
+        if (fd_pipe(&theirs, &ours, e) < 0)
+                return -e->code;
         pid_t pid = clone_with(NAMESPACES, &child.pidfd);
         if (pid == 0) {
                 fd_close(&ours);

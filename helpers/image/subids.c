@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define MAP_FILE "subids.map"
@@ -54,14 +53,11 @@ static int remove_inside(const struct id_maps *maps, int dir, const char *name, 
         autochild child = CHILD_NONE;
         bool has_namespaces;
         struct err theirs;
-        int ends[2];
+        autofd ours = -1;
+        autofd report = -1;
 
-        if (self < 0)
+        if (self < 0 || fd_socketpair(&ours, &report, e) < 0)
                 return -e->code;
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-                return err_sys(e, "cannot make a socket pair");
-        autofd ours = ends[0];
-        autofd report = ends[1];
         int r = jail_fork(maps, false, &child, &has_namespaces, e);
         if (r < 0)
                 return r;

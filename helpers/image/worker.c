@@ -11,7 +11,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -160,14 +159,11 @@ static int start_child(const struct worker *w, struct child *ret_child, int *ret
 {
         struct jailed job = { .worker = *w, .uid = geteuid(), .gid = getegid() };
         autofd self = proc_pidfd(getpid(), e);
-        int ends[2];
+        autofd ours = -1;
+        autofd theirs = -1;
 
-        if (self < 0)
+        if (self < 0 || fd_socketpair(&ours, &theirs, e) < 0)
                 return -e->code;
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-                return err_sys(e, "cannot make a socket pair");
-        autofd ours = ends[0];
-        autofd theirs = ends[1];
         job.worker.report = theirs;
         job.parent = self;
         int r = jail_fork(w->maps, w->keeps_ids, ret_child, &job.has_namespaces, e);

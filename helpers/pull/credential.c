@@ -126,19 +126,14 @@ static int talk(struct arena *arena, const char *name, const char *program, cons
                 char *answer, size_t size, size_t *ret_len, struct err *e)
 {
         autochild child = CHILD_NONE;
-        int in[2];
-        int out[2];
+        autofd in_read = -1;
+        autofd in_write = -1;
+        autofd out_read = -1;
+        autofd out_write = -1;
         int status;
 
-        if (pipe2(in, O_CLOEXEC) < 0)
-                return err_sys(e, "cannot make a pipe");
-        autofd in_read = in[0];
-        autofd in_write = in[1];
-        if (pipe2(out, O_CLOEXEC) < 0)
-                return err_sys(e, "cannot make a pipe");
-        autofd out_read = out[0];
-        autofd out_write = out[1];
-        if (start(arena, name, program, in_read, out_write, &child, e) < 0)
+        if (fd_pipe(&in_read, &in_write, e) < 0 || fd_pipe(&out_read, &out_write, e) < 0 ||
+            start(arena, name, program, in_read, out_write, &child, e) < 0)
                 return -e->code;
         fd_close(&in_read);
         fd_close(&out_write);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -30,6 +31,28 @@ void fd_close_dir(DIR **dir)
 bool fd_is_open(int fd)
 {
         return fcntl(fd, F_GETFD) >= 0;
+}
+
+int fd_pipe(int *ret_reader, int *ret_writer, struct err *e)
+{
+        int ends[2];
+
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return err_sys(e, "cannot make a pipe");
+        *ret_reader = ends[0];
+        *ret_writer = ends[1];
+        return 0;
+}
+
+int fd_socketpair(int *ret_one, int *ret_other, struct err *e)
+{
+        int ends[2];
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+                return err_sys(e, "cannot make a socket pair");
+        *ret_one = ends[0];
+        *ret_other = ends[1];
+        return 0;
 }
 
 int fd_set_cloexec(int fd, bool on, struct err *e)

@@ -34,6 +34,10 @@ void fd_close_dir(DIR **dir);
 /* Whether descriptor `fd` is open in this process. */
 bool fd_is_open(int fd);
 
+/* pipe2(2) and a SEQPACKET socketpair(2): both ends are the caller's. */
+int fd_pipe(int *ret_reader, int *ret_writer, struct err *e);
+int fd_socketpair(int *ret_one, int *ret_other, struct err *e);
+
 /* Clears or sets close-on-exec.  Errors: EBADF. */
 int fd_set_cloexec(int fd, bool on, struct err *e);
 

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -171,14 +170,11 @@ static void child_exec(const struct proc_spec *spec, int parent_pidfd, struct er
 int proc_start(const struct proc_spec *spec, struct child *ret_child, struct err *e)
 {
         autofd self = proc_pidfd(getpid(), e);
-        int ends[2];
+        autofd from_child = -1;
+        autofd to_parent = -1;
 
-        if (self < 0)
+        if (self < 0 || fd_pipe(&from_child, &to_parent, e) < 0)
                 return -e->code;
-        if (pipe2(ends, O_CLOEXEC) < 0)
-                return err_sys(e, "cannot make a pipe");
-        autofd from_child = ends[0];
-        autofd to_parent = ends[1];
 
         pid_t pid = fork();
         if (pid < 0)
@@ -213,12 +209,11 @@ int proc_start(const struct proc_spec *spec, struct child *ret_child, struct err
 
 pid_t proc_fork_linked(int *ret_sock, struct err *e)
 {
-        int ends[2];
+        autofd near = -1;
+        autofd far = -1;
 
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-                return err_sys(e, "cannot make a socket pair");
-        autofd near = ends[0];
-        autofd far = ends[1];
+        if (fd_socketpair(&near, &far, e) < 0)
+                return -e->code;
         pid_t pid = fork();
         if (pid < 0)
                 return err_sys(e, "cannot fork");

@@ -179,13 +179,12 @@ int host_attempt(const struct host_view *v, const struct host_attempt *attempt, 
 
 int host_attempt_fork(int (*run)(void *data, struct err *e), void *data, struct err *e)
 {
-        int ends[2];
         struct err result = { 0 };
+        autofd in = -1;
+        autofd out = -1;
 
-        if (pipe2(ends, O_CLOEXEC) < 0)
-                return err_sys(e, "cannot make a pipe");
-        autofd in = ends[0];
-        autofd out = ends[1];
+        if (fd_pipe(&in, &out, e) < 0)
+                return -e->code;
 
         pid_t pid = fork();
         if (pid < 0)
@@ -245,13 +244,12 @@ int host_run_program(const char *const *argv, char *ret_text, size_t size, int *
                      struct err *e)
 {
         autochild child = CHILD_NONE;
-        int ends[2];
+        autofd in = -1;
+        autofd out = -1;
         int status = 0;
 
-        if (pipe2(ends, O_CLOEXEC) < 0)
-                return err_sys(e, "cannot make a pipe");
-        autofd in = ends[0];
-        autofd out = ends[1];
+        if (fd_pipe(&in, &out, e) < 0)
+                return -e->code;
         struct proc_spec spec = {
                 .path = argv[0],
                 .argv = argv,

@@ -3,7 +3,6 @@
 #include "fd.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -109,12 +108,11 @@ static _Noreturn void guard_main(int pipe, int tty)
 
 int guard_start(struct guard *g, int tty, struct err *e)
 {
-        int ends[2];
+        autofd reader = -1;
+        autofd writer = -1;
 
-        if (pipe2(ends, O_CLOEXEC) < 0)
-                return err_sys(e, "cannot make a pipe");
-        autofd reader = ends[0];
-        autofd writer = ends[1];
+        if (fd_pipe(&reader, &writer, e) < 0)
+                return -e->code;
         pid_t pid = fork();
         if (pid < 0)
                 return err_sys(e, "cannot fork the guard of the terminal");

@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 /*
@@ -118,18 +117,15 @@ static int receive(struct run_copy *copy, struct err *e)
 
 int run_copy_make(const struct plan *p, struct run_copy *ret, struct err *e)
 {
-        int ends[2];
+        autofd theirs = -1;
 
         if (!p->image.home_store)
                 return err_set(e, ENOENT, "there is no image store for a copy of the image");
         ret->said = memfd_create("kelp-image", MFD_CLOEXEC);
         if (ret->said < 0)
                 return err_sys(e, "cannot make a file in memory");
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-                return err_sys(e, "cannot make a socket pair");
-        ret->sock = ends[0];
-        autofd theirs = ends[1];
-        if (start_helper(p, theirs, ret->said, &ret->helper, e) < 0)
+        if (fd_socketpair(&ret->sock, &theirs, e) < 0 ||
+            start_helper(p, theirs, ret->said, &ret->helper, e) < 0)
                 return -e->code;
         fd_close(&theirs);
         return receive(ret, e);

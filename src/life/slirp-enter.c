@@ -64,12 +64,11 @@ static void tap_main(const struct slirp_entry *entry, int *to_parent)
 
 static int start_tap(const struct slirp_entry *entry, int *ret_pipe, pid_t *ret_pid, struct err *e)
 {
-        int ends[2];
+        autofd from_child = -1;
+        autofd to_parent = -1;
 
-        if (pipe2(ends, O_CLOEXEC) < 0)
-                return err_sys(e, "cannot make a pipe");
-        autofd from_child = ends[0];
-        autofd to_parent = ends[1];
+        if (fd_pipe(&from_child, &to_parent, e) < 0)
+                return -e->code;
 
         pid_t pid = fork();
         if (pid < 0)

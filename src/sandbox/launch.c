@@ -186,23 +186,12 @@ static int write_maps(const struct launch *l, struct run *r, pid_t stage, struct
         return tell(r->sock, SYNC_MAPPED, e);
 }
 
-static int open_sockets(struct run *r, int *ret_far, struct err *e)
-{
-        int ends[2];
-
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-                return err_sys(e, "cannot make a socket pair");
-        r->sock = ends[0];
-        *ret_far = ends[1];
-        return 0;
-}
-
 int launch_start(const struct launch *l, struct run *ret, struct err *e)
 {
         autofd self = proc_pidfd(getpid(), e);
         autofd far = -1;
 
-        if (self < 0 || open_sockets(ret, &far, e) < 0)
+        if (self < 0 || fd_socketpair(&ret->sock, &far, e) < 0)
                 return fail_at(STEP_USERNS, e);
         pid_t pid = clone_stage(e);
         if (pid == 0)

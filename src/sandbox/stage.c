@@ -11,7 +11,6 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -86,14 +85,12 @@ static int make_network(const struct plan *p, int sock, int ns_dir, int to_init,
 static int stage_run(const struct launch *l, int sock, int launcher_pidfd, struct err *e)
 {
         struct clone_args args = { .flags = CLONE_PARENT };
-        int ends[2];
+        autofd to_init = -1;
+        autofd to_stage = -1;
 
-        if (await_maps(l, sock, launcher_pidfd, e) < 0 || make_namespaces(e) < 0)
+        if (await_maps(l, sock, launcher_pidfd, e) < 0 || make_namespaces(e) < 0 ||
+            fd_socketpair(&to_init, &to_stage, e) < 0)
                 return -e->code;
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-                return err_sys(e, "cannot make a socket pair");
-        autofd to_init = ends[0];
-        autofd to_stage = ends[1];
         /* pid 1 shares our mount namespace: once it pivots there is no /proc by that name here */
         autofd ns_dir = open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (ns_dir < 0)
