@@ -220,6 +220,26 @@ static int read_group(struct groups *g, char **at, struct err *e)
         return 0;
 }
 
+/* Gives the calls of all words that are left an answer, or, without one, has them tried first. */
+static int mark_calls(struct groups *g, char **at, int answer, struct err *e)
+{
+        for (char *word; (word = word_next(at));) {
+                const int *members = NULL;
+                size_t n = 0;
+                int r = groups_lookup(g, word, &members, &n, e);
+
+                if (r < 0)
+                        return r;
+                for (size_t i = 0; i < n; i++) {
+                        if (answer)
+                                g->answers[members[i]] = (uint16_t)answer;
+                        else
+                                g->is_hot[members[i]] = true;
+                }
+        }
+        return 0;
+}
+
 static int read_answer(struct groups *g, char **at, struct err *e)
 {
         const char *name = word_next(at);
@@ -228,32 +248,12 @@ static int read_answer(struct groups *g, char **at, struct err *e)
         if (code == 0)
                 return err_set(e, EINVAL,
                                "'answer' takes one of EPERM EACCES ENOSYS EINVAL ENOTTY first");
-        for (char *word; (word = word_next(at));) {
-                const int *members = NULL;
-                size_t n = 0;
-                int r = groups_lookup(g, word, &members, &n, e);
-
-                if (r < 0)
-                        return r;
-                for (size_t i = 0; i < n; i++)
-                        g->answers[members[i]] = (uint16_t)code;
-        }
-        return 0;
+        return mark_calls(g, at, code, e);
 }
 
 static int read_hot(struct groups *g, char **at, struct err *e)
 {
-        for (char *word; (word = word_next(at));) {
-                const int *members = NULL;
-                size_t n = 0;
-                int r = groups_lookup(g, word, &members, &n, e);
-
-                if (r < 0)
-                        return r;
-                for (size_t i = 0; i < n; i++)
-                        g->is_hot[members[i]] = true;
-        }
-        return 0;
+        return mark_calls(g, at, 0, e);
 }
 
 static int read_line(struct groups *g, char *line, struct err *e)
