@@ -22,7 +22,8 @@
  *
  * Names are sorted as bytes, a directory's own entry stands before those in it: the same upper
  * layer gives the same bytes.  Owners are those that this process sees.  Sockets and devices are
- * left out and counted.  A file that has several names has content under the first of them.  A name that would mean a whiteout to who reads the layer is an error.
+ * left out and counted.  A file that has several names has content under the first of them.  A name
+ * that would mean a whiteout to who reads the layer is an error.
  *
  * A payload has shaped the tree: each name is opened beneath its directory, without symlinks, and
  * looked at by descriptor.

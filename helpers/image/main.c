@@ -2,7 +2,7 @@
  * kelp-image: the image store.  Called by kelp with a fixed environment, and by hand:
  *
  *     kelp-image --store DIR import FILE [NAME] [--path-key KEY]
- *     kelp-image --store DIR import --session-fd N [--quiet] NAME   called by kelp-pull: its session's layout
+ *     kelp-image --store DIR import --session-fd N [--quiet] NAME    called by kelp-pull
  *     kelp-image --store DIR list [--json | --quiet]
  *     kelp-image --store DIR remove [--force] NAME|ID...
  *     kelp-image --store DIR unpack --ids MAPS ID     (id_maps_print())

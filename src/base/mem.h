@@ -27,8 +27,8 @@ struct arena {
 };
 
 /*
- * Makes `a`, which is empty, an arena for `what`, in one piece of at most `size` bytes.  A process forked later
- * has the same place free: what is copied there byte for byte is as good there as here.
+ * Makes `a`, which is empty, an arena for `what`, in one piece of at most `size` bytes.  A process
+ * forked later has the same place free: what is copied there byte for byte is as good there as here.
  */
 int arena_map(struct arena *a, size_t size, const char *what, struct err *e);
 
