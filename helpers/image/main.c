@@ -322,10 +322,10 @@ static int run_verify(const struct arguments *args, int *ret_status, struct err 
         err_set(e, EIO, "the image store is damaged in %u place%s", result.damaged,
                 result.damaged == 1 ? "" : "s");
         return err_hint(e, "%s",
-                        result.has_index
-                                ? "the next kelp import or kelp rmi writes 'index.json' "
-                                  "anew; import images that are damaged again"
-                                : "remove what is damaged (kelp rmi), and import it again");
+                        result.has_index ? "the next kelp import or kelp rmi writes 'index.json' "
+                                           "anew; import images that are damaged again"
+                                         : "remove what is damaged (kelp rmi; kelp prune what is "
+                                           "of no image), and import it again");
 }
 
 static int run_flatten(const struct arguments *args, int *ret_status, struct err *e)

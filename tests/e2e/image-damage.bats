@@ -91,6 +91,16 @@ setup() {
     [ "$(grep -c 'clone3.*CLONE_NEWUSER' trace)" = 2 ]
 }
 
+@test "verify: a layer of no image, as half a store that was removed leaves it, goes by prune" {
+    image import "$BOX" box
+    mkdir "store/unpacked/single/$(sha256sum </dev/null | cut -c1-64)"
+    run -125 image verify
+    [[ ${lines[0]} == "damaged: layer '"*"': cannot open its record: No such file or directory" ]]
+    [[ ${lines[2]} == "hint: "*"kelp prune what is of no image"* ]]
+    image prune
+    image verify
+}
+
 @test "a crash between the index and the names is mended" {
     local first second
 
