@@ -178,12 +178,14 @@ def launcher_of(terminal):
     return find()[0]
 
 
-def init_of(launcher):
-    def find():
-        return [pid for pid, name, stat in children(launcher) if name != "kelp-guard"]
+def inits_of(launcher):
+    return [pid for pid, name, stat in children(launcher)
+            if name == "kelp-init" and "Z" not in stat]
 
-    wait_until(find, "kelp has no pid 1")
-    return find()[0]
+
+def init_of(launcher):
+    wait_until(lambda: inits_of(launcher), "kelp has no pid 1")
+    return inits_of(launcher)[0]
 
 
 def payload_of(launcher):
@@ -722,10 +724,11 @@ def kill_if_there(pid, number):
 
 
 def goes_on_without(launcher, victim):
-    """Whether pid 1 is still there when the victim is not."""
+    """Whether there is a pid 1 in the end though the victim is gone."""
     wait_gone(victim)
-    return any(pid != victim and name != "kelp-guard" and "Z" not in stat
-               for pid, name, stat in children(launcher))
+    wait_until(lambda: not is_running(launcher) or inits_of(launcher),
+               "kelp neither ends nor goes on")
+    return is_running(launcher)
 
 
 @case
@@ -738,10 +741,9 @@ def kill_at_any_moment():
         time.sleep((i % 12) * 0.001)
         family = [launcher] + [pid for pid, _, _ in children(launcher)]
         victim = family[i % len(family)]
-        is_guard = any(pid == victim and name == "kelp-guard" for pid, name, _ in children(launcher))
         kill_if_there(victim, signal.SIGKILL)
-        # the stage ends by itself in the middle of a start, and the run goes on
-        if is_guard or (victim != launcher and goes_on_without(launcher, victim)):
+        # the guard, or the stage that ends by itself in the middle of a start
+        if goes_on_without(launcher, victim):
             kill_if_there(launcher, signal.SIGTERM)
         t.check_status(137, 143, 125)
         t.check_sane()
@@ -749,9 +751,14 @@ def kill_at_any_moment():
 
 
 def guard_of(launcher):
-    guards = [pid for pid, name, _ in children(launcher) if name == "kelp-guard"]
-    check(len(guards) == 1, f"{len(guards)} guards")
-    return guards[0]
+    """It has its name a moment after its start."""
+
+    def find():
+        return [pid for pid, name, _ in children(launcher) if name == "kelp-guard"]
+
+    wait_until(find, "there is no guard")
+    check(len(find()) == 1, "there are several guards")
+    return find()[0]
 
 
 def check_editing(t):
