@@ -59,23 +59,35 @@ static void handle_ttou(void (*handler)(int))
         sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
+/* False where the terminal is not that of this session, and the kernel asks for no group either. */
+static bool is_in_background(int tty, pid_t group)
+{
+        pid_t front = tcgetpgrp(tty);
+
+        return front >= 0 && front != group;
+}
+
 /*
  * The launcher is dead, and its shell learns of it at this very moment.  No call compares modes
  * and sets them in one, so between the two a shell could have set those of its line editor, which
  * would be lost.  But a shell that has such an editor first takes the terminal back from the
  * launcher's group, and the kernel sets no modes for a member of a group in the background: as a
- * member, the guard sets them before that or not at all.  Where it comes too late, a shell that
- * restores modes is given the time to do so; for one that does not, it is done afterwards.
+ * member, the guard sets them before that or not at all.  (The kernel tells all members so; it is
+ * asked before, so that this happens in the one moment only for which there is no other way.)
+ *
+ * Where it comes too late, a shell that restores modes has to have done so before they are looked
+ * at again, and tells nobody: hence the pause.  It ends before a person has typed a next command;
+ * one that was typed ahead, and is a kelp again, would have its own modes taken for the old ones.
  */
 static void restore_after(pid_t group, int tty, const struct note *note)
 {
-        static const struct timespec settled = { .tv_nsec = 50000000 };
+        static const struct timespec pause = { .tv_nsec = 50000000 };
 
         handle_ttou(on_ttou);
-        if (setpgid(0, group) == 0 && put_back(tty, note) == 0)
+        if (setpgid(0, group) == 0 && !is_in_background(tty, group) && put_back(tty, note) == 0)
                 return;
         handle_ttou(SIG_IGN);
-        nanosleep(&settled, NULL);
+        nanosleep(&pause, NULL);
         put_back(tty, note);
 }
 
