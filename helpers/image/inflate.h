@@ -6,7 +6,8 @@
 /*
  * One member of gzip: header, data and trailer, all of them checked.  There are two of it, and meson
  * takes one: inflate-isal.c, which is twice as fast, and inflate-zlib.c.  Where both can know the
- * reason for a refusal they say it in the same words, which are zlib's.
+ * reason for a refusal they say it in the same words, which are zlib's.  ISA-L also takes some sets
+ * of codes that zlib refuses though they are complete for the data at hand; the CRC holds for both.
  */
 
 struct inflater;

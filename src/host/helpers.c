@@ -35,8 +35,8 @@ bool host_find_helper(const char *exe, const char *name, char *ret, size_t size)
         if ((size_t)dir < built_len || memcmp(slash - built_len, built, built_len) != 0 ||
             !str_has_prefix(name, "kelp-"))
                 return false;
-        snprintf(below, sizeof(below), "/../../helpers/%s", name + strlen("kelp-"));
-        return try_place(exe, dir, below, name, ret, size);
+        int n = snprintf(below, sizeof(below), "/../../helpers/%s", name + strlen("kelp-"));
+        return n < (int)sizeof(below) && try_place(exe, dir, below, name, ret, size);
 }
 
 void host_probe_helpers(const struct host_view *v, struct host_fact *ret)
