@@ -77,6 +77,7 @@ int import_work(const struct worker *w, struct worker_report *ret, struct err *e
         job->session_records = w->session->records;
         job->store_blobs = w->store->blobs;
         job->store_layers = w->store->layers[STORE_SINGLE];
+        job->store_images = w->store->images;
         job->wanted = request->name;
         job->takes_blobs = !request->file;
         int r = unpack_run(job, e);

@@ -27,6 +27,7 @@ static int work(const struct worker *w, struct worker_report *ret, struct err *e
         job->session_records = w->session->records;
         job->store_blobs = w->store->blobs;
         job->store_layers = w->store->layers[STORE_SUBIDS];
+        job->store_images = -1;
         job->maps = w->maps;
         int r = unpack_stored(job, w->job, e);
         unpack_done(job);

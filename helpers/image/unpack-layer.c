@@ -31,9 +31,22 @@ static bool has_blob(const struct unpack_job *job, const struct digest *d)
         return is_in(job->session_blobs, job->store_blobs, d);
 }
 
-bool unpack_has_layer(const struct unpack_job *job, const struct digest *diff_id)
+bool unpack_has_layer(const struct unpack_job *job, const struct digest *chain)
 {
-        return is_in(job->session_layers, job->store_layers, diff_id);
+        return is_in(job->session_layers, job->store_layers, chain);
+}
+
+int unpack_chain(const struct unpack_job *job, const struct digest *diff_id, struct digest *ret,
+                 struct err *e)
+{
+        char text[2 * (sizeof("sha256:") + DIGEST_HEX)];
+
+        if (!job->has_chain) {
+                *ret = *diff_id;
+                return 0;
+        }
+        int n = snprintf(text, sizeof(text), "sha256:%s sha256:%s", job->chain.hex, diff_id->hex);
+        return digest_of(text, (size_t)n, ret, e);
 }
 
 /* ------ blobs of a layout ------ */
@@ -206,11 +219,18 @@ static const char *layer_type(enum packing packing)
         return OCI_TYPE_LAYER;
 }
 
-int unpack_push_layer(struct unpack_job *job, const struct digest *diff_id, struct err *e)
+void unpack_skip_layer(struct unpack_job *job, const struct digest *chain)
+{
+        job->chain = *chain;
+        job->has_chain = true;
+}
+
+int unpack_push_layer(struct unpack_job *job, const struct digest *chain, struct err *e)
 {
         if (job->n_stack == LIMIT_LAYERS)
                 return err_set(e, E2BIG, "the image has more than %u layers", LIMIT_LAYERS);
-        job->stack[job->n_stack++] = *diff_id;
+        job->stack[job->n_stack++] = *chain;
+        unpack_skip_layer(job, chain);
         return 0;
 }
 
@@ -236,10 +256,11 @@ static struct blob_plan plan_blob(const struct unpack_job *job, const struct unp
         };
 }
 
-static int read_layer(struct unpack_job *job, const struct unpack_layer *want, enum packing packing,
-                      struct blob_plan plan, struct stream_result *ret, struct err *e)
+/* Without a directory to write to where there is one already: then it is read for its digests. */
+static int read_layer(struct unpack_job *job, const struct unpack_layer *want, bool has_dir,
+                      enum packing packing, struct blob_plan plan, struct stream_result *ret,
+                      struct err *e)
 {
-        bool has_dir = want->diff_id && unpack_has_layer(job, want->diff_id);
         bool is_copied = plan.is_needed && !plan.is_moved;
         autofd blob = is_copied ? open_new_file(job->session_blobs, e) : -1;
         autofd dir = has_dir ? -1 : open_new_layer(job, e);
@@ -261,8 +282,6 @@ static int read_layer(struct unpack_job *job, const struct unpack_layer *want, e
                 .must_end = !want->packed && !want->diff_id,
         };
         if (layer_unpack(&spec, &job->count, ret, e) < 0 || check_result(want, ret, e) < 0)
-                return -e->code;
-        if (!has_dir && keep_layer(job, &ret->plain, e) < 0)
                 return -e->code;
         if (plan.is_moved)
                 return move_blob(job, want->packed, e);
@@ -311,10 +330,12 @@ static int is_our_blob(const struct unpack_job *job, const struct unpack_layer *
 }
 
 /*
- * A layer that the store has in both forms is not decompressed again.  But it is read: an image
- * that names the digests of another one's layers without having them must not get to see them.
- * The digest of our blob was checked when it came, so to have its bytes is to have its digest; and
- * where ours is damaged, the digest tells that theirs is not.
+ * A layer of an image that the store has is not decompressed again: that its blob holds what its
+ * diff-id says was seen when the image came.  (Of another image that names both it was not: it could
+ * put the digest of somebody's layer beside a blob of its own.)  But it is read: an image that names
+ * the digests of another one's layers without having them must not get to see them.  The digest of
+ * our blob was checked when it came, so to have its bytes is to have its digest; and where ours is
+ * damaged, the digest tells that theirs is not.
  */
 static int check_packed(const struct unpack_job *job, const struct unpack_layer *want,
                         struct err *e)
@@ -339,33 +360,48 @@ static int hint_layer(const struct unpack_layer *want, struct err *e)
         return -e->code;
 }
 
-int unpack_one_layer(struct unpack_job *job, const struct unpack_layer *want,
-                     struct oci_descriptor *ret, struct err *e)
+/* Reads it, and puts it where it belongs. */
+static int add_layer(struct unpack_job *job, const struct unpack_layer *want,
+                     const struct digest *chain, struct oci_descriptor *ret, struct err *e)
 {
+        bool has_dir = chain && unpack_has_layer(job, chain);
         struct stream_result got;
+        struct digest own;
         enum packing packing;
 
-        if (want->packed && want->in.size != want->packed_size)
-                return err_set(e, EINVAL, "the layer 'sha256:%s' has the wrong size",
-                               want->packed->hex);
-        if (want->packed && want->diff_id && has_blob(job, want->packed) &&
-            unpack_has_layer(job, want->diff_id)) {
-                if (check_packed(job, want, e) < 0)
-                        return -e->code;
-                *ret = (struct oci_descriptor){ .digest = *want->packed, .size = want->in.size };
-                return unpack_push_layer(job, want->diff_id, e);
-        }
         if (stream_recognise(&want->in, &packing, e) < 0)
                 return -e->code;
         struct blob_plan plan = plan_blob(job, want, packing);
-        if (read_layer(job, want, packing, plan, &got, e) < 0)
+        if (read_layer(job, want, has_dir, packing, plan, &got, e) < 0)
                 return hint_layer(want, e);
+        if (unpack_chain(job, &got.plain, &own, e) < 0 ||
+            (!has_dir && keep_layer(job, &own, e) < 0))
+                return -e->code;
         *ret = (struct oci_descriptor){
                 .media_type = layer_type(packing),
                 .digest = plan.is_plain ? got.plain : got.packed,
                 .size = plan.is_plain ? got.plain_size : want->in.size,
         };
-        return unpack_push_layer(job, &got.plain, e);
+        return unpack_push_layer(job, &own, e);
+}
+
+int unpack_one_layer(struct unpack_job *job, const struct unpack_layer *want,
+                     struct oci_descriptor *ret, struct err *e)
+{
+        struct digest chain;
+
+        if (want->packed && want->in.size != want->packed_size)
+                return err_set(e, EINVAL, "the layer 'sha256:%s' has the wrong size",
+                               want->packed->hex);
+        if (want->diff_id && unpack_chain(job, want->diff_id, &chain, e) < 0)
+                return -e->code;
+        if (!job->is_known || !want->packed || !want->diff_id || !has_blob(job, want->packed) ||
+            !unpack_has_layer(job, &chain))
+                return add_layer(job, want, want->diff_id ? &chain : NULL, ret, e);
+        if (check_packed(job, want, e) < 0)
+                return -e->code;
+        *ret = (struct oci_descriptor){ .digest = *want->packed, .size = want->in.size };
+        return unpack_push_layer(job, &chain, e);
 }
 
 int unpack_add_blob(struct unpack_job *job, const char *data, size_t len, struct digest *ret,

@@ -31,17 +31,25 @@ static bool is_mounted(const struct image *image, const struct digest *layer)
         return false;
 }
 
-static int unpack_layer(struct unpack_job *job, const struct oci_descriptor *d,
-                        const struct digest *diff_id, struct err *e)
+static int unpack_layer(struct unpack_job *job, const struct image *image,
+                        const struct oci_descriptor *d, const struct digest *diff_id, struct err *e)
 {
         struct unpack_layer want = { .packed = &d->digest,
                                      .packed_size = d->size,
                                      .diff_id = diff_id };
         struct oci_descriptor unused;
+        struct digest chain;
         autofd fd = -1;
 
-        if (unpack_has_layer(job, diff_id))
-                return unpack_push_layer(job, diff_id, e);
+        if (unpack_chain(job, diff_id, &chain, e) < 0)
+                return -e->code;
+        /* what lies below an opaque root is not unpacked in either mode */
+        if (!is_mounted(image, &chain)) {
+                unpack_skip_layer(job, &chain);
+                return 0;
+        }
+        if (unpack_has_layer(job, &chain))
+                return unpack_push_layer(job, &chain, e);
         if (unpack_open_blob(job->store_blobs, &d->digest, &fd, &want.in, e) < 0)
                 return -e->code;
         return unpack_one_layer(job, &want, &unused, e);
@@ -61,11 +69,7 @@ int unpack_stored(struct unpack_job *job, const struct image *image, struct err 
             unpack_config(job, config_text, len, manifest.n_layers, config, e) < 0)
                 return -e->code;
         for (size_t i = 0; i < manifest.n_layers; i++) {
-                const struct digest *diff_id = &config->diff_ids[i];
-
-                /* what lies below an opaque root is not unpacked in either mode */
-                if (is_mounted(image, diff_id) &&
-                    unpack_layer(job, &manifest.layers[i], diff_id, e) < 0)
+                if (unpack_layer(job, image, &manifest.layers[i], &config->diff_ids[i], e) < 0)
                         return err_prefix(e, "layer %zu", i + 1);
         }
         return 0;
@@ -108,7 +112,10 @@ int unpack_describe(struct unpack_job *job, const struct digest *id, const char 
         if (!image->store.manifest_type)
                 return -e->code;
         for (size_t i = 0; i < config->n_diff_ids; i++) {
-                if (unpack_push_layer(job, &config->diff_ids[i], e) < 0)
+                struct digest chain;
+
+                if (unpack_chain(job, &config->diff_ids[i], &chain, e) < 0 ||
+                    unpack_push_layer(job, &chain, e) < 0)
                         return -e->code;
         }
         return unpack_set_layers(job, e);

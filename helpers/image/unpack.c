@@ -268,6 +268,14 @@ static int unpack_oci_layers(struct unpack_job *job, const struct oci_manifest *
         return 0;
 }
 
+static bool has_image(const struct unpack_job *job, const struct digest *id)
+{
+        struct stat st;
+
+        return job->store_images >= 0 &&
+               fstatat(job->store_images, id->hex, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 static int unpack_oci(struct unpack_job *job, struct err *e)
 {
         autofree char *text = NULL;
@@ -282,6 +290,7 @@ static int unpack_oci(struct unpack_job *job, struct err *e)
             read_blob(job, &manifest.config, "the configuration", &config_text, e) < 0 ||
             unpack_config(job, config_text, manifest.config.size, manifest.n_layers, config, e) < 0)
                 return -e->code;
+        job->is_known = has_image(job, &d.digest);
         if (set_manifest(job, text, d.size, d.media_type, e) < 0 ||
             unpack_add_blob(job, config_text, manifest.config.size, &unused, e) < 0 ||
             count_blob(job, &manifest.config, e) < 0)
@@ -302,19 +311,9 @@ static bool is_opaque(const struct unpack_job *job, const struct digest *layer)
                value[0] == 'y';
 }
 
-static bool is_above(const struct unpack_job *job, size_t at)
-{
-        for (size_t i = at + 1; i < job->n_stack; i++) {
-                if (digest_is_same(&job->stack[i], &job->stack[at]))
-                        return true;
-        }
-        return false;
-}
-
 /*
- * The layers to mount.  overlayfs takes a directory only once: of a layer that is there several
- * times the topmost counts, which comes to the same.  It merges the roots of all layers even where
- * one is opaque: what lies below such a one is left out.
+ * The layers to mount.  overlayfs merges the roots of all layers even where one is opaque: what
+ * lies below such a one is left out.
  */
 int unpack_set_layers(struct unpack_job *job, struct err *e)
 {
@@ -323,7 +322,7 @@ int unpack_set_layers(struct unpack_job *job, struct err *e)
         while (start > 0 && !is_opaque(job, &job->stack[start - 1]))
                 start--;
         for (size_t i = start ? start - 1 : 0; i < job->n_stack; i++) {
-                if (!is_above(job, i) && image_add_layer(&job->image, &job->stack[i], e) < 0)
+                if (image_add_layer(&job->image, &job->stack[i], e) < 0)
                         return -e->code;
         }
         return 0;

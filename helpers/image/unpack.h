@@ -10,9 +10,14 @@
 #include "source.h"
 
 /*
- * From an input to a whole image in a session: blobs/<digest> and layers/<diff-id> of what the
+ * From an input to a whole image in a session: blobs/<digest> and layers/<chain-id> of what the
  * store does not have yet, and the struct image that describes it.  Runs in the jail: all
  * directories are descriptors.
+ *
+ * A layer is called after its chain-id (OCI image specification, config.md), and not its diff-id: a
+ * directory that has no entry of its own in the archive looks as the layers below have it, so the
+ * same archive above other layers is another directory.  Else one image would decide who may write
+ * to a directory of another one.
  */
 
 struct unpack_job {
@@ -24,6 +29,7 @@ struct unpack_job {
         int session_records;
         int store_blobs;    /* to look whether a blob is there already */
         int store_layers;   /* the same for layers, and to look into those below */
+        int store_images;   /* to look whether the image is there already; -1: not asked */
         const char *wanted; /* the name that the image will have, or NULL: chooses among several */
         const struct id_maps *maps; /* see struct layer_spec */
         bool takes_blobs;           /* the layout is ours: see unpack_find_blob() */
@@ -37,8 +43,11 @@ struct unpack_job {
 
         /* at work */
         struct source source;
-        struct digest stack[LIMIT_LAYERS]; /* the layers so far, lowest first */
+        struct digest stack[LIMIT_LAYERS]; /* the layers so far, lowest first: chain-ids */
         size_t n_stack;
+        struct digest chain; /* of the last layer, once there is one */
+        bool has_chain;
+        bool is_known; /* the store has this very image */
 };
 
 /* Fills the result.  `job` is for unpack_done() in any case. */
@@ -87,9 +96,14 @@ int unpack_one_layer(struct unpack_job *job, const struct unpack_layer *want,
 int unpack_count_blob(struct unpack_job *job, const struct digest *d, uint64_t size, struct err *e);
 int unpack_set_layers(struct unpack_job *job, struct err *e);
 
-/* Whether a layer is there, and how it takes its place above the ones before it. */
-bool unpack_has_layer(const struct unpack_job *job, const struct digest *diff_id);
-int unpack_push_layer(struct unpack_job *job, const struct digest *diff_id, struct err *e);
+/* The chain-id of the next layer. */
+int unpack_chain(const struct unpack_job *job, const struct digest *diff_id, struct digest *ret,
+                 struct err *e);
+
+/* Whether a layer is there; how it takes its place above the ones before it, and how it does not. */
+bool unpack_has_layer(const struct unpack_job *job, const struct digest *chain);
+int unpack_push_layer(struct unpack_job *job, const struct digest *chain, struct err *e);
+void unpack_skip_layer(struct unpack_job *job, const struct digest *chain);
 
 /* Adds a blob that is in memory. */
 int unpack_add_blob(struct unpack_job *job, const char *data, size_t len, struct digest *ret,

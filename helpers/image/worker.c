@@ -76,6 +76,7 @@ static void add_session(struct open_list *list, const struct worker *w)
         add_readable(list, w->layers);
         if (!session)
                 return;
+        add_fd(list, w->store->images);
         add_fd(list, session->dir);
         add_fd(list, session->blobs);
         add_fd(list, session->layers);

@@ -141,7 +141,7 @@ EOF
 755"
 }
 
-@test "a layer that is there twice is mounted once" {
+@test "a layer that is there twice" {
     start_image
     umoci insert --rootless --image lay:v1 root/etc /etc
     umoci raw add-layer --image lay:v1 <(tar -C root --mtime=@1 --sort=name -cf - etc) || true
@@ -150,7 +150,58 @@ EOF
     umoci insert --rootless --image lay:v1 root/usr /usr
     umoci raw add-layer --image lay:v1 twice.tar
     compare lay
+    # overlayfs takes no directory twice
     assert_eq "$(sort store/names/*latest | uniq -d | grep ^layer)" ""
+}
+
+# 'good' and 'bad' have the same layer above others; 'lie' and 'again' say that they have it.
+write_layouts() {
+    python3 -B - "$KELP_SRC/tests/image" <<'EOF'
+import sys
+sys.path.insert(0, sys.argv[1])
+import layout
+from rawtar import END, directory, file
+
+top = file("etc/secret", "secret") + END
+own = file("own", "x") + END
+
+
+def base(mode, note):
+    return directory("etc", mode) + file("base", note) + END
+
+
+layout.Layout([base(0o755, "good"), top]).write("good")
+layout.Layout([base(0o777, "bad"), top]).write("bad")
+for name, lower in ("lie", base(0o755, "good")), ("again", own):
+    lie = layout.Layout([lower, own])
+    lie.config["rootfs"]["diff_ids"][1] = layout.sha(top)
+    lie.write(name)
+EOF
+}
+
+@test "what another image has below a layer does not show in this one" {
+    write_layouts
+    image import bad bad >/dev/null
+    image import good good >good.id
+    run -0 merged "$(cat good.id)" stat -c %a merged/etc
+    assert_eq "$output" 755
+    image import bad bad >bad.id
+    run -0 merged "$(cat bad.id)" stat -c %a merged/etc
+    assert_eq "$output" 777
+    image verify
+}
+
+@test "an image does not get another one's layer by naming its diff-id" {
+    write_layouts
+    image import good good >/dev/null
+    # above the same layers, and above one that the image has twice
+    for name in lie again; do
+        run -125 image import "$name" "$name"
+        [[ ${lines[0]} == *"the layer with the diff-id '"*"' is damaged: its diff-id is '"* ]]
+        # by itself, too
+        run -125 "$KELP_IMAGE" --store empty import "$name" "$name"
+    done
+    assert_eq "$(ls store/names)" good%3Alatest
 }
 
 @test "an opaque root hides all layers below" {
