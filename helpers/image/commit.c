@@ -25,7 +25,8 @@ static int find_image(const struct store *store, const struct kept *kept, const 
                         return err_prefix(e, "the sandbox '%s'", sandbox);
                 err_set(e, EINVAL, "the sandbox '%s' was not made from an image of the store",
                         sandbox);
-                return err_hint(e, "import the directory, and run the image");
+                return err_hint(e, "make an image of the directory, and run that: "
+                                   "tar -C DIRECTORY -cf - . | kelp import - NAME");
         }
         if (store_read_image(store->images, record.id.hex, ret, e) < 0)
                 return err_prefix(e, "the image of the sandbox '%s'", sandbox);

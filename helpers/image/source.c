@@ -321,7 +321,9 @@ static int open_directory(struct source *s, int input, struct err *e)
         if (fstatat(input, "oci-layout", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
                 return 0;
         err_set(e, EINVAL, "the directory is not an OCI layout: it has no 'oci-layout'");
-        return err_hint(e, "a root directory needs no import: kelp run DIRECTORY COMMAND");
+        return err_hint(e,
+                        "a root directory needs no import: kelp run DIRECTORY COMMAND; to have it "
+                        "in the store: tar -C DIRECTORY -cf - . | kelp import - NAME");
 }
 
 static int open_file(struct source *s, struct err *e)

@@ -361,7 +361,7 @@ kelp: the name 'registry.example/team/app:7' stood for another image before: '"*
     assert_refused "Permission denied"
     run -125 image import "$BATS_FILE_TMPDIR/root" x
     assert_refused "is not an OCI layout"
-    [[ ${lines[1]} == "hint: a root directory needs no import"* ]]
+    assert_eq "${lines[1]}" "hint: a root directory needs no import: kelp run DIRECTORY COMMAND; to have it in the store: tar -C DIRECTORY -cf - . | kelp import - NAME"
     [ -z "$(ls -A store/tmp)" ]
 }
 
