@@ -4,6 +4,7 @@
 #include "fd.h"
 #include "io.h"
 #include "mem.h"
+#include "output.h"
 #include "parse.h"
 #include "str.h"
 
@@ -241,11 +242,14 @@ static int remove_all(const struct kept *kept, char *const *names, size_t n, FIL
                         return -e->code;
                 fprintf(out, "removed: %s\n", names[i]);
         }
-        if (fflush(out) != 0 || ferror(out))
-                return err_sys(e, "cannot write what was removed");
+        struct err unsaid = { 0 };
+        output_finish(out, "the removal is done, but it cannot be printed", &unsaid);
         /* with what earlier removals have left that were cut short */
         int parent = kept[0].parent;
-        return store_list(parent, erase_gone, &parent, e);
+        if (store_list(parent, erase_gone, &parent, e) < 0)
+                return -e->code;
+        *e = unsaid;
+        return -e->code;
 }
 
 int kept_remove(const struct store *store, char *const *names, size_t n, FILE *out, struct err *e)

@@ -4,6 +4,7 @@
 
 #include "doc.h"
 #include "mem.h"
+#include "output.h"
 #include "ref.h"
 #include "str.h"
 #include "usage.h"
@@ -69,13 +70,6 @@ static int table_row(void *context, const char *name, const struct catalog_image
         return 0;
 }
 
-static int flush(FILE *out, struct err *e)
-{
-        if (fflush(out) != 0 || ferror(out))
-                return err_sys(e, "cannot write the list");
-        return 0;
-}
-
 int catalog_print(const struct catalog *c, FILE *out, struct err *e)
 {
         struct table table = { .out = out, .width = (int)strlen("<none>") };
@@ -89,14 +83,14 @@ int catalog_print(const struct catalog *c, FILE *out, struct err *e)
         fprintf(out, "%-*s  %-12s  %-7s  %s\n", table.width, "NAME", "ID", "SIZE", "CREATED");
         if (each_row(c, table_row, &table, e) < 0)
                 return -e->code;
-        return flush(out, e);
+        return output_finish(out, "cannot write the list", e);
 }
 
 int catalog_print_ids(const struct catalog *c, FILE *out, struct err *e)
 {
         for (size_t i = 0; i < c->n_images; i++)
                 fprintf(out, "%.12s\n", c->images[i].image.id.hex);
-        return flush(out, e);
+        return output_finish(out, "cannot write the list", e);
 }
 
 static int json_row(void *context, const char *name, const struct catalog_image *entry,
@@ -125,5 +119,5 @@ int catalog_print_json(const struct catalog *c, FILE *out, struct err *e)
         if (each_row(c, json_row, list, e) < 0 || doc_write(list, &text, e) < 0)
                 return -e->code;
         fprintf(out, "%s\n", text);
-        return flush(out, e);
+        return output_finish(out, "cannot write the list", e);
 }

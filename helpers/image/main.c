@@ -30,6 +30,7 @@
 #include "kept.h"
 #include "log.h"
 #include "mem.h"
+#include "output.h"
 #include "parse.h"
 #include "prune.h"
 #include "ref.h"
@@ -135,9 +136,8 @@ static int run_import(const struct arguments *args, int *ret_status, struct err 
         tell_imported(&result);
         if (!args->values[OPTION_QUIET])
                 tell_name(&result, is_named(args));
-        if (printf("sha256:%s\n", result.id.hex) < 0 || fflush(stdout) != 0)
-                return err_sys(e, "cannot write the image's id");
-        return 0;
+        printf("sha256:%s\n", result.id.hex);
+        return output_finish(stdout, "the import is done, but the image's id cannot be printed", e);
 }
 
 static int run_list(const struct arguments *args, int *ret_status, struct err *e)
@@ -227,8 +227,11 @@ static int run_prune(const struct arguments *args, int *ret_status, struct err *
                 return -e->code;
         if (max_size && request.is_all)
                 return err_set(e, EINVAL, "--all leaves nothing for --max-size");
-        if (access(args->store, F_OK) < 0 && errno == ENOENT)
-                return puts("freed: 0B") < 0 ? err_sys(e, "cannot write what was removed") : 0;
+        if (access(args->store, F_OK) < 0 && errno == ENOENT) {
+                puts("freed: 0B");
+                return output_finish(stdout, "there was nothing to remove, which cannot be printed",
+                                     e);
+        }
         if (open_store(&store, args->store, true, e) < 0)
                 return -e->code;
         int r = prune_run(&store, &request, stdout, in_use, e);
@@ -294,9 +297,8 @@ static int run_commit(const struct arguments *args, int *ret_status, struct err 
                 return err_prefix(e, "cannot commit '%.100s'", args->words[1]);
         }
         tell_committed(&result, name);
-        if (printf("sha256:%s\n", result.id.hex) < 0 || fflush(stdout) != 0)
-                return err_sys(e, "cannot write the image's id");
-        return 0;
+        printf("sha256:%s\n", result.id.hex);
+        return output_finish(stdout, "the commit is done, but the image's id cannot be printed", e);
 }
 
 static int run_verify(const struct arguments *args, int *ret_status, struct err *e)

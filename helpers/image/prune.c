@@ -1,6 +1,7 @@
 #include "prune-inner.h"
 
 #include "fd.h"
+#include "output.h"
 #include "subids.h"
 #include "usage.h"
 #include "wipe.h"
@@ -56,9 +57,11 @@ static int tell_rest(const struct prune *p, struct err *e)
                         p->leftovers);
         usage_print(size, p->freed);
         fprintf(p->out, "%s: %s\n", p->request->is_dry_run ? "would free" : "freed", size);
-        if (fflush(p->out) != 0 || ferror(p->out))
-                return err_sys(e, "cannot write what was removed");
-        return 0;
+        return output_finish(p->out,
+                             p->request->is_dry_run
+                                     ? "cannot write what would be removed"
+                                     : "the removal is done, but it cannot be printed",
+                             e);
 }
 
 /* A store that is too damaged to be read can be emptied all the same. */

@@ -2,6 +2,7 @@
 
 #include "fd.h"
 #include "find.h"
+#include "output.h"
 #include "removal.h"
 #include "str.h"
 
@@ -147,7 +148,9 @@ static int remove_locked(const struct store *store, const struct session *sessio
             removal_load(&r, store, session, e) < 0 || mark(&r, args, n, is_forced, e) < 0)
                 return -e->code;
         r.is_claimed = held_off < 0;
-        return removal_carry_out(&r, out, e);
+        if (removal_carry_out(&r, out, e) < 0)
+                return -e->code;
+        return output_finish(out, "the removal is done, but it cannot be printed", e);
 }
 
 int remove_images(const struct store *store, char *const *args, size_t n, bool is_forced, FILE *out,

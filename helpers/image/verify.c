@@ -4,6 +4,7 @@
 #include "find.h"
 #include "image-name.h"
 #include "mem.h"
+#include "output.h"
 #include "ref.h"
 #include "str.h"
 #include "subids.h"
@@ -229,9 +230,7 @@ static int verify_all(struct verify *v, char *const *args, size_t n_args, struct
                 note(v, VERIFY_THING, why.text);
         if (run_worker(v, has_maps ? maps : NULL, verify_content, e) < 0)
                 return -e->code;
-        if (fflush(v->out) != 0 || ferror(v->out))
-                return err_sys(e, "cannot write what was found");
-        return 0;
+        return output_finish(v->out, "cannot write what was found", e);
 }
 
 int verify_run(const struct store *store, char *const *args, size_t n_args, FILE *out,

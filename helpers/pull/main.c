@@ -15,6 +15,7 @@
 #include "http.h"
 #include "io.h"
 #include "log.h"
+#include "output.h"
 #include "pull.h"
 #include "str.h"
 
@@ -166,9 +167,8 @@ static int report(const struct arguments *args, const struct pull_result *result
                 return 0;
         if (!args->is_quiet)
                 log_notice("'%s' is here already, and has not changed", args->name);
-        if (printf("sha256:%s\n", result->id.hex) < 0 || fflush(stdout) != 0)
-                return err_sys(e, "cannot write the image's id");
-        return 0;
+        printf("sha256:%s\n", result->id.hex);
+        return output_finish(stdout, "the image is here, but its id cannot be printed", e);
 }
 
 static int run(const struct arguments *args, struct arena *arena, int *ret_status, bool *ret_told,

@@ -228,6 +228,41 @@ hint: wait until it ends, or take another --name"
     [ ! -s left ]
 }
 
+# Runs kelp with a full standard output: one line, $1, and no hint of the store.
+unprinted() {
+    local wanted=$1
+
+    shift
+    run -125 --separate-stderr sh -c '"$@" >/dev/full' sh "$KELP" "$@"
+    assert_eq "$stderr" "kelp: $wanted: No space left on device"
+}
+
+@test "output that cannot be written is not the store's failing, and what was done is said" {
+    local lost="the removal is done, but it cannot be printed"
+
+    keep one box sh -c 'echo one >/one'
+    unprinted "cannot write the list" images
+    unprinted "cannot write the list" images -q
+    unprinted "cannot write the list" images --json
+    unprinted "the import is done, but the image's id cannot be printed" \
+        import "$BATS_FILE_TMPDIR/other.tar" other
+    unprinted "the commit is done, but the image's id cannot be printed" commit one made
+    unprinted "$lost" rmi other
+    unprinted "$lost" rm one
+    run -0 "$KELP" images
+    [[ $output == *"made:latest "* && $output != *"other"* ]]
+    run -125 "$KELP" rm one
+    assert_refused "no sandbox 'one' is kept"
+    unprinted "cannot write what would be removed" prune --dry-run
+    "$KELP" rmi made
+    echo x >"$STORE/blobs/sha256/$(printf '%064d' 1)"
+    unprinted "$lost" prune
+    XDG_DATA_HOME=$PWD/none unprinted "there was nothing to remove, which cannot be printed" prune
+    echo x >"$STORE/names/damaged"
+    unprinted "cannot write what was found" verify
+    rm "$STORE/names/damaged"
+}
+
 @test "somebody else's directory, an open one and a symlink are refused" {
     mkdir -p "$kept" elsewhere
     chmod 700 elsewhere

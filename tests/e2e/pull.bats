@@ -85,6 +85,14 @@ store_is_empty() {
     store_is_empty
 }
 
+@test "an id that cannot be printed is no trouble of the store" {
+    run -125 --separate-stderr sh -c '"$@" >/dev/full' sh "$KELP" pull -q --ca "$CA" "$REG/team/box:1"
+    assert_eq "$stderr" "kelp: the import is done, but the image's id cannot be printed: No space left on device"
+    run -125 --separate-stderr sh -c '"$@" >/dev/full' sh "$KELP" pull -q --ca "$CA" "$REG/team/box:1"
+    assert_eq "$stderr" "kelp: cannot pull '$REG/team/box:1': the image is here, but its id cannot be printed: No space left on device"
+    run -0 "$KELP" run "$REG/team/box:1" /bin/sh -c 'echo works'
+}
+
 @test "docker's own kind of manifest, and the same layers are not fetched twice" {
     "$KELP" pull -q --ca "$CA" "$REG/team/box:1"
     run -0 "$KELP" pull --ca "$CA" "$REG/team/box:docker"
