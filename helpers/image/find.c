@@ -11,15 +11,10 @@
 
 static int hint_names(struct catalog *c, const char **names, const char *arg, struct err *e)
 {
-        char shown[300];
-
         for (size_t i = 0; i < c->n_names; i++)
                 names[i] = c->names[i].name;
-        if (image_name_print_repo(names, arg, shown, sizeof(shown)))
-                return err_hint(e, "there is %s", shown);
-        const char *nearest = image_name_find_nearest(&c->arena, names, arg);
-        if (nearest)
-                return err_hint(e, "did you mean '%.100s'?", nearest);
+        if (image_name_hint(&c->arena, names, arg, e))
+                return -e->code;
         return err_hint(e, "`kelp images` lists the images");
 }
 

@@ -1,6 +1,7 @@
 #include "ref.h"
 
 #include "digest.h"
+#include "image-name.h"
 #include "str.h"
 
 #include <errno.h>
@@ -63,13 +64,6 @@ static bool is_host(const char *text, size_t len)
         return true;
 }
 
-/* Docker's rule: the first of several components is a host if it looks like one. */
-static bool looks_like_host(const char *text, size_t len)
-{
-        return memchr(text, '.', len) || memchr(text, ':', len) ||
-               (len == 9 && memcmp(text, "localhost", 9) == 0);
-}
-
 static bool is_name(const char *text, size_t len)
 {
         const char *end = text + len;
@@ -79,7 +73,7 @@ static bool is_name(const char *text, size_t len)
                 const char *slash = memchr(text, '/', (size_t)(end - text));
                 size_t part = (size_t)((slash ? slash : end) - text);
 
-                if (is_first && slash && looks_like_host(text, part)) {
+                if (is_first && slash && image_name_is_host(text, part)) {
                         if (!is_host(text, part))
                                 return false;
                 } else if (!is_path_component(text, part)) {

@@ -1,24 +1,12 @@
 #include "name.h"
 
+#include "image-name.h"
 #include "str.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-
-static bool is_host(const char *text, size_t len)
-{
-        return memchr(text, '.', len) || memchr(text, ':', len) ||
-               (len == 9 && memcmp(text, "localhost", 9) == 0);
-}
-
-/* The names under which docker's own registry goes. */
-static bool is_docker(const char *host)
-{
-        return str_eq(host, NAME_DOCKER) || str_eq(host, "index.docker.io") ||
-               str_eq(host, "registry-1.docker.io");
-}
 
 static int set_repo(struct pull_name *ret, const char *path, int len, struct err *e)
 {
@@ -37,12 +25,12 @@ static int split(const char *text, int len, struct pull_name *ret, struct err *e
         int first = slash ? (int)(slash - text) : 0;
 
         snprintf(ret->host, sizeof(ret->host), "%s", NAME_DOCKER);
-        if (!slash || !is_host(text, (size_t)first))
+        if (!slash || !image_name_is_host(text, (size_t)first))
                 return set_repo(ret, text, len, e);
         if (first > NAME_HOST_MAX)
                 return err_set(e, ENAMETOOLONG, "the name of the registry is too long");
         snprintf(ret->host, sizeof(ret->host), "%.*s", first, text);
-        if (is_docker(ret->host))
+        if (image_name_is_docker(text, (size_t)first))
                 snprintf(ret->host, sizeof(ret->host), "%s", NAME_DOCKER);
         return set_repo(ret, slash + 1, len - first - 1, e);
 }

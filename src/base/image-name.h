@@ -17,16 +17,34 @@
 /* The digits of `word`, which may be an id: 12 or more, with or without "sha256:"; else NULL. */
 const char *image_name_id_digits(const char *word);
 
+/* Docker's rule: the first of several components is a host if it looks like one. */
+bool image_name_is_host(const char *text, size_t len);
+
+/* Whether it is one of the names under which docker's own registry goes. */
+bool image_name_is_docker(const char *host, size_t len);
+
 /*
- * Prints those of `names` (NULL-terminated) that are of the same repository as `name`, the first
- * few of them: "deb:bookworm, deb:trixie".  False when there are none.
+ * The one of `names` (NULL-terminated) that a registry takes for the same as `name`, though the
+ * store does not: docker.io/library/alpine:latest for alpine; NULL: there is none.
+ */
+const char *image_name_find_same(const char *const *names, const char *name);
+
+/*
+ * Prints those of `names` that are of the same repository as `name`, the first few of them:
+ * "deb:bookworm, deb:trixie".  False when there are none.
  */
 bool image_name_print_repo(const char *const *names, const char *name, char *ret, size_t size);
 
 /*
- * The nearest of `names` to what was typed, without the tag that need not be; NULL: none is near.
- * The names are changed, in the arena.
+ * The nearest to what was typed of those `names` that are of the same registry, without the tag that
+ * need not be; NULL: none is near.  The list is changed, its names are in the arena.
  */
 const char *image_name_find_nearest(struct arena *arena, const char **names, const char *word);
+
+/*
+ * Sets the hint of `e`, which is about `name` not being there, to the first of these three that there
+ * is; false when there is none.
+ */
+bool image_name_hint(struct arena *arena, const char **names, const char *name, struct err *e);
 
 #endif

@@ -83,16 +83,7 @@ bool store_hint_names(struct arena *arena, int store, const char *name, struct e
 {
         struct name_list list = { 0 };
         struct err unused = { 0 };
-        char shown[300];
 
-        if (list_names(arena, store, &list, &unused) < 0)
-                return false;
-        if (image_name_print_repo(list.items, name, shown, sizeof(shown))) {
-                err_hint(e, "there is %s", shown);
-                return true;
-        }
-        const char *nearest = image_name_find_nearest(arena, list.items, name);
-        if (nearest)
-                err_hint(e, "did you mean '%s'", nearest);
-        return nearest != NULL;
+        return list_names(arena, store, &list, &unused) == 0 &&
+               image_name_hint(arena, list.items, name, e);
 }

@@ -52,10 +52,7 @@ int store_read_id(struct arena *arena, int store, const char *id, const char **r
 /* Whether `word` can be meant as an id. */
 bool store_is_id(const char *word);
 
-/*
- * Sets the hint of `e`, which is about `name` not being there, to the names of the same repository
- * with other tags, or else to the nearest name.  False when there is neither.
- */
+/* image_name_hint() with the names in the store. */
 bool store_hint_names(struct arena *arena, int store, const char *name, struct err *e);
 
 #endif

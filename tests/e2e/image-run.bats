@@ -93,6 +93,29 @@ teardown() {
     done
 }
 
+@test "a name that docker takes for another one, and one of another registry" {
+    local command
+
+    "$KELP" import "$BATS_FILE_TMPDIR/docker.tar" docker.io/library/alpine:latest
+    "$KELP" import "$BATS_FILE_TMPDIR/docker.tar" docker.io/foo/bar:v3
+    "$KELP" import "$BATS_FILE_TMPDIR/docker.tar" 127.0.0.1:5103/tiny
+    for command in run rmi verify "export -o out.tar"; do
+        # shellcheck disable=SC2086 # an option
+        set -- $command
+        run -125 "$KELP" "$@" alpine
+        assert_refused "there is no image 'alpine'"
+        [[ ${lines[1]} == "hint: 'docker.io/library/alpine:latest' is here, which is another name" ]]
+        run -125 "$KELP" "$@" foo/bar:v3
+        [[ ${lines[1]} == "hint: 'docker.io/foo/bar:v3' is here, which is another name" ]]
+        run -125 "$KELP" "$@" foo/bar
+        [[ ${lines[1]} == "hint: there is docker.io/foo/bar:v3" ]]
+        run -125 "$KELP" "$@" 127.0.0.1:5101/tiny
+        [[ $output != *5103* ]]
+    done
+    run -125 "$KELP" run 127.0.0.1:5101/tiny
+    [[ ${lines[1]} == "hint: kelp pull 127.0.0.1:5101/tiny, kelp import FILE "* ]]
+}
+
 @test "a path is imported once: the second run starts no helper" {
     local file
 

@@ -41,6 +41,65 @@ static void prints_one_repository(void **state)
         assert_string_equal(text, "deb:bookworm, d");
 }
 
+static void finds_the_same_by_docker(void **state)
+{
+        static const struct {
+                const char *here;
+                const char *name;
+                bool is_same;
+        } rows[] = {
+                { "docker.io/foo/bar:v3", "foo/bar:v3", true },
+                { "docker.io/library/alpine:latest", "alpine", true },
+                { "docker.io/library/alpine:latest", "library/alpine", true },
+                { "docker.io/library/alpine:latest", "docker.io/alpine:latest", true },
+                { "alpine:latest", "docker.io/library/alpine", true },
+                { "index.docker.io/alpine:3", "registry-1.docker.io/library/alpine:3", true },
+                { "docker.io/library/alpine:3", "alpine", false },
+                { "docker.io/library/a/b:latest", "a/b", false },
+                { "docker.io/foo/bar:v3", "bar:v3", false },
+                { "quay.io/library/alpine:latest", "alpine", false },
+                { "localhost/alpine:latest", "alpine", false },
+                { "docker.io/alpine@sha256:" DIGITS, "alpine@sha256:" DIGITS, true },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                const char *names[] = { "x:latest", rows[i].here, NULL };
+                const char *found = image_name_find_same(names, rows[i].name);
+
+                if (rows[i].is_same ? found != rows[i].here : found != NULL)
+                        fail_msg("'%s' of '%s'", rows[i].name, rows[i].here);
+        }
+}
+
+static void finds_nothing_of_another_registry(void **state)
+{
+        static const struct {
+                const char *here;
+                const char *name;
+                const char *near;
+        } rows[] = {
+                { "127.0.0.1:5103/tiny:latest", "127.0.0.1:5101/tiny", NULL },
+                { "127.0.0.1:5103/tiny:latest", "127.0.0.1:5103/tinny", "127.0.0.1:5103/tiny" },
+                { "quay.io/x/app:latest", "quai.io/x/app", NULL },
+                { "docker.io/x/app:latest", "docker.io/x/ap", "docker.io/x/app" },
+                { "a.b/c:latest", "a/c", NULL },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                const char *names[] = { rows[i].here, NULL };
+                struct arena arena = { 0 };
+                const char *near = image_name_find_nearest(&arena, names, rows[i].name);
+
+                if (rows[i].near)
+                        assert_string_equal(near, rows[i].near);
+                else
+                        assert_null(near);
+                arena_done(&arena);
+        }
+}
+
 static void prints_the_first_few(void **state)
 {
         const char *names[] = {
@@ -70,6 +129,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(tells_what_may_be_an_id),
                 cmocka_unit_test(prints_one_repository),
+                cmocka_unit_test(finds_the_same_by_docker),
+                cmocka_unit_test(finds_nothing_of_another_registry),
                 cmocka_unit_test(prints_the_first_few),
                 cmocka_unit_test(finds_what_was_typed),
         };
