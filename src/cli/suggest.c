@@ -148,6 +148,8 @@ static void hint_pull(const char *name, struct err *e)
                 err_hint(e, "a digest is 'sha256:' and 64 hex digits");
         else if (has_upper(last, strcspn(last, ":@")))
                 err_hint(e, "names of images are lower case");
+        else if (at) /* no file can be imported under such a name */
+                err_hint(e, "kelp pull %s", name);
         else
                 err_hint(e, "kelp pull %s, kelp import FILE %s, or a path like ./%s", name, name,
                          name);

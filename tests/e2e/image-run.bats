@@ -116,6 +116,15 @@ teardown() {
     [[ ${lines[1]} == "hint: kelp pull 127.0.0.1:5101/tiny, kelp import FILE "* ]]
 }
 
+@test "what has a digest can only be pulled" {
+    local name
+
+    name=alpine@sha256:$(printf '%064d' 7)
+    run -125 "$KELP" run "$name" true
+    assert_eq "$output" "kelp: there is no image '$name'
+hint: kelp pull $name"
+}
+
 @test "a path is imported once: the second run starts no helper" {
     local file
 
