@@ -310,6 +310,11 @@ store_is_empty() {
     assert_refused "cannot open '/nonexistent'"
     run -125 "$KELP" pull Alpine
     assert_refused "'Alpine' is not a name for an image"
+    run -125 "$KELP" pull 127.0.0.1:5101
+    assert_refused "cannot pull '127.0.0.1:5101': '127.0.0.1:5101' names a registry, and no image of it"
+    [[ ${lines[1]} == "hint: kelp pull 127.0.0.1:5101/NAME" ]]
+    run -125 "$KELP" pull 127.0.0.1:99999/tiny
+    assert_refused "the port of the registry '127.0.0.1:99999' is wrong: ports are 1 to 65535"
     run -125 "$KELP" pull docker://alpine
     assert_refused "'docker://alpine' is not a name for an image"
     [[ ${lines[1]} == "hint: names have no scheme: leave out 'docker://'" ]]

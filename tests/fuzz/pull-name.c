@@ -17,6 +17,15 @@ static void check_word(const char *text, const char *allowed)
                 abort();
 }
 
+static void check_port(const char *host)
+{
+        const char *colon = strchr(host, ':');
+        long port = colon ? strtol(colon + 1, NULL, 10) : 1;
+
+        if (port < 1 || port > 65535)
+                abort();
+}
+
 static void fuzz_name(const char *text)
 {
         static const char host[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -37,6 +46,14 @@ static void fuzz_name(const char *text)
                 abort();
         if (!name.tag[0] == !name.digest.hex[0])
                 abort();
+        /* no registry is taken for an image of docker's */
+        if (strcmp(name.host, "docker.io") == 0 &&
+            (strcmp(name.repo, "library/localhost") == 0 ||
+             (strncmp(name.repo, "library/", 8) == 0 && strchr(name.repo, '.') &&
+              strspn(name.repo + 8, "0123456789.") == strlen(name.repo + 8))) &&
+            !strchr(text, '/'))
+                abort();
+        check_port(name.host);
         /* the name in the store means the same */
         if (pull_name_parse(name.stored, &again, &e) < 0 ||
             strcmp(name.stored, again.stored) != 0 || strcmp(name.host, again.host) != 0 ||

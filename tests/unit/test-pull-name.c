@@ -119,6 +119,60 @@ static void schemes(void **state)
         assert_string_equal(err_get_hint(&e), "names have no scheme: leave out 'https://'");
 }
 
+static void registries_alone(void **state)
+{
+        static const struct {
+                const char *text;
+                const char *hint; /* NULL: it is the name of an image */
+        } rows[] = {
+                { "127.0.0.1:5101", "kelp pull 127.0.0.1:5101/NAME" },
+                { "127.0.0.1", "kelp pull 127.0.0.1/NAME" },
+                { "10.0.0.1@sha256:" HEX, "kelp pull 10.0.0.1/NAME" },
+                { "localhost", "kelp pull localhost/NAME" },
+                { "localhost:5000", "kelp pull localhost:5000/NAME" },
+                { "registry.example:443", "kelp pull registry.example:443/NAME" },
+                { "registry.example", NULL },
+                { "app.js:v18", NULL },
+                { "host:5000", NULL },
+                { "localhosts:5000", NULL },
+                { "123:5000", NULL },
+                { "127.0.0.1/x:5000", NULL },
+                { "localhost/localhost:5000", NULL },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                struct err e = { 0 };
+                struct pull_name name;
+                int r = pull_name_parse(rows[i].text, &name, &e);
+
+                if ((r < 0) != (rows[i].hint != NULL))
+                        fail_msg("'%s'", rows[i].text);
+                if (r == 0)
+                        continue;
+                assert_non_null(strstr(e.text, "names a registry, and no image of it"));
+                assert_string_equal(err_get_hint(&e), rows[i].hint);
+        }
+}
+
+static void ports(void **state)
+{
+        static const char *const bad[] = { "127.0.0.1:99999/tiny", "host:0/x:1", "h:65536/x" };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+                struct err e = { 0 };
+                struct pull_name name;
+
+                assert_int_equal(pull_name_parse(bad[i], &name, &e), -EINVAL);
+                assert_non_null(strstr(e.text, "the port of the registry '"));
+        }
+        struct err e = { 0 };
+        struct pull_name name;
+
+        assert_int_equal(pull_name_parse("h:65535/x", &name, &e), 0);
+}
+
 static void platforms(void **state)
 {
         static const char *const bad[] = {
@@ -232,9 +286,10 @@ static void single_images(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(good_names),    cmocka_unit_test(pinned_names),
-                cmocka_unit_test(bad_names),     cmocka_unit_test(schemes),
-                cmocka_unit_test(platforms),     cmocka_unit_test(choices),
+                cmocka_unit_test(good_names),       cmocka_unit_test(pinned_names),
+                cmocka_unit_test(bad_names),        cmocka_unit_test(schemes),
+                cmocka_unit_test(registries_alone), cmocka_unit_test(ports),
+                cmocka_unit_test(platforms),        cmocka_unit_test(choices),
                 cmocka_unit_test(single_images),
         };
 
