@@ -1,6 +1,7 @@
 #include "import.h"
 
 #include "fd.h"
+#include "image-name.h"
 #include "ref.h"
 #include "str.h"
 
@@ -35,8 +36,11 @@ static int open_input(const char *file, struct err *e)
         }
         /* O_NONBLOCK: a fifo must not hang the opening; it reads as empty when nobody writes */
         autofd fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-        if (fd < 0)
-                return err_sys(e, "cannot open '%.300s'", file);
+        if (fd < 0) {
+                err_sys(e, "cannot open '%.300s'", file);
+                image_name_hint_layout(file, e);
+                return -e->code;
+        }
         int flags = fcntl(fd, F_GETFL);
         if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
                 return err_sys(e, "cannot prepare '%.300s'", file);

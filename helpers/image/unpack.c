@@ -171,7 +171,8 @@ static bool is_wanted(const struct unpack_job *job, const struct oci_descriptor 
                (str_eq(d->ref_name, job->wanted) || str_eq(d->ref_name, colon + 1));
 }
 
-static int no_choice(const struct oci_index *index, size_t n, struct err *e)
+static int no_choice(const struct unpack_job *job, const struct oci_index *index, size_t n,
+                     struct err *e)
 {
         char names[240] = "";
 
@@ -182,7 +183,13 @@ static int no_choice(const struct oci_index *index, size_t n, struct err *e)
                         snprintf(names + used, sizeof(names) - used, "%s'%.80s'", used ? ", " : "",
                                  index->entries[i].ref_name);
         }
-        err_set(e, EINVAL, "the layout has %zu images: %s", n, names);
+        const char *tag = job->wanted ? strrchr(job->wanted, ':') : NULL;
+        /* which stands where nobody has written one */
+        if (tag && !str_eq(tag, ":latest"))
+                err_set(e, EINVAL, "the layout has no tag '%s' among its %zu images: %s", tag + 1,
+                        n, names);
+        else
+                err_set(e, EINVAL, "the layout has %zu images: %s", n, names);
         return err_hint(e, "choose one by its tag: kelp import FILE NAME:TAG");
 }
 
@@ -213,7 +220,7 @@ static int choose(const struct unpack_job *job, const struct oci_index *index, b
                                own ? own : "this machine");
         /* below the top the entries differ in what they need; the first one is the plainest */
         if (is_top && n > 1)
-                return no_choice(index, n, e);
+                return no_choice(job, index, n, e);
         *ret = found;
         return 0;
 }

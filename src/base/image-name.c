@@ -2,8 +2,10 @@
 
 #include "str.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SHORTEST_ID 12
 
@@ -158,4 +160,30 @@ bool image_name_hint(struct arena *arena, const char **names, const char *name, 
         if (nearest)
                 err_hint(e, "did you mean '%.100s'", nearest);
         return nearest != NULL;
+}
+
+/* What a directory is called, if an image can be called so; else a word to be replaced. */
+static const char *name_of(const char *dir)
+{
+        static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+        const char *slash = strrchr(dir, '/');
+        const char *name = slash ? slash + 1 : dir;
+
+        return *name && strspn(name, plain) == strlen(name) ? name : "NAME";
+}
+
+bool image_name_hint_layout(const char *path, struct err *e)
+{
+        const char *colon = strrchr(path, ':');
+        char dir[PATH_MAX];
+        char file[PATH_MAX];
+
+        if (!colon || colon == path || !colon[1] || strchr(colon, '/') ||
+            snprintf(dir, sizeof(dir), "%.*s", (int)(colon - path), path) >= (int)sizeof(dir) ||
+            snprintf(file, sizeof(file), "%s/oci-layout", dir) >= (int)sizeof(file) ||
+            access(file, F_OK) < 0)
+                return false;
+        err_hint(e, "the tag of a layout is chosen by the name: kelp import %.150s %.50s:%.100s",
+                 dir, name_of(dir), colon + 1);
+        return true;
 }

@@ -42,8 +42,14 @@ bool image_name_print_repo(const char *const *names, const char *name, char *ret
 const char *image_name_find_nearest(struct arena *arena, const char **names, const char *word);
 
 /*
- * Sets the hint of `e`, which is about `name` not being there, to the first of these three that there
- * is; false when there is none.
+ * For `path` not being there: when it is DIR:TAG and DIR is an OCI layout, sets the hint of `e` to
+ * the import that takes the image of that tag.  False when it is not so.
+ */
+bool image_name_hint_layout(const char *path, struct err *e);
+
+/*
+ * Sets the hint of `e`, which is about `name` not being there, to the first of these three that
+ * there is; false when there is none.
  */
 bool image_name_hint(struct arena *arena, const char **names, const char *name, struct err *e);
 

@@ -3,6 +3,7 @@
 #include "fd.h"
 #include "helper-find.h"
 #include "helper-run.h"
+#include "image-name.h"
 #include "path.h"
 #include "pull.h"
 #include "store.h"
@@ -151,8 +152,11 @@ static int find_path(struct search *s, struct plan_image_source *ret, struct err
 {
         struct stat st;
 
-        if (stat(s->name, &st) < 0)
-                return err_sys(e, "cannot find image '%s'", s->name);
+        if (stat(s->name, &st) < 0) {
+                err_sys(e, "cannot find image '%s'", s->name);
+                image_name_hint_layout(s->name, e);
+                return -e->code;
+        }
         if (S_ISDIR(st.st_mode))
                 return find_directory(s, ret, e);
         if (S_ISREG(st.st_mode) && is_program(s->name))
@@ -168,6 +172,8 @@ static int not_found(struct search *s, struct err *e)
         err_set(e, ENOENT, "there is no image '%s'", s->name);
         if (str_eq(s->name, "-"))
                 return err_hint(e, "to read an archive: kelp import - NAME, then kelp run NAME");
+        if (image_name_hint_layout(s->name, e))
+                return -ENOENT;
         if (s->store >= 0 && store_hint_names(s->arena, s->store, s->name, e))
                 return -ENOENT;
         if (access(s->name, F_OK) == 0)

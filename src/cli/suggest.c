@@ -113,7 +113,7 @@ static bool has_image_option(const struct option_list *options)
 
 bool suggest_is_command(const struct option_list *options, int code)
 {
-        if (code == ENOEXEC || is_path(options->image))
+        if (code == ENOEXEC)
                 return true;
         return is_in_path(options->image) && !has_image_option(options);
 }
@@ -160,8 +160,8 @@ void suggest_command(const struct option_list *options, int argc, char **argv, s
         struct words w = { .len = 0 };
         size_t image_at = (size_t)argc - options->n_args - 1;
 
-        /* nobody executes an archive */
-        if (e->code != ENOEXEC && is_path(options->image) && strstr(options->image, ".tar"))
+        /* what is not there is no command either */
+        if (e->code != ENOEXEC && is_path(options->image))
                 return;
         if (!suggest_is_command(options, e->code)) {
                 hint_pull(options->image, e);
@@ -172,8 +172,6 @@ void suggest_command(const struct option_list *options, int argc, char **argv, s
         add_words(&w, (const char *const *)argv + image_at, (size_t)argc - image_at);
         if (e->code == ENOEXEC && access(options->image, X_OK) < 0)
                 err_hint(e, "chmod +x it, and then: kelp run%s", w.text);
-        else if (is_path(options->image) && e->code != ENOEXEC)
-                err_hint(e, "a command stands behind '--': kelp run%s", w.text);
         else
                 err_hint(e, "did you mean: kelp run%s", w.text);
 }

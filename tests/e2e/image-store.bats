@@ -272,7 +272,7 @@ deleted: $id"
 }
 
 @test "of several images in an archive one is chosen by name" {
-    local first second
+    local args first second
 
     cp -r "$BATS_FILE_TMPDIR/layout" lay
     umoci tag --image lay:v1 v2
@@ -281,6 +281,17 @@ deleted: $id"
     run -125 image import lay
     assert_refused "the layout has 2 images: 'v1', 'v2'"
     [[ ${lines[1]} == "hint: choose one"* ]]
+    run -125 image import lay x:nope
+    assert_refused "the layout has no tag 'nope' among its 2 images: 'v1', 'v2'"
+    [[ ${lines[1]} == "hint: choose one"* ]]
+    for args in "lay:v2" "lay:v2 x"; do
+        # shellcheck disable=SC2086 # words
+        run -125 image import $args
+        assert_refused "cannot open 'lay:v2': No such file or directory"
+        assert_eq "${lines[1]}" "hint: the tag of a layout is chosen by the name: kelp import lay lay:v2"
+    done
+    run -125 image import lay:
+    assert_eq "${#lines[@]}" 1
     second=$(image import lay x:v2)
     [ "$(image import lay x:v1)" = "$first" ]
     [ "$second" != "$first" ]

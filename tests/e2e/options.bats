@@ -223,7 +223,14 @@ hinted() {
     chmod +x script.sh
     hinted 125 "'./script.sh' is a program and not an image" \
         "did you mean: kelp run -- ./script.sh a" run ./script.sh a
-    hinted 125 "cannot find image './none': *" "a command stands behind '--': kelp run -- ./none" run ./none
+    refused "cannot find image './none': No such file or directory" run ./none
+    refused "cannot find image './none': No such file or directory" run ./none id
+    mkdir -p oci && touch oci/oci-layout oci/index.json
+    for image in ./oci:v2 oci:v2; do
+        hinted 125 "*'$image'*" \
+            "the tag of a layout is chosen by the name: kelp import ${image%:*} oci:v2" run "$image" id
+    done
+    refused "cannot find image './oci:': No such file or directory" run ./oci: id
     hinted 127 "command not found: 'ls'" "'.' is no root file system; *kelp run -- ls" run . ls
     hinted 127 "command not found: 'ls -la'" "the words stand without quotes: -- ls -la" run -- 'ls -la'
     hinted 127 "command not found: 'cd'" "it is a word of the shell: sh -c 'cd ...'" run -- cd /tmp
