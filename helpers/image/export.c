@@ -29,7 +29,7 @@ int export_parse_format(const char *text, enum export_format *ret, struct err *e
         }
         err_set(e, EINVAL, "unknown format '%.100s'", text);
         if (nearest)
-                return err_hint(e, "did you mean '%s'?", nearest);
+                return err_hint(e, "did you mean '%s'", nearest);
         return err_hint(e, "oci-archive and docker-archive are known");
 }
 

@@ -76,7 +76,7 @@ static void hint_names(struct name_list *list, const char *name, struct err *e)
         size_t used = 0;
 
         if (nearest) {
-                err_hint(e, "did you mean '%s'?", nearest);
+                err_hint(e, "did you mean '%s'", nearest);
                 return;
         }
         qsort(list->items, list->n, sizeof(*list->items), compare);

@@ -86,7 +86,7 @@ static int unknown_word(struct groups *g, const char *what, const char *word, st
         nearest = str_nearest(word, g->names);
         err_set(e, ENOENT, "unknown %s '%s'", what, word);
         if (nearest)
-                err_hint(e, "did you mean '%s'?", nearest);
+                err_hint(e, "did you mean '%s'", nearest);
         return -e->code;
 }
 

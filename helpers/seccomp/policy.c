@@ -91,7 +91,7 @@ static int set_default(struct layer *layer, const char *value, struct err *e)
                 const char *nearest = str_nearest(value, choices);
 
                 err_set(e, EINVAL, "'default' is ENOSYS, EPERM or kill, not '%s'", value);
-                return nearest ? err_hint(e, "did you mean '%s'?", nearest) : -e->code;
+                return nearest ? err_hint(e, "did you mean '%s'", nearest) : -e->code;
         }
         layer->has_default = true;
         return 0;
@@ -120,7 +120,7 @@ static int unknown_key(const char *what, const char *name, const char *const *kn
         const char *nearest = str_nearest(name, known);
 
         err_set(e, ENOENT, "unknown %s '%s'", what, name);
-        return nearest ? err_hint(e, "did you mean '%s'?", nearest) : -e->code;
+        return nearest ? err_hint(e, "did you mean '%s'", nearest) : -e->code;
 }
 
 static int take_pair(struct layer *layer, const char *section, const char *key, const char *value,

@@ -137,7 +137,7 @@ static void hint_unknown(int argc, char **argv, const char *program)
         else if (foreign)
                 log_hint("%s", foreign);
         else if (near && program)
-                log_hint("did you mean 'kelp %s'? to run the program: kelp run --%s", near,
+                log_hint("did you mean 'kelp %s'; to run the program: kelp run --%s", near,
                          program);
         else if (near)
                 log_hint("did you mean 'kelp %s'", near);

@@ -265,13 +265,13 @@ hint: kelp export box:1 -o FILE, or -o - for standard output"
     assert_refused "option '-o' needs a value"
     run -125 "$KELP" export bix:1 -o x
     assert_refused "there is no image 'bix:1'"
-    [[ $output == *"did you mean 'box:1'?"* ]]
+    [[ $output == *"did you mean 'box:1'" ]]
     run -125 "$KELP" export box:1 --format tar -o x
     assert_refused "cannot export 'box:1': unknown format 'tar'"
     run -125 "$KELP" export box:1 --format docker -o x
-    [[ ${lines[1]} == "hint: did you mean 'docker-archive'?" ]]
+    [[ ${lines[1]} == "hint: did you mean 'docker-archive'" ]]
     run -125 "$KELP" export box:1 --format oci-archiv -o x
-    [[ ${lines[1]} == "hint: did you mean 'oci-archive'?" ]]
+    [[ ${lines[1]} == "hint: did you mean 'oci-archive'" ]]
     run -125 "$KELP" export box:1 x.tar
     assert_refused "unexpected word 'x.tar'"
     [[ ${lines[1]} == "hint: kelp export box:1 -o x.tar" ]]

@@ -323,7 +323,7 @@ hint: \`kelp rm one\` removes it"
     keep two box true
     run -125 "$KELP" rm ome
     assert_eq "$output" "kelp: no sandbox 'ome' is kept
-hint: did you mean 'one'?"
+hint: did you mean 'one'"
     run -125 "$KELP" rm xyzzy
     assert_eq "${lines[1]}" "hint: these are: one two"
     for name in .. . '' ../kept one/upper .gone-1 "$(printf 'a\033[31m')"; do

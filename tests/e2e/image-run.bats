@@ -89,7 +89,7 @@ teardown() {
         run -125 "$KELP" "$command" registry.example:5000/tiny:lates
         [[ ${lines[1]} == "hint: there is registry.example:5000/tiny:latest" ]]
         run -125 "$KELP" "$command" dep:bookworm
-        [[ ${lines[1]} == "hint: did you mean 'deb:bookworm'"* ]]
+        [[ ${lines[1]} == "hint: did you mean 'deb:bookworm'" ]]
     done
 }
 
