@@ -256,6 +256,9 @@ hinted() {
         run -v "$work/docker.sock:/tmp/x" -- true
     hinted 125 "*'foo' is not an IP address" "a server is named by *" run --dns foo -- true
     hinted 125 "*'foo' is not NAME:IP" "like *" run --add-host foo -- true
+    hinted 125 "*'localhost' is not an IP address" "like 8080:80, *" run --network user -p localhost:5303:80 -- true
+    hinted 125 "*'1.2.3.4' is not an IPv6 address" "like 8080:80, *" run --network user -p '[1.2.3.4]:1:80' -- true
+    hinted 125 "*'80' is not *" "like 8080:80, *" run --network user -p 80 -- true
     hinted 125 "*port: '99999' *" "ports are *" run --network user -p 99999:80 -- true
     hinted 125 "*port range '1-2'*" "name each port *" run --network user -p 1-2:80 -- true
     hinted 125 "*protocol 'sctp'*" "slirp4netns *" run --network user -p 1:1/sctp -- true
