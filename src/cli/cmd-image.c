@@ -152,13 +152,31 @@ static const char *long_name(const char *option, size_t len)
         return NULL;
 }
 
-/* Takes one option off the arguments, "--name value" or "--name=value", and says how many. */
+/* What is joined to the letter of an option, "-oFILE"; NULL: nothing. */
+static char *joined_value(const struct image_command *command, char *arg)
+{
+        bool wants_value = false;
+
+        if (arg[1] == '-' || strlen(arg) < 3 || arg[2] == '=' ||
+            !has_option(command->options, arg, 2, &wants_value) || !wants_value)
+                return NULL;
+        return arg + 2;
+}
+
+/*
+ * Takes one option off the arguments, "--name value", "--name=value" or "-ovalue", and says how many
+ * they were.
+ */
 static int take_option(const struct image_command *command, char **argv, struct arena *arena,
                        struct words *w, struct err *e)
 {
-        size_t len = strcspn(argv[0], "=");
-        bool has_value = argv[0][len] == '=';
+        char *value = joined_value(command, argv[0]);
+        size_t len = value ? 2 : strcspn(argv[0], "=");
         bool wants_value = false;
+
+        if (!value && argv[0][len] == '=')
+                value = argv[0] + len + 1;
+        bool has_value = value != NULL;
 
         if (!has_option(command->options, argv[0], len, &wants_value))
                 return unknown_option(command, argv[0], arena, e);
@@ -175,7 +193,7 @@ static int take_option(const struct image_command *command, char **argv, struct 
                 return -e->code;
         w->items[w->n++] = name;
         if (wants_value)
-                w->items[w->n++] = has_value ? argv[0] + len + 1 : argv[1];
+                w->items[w->n++] = has_value ? value : argv[1];
         return wants_value && !has_value ? 2 : 1;
 }
 
@@ -222,6 +240,14 @@ static bool hint_kept(const struct image_command *command, const char *store, st
         return used > 0;
 }
 
+/* What the word number `at` is the name of. */
+static const char *word_name(const struct image_command *command, int at)
+{
+        if (command->ids == IDS_IF_MARKED || (command->ids == IDS_ALWAYS && at == 0))
+                return "sandbox";
+        return str_eq(command->helper, "import") && at == 0 ? "file" : "image";
+}
+
 static int add_given(const struct image_command *command, const char *store, struct words *w,
                      struct err *e)
 {
@@ -238,8 +264,12 @@ static int add_given(const struct image_command *command, const char *store, str
         if (e->code != 0)
                 return err_hint(e, "kelp %s --help", command->name);
         w->items[w->n++] = "--";
-        for (int i = 0; i < w->n_given; i++)
+        for (int i = 0; i < w->n_given; i++) {
+                if (!*w->given[i])
+                        return err_set(e, EINVAL, "the name of the %s is empty",
+                                       word_name(command, i));
                 w->items[w->n++] = w->given[i];
+        }
         return 0;
 }
 

@@ -263,6 +263,11 @@ hint: kelp export box:1 -o FILE, or -o - for standard output"
     assert_refused "'kelp export' needs the NAME of an image"
     run -125 "$KELP" export box:1 -o
     assert_refused "option '-o' needs a value"
+    "$KELP" export box:1 -ojoined=1.tar
+    "$KELP" export box:1 -o joined.tar
+    cmp joined=1.tar joined.tar
+    run -125 "$KELP" images -qo
+    assert_refused "unknown option '-qo'"
     run -125 "$KELP" export bix:1 -o x
     assert_refused "there is no image 'bix:1'"
     [[ $output == *"did you mean 'box:1'" ]]

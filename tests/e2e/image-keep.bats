@@ -326,7 +326,9 @@ hint: \`kelp rm one\` removes it"
 hint: did you mean 'one'"
     run -125 "$KELP" rm xyzzy
     assert_eq "${lines[1]}" "hint: these are: one two"
-    for name in .. . '' ../kept one/upper .gone-1 "$(printf 'a\033[31m')"; do
+    run -125 "$KELP" rm -- ''
+    assert_eq "$output" "kelp: the name of the sandbox is empty"
+    for name in .. . ../kept one/upper .gone-1 "$(printf 'a\033[31m')"; do
         run -125 "$KELP" rm -- "$name"
         assert_refused "no sandbox '"
         [[ $output != *$'\e'* ]]

@@ -236,6 +236,18 @@ hinted() {
     hinted 127 "command not found: 'cd'" "it is a word of the shell: sh -c 'cd ...'" run -- cd /tmp
 }
 
+@test "an empty name" {
+    refused "the name of the image is empty" rmi ''
+    refused "the name of the image is empty" verify ''
+    refused "the name of the image is empty" rmi x ''
+    refused "the name of the image is empty" export '' -o x
+    refused "the name of the sandbox is empty" rm ''
+    refused "the name of the sandbox is empty" rm x ''
+    refused "the name of the sandbox is empty" commit '' x
+    refused "the name of the image is empty" commit x ''
+    refused "the name of the file is empty" import ''
+}
+
 @test "what there is to do about it" {
     local option
 
