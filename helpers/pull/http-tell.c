@@ -92,7 +92,7 @@ static int tell_certificate(const struct http *h, const struct url *url, struct 
 
 static int tell_tls(const struct http *h, const struct url *url, struct err *e)
 {
-        err_set(e, EPROTO, "'%s' port %u does not speak TLS with us: %s", url->host, url->port,
+        err_set(e, HTTP_NO_TLS, "'%s' port %u does not speak TLS with us: %s", url->host, url->port,
                 h->curl_error);
         return err_hint(e, "plain HTTP, if that is what it speaks, needs --insecure");
 }
@@ -127,7 +127,7 @@ int http_tell(const struct http *h, CURLcode code, struct err *e)
         case CURLE_OUT_OF_MEMORY:
                 return err_set(e, ENOMEM, "out of memory");
         default:
-                return err_set(e, EIO, "'%s': %s", url.host,
+                return err_set(e, EIO, "'%s' port %u: %s", url.host, url.port,
                                h->curl_error[0] ? h->curl_error : curl_easy_strerror(code));
         }
 }

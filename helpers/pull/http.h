@@ -6,6 +6,7 @@
 #include "url.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,6 +26,7 @@
  * limits and never printed as it is (log.h escapes it).
  */
 
+#define HTTP_NO_TLS    EPROTONOSUPPORT
 #define HTTP_MAX_HEAD  (256u << 10) /* bytes of an answer's head */
 #define HTTP_MAX_ERROR (16u << 10)  /* bytes of an error's body that are looked at */
 
@@ -92,7 +94,10 @@ void http_done(struct http *h);
  */
 bool http_is_transient(CURLcode code, bool has_talked);
 
-/* Fills `e` for an exchange that ended with `code`, in the words of people. */
+/*
+ * Fills `e` for an exchange that ended with `code`, in the words of people.  Its code is HTTP_NO_TLS
+ * where the server does not speak TLS.
+ */
 int http_tell(const struct http *h, CURLcode code, struct err *e);
 
 #endif

@@ -171,6 +171,16 @@ static int report(const struct arguments *args, const struct pull_result *result
         return output_finish(stdout, "the image is here, but its id cannot be printed", e);
 }
 
+/* That another place is asked is no trouble; what a line of registries.conf mends has a hint. */
+static void tell_mirror(const struct err *why)
+{
+        const char *hint = err_get_hint(why);
+
+        log_notice("%.*s", err_message_len(why), why->text);
+        if (hint && why->code == HTTP_NO_TLS)
+                log_hint("%s", hint);
+}
+
 static int run(const struct arguments *args, struct arena *arena, int *ret_status, bool *ret_told,
                struct err *e)
 {
@@ -182,7 +192,7 @@ static int run(const struct arguments *args, struct arena *arena, int *ret_statu
         int r = pull_run(spec, &result, e);
         explicit_bzero(spec, sizeof(*spec));
         if (result.mirrors.code != 0)
-                log_notice("%.*s", err_message_len(&result.mirrors), result.mirrors.text);
+                tell_mirror(&result.mirrors);
         if (r == 0 && !result.has_landlock)
                 log_notice("this kernel has no Landlock: the process that talked to the registry "
                            "could have read your files");

@@ -116,14 +116,14 @@ static int check_digest(const struct client *c, const struct document *d, const 
 }
 
 /* A registry that tells no type that helps: the document's own, or what it looks like. */
-static int guess_type(struct document *d, struct err *e)
+static int guess_type(const char *host, struct document *d, struct err *e)
 {
         static const char what[] = "the manifest";
         autodoc *doc = doc_parse(d->text, d->len, what, e);
         const char *own = NULL;
 
         if (!doc)
-                return -e->code;
+                return err_hint(e, "is '%.200s' a registry?", host);
         if (!json_is_object(doc))
                 return err_set(e, EINVAL, "%s is not an object", what);
         if (doc_string(doc, "mediaType", what, &own, e) < 0)
@@ -134,7 +134,7 @@ static int guess_type(struct document *d, struct err *e)
         return 0;
 }
 
-static int find_type(struct document *d, struct err *e)
+static int find_type(const char *host, struct document *d, struct err *e)
 {
         if (oci_is_index_type(d->type) || oci_is_manifest_type(d->type))
                 return 0;
@@ -142,7 +142,7 @@ static int find_type(struct document *d, struct err *e)
                 err_set(e, ENOTSUP, "the image has only a manifest of docker's schema 1");
                 return err_hint(e, "it is from before 2017: push it again with a newer docker");
         }
-        if (guess_type(d, e) < 0)
+        if (guess_type(host, d, e) < 0)
                 return -e->code;
         if (oci_is_index_type(d->type) || oci_is_manifest_type(d->type))
                 return 0;
@@ -205,7 +205,8 @@ int manifest_fetch(struct client *c, const struct pull_name *name, const struct 
                 snprintf(reference, sizeof(reference), "%s", name->tag);
         snprintf(what, sizeof(what), "the image '%.100s'", reference);
         if (get(c, thing, reference, what, &d, e) < 0 ||
-            check_digest(c, &d, &name->digest, &digest, e) < 0 || find_type(&d, e) < 0)
+            check_digest(c, &d, &name->digest, &digest, e) < 0 ||
+            find_type(c->endpoint->host, &d, e) < 0)
                 return -e->code;
         if (!oci_is_index_type(d.type))
                 return take(&d, &digest, ret, e);

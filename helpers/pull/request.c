@@ -295,6 +295,23 @@ static bool falls_back(struct request *r, CURLcode code)
         return true;
 }
 
+/* --insecure is for the registry itself. */
+static void hint_plain_mirror(const struct endpoint *mirror, struct err *e)
+{
+        struct err unused = { 0 };
+        struct url url;
+
+        if (url_parse(mirror->base, "the mirror", &url, &unused) < 0)
+                return;
+        if (url_is_loopback(url.host))
+                err_hint(e,
+                         "if it speaks plain HTTP, its line in registries.conf has to begin with "
+                         "http://");
+        else
+                err_hint(e, "plain HTTP, if that is what it speaks, is for a mirror on this "
+                            "machine alone");
+}
+
 static enum request_verdict judge_failure(struct request *r, CURLcode code, struct err *e)
 {
         bool is_ours = r->http->err.code != 0;
@@ -302,6 +319,8 @@ static enum request_verdict judge_failure(struct request *r, CURLcode code, stru
         if (falls_back(r, code))
                 return REQUEST_AGAIN;
         http_tell(r->http, code, e);
+        if (e->code == HTTP_NO_TLS && r->client->endpoint->is_mirror)
+                hint_plain_mirror(r->client->endpoint, e);
         if (code == CURLE_OPERATION_TIMEDOUT && is_late(r)) {
                 err_set(e, ETIMEDOUT, "%s has not come within %d seconds", r->what,
                         REQUEST_SMALL_TIME);

@@ -233,6 +233,29 @@ def not_there(place):
         return problems + refuses(place, r, "the blob 'sha256:[0-9a-f]{64}': .* says 404")
 
 
+@case("a web server that is no registry")
+def no_registry(place):
+    def page(handler, _request, _n):
+        handler.reply(200, b"<html>It works!</html>", Content_Type="text/html")
+        return True
+    with hooked(page) as r:
+        problems = refuses(place, r, "the manifest is not valid JSON: ")
+        result = place.pull(f"{r.host}/x:1")
+        if f"hint: is '{r.host}' a registry?".encode() not in result.stderr.splitlines():
+            problems.append(f"{result}")
+        return problems
+
+
+@case("a connection that breaks is told with the port")
+def broken(place):
+    def hang_up(handler, _request, _n):
+        handler.cut()
+        return True
+    with hooked(hang_up) as r:
+        host, port = r.host.split(":")
+        return refuses(place, r, f"'{host}' port {port}: ")
+
+
 # ------ mirrors ------
 
 @case("mirrors: the first that has it; else the registry")
@@ -254,6 +277,25 @@ def mirrors(place):
         if result.returncode != 0 or b"the mirror '" + empty.host.encode() not in result.stderr:
             problems.append(f"{result}")
         return problems
+
+
+@case("a mirror without TLS: a hint where it may speak plain HTTP")
+def plain_mirror(place):
+    with hooked(None) as r, Registry() as mirror:
+        place.write("config/kelp/registries.conf",
+                    f"[{r.host}]\nmirror = https://{mirror.host}/a\n")
+        result = place.pull(f"{r.host}/x:1")
+        hint = b"hint: if it speaks plain HTTP, its line in registries.conf has to begin with http://"
+        if result.returncode != 0 or hint not in result.stderr.splitlines():
+            return [f"{result}"]
+        # a mirror that does not have it is no trouble
+        place.clear()
+        place.write("config/kelp/registries.conf",
+                    f"[{r.host}]\nmirror = http://{mirror.host}/a\n")
+        result = place.pull(f"{r.host}/x:1")
+        if result.returncode != 0 or b"hint: " in result.stderr:
+            return [f"{result}"]
+    return []
 
 
 @case("registries.conf: a slip is an error with its line")

@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -401,6 +402,10 @@ static void failures(void **state)
         assert_int_equal(http_tell(&h, CURLE_OPERATION_TIMEDOUT, &e), -ETIMEDOUT);
         assert_non_null(strstr(e.text, "'h.example' does not answer in time"));
         assert_non_null(strstr(err_get_hint(&e), "HTTPS_PROXY"));
+        snprintf(h.curl_error, sizeof(h.curl_error), "Connection reset by peer");
+        http_tell(&h, CURLE_RECV_ERROR, &e);
+        assert_string_equal(e.text, "'h.example' port 5000: Connection reset by peer");
+        assert_int_equal(http_tell(&h, CURLE_SSL_CONNECT_ERROR, &e), -HTTP_NO_TLS);
 }
 
 static void missing(void **state)
