@@ -131,7 +131,7 @@ build_by_clang() {
         run -0 readelf -d "$KELP_BUILD/$helper"
         [[ $output == *libisal* ]]
     fi
-    run -0 meson test -C "$BATS_FILE_TMPDIR/clang" --no-rebuild image-decode image-stream
+    run -0 meson test -C "$BATS_FILE_TMPDIR/clang" --no-rebuild -t 10 image-decode image-stream
     run -0 env KELP_BUILD="$BATS_FILE_TMPDIR/clang" KELP_TEST_FLIPS=20 \
         python3 -B tests/image/check-streams.py
 }
