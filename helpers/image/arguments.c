@@ -78,6 +78,8 @@ int arguments_parse(int argc, char **argv, struct arguments *ret, struct err *e)
                 return arguments_usage(e, NULL);
         if (!ret->store || !*ret->store)
                 return err_set(e, EINVAL, "--store DIR is missing");
+        if (ret->values[OPTION_IDS] && id_maps_parse(ret->values[OPTION_IDS], &ret->ids, e) < 0)
+                return -e->code;
         return 0;
 }
 

@@ -2,6 +2,7 @@
 #define KELP_IMAGE_ARGUMENTS_H
 
 #include "err.h"
+#include "id-map.h"
 
 #include <stddef.h>
 
@@ -30,6 +31,7 @@ struct arguments {
         char *values[OPTION_COUNT]; /* NULL: not given; without a value: its name */
         char **words;               /* the command and what follows it, without options */
         size_t n_words;
+        struct id_maps ids; /* of OPTION_IDS */
 };
 
 /* Fills *ret, which was empty; its words take the place of those in `argv`. */

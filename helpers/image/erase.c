@@ -66,7 +66,11 @@ static int erase_entry(void *context, const char *name, struct err *e)
                 return 0;
         if (errno != EISDIR && errno != EPERM)
                 return failed(name, e);
+        int why = errno;
         autofd fd = open_to_erase(x->dir, name);
+        /* no directory: what kept it is what counts, as in one of somebody else's with a sticky bit */
+        if (fd < 0 && errno == ENOTDIR)
+                errno = why;
         if (fd < 0)
                 return failed(name, e);
         if (x->depth == DEEPEST)

@@ -1,6 +1,5 @@
 #include "kept.h"
 
-#include "erase.h"
 #include "fd.h"
 #include "io.h"
 #include "mem.h"
@@ -187,9 +186,15 @@ void kept_done(struct kept *k)
 
 /* ------ removal ------ */
 
+struct gone {
+        const struct store *store;
+        int parent;
+};
+
 static int erase_gone(void *context, const char *name, struct err *e)
 {
-        int parent = *(const int *)context;
+        const struct gone *gone = context;
+        int parent = gone->parent;
 
         if (!str_has_prefix(name, GONE))
                 return 0;
@@ -199,10 +204,7 @@ static int erase_gone(void *context, const char *name, struct err *e)
         /* somebody else is at it */
         if (dir >= 0 && flock(dir, LOCK_EX | LOCK_NB) < 0)
                 return errno == EWOULDBLOCK ? 0 : err_sys(e, "cannot lock '%.100s'", name);
-        /* what tells whether subordinate ids are needed for this goes last */
-        if (dir >= 0 && (erase_tree(dir, "upper", e) < 0 || erase_tree(dir, "work", e) < 0))
-                return -e->code;
-        return erase_tree(parent, name, e);
+        return gone->store->remove(gone->store, parent, name, e);
 }
 
 static int rename_away(const struct kept *k, const char *name, struct err *e)
@@ -234,8 +236,8 @@ static int open_all(const struct store *store, char *const *names, size_t n, str
         return 0;
 }
 
-static int remove_all(const struct kept *kept, char *const *names, size_t n, FILE *out,
-                      struct err *e)
+static int remove_all(const struct store *store, const struct kept *kept, char *const *names,
+                      size_t n, FILE *out, struct err *e)
 {
         for (size_t i = 0; i < n; i++) {
                 if (rename_away(&kept[i], names[i], e) < 0)
@@ -245,8 +247,8 @@ static int remove_all(const struct kept *kept, char *const *names, size_t n, FIL
         struct err unsaid = { 0 };
         output_finish(out, "the removal is done, but it cannot be printed", &unsaid);
         /* with what earlier removals have left that were cut short */
-        int parent = kept[0].parent;
-        if (store_list(parent, erase_gone, &parent, e) < 0)
+        struct gone gone = { store, kept[0].parent };
+        if (store_list(gone.parent, erase_gone, &gone, e) < 0)
                 return -e->code;
         *e = unsaid;
         return -e->code;
@@ -260,7 +262,7 @@ int kept_remove(const struct store *store, char *const *names, size_t n, FILE *o
                 return -e->code;
         int r = open_all(store, names, n, kept, e);
         if (r == 0)
-                r = remove_all(kept, names, n, out, e);
+                r = remove_all(store, kept, names, n, out, e);
         for (size_t i = 0; i < n; i++)
                 kept_done(&kept[i]);
         return r;

@@ -13,6 +13,9 @@
  *     kelp-image --store DIR verify [NAME|ID...]
  *     kelp-image --store DIR flatten LAYER... | --directory DIR    called by kelp: see flatten.h
  *
+ * import, remove, prune, forget and verify take `--ids MAPS`, too: what the user has, to remove
+ * files of his subordinate ids that were left.
+ *
  * Exit status: 0; 125 when it failed; 126 when `unpack` cannot have its ids, and one id would do;
  * 128 and the signal when one ended it.
  */
@@ -51,11 +54,12 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-static int open_store(struct store *store, const char *path, bool create, struct err *e)
+static int open_store(struct store *store, const struct arguments *args, bool create, struct err *e)
 {
         store->remove = subids_remove_tree;
+        store->ids = args->values[OPTION_IDS] ? &args->ids : NULL;
         store->mend = index_mend;
-        return store_open(store, path, create, e);
+        return store_open(store, args->store, create, e);
 }
 
 /* The name that was given, or else the one that the file's own name makes, if it makes one. */
@@ -72,14 +76,15 @@ static int choose_name(const struct arguments *args, char *ret, struct err *e)
 }
 
 /* For whoever changes what is in it. */
-static int open_to_change(struct store *store, const char *path, bool create, struct err *e)
+static int open_to_change(struct store *store, const struct arguments *args, bool create,
+                          struct err *e)
 {
         bool was_damaged;
 
-        if (open_store(store, path, create, e) < 0 || index_repair(store, &was_damaged, e) < 0)
+        if (open_store(store, args, create, e) < 0 || index_repair(store, &was_damaged, e) < 0)
                 return -e->code;
         if (was_damaged)
-                tell_repaired(path);
+                tell_repaired(args->store);
         return 0;
 }
 
@@ -125,8 +130,7 @@ static int run_import(const struct arguments *args, int *ret_status, struct err 
         char name[REF_MAX + 1];
         autostore store = STORE_NONE;
 
-        if (make_request(args, &request, name, e) < 0 ||
-            open_to_change(&store, args->store, true, e) < 0)
+        if (make_request(args, &request, name, e) < 0 || open_to_change(&store, args, true, e) < 0)
                 return -e->code;
         if (import_run(&store, &request, &result, e) < 0) {
                 if (result.signal)
@@ -147,7 +151,7 @@ static int run_list(const struct arguments *args, int *ret_status, struct err *e
 
         (void)ret_status;
         /* a store that was not made yet has no images */
-        if (open_store(&store, args->store, false, e) < 0 && e->code != ENOENT)
+        if (open_store(&store, args, false, e) < 0 && e->code != ENOENT)
                 return -e->code;
         if (store.names >= 0 && store.layers[STORE_SINGLE] >= 0 &&
             catalog_load(&store, &catalog, e) < 0)
@@ -166,7 +170,7 @@ static int run_remove(const struct arguments *args, int *ret_status, struct err 
         autostore store = STORE_NONE;
 
         (void)ret_status;
-        if (open_to_change(&store, args->store, false, e) < 0) {
+        if (open_to_change(&store, args, false, e) < 0) {
                 if (e->code != ENOENT)
                         return -e->code;
                 return err_set(e, ENOENT, "there is no image '%.200s': the image store is empty",
@@ -178,18 +182,15 @@ static int run_remove(const struct arguments *args, int *ret_status, struct err 
 
 static int run_unpack(const struct arguments *args, int *ret_status, struct err *e)
 {
-        autofree struct id_maps *maps = mem_alloc(sizeof(*maps), e);
         autostore store = STORE_NONE;
         struct digest id;
         int signal = 0;
 
         if (!args->values[OPTION_IDS])
                 return arguments_usage(e, args->words[0]);
-        if (!maps || digest_parse(args->words[1], &id, e) < 0 ||
-            id_maps_parse(args->values[OPTION_IDS], maps, e) < 0 ||
-            open_store(&store, args->store, false, e) < 0)
+        if (digest_parse(args->words[1], &id, e) < 0 || open_store(&store, args, false, e) < 0)
                 return -e->code;
-        if (subids_unpack(&store, &id, maps, &signal, e) < 0) {
+        if (subids_unpack(&store, &id, &args->ids, &signal, e) < 0) {
                 /* what is unpacked already does for one id */
                 if (e->code == SUBIDS_ERROR || store_is_read_only(e))
                         *ret_status = HELPER_NO_IDS;
@@ -232,7 +233,7 @@ static int run_prune(const struct arguments *args, int *ret_status, struct err *
                 return output_finish(stdout, "there was nothing to remove, which cannot be printed",
                                      e);
         }
-        if (open_store(&store, args->store, true, e) < 0)
+        if (open_store(&store, args, true, e) < 0)
                 return -e->code;
         int r = prune_run(&store, &request, stdout, in_use, e);
         tell_in_use(in_use);
@@ -245,7 +246,7 @@ static int run_forget(const struct arguments *args, int *ret_status, struct err 
         autostore store = STORE_NONE;
 
         (void)ret_status;
-        if (open_store(&store, args->store, true, e) < 0)
+        if (open_store(&store, args, true, e) < 0)
                 return -e->code;
         return kept_remove(&store, args->words + 1, args->n_words - 1, stdout, e);
 }
@@ -265,7 +266,7 @@ static int run_export(const struct arguments *args, int *ret_status, struct err 
         }
         if (format && export_parse_format(format, &request.format, e) < 0)
                 return err_prefix(e, "cannot export '%.100s'", request.image);
-        if (open_store(&store, args->store, false, e) < 0) {
+        if (open_store(&store, args, false, e) < 0) {
                 if (e->code != ENOENT)
                         return -e->code;
                 return err_set(e, ENOENT, "there is no image '%.200s': the image store is empty",
@@ -288,8 +289,7 @@ static int run_commit(const struct arguments *args, int *ret_status, struct err 
                 err_set(e, EPERM, "the owners of files would be other ones than in the sandbox");
                 return err_hint(e, "kelp commit %s %s", args->words[1], args->words[2]);
         }
-        if (ref_parse(args->words[2], name, e) < 0 ||
-            open_to_change(&store, args->store, true, e) < 0)
+        if (ref_parse(args->words[2], name, e) < 0 || open_to_change(&store, args, true, e) < 0)
                 return -e->code;
         if (commit_run(&store, args->words[1], name, &result, e) < 0) {
                 if (result.signal)
@@ -312,7 +312,7 @@ static int run_verify(const struct arguments *args, int *ret_status, struct err 
                                                    "image store is empty",
                                                    args->words[1])
                                          : 0;
-        if (open_store(&store, args->store, true, e) < 0)
+        if (open_store(&store, args, true, e) < 0)
                 return -e->code;
         if (verify_run(&store, args->words + 1, args->n_words - 1, stdout, &result, e) < 0) {
                 if (result.signal)
@@ -346,7 +346,7 @@ static int run_flatten(const struct arguments *args, int *ret_status, struct err
         /* the copy itself is not worth its end any more when nobody waits for it */
         if (prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) < 0)
                 return err_sys(e, "cannot ask to be told of the end of kelp");
-        if (open_store(&store, args->store, true, e) < 0)
+        if (open_store(&store, args, true, e) < 0)
                 return -e->code;
         int r = flatten_serve(&store, &request, &signal, e);
         if (signal)
@@ -365,17 +365,21 @@ struct command {
 #define TAKES(option) (1u << (option))
 
 static const struct command commands[] = {
-        { "import", 2, 3, TAKES(OPTION_PATH_KEY) | TAKES(OPTION_SESSION_FD) | TAKES(OPTION_QUIET),
+        { "import", 2, 3,
+          TAKES(OPTION_PATH_KEY) | TAKES(OPTION_SESSION_FD) | TAKES(OPTION_QUIET) |
+                  TAKES(OPTION_IDS),
           run_import },
         { "list", 1, 1, TAKES(OPTION_JSON) | TAKES(OPTION_QUIET), run_list },
-        { "remove", 2, SIZE_MAX, TAKES(OPTION_FORCE) | TAKES(OPTION_F), run_remove },
+        { "remove", 2, SIZE_MAX, TAKES(OPTION_FORCE) | TAKES(OPTION_F) | TAKES(OPTION_IDS),
+          run_remove },
         { "unpack", 2, 2, TAKES(OPTION_IDS), run_unpack },
-        { "prune", 1, 1, TAKES(OPTION_ALL) | TAKES(OPTION_DRY_RUN) | TAKES(OPTION_MAX_SIZE),
+        { "prune", 1, 1,
+          TAKES(OPTION_ALL) | TAKES(OPTION_DRY_RUN) | TAKES(OPTION_MAX_SIZE) | TAKES(OPTION_IDS),
           run_prune },
         { "export", 2, 2, TAKES(OPTION_OUTPUT) | TAKES(OPTION_FORMAT), run_export },
-        { "forget", 2, SIZE_MAX, 0, run_forget },
+        { "forget", 2, SIZE_MAX, TAKES(OPTION_IDS), run_forget },
         { "commit", 3, 3, 0, run_commit },
-        { "verify", 1, SIZE_MAX, 0, run_verify },
+        { "verify", 1, SIZE_MAX, TAKES(OPTION_IDS), run_verify },
         { "flatten", 1, SIZE_MAX, TAKES(OPTION_DIRECTORY), run_flatten },
 };
 

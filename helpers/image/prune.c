@@ -111,7 +111,8 @@ static int tell_unswept(void *context, const char *name, struct err *e)
                 return 0;
         err_set(e, EPERM, "'%.100s' was left by a command that was ended, and cannot be removed",
                 name);
-        return err_hint(e, "as root: rm -r '%.300s/tmp/%.100s'", p->store->path, name);
+        subids_hint_removal(p->store, p->store->tmp, name, e);
+        return -e->code;
 }
 
 static int prune_in_session(struct prune *p, struct err *e)

@@ -53,13 +53,16 @@
 /* Whose the files of unpacked layers are. */
 enum store_mode { STORE_SINGLE, STORE_SUBIDS, STORE_MODES };
 
+struct id_maps;
 struct store;
 typedef int store_remover(const struct store *store, int dir, const char *name, struct err *e);
 typedef int store_mender(const struct store *store, int tmp, struct err *e);
 
 struct store {
         store_remover *remove; /* also of files of subordinate ids; NULL: of the user's own alone */
-        store_mender *mend;    /* index_mend(); NULL: what was cut short is left to others */
+        /* all ids that the user has, for `remove`; NULL: they are not known; borrowed */
+        const struct id_maps *ids;
+        store_mender *mend; /* index_mend(); NULL: what was cut short is left to others */
         int dir;
         int blobs;
         int layers[STORE_MODES];

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -73,26 +74,62 @@ static int remove_inside(const struct id_maps *maps, int dir, const char *name, 
         return -e->code;
 }
 
-int subids_remove_tree(const struct store *store, int dir, const char *name, struct err *e)
+bool subids_is_refusal(const struct err *e)
+{
+        return e->code == EACCES || e->code == EPERM || e->code == SUBIDS_ERROR;
+}
+
+int subids_hint_removal(const struct store *store, int dir, const char *name, struct err *e)
+{
+        char link[64];
+        char path[256];
+
+        snprintf(link, sizeof(link), "/proc/self/fd/%d", dir);
+        ssize_t n = readlink(link, path, sizeof(path) - 1);
+        if (n < 0 || (size_t)n == sizeof(path) - 1)
+                return -e->code;
+        path[n] = '\0';
+        if (store->ids)
+                return err_hint(e, "as root: rm -r '%s/%.100s'", path, name);
+        return err_hint(e,
+                        "`kelp doctor` tells what your subordinate ids lack; or as root: "
+                        "rm -r '%s/%.100s'",
+                        path, name);
+}
+
+/* With the maps of the store, where those that the user has now are not known or do not do. */
+static int remove_with_map(const struct store *store, int dir, const char *name, struct err *e)
 {
         autofree struct id_maps *maps = mem_alloc(sizeof(*maps), e);
+        struct err unused = { 0 };
         bool has_maps = false;
 
         if (!maps)
                 return -e->code;
-        if (erase_tree(dir, name, e) == 0)
-                return 0;
-        if (e->code != EACCES && e->code != EPERM)
+        /* a damaged one is as good as none */
+        if (subids_read(store, maps, &has_maps, &unused) < 0 || !has_maps ||
+            (store->ids && id_maps_contain(store->ids, maps)))
                 return -e->code;
-        struct err plain = *e;
+        struct err why = *e;
         *e = (struct err){ 0 };
-        if (subids_read(store, maps, &has_maps, e) < 0)
-                return -e->code;
-        if (!has_maps) {
-                *e = plain;
-                return -e->code;
+        if (remove_inside(maps, dir, name, e) < 0 && subids_is_refusal(e) && store->ids)
+                *e = why;
+        return -e->code;
+}
+
+int subids_remove_tree(const struct store *store, int dir, const char *name, struct err *e)
+{
+        int r = erase_tree(dir, name, e);
+
+        if (r < 0 && subids_is_refusal(e) && store->ids) {
+                *e = (struct err){ 0 };
+                r = remove_inside(store->ids, dir, name, e);
         }
-        return remove_inside(maps, dir, name, e);
+        if (r < 0 && subids_is_refusal(e))
+                r = remove_with_map(store, dir, name, e);
+        if (r < 0 && subids_is_refusal(e))
+                subids_hint_removal(store, dir, name, e);
+        return r;
 }
 
 /* ------ other maps ------ */

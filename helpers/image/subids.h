@@ -39,7 +39,17 @@ int subids_unpack(const struct store *store, const struct digest *id, const stru
 /* Forgets the maps, unless there is still something that was made with them. */
 int subids_forget(const struct store *store, struct err *e);
 
-/* erase_tree(), and what that may not remove in a namespace with the maps of the store. */
+/*
+ * erase_tree(), and what that may not remove in a namespace: with the ids that the user has, and
+ * with those of subids.map, which may be lost or of another time.  What cannot be removed has a
+ * hint.
+ */
 int subids_remove_tree(const struct store *store, int dir, const char *name, struct err *e);
+
+/* For an error about `name` in `dir`, which nobody here can remove: a hint of who can. */
+int subids_hint_removal(const struct store *store, int dir, const char *name, struct err *e);
+
+/* Whether such an error says that files of other ids are in the way. */
+bool subids_is_refusal(const struct err *e);
 
 #endif

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -209,7 +210,35 @@ static int find_maps(const struct store *store, struct id_maps *ret, bool *ret_h
                 return 0;
         if (store_list(store->layers[STORE_SUBIDS], find_any, &has_layers, e) < 0)
                 return -e->code;
-        return has_layers ? subids_read(store, ret, ret_has, e) : 0;
+        if (!has_layers || subids_read(store, ret, ret_has, e) < 0)
+                return -e->code;
+        if (!*ret_has && store->ids) {
+                *ret = *store->ids;
+                *ret_has = true;
+        }
+        return 0;
+}
+
+static int note_left(void *context, const char *name, struct err *e)
+{
+        struct verify *v = context;
+        char text[200];
+
+        (void)e;
+        if (session_is_held(v->store->tmp, name))
+                return 0;
+        snprintf(text, sizeof(text),
+                 "'tmp/%.100s' was left by a command that was ended, and cannot be removed", name);
+        note(v, VERIFY_THING, text);
+        return 0;
+}
+
+/* What a recovery could not sweep is nobody's. */
+static int look_at_left(struct verify *v, struct err *e)
+{
+        autofd lock = store_lock(v->store, e);
+
+        return lock < 0 ? lock : store_list(v->store->tmp, note_left, v, e);
 }
 
 static int verify_all(struct verify *v, char *const *args, size_t n_args, struct err *e)
@@ -221,8 +250,11 @@ static int verify_all(struct verify *v, char *const *args, size_t n_args, struct
         if (!maps)
                 return -e->code;
         /* where nobody can write, nothing that was left there can be in the way */
-        if (session_recover(v->store, e) < 0 && !store_is_read_only(e))
-                return -e->code;
+        int r = session_recover(v->store, e);
+        if (r == 0 && n_args == 0)
+                r = look_at_left(v, e);
+        if (r < 0 && !store_is_read_only(e))
+                return r;
         *e = (struct err){ 0 };
         if (verify_locked(v, args, n_args, e) < 0)
                 return -e->code;

@@ -10,8 +10,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,10 +22,10 @@
  * reads what others wrote.
  */
 
-/* For what a sandbox has made, kelp-image is to be who the sandbox's root was. */
+/* For what a sandbox has made, kelp-image is to be who the sandbox's root was, or can become it. */
 enum ids {
         IDS_OWN,
-        IDS_IF_MARKED, /* where one of the sandboxes that are named has files of other ids */
+        IDS_TOLD, /* it knows which ids it could have: to remove what belongs to them */
         IDS_ALWAYS,
 };
 
@@ -44,7 +42,7 @@ struct image_command {
 };
 
 static const struct image_command image_commands[] = {
-        { "import", "import", 1, 2, IDS_OWN, "", "a FILE",
+        { "import", "import", 1, 2, IDS_TOLD, "", "a FILE",
           "Usage:  kelp import FILE [NAME]\n\n"
           "Takes an image into the store: a tar archive of a root (plain, gzip, xz or zstd), an\n"
           "archive of docker save, an OCI archive or an OCI layout directory; '-' reads an archive\n"
@@ -55,15 +53,15 @@ static const struct image_command image_commands[] = {
           "Lists the images in the store, by their names. CREATED is when an image says that it was\n"
           "made.\n\n"
           "  -q, --quiet      the ids alone\n" },
-        { "rmi", "remove", 1, 1000, IDS_OWN, "--force -f", "the NAME of an image",
+        { "rmi", "remove", 1, 1000, IDS_TOLD, "--force -f", "the NAME of an image",
           "Usage:  kelp rmi [--force] NAME|ID...\n\n"
           "Removes images from the store, and what no other image needs of theirs.\n\n"
           "  -f, --force      an image that is given by its id, with all its names\n" },
-        { "verify", "verify", 0, 1000, IDS_OWN, "", NULL,
+        { "verify", "verify", 0, 1000, IDS_TOLD, "", NULL,
           "Usage:  kelp verify [NAME|ID...]\n\n"
           "Looks whether what is in the store is what it was when it came there: all of it, or some\n"
           "images. Names what is damaged.\n" },
-        { "prune", "prune", 0, 0, IDS_OWN, "--all --max-size= --dry-run", NULL,
+        { "prune", "prune", 0, 0, IDS_TOLD, "--all --max-size= --dry-run", NULL,
           "Usage:  kelp prune [--all] [--max-size SIZE] [--dry-run]\n\n"
           "Removes images without a name, also those that a path was imported as, and what belongs\n"
           "to no image. What a sandbox uses that runs or is kept stays.\n\n"
@@ -75,7 +73,7 @@ static const struct image_command image_commands[] = {
           "Usage:  kelp export NAME|ID -o FILE [--format oci-archive|docker-archive]\n\n"
           "Writes an image to a file, for kelp import, skopeo, podman, buildah and docker: an OCI\n"
           "archive, or what docker save writes. '-o -' writes to stdout.\n" },
-        { "rm", "forget", 1, 1000, IDS_IF_MARKED, "", "the NAME of a sandbox",
+        { "rm", "forget", 1, 1000, IDS_TOLD, "", "the NAME of a sandbox",
           "Usage:  kelp rm NAME...\n\n"
           "Removes sandboxes that 'kelp run --keep' has kept.\n" },
         { "commit", "commit", 2, 2, IDS_ALWAYS, "", "a SANDBOX and a NAME",
@@ -217,6 +215,11 @@ static int take_argument(const struct image_command *command, char **argv, struc
         return 1;
 }
 
+static bool is_about_kept(const struct image_command *command)
+{
+        return str_eq(command->name, "rm") || str_eq(command->name, "commit");
+}
+
 /* Which sandboxes there are to name; false: none. */
 static bool hint_kept(const struct image_command *command, const char *store, struct err *e)
 {
@@ -258,7 +261,7 @@ static int add_given(const struct image_command *command, const char *store, str
         /* as `docker save` has it elsewhere: the second word is a file */
         if (e->code != 0 && w->n_given == 2 && str_eq(command->name, "export"))
                 return err_hint(e, "kelp export %s -o %s", w->given[0], w->given[1]);
-        if (e->code != 0 && w->n_given < command->min && command->ids != IDS_OWN &&
+        if (e->code != 0 && w->n_given < command->min && is_about_kept(command) &&
             hint_kept(command, store, e))
                 return -e->code;
         if (e->code != 0)
@@ -273,12 +276,31 @@ static int add_given(const struct image_command *command, const char *store, str
         return 0;
 }
 
+/* Where there are none, it says so itself when it lacks them. */
+static int add_ids(struct arena *arena, struct words *w, struct err *e)
+{
+        autofree struct id_maps *maps = mem_alloc(sizeof(*maps), e);
+        struct err unused = { 0 };
+
+        if (!maps)
+                return -e->code;
+        if (ids_choose(maps, &unused) < 0 || !maps->by_helper)
+                return 0;
+        char *text = arena_alloc(arena, ID_MAPS_TEXT_MAX, e);
+        if (!text)
+                return -e->code;
+        id_maps_print(maps, text, ID_MAPS_TEXT_MAX);
+        w->items[w->n++] = "--ids";
+        w->items[w->n++] = text;
+        return 0;
+}
+
 /* The helper's own command line for ours; what it does not take is refused here, in our words. */
 static int make_words(const struct image_command *command, int argc, char **argv,
                       struct arena *arena, const char *store, struct words *ret, struct err *e)
 {
         struct words w = {
-                .items = arena_alloc(arena, (2 * (size_t)argc + 8) * sizeof(*w.items), e),
+                .items = arena_alloc(arena, (2 * (size_t)argc + 10) * sizeof(*w.items), e),
                 .given = arena_alloc(arena, (size_t)argc * sizeof(*w.given), e),
         };
 
@@ -295,56 +317,12 @@ static int make_words(const struct image_command *command, int argc, char **argv
                         return taken;
                 i += taken;
         }
+        if (!w.wants_help && command->ids == IDS_TOLD && add_ids(arena, &w, e) < 0)
+                return -e->code;
         if (!w.wants_help && add_given(command, store, &w, e) < 0)
                 return -e->code;
         *ret = w;
         return 0;
-}
-
-/* Whether `name` is a sandbox that was kept with subordinate ids, or what is left of some such one. */
-static bool has_other_ids(int kept, const char *name)
-{
-        char path[NAME_MAX + 16];
-
-        if (strchr(name, '/') || snprintf(path, sizeof(path), "%s/subids", name) >= NAME_MAX)
-                return false;
-        return faccessat(kept, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-static bool needs_ids(int kept, const struct words *words)
-{
-        autofd fd = openat(kept, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        autodir *dir = fd < 0 ? NULL : fdopendir(fd);
-        struct dirent *entry;
-
-        for (int i = 0; i < words->n_given; i++) {
-                if (has_other_ids(kept, words->given[i]))
-                        return true;
-        }
-        if (!dir)
-                return false;
-        fd_take(&fd);
-        while ((entry = readdir(dir))) {
-                if (str_has_prefix(entry->d_name, ".gone-") && has_other_ids(kept, entry->d_name))
-                        return true;
-        }
-        return false;
-}
-
-static int take_ids(const struct image_command *command, struct arena *arena, const char *store,
-                    const struct words *words, struct err *e)
-{
-        if (command->ids == IDS_OWN)
-                return 0;
-        if (command->ids == IDS_ALWAYS)
-                return ids_enter(e);
-        const char *path = kept_path(arena, store, e);
-        if (!path)
-                return -e->code;
-        autofd kept = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (kept < 0 || !needs_ids(kept, words))
-                return 0;
-        return ids_enter(e);
 }
 
 static int become_helper(struct arena *arena, const struct words *words, struct err *e)
@@ -373,7 +351,7 @@ static int run_image(int argc, char **argv, struct arena *arena, struct err *e)
         const char *store = store_path(arena, facts.home, e);
         if (!store || make_words(command, argc, argv, arena, store, &words, e) < 0)
                 return -e->code;
-        if (!words.wants_help && take_ids(command, arena, store, &words, e) < 0)
+        if (!words.wants_help && command->ids == IDS_ALWAYS && ids_enter(e) < 0)
                 return -e->code;
         if (!words.wants_help)
                 return become_helper(arena, &words, e);

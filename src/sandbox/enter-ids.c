@@ -60,7 +60,7 @@ static int await_maps(int sock, struct err *e)
         return -e->code;
 }
 
-static int choose_maps(struct id_maps *ret, struct err *e)
+int ids_choose(struct id_maps *ret, struct err *e)
 {
         const struct plan p = {
                 .root = PLAN_ROOT_IMAGE,
@@ -79,7 +79,7 @@ int ids_enter(struct err *e)
         int status = 0;
         autofd sock = -1;
 
-        if (choose_maps(&maps, e) < 0)
+        if (ids_choose(&maps, e) < 0)
                 return -e->code;
         pid_t pid = proc_fork_linked(&sock, e);
         if (pid < 0)

@@ -2,6 +2,7 @@
 #define KELP_SANDBOX_ENTER_IDS_H
 
 #include "err.h"
+#include "id-map.h"
 
 /*
  * Makes this process root of a new user namespace with the ids that a sandbox of an image has: with
@@ -10,5 +11,8 @@
  * after an error it is good for nothing but to say so.
  */
 int ids_enter(struct err *e);
+
+/* The maps that it would write: `by_helper` where there are subordinate ids. */
+int ids_choose(struct id_maps *ret, struct err *e);
 
 #endif

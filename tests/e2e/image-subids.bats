@@ -206,6 +206,67 @@ EOF2
     [ -z "$(ls -A "$STORE/tmp")" ]
 }
 
+# What rm -r leaves of a store with layers for subordinate ids: those of theirs alone.
+leave_remnant() {
+    "$KELP" import "$BATS_FILE_TMPDIR/owned.tar" owned
+    box --userns subids owned /bin/busybox true
+    inside sh -c 'cd "$1"/unpacked/subids/* && mkdir -m 1777 x/sticky && echo x >x/sticky/f &&
+        chown 5:6 x/sticky && chown 7:8 x/sticky/f && mkdir -m 700 x/shut && echo x >x/shut/f &&
+        chown -R 5:6 x/shut' sh "$STORE"
+    run -1 rm -rf "$STORE"
+    assert_eq "$(ls "$STORE") $(ls "$STORE/unpacked")" "unpacked subids"
+}
+
+@test "what rm -r left of the store goes by prune, and verify tells it" {
+    local option
+
+    for option in --all --max-size=1G; do
+        leave_remnant
+        run -125 "$KELP" verify
+        [[ $output == *"damaged: layer of unpacked/subids '"* ]]
+        run -0 "$KELP" prune "$option"
+        [[ $output == "deleted: layers of no image: 1"* ]]
+        [ -z "$(find "$STORE"/unpacked/subids "$STORE"/tmp -mindepth 1)" ]
+        run -0 "$KELP" verify
+    done
+    # a record that is damaged tells no more than none
+    leave_remnant
+    echo junk >"$STORE/subids.map"
+    run -0 "$KELP" prune --all
+    [ ! -e "$STORE/subids.map" ]
+    [ -z "$(find "$STORE"/unpacked/subids "$STORE"/tmp -mindepth 1)" ]
+}
+
+@test "what was taken out and could not be removed goes by the next command" {
+    local command
+
+    for command in prune verify "import $BATS_FILE_TMPDIR/owned.tar again"; do
+        leave_remnant
+        mkdir -p "$STORE/tmp/import-left/gone"
+        mv "$STORE"/unpacked/subids/* "$STORE/tmp/import-left/gone/layer"
+        # shellcheck disable=SC2086 # words
+        run -0 "$KELP" $command
+        [ -z "$(ls -A "$STORE/tmp")" ]
+        rm -rf "$STORE"
+    done
+}
+
+@test "what cannot be removed without subordinate ids: who can, and verify tells it" {
+    leave_remnant
+    # kelp-image alone knows of no ids
+    run -125 "$KELP_IMAGE" --store "$STORE" prune --all
+    assert_refused "Permission denied"
+    [[ ${lines[1]} == "hint: "*"\`kelp doctor\`"*"; or as root: rm -r '$STORE/tmp/import-"*"'" ]]
+    run -125 "$KELP_IMAGE" --store "$STORE" prune --all
+    assert_refused "was left by a command that was ended, and cannot be removed"
+    [[ ${lines[1]} == "hint: "*"; or as root: rm -r '$STORE/tmp/import-"*"'" ]]
+    run -125 "$KELP_IMAGE" --store "$STORE" verify
+    [[ ${lines[0]} == "damaged: 'tmp/import-"*"' was left by a command that was ended, and cannot be removed" ]]
+    run -0 "$KELP" prune
+    [ -z "$(ls -A "$STORE/tmp")" ]
+    run -0 "$KELP" verify
+}
+
 @test "a blob that is damaged is not unpacked" {
     local blob
 
