@@ -159,7 +159,7 @@ static int reset_one(void *context, const char *name, struct err *e)
         return 0;
 }
 
-/* They are removed before the old maps are forgotten. */
+/* They are removed before the old maps are forgotten, or where none tell whose they are. */
 static int reset(const struct store *store, const struct session *session, struct err *e)
 {
         struct reset look = { store, session, true };
@@ -192,7 +192,7 @@ int subids_take(const struct store *store, const struct session *session,
                 id_maps_print(old, old_text, ID_MAPS_TEXT_MAX);
         if (str_eq(text, old_text))
                 return 0;
-        if (has_old && !id_maps_contain(maps, old) && reset(store, session, e) < 0)
+        if ((!has_old || !id_maps_contain(maps, old)) && reset(store, session, e) < 0)
                 return -e->code;
         return store_write(session->dir, store->dir, MAP_FILE, text, e);
 }

@@ -267,6 +267,15 @@ leave_remnant() {
     run -0 "$KELP" verify
 }
 
+@test "a layer that rm -r has left a part of is unpacked again" {
+    leave_remnant
+    [ ! -e "$(echo "$STORE"/unpacked/subids/*)/bin/busybox" ]
+    "$KELP" import "$BATS_FILE_TMPDIR/owned.tar" owned
+    box --userns subids owned /bin/busybox true
+    run -0 "$KELP" verify
+    "$KELP" rmi owned
+}
+
 @test "a blob that is damaged is not unpacked" {
     local blob
 
