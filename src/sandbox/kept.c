@@ -262,6 +262,23 @@ static int write_record(int dir, const char *file, const char *text, struct err 
         return 0;
 }
 
+/* A record is there before anything else is made: without one, that is left of a removal by hand. */
+static int check_begun(const struct plan *p, int dir, struct err *e)
+{
+        static const char *const parts[] = { "upper", "work", "made", SUBIDS };
+
+        for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+                if (faccessat(dir, parts[i], F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+                        continue;
+                err_set(e, EINVAL,
+                        "the sandbox '%s' is damaged: it lacks the record of the image that it "
+                        "belongs to",
+                        p->name);
+                return err_hint(e, "kelp rm %s", p->name);
+        }
+        return 0;
+}
+
 /* Who finds a record has not made the directory: another run came and went since. */
 static int check_owner(const struct plan *p, struct kept *k, struct err *e)
 {
@@ -277,6 +294,8 @@ static int check_owner(const struct plan *p, struct kept *k, struct err *e)
                 return check_image(p, image, e);
         if (directory)
                 return check_directory(p, directory, e);
+        if (check_begun(p, dir, e) < 0)
+                return -e->code;
         return p->image.directory ? write_record(dir, "directory", p->image.directory, e)
                                   : write_record(dir, "image", p->image.text, e);
 }

@@ -32,8 +32,8 @@ struct kept {
 
 /*
  * Opens and locks the directory of the plan, if it has one, making what is missing of it.  Errors:
- * EBUSY when another run has it, EEXIST when it belongs to another image, EPERM when it is not the
- * user's alone.
+ * EBUSY when another run has it, EEXIST when it belongs to another image, EINVAL when nothing says to
+ * which one, EPERM when it is not the user's alone.
  */
 int kept_open(const struct plan *p, struct kept *ret, struct err *e);
 

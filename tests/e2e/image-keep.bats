@@ -473,6 +473,31 @@ end_slow() {
     [ -z "$(ls -A "$kept")" ]
 }
 
+@test "a rest of a sandbox: no run goes on with it, and rm removes it" {
+    local mode
+
+    for mode in single subids; do
+        [ "$mode" = single ] || command -v newuidmap >/dev/null || continue
+        run -0 "$KELP" run --network none --userns "$mode" --keep --name one box sh -c \
+            'mkdir /o; echo x >/o/f; [ "$1" = single ] || { chown -R 5:6 /o; chmod 700 /o; }' sh "$mode"
+        # as rm -rf, or a part of it, leaves it
+        rm -f "$kept/one"/{image,lock,made,subids}
+        run -125 "$KELP" run --network none --userns "$mode" --keep --name one box true
+        assert_eq "$output" "kelp: the sandbox 'one' is damaged: it lacks the record of the image that it belongs to
+hint: kelp rm one"
+        [ ! -e "$kept/one/image" ]
+        run -125 "$KELP" commit one made
+        assert_refused
+        run -0 "$KELP" rm one
+        assert_eq "$output" "removed: one"
+        [ -z "$(ls -A "$kept")" ]
+    done
+    # one that was not begun is
+    mkdir -m 700 "$kept/one"
+    touch "$kept/one/lock"
+    run -0 keep one box true
+}
+
 @test "what kelp itself made is on a list, once" {
     keep one "$BATS_FILE_TMPDIR/other" sh -c :
     run -0 tr '\0' '\n' <"$kept/one/made"
