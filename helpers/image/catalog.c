@@ -173,25 +173,37 @@ bool catalog_has_name(const struct catalog *c, const struct digest *id)
         return false;
 }
 
-bool catalog_get_damage(const struct catalog *c, size_t n, struct err *ret)
+static bool get_damage(const char *what, const struct catalog_name *found, struct err *ret)
 {
-        const struct catalog_name *found = NULL;
-        const char *what = "name";
-
-        for (size_t i = 0; i < c->n_names && !found; i++) {
-                if (c->names[i].damage && n-- == 0)
-                        found = &c->names[i];
-        }
-        if (!found && n < c->n_damaged) {
-                found = &c->damaged[n];
-                what = "image";
-        }
-        if (!found)
-                return false;
         err_set(ret, EINVAL, "the %s '%.100s' cannot be read: %s", what, found->name,
                 found->damage);
         err_hint(ret, "kelp rmi '%.100s', and import it again", found->name);
         return true;
+}
+
+bool catalog_get_damaged_name(const struct catalog *c, size_t n, struct err *ret)
+{
+        for (size_t i = 0; i < c->n_names; i++) {
+                if (c->names[i].damage && n-- == 0)
+                        return get_damage("name", &c->names[i], ret);
+        }
+        return false;
+}
+
+bool catalog_get_damaged_image(const struct catalog *c, size_t n, struct err *ret)
+{
+        return n < c->n_damaged && get_damage("image", &c->damaged[n], ret);
+}
+
+bool catalog_get_damage(const struct catalog *c, size_t n, struct err *ret)
+{
+        size_t names = 0;
+
+        if (catalog_get_damaged_name(c, n, ret))
+                return true;
+        for (size_t i = 0; i < c->n_names; i++)
+                names += c->names[i].damage != NULL;
+        return catalog_get_damaged_image(c, n - names, ret);
 }
 
 int catalog_check(const struct catalog *c, struct err *e)

@@ -23,7 +23,7 @@ struct catalog_name {
         char *file;
         char *name;           /* decoded, if it can be; for a path, its key */
         char *damage;         /* why it cannot be read; NULL: it can */
-        struct digest id;     /* "" with damage */
+        struct digest id;     /* "" with damage; but see removal.h */
         struct timespec used; /* when a launcher read it last */
 };
 
@@ -60,6 +60,8 @@ bool catalog_has_name(const struct catalog *c, const struct digest *id);
  * no such thing: it is forgotten.
  */
 bool catalog_get_damage(const struct catalog *c, size_t n, struct err *ret);
+bool catalog_get_damaged_name(const struct catalog *c, size_t n, struct err *ret);
+bool catalog_get_damaged_image(const struct catalog *c, size_t n, struct err *ret);
 
 /* The first of them as an error: for whoever must know all that is there. */
 int catalog_check(const struct catalog *c, struct err *e);

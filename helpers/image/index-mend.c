@@ -75,14 +75,22 @@ int index_mend(const struct store *store, int tmp, struct err *e)
 
 /* ------ one that cannot be read ------ */
 
-/* Kept beside the new one: nobody else knows what other tools had in it. */
-static int keep_damaged(const struct store *store, struct err *e)
+/*
+ * Kept beside the new one: nobody else knows what other tools had in it, nor what a damaged name
+ * stood for.
+ */
+static int keep_damaged(const struct store *store, const struct catalog *c, struct err *e)
 {
+        struct err unused = { 0 };
+
         /* of several the first one is kept: it had most */
-        if (linkat(store->dir, "index.json", store->dir, INDEX_DAMAGED, 0) < 0 && errno != ENOENT &&
-            errno != EEXIST)
-                return err_sys(e, "cannot make '" INDEX_DAMAGED "' in the image store");
-        return 0;
+        if (linkat(store->dir, "index.json", store->dir, INDEX_DAMAGED, 0) == 0 || errno == EEXIST)
+                return 0;
+        if (errno == ENOENT && !catalog_get_damaged_name(c, 0, &unused))
+                return 0;
+        if (errno == ENOENT)
+                return store_write(store->tmp, store->dir, INDEX_DAMAGED, "", e);
+        return err_sys(e, "cannot make '" INDEX_DAMAGED "' in the image store");
 }
 
 int index_repair(const struct store *store, bool *ret_was_damaged, struct err *e)
@@ -104,8 +112,8 @@ int index_repair(const struct store *store, bool *ret_was_damaged, struct err *e
         autodoc *made = json_pack("{s:i, s:[]}", "schemaVersion", 2, "manifests");
         if (!made)
                 return err_set(e, ENOMEM, "out of memory");
-        if (catalog_load(store, &c, e) < 0 || mend(made, &c, e) < 0 || keep_damaged(store, e) < 0 ||
-            index_save(store, store->tmp, made, e) < 0)
+        if (catalog_load(store, &c, e) < 0 || mend(made, &c, e) < 0 ||
+            keep_damaged(store, &c, e) < 0 || index_save(store, store->tmp, made, e) < 0)
                 return -e->code;
         *ret_was_damaged = true;
         return 0;

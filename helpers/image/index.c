@@ -133,6 +133,33 @@ const char *index_get_name(const json_t *index, const struct digest *id, size_t 
         return NULL;
 }
 
+bool index_find_name(const json_t *index, const char *name, struct digest *ret)
+{
+        const json_t *list = manifests(index);
+        unsigned n = 0;
+
+        for (size_t i = 0; i < json_array_size(list); i++) {
+                const json_t *d = json_array_get(list, i);
+                const char *own = get_name(d);
+                const char *digest = get_digest(d);
+
+                if (!own || !str_eq(own, name) || !str_has_prefix(digest, "sha256:") ||
+                    !digest_is_hex(digest + 7))
+                        continue;
+                snprintf(ret->hex, sizeof(ret->hex), "%s", digest + 7);
+                n++;
+        }
+        return n == 1;
+}
+
+bool index_has_image(const json_t *index, const struct digest *id)
+{
+        char digest[sizeof("sha256:") + DIGEST_HEX];
+
+        snprintf(digest, sizeof(digest), "sha256:%s", id->hex);
+        return count_digest(manifests(index), digest) > 0;
+}
+
 /* The descriptor of the image that has this name (NULL: none). */
 static json_t *find(const json_t *list, const char *digest, const char *name)
 {

@@ -37,6 +37,12 @@ int index_remove_foreign(const struct store *store, json_t *index, struct err *e
 /* The n-th name that the image has in it, or NULL.  Lives as long as the index is not changed. */
 const char *index_get_name(const json_t *index, const struct digest *id, size_t n);
 
+/* The image that a name stands for in it; false: it has no such name, or twice. */
+bool index_find_name(const json_t *index, const char *name, struct digest *ret);
+
+/* Whether it has the image, under whatever name. */
+bool index_has_image(const json_t *index, const struct digest *id);
+
 /* Makes index.json say what names/ and images/ say, after a crash; what it cannot read it leaves. */
 int index_mend(const struct store *store, int tmp, struct err *e);
 

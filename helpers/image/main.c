@@ -177,7 +177,10 @@ static int run_remove(const struct arguments *args, int *ret_status, struct err 
                                args->words[1]);
         }
         bool is_forced = args->values[OPTION_FORCE] || args->values[OPTION_F];
-        return remove_images(&store, args->words + 1, args->n_words - 1, is_forced, stdout, e);
+        int r = remove_images(&store, args->words + 1, args->n_words - 1, is_forced, stdout, e);
+        if (r == 0)
+                tell_damaged_names(&store);
+        return r;
 }
 
 static int run_unpack(const struct arguments *args, int *ret_status, struct err *e)
@@ -237,6 +240,8 @@ static int run_prune(const struct arguments *args, int *ret_status, struct err *
                 return -e->code;
         int r = prune_run(&store, &request, stdout, in_use, e);
         tell_in_use(in_use);
+        if (r == 0)
+                tell_damaged_names(&store);
         return r;
 }
 

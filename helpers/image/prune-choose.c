@@ -2,9 +2,10 @@
 
 #include "prune-inner.h"
 
+#include <errno.h>
 #include <string.h>
 
-static void tell_in_use(struct prune *p, const struct err *why)
+static void tell(struct prune *p, const struct err *why)
 {
         size_t used = strlen(p->in_use);
 
@@ -18,21 +19,39 @@ static bool mark(struct prune *p, size_t at)
         struct err e = { 0 };
 
         if (removal_check_unused(&p->removal, at, &e) < 0) {
-                tell_in_use(p, &e);
+                tell(p, &e);
                 return false;
         }
         removal_mark_image(&p->removal, at);
         return true;
 }
 
+static void tell_kept(struct prune *p)
+{
+        struct err e = { 0 };
+
+        err_set(&e, EINVAL,
+                "images without a name stay: nobody knows which of them a name was for that "
+                "cannot be read");
+        tell(p, &e);
+}
+
 static void mark_nameless(struct prune *p)
 {
         const struct catalog *c = &p->removal.catalog;
+        bool may_have_name = !p->request->is_all && removal_may_have_name(&p->removal);
+        bool has_kept = false;
 
         for (size_t i = 0; i < c->n_images; i++) {
-                if (p->request->is_all || !catalog_has_name(c, &c->images[i].image.id))
+                if (!p->request->is_all && catalog_has_name(c, &c->images[i].image.id))
+                        continue;
+                if (may_have_name)
+                        has_kept = true;
+                else
                         mark(p, i);
         }
+        if (has_kept)
+                tell_kept(p);
 }
 
 /* Names and paths of images that are not there any more. */

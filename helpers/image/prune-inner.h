@@ -35,7 +35,7 @@ struct prune {
         unsigned leftovers; /* of commands that were killed */
 };
 
-/* Marks the images and names that go; those that would but are in use are told in `in_use`. */
+/* Marks the images and names that go; those that would but stay are told in `in_use`. */
 int prune_choose(struct prune *p, struct err *e);
 
 /* Measures layers and blobs. */

@@ -87,9 +87,9 @@ static int prune_locked(struct prune *p, const struct session *session, struct e
 
         if (lock < 0 || session_hold_off(p->store, &held_off, e) < 0)
                 return -e->code;
-        /* what a damaged name stands for would go as an image without one */
+        /* what an image has that cannot be read would go as what belongs to none */
         if (removal_load(&p->removal, p->store, session, e) < 0 ||
-            catalog_check(&p->removal.catalog, e) < 0)
+            catalog_get_damaged_image(&p->removal.catalog, 0, e))
                 return can_wipe(p, e) ? wipe(p, session, e) : -e->code;
         if (p->request->is_all)
                 removal_drop_foreign(&p->removal);

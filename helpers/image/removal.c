@@ -13,6 +13,38 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+static bool is_in_order(const struct removal *r, const json_t *index)
+{
+        const struct catalog *c = &r->catalog;
+
+        if (faccessat(r->store->dir, INDEX_DAMAGED, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+                return false;
+        for (size_t i = 0; i < c->n_images; i++) {
+                if (!index_has_image(index, &c->images[i].image.id))
+                        return false;
+        }
+        return true;
+}
+
+/* What the names stand for that cannot be read. */
+static void find_damaged(struct removal *r, const json_t *index)
+{
+        struct catalog *c = &r->catalog;
+        bool has_unknown = false;
+
+        for (size_t i = 0; i < c->n_names; i++) {
+                struct digest id;
+
+                if (!c->names[i].damage)
+                        continue;
+                if (index_find_name(index, c->names[i].name, &id))
+                        c->names[i].id = id;
+                else
+                        has_unknown = true;
+        }
+        r->has_lost = has_unknown && !is_in_order(r, index);
+}
+
 int removal_load(struct removal *r, const struct store *store, const struct session *session,
                  struct err *e)
 {
@@ -31,10 +63,22 @@ int removal_load(struct removal *r, const struct store *store, const struct sess
         if (!index)
                 return err_hint(e, "the next kelp import or kelp rmi writes it anew from the "
                                    "images; kelp prune --all empties the store");
+        find_damaged(r, index);
         /* one that could not be read may have had some */
         r->has_foreign = index_has_foreign(store, index) ||
                          faccessat(store->dir, INDEX_DAMAGED, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
         return 0;
+}
+
+bool removal_may_have_name(const struct removal *r)
+{
+        const struct catalog *c = &r->catalog;
+
+        for (size_t i = 0; r->has_lost && i < c->n_names; i++) {
+                if (c->names[i].damage && !c->names[i].id.hex[0] && !r->names[i])
+                        return true;
+        }
+        return false;
 }
 
 void removal_drop_foreign(struct removal *r)

@@ -12,6 +12,10 @@
 /*
  * What is to leave the store: first marked, then carried out as a whole, under the store's lock.
  *
+ * A name that cannot be read keeps the image that index.json has it for: the index changes before a
+ * name comes and after it went, so a name that an index in order lacks stands for no image.  Where
+ * the index was lost, too, a damaged name may stand for any image without a name.
+ *
  * Names go first, then index.json, then the image's own file, then its layers and blobs: what a
  * crash leaves behind is whole, or nobody's, and removed by prune or taken over by an import.
  */
@@ -25,6 +29,7 @@ struct removal {
         bool *images;
         bool *damaged;
         bool is_claimed;  /* an import is at work: no layer and no blob goes */
+        bool has_lost;    /* nobody knows what the names that cannot be read stood for */
         bool has_foreign; /* index.json has images of other tools, which may share our blobs ... */
         bool no_foreign;  /* ... and they go, too */
 };
@@ -38,6 +43,9 @@ void removal_done(struct removal *r);
 
 /* Marks an image with all its names. */
 void removal_mark_image(struct removal *r, size_t at);
+
+/* Whether a name that stays may be one of an image without a name. */
+bool removal_may_have_name(const struct removal *r);
 
 /* Images of other tools go, too. */
 void removal_drop_foreign(struct removal *r);

@@ -53,22 +53,6 @@ static bool mark_damaged(struct removal *r, const char *arg)
         return false;
 }
 
-/* What a name that cannot be read stands for may be what would go: it has to go first. */
-static int check_damaged(const struct removal *r, struct err *e)
-{
-        const struct catalog *c = &r->catalog;
-        size_t before = 0;
-
-        for (size_t i = 0; i < c->n_names; i++) {
-                if (!c->names[i].damage)
-                        continue;
-                if (!r->names[i])
-                        return catalog_get_damage(c, before, e) ? -e->code : 0;
-                before++;
-        }
-        return 0;
-}
-
 static int mark_arg(struct removal *r, const char *arg, bool is_forced, struct err *e)
 {
         size_t at;
@@ -95,6 +79,18 @@ static bool is_referred_to(const struct catalog_name *list, const bool *gone, si
         return false;
 }
 
+/* On the word of a name that cannot be read nothing goes but itself. */
+static bool loses_name(const struct removal *r, const struct digest *id)
+{
+        const struct catalog *c = &r->catalog;
+
+        for (size_t i = 0; i < c->n_names; i++) {
+                if (r->names[i] && !c->names[i].damage && digest_is_same(&c->names[i].id, id))
+                        return true;
+        }
+        return false;
+}
+
 /* Images whose last name goes now go with it; those that never had one stay. */
 static void mark_orphans(struct removal *r)
 {
@@ -102,22 +98,17 @@ static void mark_orphans(struct removal *r)
 
         for (size_t i = 0; i < c->n_images; i++) {
                 const struct digest *id = &c->images[i].image.id;
-                bool loses_name = false;
 
-                for (size_t j = 0; j < c->n_names; j++)
-                        loses_name |= r->names[j] && digest_is_same(&c->names[j].id, id);
-                if (loses_name && !is_referred_to(c->names, r->names, c->n_names, id) &&
+                if (loses_name(r, id) && !is_referred_to(c->names, r->names, c->n_names, id) &&
                     !is_referred_to(c->paths, r->paths, c->n_paths, id))
                         r->images[i] = true;
         }
         for (size_t i = 0; i < c->n_damaged; i++) {
                 struct digest id;
-                bool loses_name = false;
 
                 snprintf(id.hex, sizeof(id.hex), "%s", c->damaged[i].file);
-                for (size_t j = 0; j < c->n_names; j++)
-                        loses_name |= r->names[j] && digest_is_same(&c->names[j].id, &id);
-                r->damaged[i] |= loses_name && !is_referred_to(c->names, r->names, c->n_names, &id);
+                r->damaged[i] |=
+                        loses_name(r, &id) && !is_referred_to(c->names, r->names, c->n_names, &id);
         }
 }
 
@@ -127,9 +118,8 @@ static int mark(struct removal *r, char *const *args, size_t n, bool is_forced, 
                 if (mark_arg(r, args[i], is_forced, e) < 0)
                         return -e->code;
         }
-        if (check_damaged(r, e) < 0)
-                return -e->code;
-        mark_orphans(r);
+        if (!removal_may_have_name(r))
+                mark_orphans(r);
         for (size_t i = 0; i < r->catalog.n_images; i++) {
                 if (r->images[i] && removal_check_unused(r, i, e) < 0)
                         return -e->code;

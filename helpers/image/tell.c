@@ -1,5 +1,6 @@
 #include "tell.h"
 
+#include "catalog.h"
 #include "index.h"
 #include "log.h"
 
@@ -63,4 +64,16 @@ void tell_repaired(const char *path)
                 "other tools had in it; blobs stay, in case they are theirs, until "
                 "'%s/" INDEX_DAMAGED "' is removed or `kelp prune --all` is run",
                 path);
+}
+
+void tell_damaged_names(const struct store *store)
+{
+        struct err unused = { 0 };
+        struct err why = { 0 };
+        autocatalog c = { 0 };
+
+        if (catalog_load(store, &c, &unused) < 0)
+                return;
+        for (size_t i = 0; catalog_get_damaged_name(&c, i, &why); i++)
+                log_err(&why);
 }

@@ -19,4 +19,7 @@ void tell_repaired(const char *path);
 
 void tell_committed(const struct commit_result *result, const char *name);
 
+/* The names that cannot be read: each with what to do. */
+void tell_damaged_names(const struct store *store);
+
 #endif

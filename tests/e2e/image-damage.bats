@@ -176,11 +176,22 @@ setup() {
     [ ! -e x ]
     run -125 image verify one
     [[ $output == *"cannot be read"* || $output == *"damaged: "* ]]
-    # nothing goes on the word of what is left
-    run -125 image prune
-    assert_refused "cannot be read"
-    run -125 image remove two
-    assert_refused "cannot be read"
+    # the others come and go, and what it stood for stays, as index.json has it
+    image import "$BOX" three
+    image import "$OTHER" one:v2
+    run -0 --separate-stderr image prune
+    [[ $output != *"untagged"* && $output != *"deleted: sha256"* ]]
+    [ "$(grep -c "^kelp: the name 'one:latest' cannot be read: " <<<"$stderr")" = 1 ]
+    [ "$(grep -c "^kelp: the name 'JUNK' cannot be read: " <<<"$stderr")" = 1 ]
+    [[ $stderr == *"hint: kelp rmi 'one:latest', and import it again"* ]]
+    run -0 --separate-stderr image remove two one:v2
+    assert_eq "$(sort <<<"$output")" "deleted: $other
+untagged: one:v2
+untagged: two:latest"
+    [ "$(grep -c "cannot be read: " <<<"$stderr")" = 2 ]
+    run -0 --separate-stderr image remove three
+    assert_eq "$output" "untagged: three:latest"
+    other=$(image import "$OTHER" two)
     run -0 image remove JUNK one
     assert_eq "$(sort <<<"$output")" "untagged: JUNK
 untagged: one:latest"
@@ -188,6 +199,40 @@ untagged: one:latest"
     run -0 image prune
     run -0 image verify
     [ ! -e store/paths/1f-2 ]
+}
+
+@test "names that cannot be read, and an index that was lost: what has no name stays" {
+    local id other third
+
+    id=$(image import "$BOX" one)
+    other=$(image import "$OTHER" two)
+    printf '' >store/names/one%3Alatest
+    echo '{' >store/index.json
+    run -0 --separate-stderr image import "$OTHER" three
+    [[ $stderr == *"'index.json' of the image store was damaged or missing"* ]]
+    run -0 --separate-stderr image prune
+    assert_eq "$output" "freed: 0B"
+    [[ $stderr == *"kelp: images without a name stay: "*"kelp: the name 'one:latest' cannot be read: "* ]]
+    run -0 --separate-stderr image prune --max-size 0
+    [[ $output == *"deleted: $other"* && $output != *"$id"* ]]
+    [ -e "store/images/${id#sha256:}" ]
+    # an index without what is there has been lost, too
+    third=$(image import "$OTHER" three)
+    rm store/index.json store/index.json.damaged
+    run -0 image prune
+    [ -e "store/images/${id#sha256:}" ]
+    rm store/index.json
+    run -0 --separate-stderr image remove three
+    assert_eq "$output" "untagged: three:latest"
+    [ -e store/index.json.damaged ]
+    [ -e "store/images/${third#sha256:}" ]
+    # by its id it is meant, and without the name nothing is in the way
+    run -0 image remove "$third"
+    run -0 image remove one
+    run -0 image prune
+    assert_eq "$(grep deleted: <<<"$output")" "deleted: $id"
+    run -0 image prune --all
+    run -0 image verify
 }
 
 @test "an image that cannot be read stops neither the list nor its own removal" {

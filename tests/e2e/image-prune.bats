@@ -213,10 +213,11 @@ deleted: leftovers of commands that were ended: 1"
 }
 
 @test "a store that cannot be read can be emptied" {
-    local file
+    local id file
 
-    for file in index.json names/box%3Alatest; do
-        "$KELP" import "$TARS/box1.tar" box
+    for file in index.json images/; do
+        id=$("$KELP" import "$TARS/box1.tar" box)
+        [ "$file" = index.json ] || file+=${id#sha256:}
         echo '{' >"$STORE/$file"
         run -125 "$KELP" prune
         assert_refused
@@ -224,6 +225,27 @@ deleted: leftovers of commands that were ended: 1"
         [[ $output == freed:\ [1-9]*MB ]]
         is_empty_store
     done
+}
+
+@test "a name that cannot be read goes with --all, and stops nobody" {
+    local one two
+
+    one=$("$KELP" import "$TARS/box1.tar" one)
+    two=$("$KELP" import "$TARS/box2.tar" two)
+    echo '{' >"$STORE/names/one%3Alatest"
+    run -0 --separate-stderr "$KELP" prune
+    assert_eq "$output" "freed: 0B"
+    [ "$(grep -c ^kelp: <<<"$stderr")" = 1 ]
+    box --userns single --keep --name kept two /bin/busybox true
+    run -0 --separate-stderr "$KELP" prune --all
+    assert_eq "$(grep -v freed <<<"$output" | sort)" "deleted: $one
+untagged: one:latest"
+    assert_eq "$stderr" "kelp: the image 'two:latest' is in use by the sandbox 'kept', which is kept"
+    box --userns single --keep --name kept two /bin/busybox true
+    "$KELP" rm kept
+    run -0 "$KELP" prune --all
+    [[ $output == *"deleted: $two"* ]]
+    is_empty_store
 }
 
 @test "wrong command lines" {
