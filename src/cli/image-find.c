@@ -82,7 +82,8 @@ static int find_by_key(struct search *s, const struct stat *st, struct plan_imag
                 return -e->code;
         if (s->store >= 0 && read_key(s, s->store, key, &text, e) == 0)
                 return found(s, text, ret);
-        if (s->store >= 0 && e->code != ENOENT)
+        /* a damaged one is written anew */
+        if (s->store >= 0 && e->code != ENOENT && e->code != EBADMSG)
                 return -e->code;
         *e = (struct err){ 0 };
         if (import(s, key, e) < 0)
@@ -183,15 +184,29 @@ static int not_found(struct search *s, struct err *e)
         return -ENOENT;
 }
 
+static int is_damaged(const char *what, const char *name, struct err *e)
+{
+        if (e->code != EBADMSG)
+                return err_prefix(e, "cannot read image '%s'", name);
+        err_set(e, EBADMSG, "the %s '%s' is damaged in the image store", what, name);
+        if (str_eq(what, "image"))
+                return err_hint(e, "`kelp images` says how to remove it; then import it again");
+        return err_hint(e, "kelp rmi '%s', and import it again", name);
+}
+
 /* As docker has it: where a name and an id are the same word, the name is meant. */
 static int read_name_or_id(struct search *s, const char **ret_text, struct err *e)
 {
         if (store_read_name(s->arena, s->store, s->name, ret_text, e) == 0)
                 return 0;
-        if (e->code != ENOENT || !store_is_id(s->name))
+        if (e->code != ENOENT)
+                return is_damaged("name", s->name, e);
+        if (!store_is_id(s->name))
                 return -e->code;
         *e = (struct err){ 0 };
-        return store_read_id(s->arena, s->store, s->name, ret_text, e);
+        if (store_read_id(s->arena, s->store, s->name, ret_text, e) == 0 || e->code == ENOENT)
+                return -e->code;
+        return is_damaged("image", s->name, e);
 }
 
 static int find_name(struct search *s, struct plan_image_source *ret, struct err *e)
@@ -206,7 +221,7 @@ static int find_name(struct search *s, struct plan_image_source *ret, struct err
         if (s->store >= 0 && read_name_or_id(s, &text, e) == 0)
                 return found(s, text, ret);
         if (s->store >= 0 && e->code != ENOENT)
-                return err_prefix(e, "cannot read image '%s'", s->name);
+                return -e->code;
         *e = (struct err){ 0 };
         fd_close(&s->lock);
         /* names of registries have slashes too: what is a name in the store is no path */

@@ -70,6 +70,13 @@ int store_lock(int store, struct err *e)
         return fd_take(&fd);
 }
 
+/* As kelp-image writes it: what a loss of power leaves instead is empty, zeros, or cut off. */
+static bool is_whole(const char *text, size_t len)
+{
+        return len > 0 && strlen(text) == len && text[len - 1] == '\n' &&
+               strstr(text, "\nid = sha256:") && strstr(text, "\nlayer = ");
+}
+
 static int read_text(struct arena *arena, int store, const char *dir, const char *name,
                      const char **ret_text, struct err *e)
 {
@@ -80,6 +87,8 @@ static int read_text(struct arena *arena, int store, const char *dir, const char
         snprintf(path, sizeof(path), "%s/%s", dir, name);
         if (io_read_file(store, path, MAX_TEXT, &text, &len, e) < 0)
                 return -e->code;
+        if (!is_whole(text, len))
+                return err_set(e, EBADMSG, "'%s' in the image store is damaged", path);
         /* a store that cannot be written to is not cleaned up either: nobody misses the note */
         utimensat(store, path, NULL, 0);
         *ret_text = arena_copy_n(arena, text, len, e);

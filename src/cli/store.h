@@ -35,7 +35,7 @@ int store_lock(int store, struct err *e);
 
 /*
  * Reads names/ENC or paths/KEY, and notes in its time that it was used: what prune goes by. *ret_text
- * belongs to `arena`.  -ENOENT when there is none.
+ * belongs to `arena`.  -ENOENT when there is none, -EBADMSG when it is damaged.
  */
 int store_read_name(struct arena *arena, int store, const char *name, const char **ret_text,
                     struct err *e);
@@ -44,7 +44,8 @@ int store_read_path_key(struct arena *arena, int store, const char *key, const c
 
 /*
  * The same for images/DIGEST, without its last section: `id` is 12 digits or more of it, with or
- * without "sha256:".  -ENOENT also for what cannot be an id; -EINVAL when there are several.
+ * without "sha256:".  -ENOENT also for what cannot be an id; -EINVAL when there are several;
+ * -EBADMSG as above.
  */
 int store_read_id(struct arena *arena, int store, const char *id, const char **ret_text,
                   struct err *e);

@@ -3,6 +3,7 @@
 # says of the rest.
 
 bats_require_minimum_version 1.5.0
+load ../lib/kelp
 load ../image/common
 load ../lib/trace
 
@@ -233,6 +234,40 @@ untagged: one:latest"
     assert_eq "$(grep deleted: <<<"$output")" "deleted: $id"
     run -0 image prune --all
     run -0 image verify
+}
+
+@test "a name that was emptied: a run says so, and the way out" {
+    local name
+
+    export XDG_DATA_HOME=$PWD/data
+    STORE=$PWD/data/kelp/store
+    image import "$BOX" good
+    image import "$OTHER" bad
+    name=$STORE/names/bad%3Alatest
+    cp "$name" whole
+    for damage in 'printf ""' 'head -c 100 /dev/zero' 'head -c 90 whole' 'head -n -1 whole | head -c -1' 'echo junk'; do
+        eval "$damage" >"$name"
+        run -125 "$KELP" run --network none bad /bin/busybox true
+        assert_eq "$output" "kelp: the name 'bad' is damaged in the image store
+hint: kelp rmi 'bad', and import it again"
+    done
+    "$KELP" run --network none --userns single good /bin/busybox true
+    run -0 --separate-stderr "$KELP" rmi good
+    [[ $output == "untagged: good:latest"$'\n'"deleted: sha256:"* ]]
+    [[ $stderr == "kelp: the name 'bad:latest' cannot be read: "*$'\n'"hint: kelp rmi 'bad:latest', and import it again" ]]
+    run -0 --separate-stderr "$KELP" prune
+    assert_eq "$output" "freed: 0B"
+    [[ $stderr == "kelp: the name 'bad:latest' cannot be read: "* ]]
+    # by the way that the hint has
+    run -0 --separate-stderr "$KELP" rmi bad
+    assert_eq "$output$stderr" "untagged: bad:latest"
+    image import "$OTHER" bad
+    "$KELP" run --network none --userns single bad /bin/busybox true
+    # one that a path was imported as is imported again
+    "$KELP" run --network none --userns single "$BOX" /bin/busybox true
+    printf '' >"$(echo "$STORE"/paths/*)"
+    "$KELP" run --network none --userns single "$BOX" /bin/busybox true
+    run -0 --separate-stderr "$KELP" verify
 }
 
 @test "an image that cannot be read stops neither the list nor its own removal" {
