@@ -24,6 +24,15 @@ struct tar {
         const char *block;
         size_t len;
         uint64_t given;     /* bytes of the stream so far, with the current block */
+        size_t at;          /* so much of the block libarchive has */
+        const char *piece;  /* what it was given last */
+        size_t piece_len;   /* and may be looked at again */
+        uint64_t passed;    /* what it has of the archive */
+        uint64_t header_at; /* where the header begins that is read */
+        size_t separators;  /* in it */
+        bool in_header;
+        bool is_large;      /* a header was */
+        bool has_entry;     /* one whose data may not have been read */
         bool ends_in_zeros; /* the current block does, as an archive must */
         bool has_ended;     /* there are no more blocks */
         bool is_cut;        /* right behind the data of the last entry */

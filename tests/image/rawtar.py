@@ -79,4 +79,24 @@ def gnu_long(name):
     return header("././@LongLink", b"L", len(data)) + padded(data)
 
 
+def old_sparse(name, entries):
+    """In the oldest format, where the map goes on in blocks behind the header; without data."""
+    def fields(part, count):
+        return b"".join(number(at, 12) + number(size, 12) for at, size in part).ljust(24 * count, b"\0")
+
+    block = bytearray(header(name, b"S"))
+    block[257:265] = b"ustar  \0"
+    block[345:386] = b"\0" * 41
+    block[386:482] = fields(entries[:4], 4)
+    block[482] = len(entries) > 4
+    block[483:495] = number(entries[-1][0] + entries[-1][1], 12)
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    blocks = [bytes(block)]
+    for i in range(4, len(entries), 21):
+        more = b"\1" if i + 21 < len(entries) else b"\0"
+        blocks.append((fields(entries[i:i + 21], 21) + more).ljust(BLOCK, b"\0"))
+    return b"".join(blocks)
+
+
 END = b"\0" * (2 * BLOCK)
