@@ -133,6 +133,13 @@ static int check_listed_blob(void *context, const char *name, struct err *e)
         return check_blob(list->w, name, e);
 }
 
+static bool has_layers(const struct worker *w, enum store_mode mode)
+{
+        const struct verify_job *job = w->job;
+
+        return w->store->layers[mode] >= 0 && (mode != STORE_SUBIDS || job->has_subids);
+}
+
 static int check_all(const struct worker *w, struct err *e)
 {
         struct listing list = { .w = w };
@@ -141,7 +148,7 @@ static int check_all(const struct worker *w, struct err *e)
                 return -e->code;
         for (enum store_mode mode = 0; mode < STORE_MODES; mode++) {
                 list.mode = mode;
-                if (w->store->layers[mode] >= 0 &&
+                if (has_layers(w, mode) &&
                     store_list(w->store->layers[mode], check_listed_layer, &list, e) < 0)
                         return -e->code;
         }
@@ -162,8 +169,7 @@ static int check_image(const struct worker *w, const struct digest *id, struct e
         }
         for (size_t i = 0; i < image.n_layers; i++) {
                 for (enum store_mode mode = 0; mode < STORE_MODES; mode++) {
-                        if (w->store->layers[mode] >= 0 &&
-                            check_layer(w, mode, image.layers[i].hex, e) < 0)
+                        if (has_layers(w, mode) && check_layer(w, mode, image.layers[i].hex, e) < 0)
                                 return -e->code;
                 }
         }

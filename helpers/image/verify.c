@@ -200,17 +200,20 @@ static int find_any(void *context, const char *name, struct err *e)
         return 0;
 }
 
-/* Files of subordinate ids are looked at in a namespace that has them. */
-static int find_maps(const struct store *store, struct id_maps *ret, bool *ret_has, struct err *e)
+/*
+ * Files of subordinate ids are looked at in a namespace that has them.  A launcher may unpack the
+ * first of them at any time, after that was found out, too: then they are not looked at.
+ */
+static int find_maps(struct verify *v, struct id_maps *ret, bool *ret_has, struct err *e)
 {
-        bool has_layers = false;
+        const struct store *store = v->store;
 
         *ret_has = false;
         if (store->layers[STORE_SUBIDS] < 0)
                 return 0;
-        if (store_list(store->layers[STORE_SUBIDS], find_any, &has_layers, e) < 0)
+        if (store_list(store->layers[STORE_SUBIDS], find_any, &v->job.has_subids, e) < 0)
                 return -e->code;
-        if (!has_layers || subids_read(store, ret, ret_has, e) < 0)
+        if (!v->job.has_subids || subids_read(store, ret, ret_has, e) < 0)
                 return -e->code;
         if (!*ret_has && store->ids) {
                 *ret = *store->ids;
@@ -258,7 +261,7 @@ static int verify_all(struct verify *v, char *const *args, size_t n_args, struct
         *e = (struct err){ 0 };
         if (verify_locked(v, args, n_args, e) < 0)
                 return -e->code;
-        if (find_maps(v->store, maps, &has_maps, &why) < 0)
+        if (find_maps(v, maps, &has_maps, &why) < 0)
                 note(v, VERIFY_THING, why.text);
         if (run_worker(v, has_maps ? maps : NULL, verify_content, e) < 0)
                 return -e->code;

@@ -45,6 +45,7 @@ struct verify_job {
         size_t n_images;
         char **names; /* ... and these files in names/ */
         size_t n_names;
+        bool has_subids; /* layers for subordinate ids: what comes later is not looked at */
 };
 
 int verify_texts(const struct worker *w, struct worker_report *ret, struct err *e);

@@ -331,3 +331,32 @@ leave_remnant() {
     run -125 "$KELP" verify owned
     [[ $output == *"'x/theirs' has another group"* ]]
 }
+
+@test "verify does not look at layers for subordinate ids that came meanwhile" {
+    local blob tracer
+
+    command -v strace >/dev/null || skip "the machine lacks strace"
+    gzip -n <"$BATS_FILE_TMPDIR/owned.tar" >owned.tar.gz
+    "$KELP" import owned.tar.gz owned
+    blob=$(sha256sum <owned.tar.gz)
+    blob=${blob%% *}
+    # who opens the blob to hash it stops there
+    unshare -Ur strace -f -qq -o trace -P "$blob" -e trace=openat -e inject=openat:signal=STOP:when=1 \
+        "$KELP_IMAGE" --store "$STORE" verify >said 2>&1 3>&- &
+    tracer=$!
+    until grep -qs 'stopped by SIGSTOP' trace; do
+        kill -0 "$tracer"
+        sleep 0.05
+    done
+    [ -z "$(ls "$STORE/unpacked/subids")" ]
+    box --userns subids owned /bin/busybox true
+    [ -n "$(ls "$STORE/unpacked/subids")" ]
+    kill -CONT "$(sed -n 's/^\([0-9]*\) .*stopped by SIGSTOP.*/\1/p' trace)"
+    wait "$tracer" || {
+        cat said
+        false
+    }
+    [ ! -s said ]
+    run -0 "$KELP" verify
+    [ -z "$output" ]
+}
