@@ -14,6 +14,7 @@
 struct note {
         bool is_set;
         struct termios raw;
+        struct termios next; /* what the launcher was about to set in its place */
         struct termios saved;
 };
 
@@ -30,14 +31,14 @@ static int put_back(int tty, const struct note *note)
 
         if (tcgetattr(tty, &now) < 0)
                 return -errno;
-        if (!is_same(&now, &note->raw))
+        if (!is_same(&now, &note->raw) && !is_same(&now, &note->next))
                 return 0;
         return tcsetattr(tty, TCSANOW, &note->saved) < 0 ? -errno : 0;
 }
 
 void guard_restore(int tty, const struct termios *raw, const struct termios *saved)
 {
-        const struct note note = { .raw = *raw, .saved = *saved };
+        const struct note note = { .raw = *raw, .next = *raw, .saved = *saved };
 
         put_back(tty, &note);
 }
@@ -135,19 +136,26 @@ int guard_start(struct guard *g, int tty, struct err *e)
         return 0;
 }
 
-void guard_set(struct guard *g, const struct termios *raw, const struct termios *saved)
+static void send_note(struct guard *g, const struct note *note)
 {
-        struct note note = { .is_set = raw != NULL };
-
-        if (g->pipe < 0)
-                return;
-        if (raw) {
-                note.raw = *raw;
-                note.saved = *saved;
-        }
         /* EPIPE is a guard that somebody killed: the launcher itself still restores */
-        if (write(g->pipe, &note, sizeof(note)) < 0)
+        if (g->pipe >= 0 && write(g->pipe, note, sizeof(*note)) < 0)
                 fd_close(&g->pipe);
+}
+
+void guard_set(struct guard *g, const struct termios *raw, const struct termios *next,
+               const struct termios *saved)
+{
+        const struct note note = { .is_set = true, .raw = *raw, .next = *next, .saved = *saved };
+
+        send_note(g, &note);
+}
+
+void guard_clear(struct guard *g)
+{
+        const struct note note = { .is_set = false };
+
+        send_note(g, &note);
 }
 
 void guard_done(struct guard *g)

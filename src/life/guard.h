@@ -26,10 +26,14 @@ struct guard {
 int guard_start(struct guard *g, int tty, struct err *e);
 
 /*
- * From now on the terminal's modes are to be `saved` again if they are found to be `raw`.  With
- * NULL there is nothing to restore any more.  A guard that is gone is nobody's error.
+ * From now on the terminal's modes are to be `saved` again if they are found to be `raw`, or `next`,
+ * which the caller is about to set in their place.  A guard that is gone is nobody's error.
  */
-void guard_set(struct guard *g, const struct termios *raw, const struct termios *saved);
+void guard_set(struct guard *g, const struct termios *raw, const struct termios *next,
+               const struct termios *saved);
+
+/* There is nothing to restore any more. */
+void guard_clear(struct guard *g);
 
 void guard_done(struct guard *g);
 

@@ -131,7 +131,7 @@ int terminal_take(struct terminal *t, struct err *e)
         t->saved = now;
         t->raw = make_raw(&now, t->keeps_post);
         /* before the change: a kill between the two finds modes that need no restoring */
-        guard_set(&t->guard, &t->raw, &t->saved);
+        guard_set(&t->guard, &t->raw, &t->raw, &t->saved);
         if (set_modes(t->fd, &t->raw) < 0)
                 return err_sys(e, "cannot set the modes of the terminal");
         t->is_raw = true;
@@ -145,10 +145,11 @@ int terminal_set_post(struct terminal *t, bool is_on, struct err *e)
         next.c_oflag = is_on ? t->saved.c_oflag : t->saved.c_oflag & ~(tcflag_t)OPOST;
         if (!t->is_raw || next.c_oflag == t->raw.c_oflag)
                 return 0;
-        t->raw = next;
-        guard_set(&t->guard, &t->raw, &t->saved);
-        if (set_modes(t->fd, &t->raw) < 0)
+        /* a kill between the two finds the one or the other */
+        guard_set(&t->guard, &t->raw, &next, &t->saved);
+        if (set_modes(t->fd, &next) < 0)
                 return err_sys(e, "cannot set the modes of the terminal");
+        t->raw = next;
         return 0;
 }
 
@@ -163,7 +164,7 @@ void terminal_release(struct terminal *t)
 void terminal_forget(struct terminal *t)
 {
         t->is_raw = false;
-        guard_set(&t->guard, NULL, NULL);
+        guard_clear(&t->guard);
 }
 
 void terminal_copy_size(const struct terminal *t, int master)

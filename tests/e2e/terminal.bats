@@ -162,13 +162,22 @@ at_terminal() {
     at_terminal kill-with-line-editing
 }
 
-@test "a slow guard leaves the shell's line editor alone, and restores where none is" {
+# Of one that is no child of strace's.
+needs_strace_of_a_process() {
     local scope=/proc/sys/kernel/yama/ptrace_scope
 
     command -v strace >/dev/null || skip "the machine lacks strace"
-    # the guard is no child of strace's
     [ "$(cat $scope 2>/dev/null || echo 0)" = 0 ] || skip "the machine lacks ptrace of any process of one's own"
+}
+
+@test "a slow guard leaves the shell's line editor alone, and restores where none is" {
+    needs_strace_of_a_process
     at_terminal kill-with-a-slow-guard
+}
+
+@test "the terminal is sane after kill -9 of kelp while it follows the payload's OPOST" {
+    needs_strace_of_a_process
+    at_terminal kill-while-modes-change
 }
 
 @test "the guard of the terminal ends with kelp, and is not needed" {

@@ -818,6 +818,41 @@ def kill_with_a_slow_guard():
         t.check_sane()
 
 
+def read_until(stream, pattern):
+    """Where no line ends: strace holds the call that it has begun to tell."""
+    text = ""
+    while not re.search(pattern, text):
+        check(select.select([stream], [], [], PATIENCE)[0], f"did not see {pattern!r}: {text}")
+        data = os.read(stream.fileno(), 65536)
+        check(data, f"did not see {pattern!r} before the end: {text}")
+        text += data.decode("utf-8", "replace")
+
+
+@case
+def kill_while_modes_change():
+    """The payload, with another input, switches OPOST: kelp tells the guard, and dies before it follows."""
+    for first, second in (("-opost", "opost"), ("opost", "-opost")):
+        t = Terminal(DASH)
+        t.line(f"true | $K -- sh -c 'stty {first} </dev/tty; echo re''ady; read x </dev/tty; "
+               f"stty {second} </dev/tty; sleep 100'")
+        t.expect(r"ready")
+        wait_until(lambda: bool(t.get_modes()[1] & termios.OPOST) == (first == "opost"),
+                   "kelp did not follow")
+        t.wait_raw()
+        launcher = launcher_of(t)
+        guard = guard_of(launcher)
+        tracer = subprocess.Popen(["strace", "-p", str(launcher), "-e", "trace=ioctl", "-e",
+                                   "inject=ioctl:delay_enter=1000000"], stderr=subprocess.PIPE)
+        read_until(tracer.stderr, "attached")
+        t.line("")
+        read_until(tracer.stderr, "TCSETS")
+        check(bool(t.get_modes()[1] & termios.OPOST) == (first == "opost"), "kelp was not held")
+        os.kill(launcher, signal.SIGKILL)
+        tracer.communicate()
+        wait_gone(guard)
+        t.check_sane()
+
+
 @case
 def guard_goes_too():
     t = Terminal()
