@@ -151,16 +151,17 @@ static const char *name_of(const struct catalog *c, const struct digest *id)
         return id->hex;
 }
 
-static int check_layer(const struct removal *r, const struct image *image, int dir,
-                       const char *name, struct err *e)
+/* A run has locks on the image's own file and on the directories of its layers. */
+static int check_lock(const struct removal *r, const struct image *image, int dir, const char *name,
+                      struct err *e)
 {
-        autofd fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        autofd fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         char holder[HOLDER_MAX];
 
         if (fd < 0 && errno == ENOENT)
                 return 0;
         if (fd < 0)
-                return err_sys(e, "cannot open a layer of the image");
+                return err_sys(e, "cannot open '%s' of the image", name);
         if (flock(fd, LOCK_EX | LOCK_NB) == 0)
                 return 0;
         return err_set(e, EBUSY, "the image '%s' is in use by %s", name_of(&r->catalog, &image->id),
@@ -179,11 +180,19 @@ static bool is_needed(const struct removal *r, size_t at, const char *hex)
         return false;
 }
 
+int removal_check_idle(const struct removal *r, size_t at, struct err *e)
+{
+        const struct image *image = &r->catalog.images[at].image;
+
+        return check_lock(r, image, r->store->images, image->id.hex, e);
+}
+
 int removal_check_unused(const struct removal *r, size_t at, struct err *e)
 {
         const struct image *image = &r->catalog.images[at].image;
 
-        if (kept_check_image(r->store, &image->id, name_of(&r->catalog, &image->id), e) < 0)
+        if (removal_check_idle(r, at, e) < 0 ||
+            kept_check_image(r->store, &image->id, name_of(&r->catalog, &image->id), e) < 0)
                 return -e->code;
         for (size_t i = 0; i < image->n_layers; i++) {
                 if (is_needed(r, at, image->layers[i].hex))
@@ -191,7 +200,7 @@ int removal_check_unused(const struct removal *r, size_t at, struct err *e)
                 for (enum store_mode mode = 0; mode < STORE_MODES; mode++) {
                         int dir = r->store->layers[mode];
 
-                        if (dir >= 0 && check_layer(r, image, dir, image->layers[i].hex, e) < 0)
+                        if (dir >= 0 && check_lock(r, image, dir, image->layers[i].hex, e) < 0)
                                 return -e->code;
                 }
         }

@@ -54,9 +54,12 @@ void removal_drop_foreign(struct removal *r);
 bool removal_keeps_layer(const struct removal *r, const char *hex);
 bool removal_keeps_blob(const struct removal *r, const char *hex);
 
+/* EBUSY: a sandbox runs from that very image; by whom. */
+int removal_check_idle(const struct removal *r, size_t at, struct err *e);
+
 /*
- * EBUSY: a layer that would go with the image, which need not be marked, is in use, or a sandbox
- * that is kept needs the image; by whom.
+ * EBUSY: the image, which need not be marked, or a layer that would go with it is in use, or a
+ * sandbox that is kept needs the image; by whom.
  */
 int removal_check_unused(const struct removal *r, size_t at, struct err *e);
 

@@ -120,6 +120,11 @@ static int mark(struct removal *r, char *const *args, size_t n, bool is_forced, 
         }
         if (!removal_may_have_name(r))
                 mark_orphans(r);
+        /* first those that run: layers that several have would be laid to the first one */
+        for (size_t i = 0; i < r->catalog.n_images; i++) {
+                if (r->images[i] && removal_check_idle(r, i, e) < 0)
+                        return -e->code;
+        }
         for (size_t i = 0; i < r->catalog.n_images; i++) {
                 if (r->images[i] && removal_check_unused(r, i, e) < 0)
                         return -e->code;

@@ -43,8 +43,10 @@
  * is claimed, names and images go, and their layers and blobs are left to the next prune.
  *
  * `lock` is held for moments only: exclusively by whoever changes the store, shared by a launcher
- * from reading a name until it has locked the layers.  A launcher holds a shared flock on each
- * layer's directory as long as it runs: a layer that is locked is not removed.
+ * from reading a name until it has locked the layers.  A launcher holds a shared flock on its
+ * image's file in images/ and on each layer's directory as long as it runs: an image that is locked
+ * is not removed, nor is a layer, whoever has it.  An image that comes again leaves its file as it
+ * is; where the file was damaged and is replaced, the layers' locks are left.
  *
  * The store belongs to its user alone: mode 0700, so that set-user-id files of images are out of
  * reach of others.  Another owner or a wider mode is an error.

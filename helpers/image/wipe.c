@@ -43,9 +43,11 @@ static int take_all(const struct session *session, int dir, struct err *e)
 int wipe_store(const struct store *store, const struct session *session, struct err *e)
 {
         const int dirs[] = { store->names, store->paths, store->images, store->blobs };
+        const int held[] = { store->images, store->layers[STORE_SINGLE],
+                             store->layers[STORE_SUBIDS] };
 
-        for (enum store_mode mode = 0; mode < STORE_MODES; mode++) {
-                struct wipe w = { session, store->layers[mode] };
+        for (size_t i = 0; i < sizeof(held) / sizeof(held[0]); i++) {
+                struct wipe w = { session, held[i] };
 
                 if (w.dir >= 0 && store_list(w.dir, check_one, &w, e) < 0)
                         return -e->code;

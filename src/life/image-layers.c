@@ -65,6 +65,8 @@ int image_layers_get(const struct plan *p, const struct id_maps *maps, struct im
                      struct err *e)
 {
         e->step = STEP_SOURCES;
+        if (image_hold_image(p, hold, e) < 0)
+                return err_prefix(e, "image '%s'", p->image.name);
         int r = image_hold_layers(p, maps, hold, e);
         if (r == -ENOENT && maps->by_helper) {
                 *e = (struct err){ .step = STEP_SOURCES };

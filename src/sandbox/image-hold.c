@@ -1,10 +1,13 @@
 #include "image-hold.h"
 
 #include "fd.h"
+#include "image-name.h"
 #include "io.h"
+#include "str.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -28,6 +31,42 @@ static int check_maps(int store, const struct id_maps *maps, struct err *e)
         /* without its last newline */
         if ((size_t)n + 1 != strlen(wanted) || memcmp(found, wanted, (size_t)n) != 0)
                 return err_set(e, ENOENT, "the layers are for other subordinate ids");
+        return 0;
+}
+
+/* The digits of "sha256:HEX", or NULL: they become a file's name. */
+static const char *image_digits(const char *id)
+{
+        static const char algorithm[] = "sha256:";
+
+        if (!id || !str_has_prefix(id, algorithm))
+                return NULL;
+        id += strlen(algorithm);
+        return strlen(id) == IMAGE_NAME_DIGEST &&
+                               strspn(id, "0123456789abcdef") == IMAGE_NAME_DIGEST
+                       ? id
+                       : NULL;
+}
+
+int image_hold_image(const struct plan *p, struct image_hold *hold, struct err *e)
+{
+        const char *digits = image_digits(p->image.id);
+        char path[4096];
+
+        if (!p->image.store || !digits || hold->image >= 0)
+                return 0;
+        if (snprintf(path, sizeof(path), "%s/images/%s", p->image.store, digits) >=
+            (int)sizeof(path))
+                return err_set(e, ENAMETOOLONG, "the name of the store is too long");
+        autofd fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        /* nobody can remove it, and that its layers are needed is told by their locks */
+        if (fd < 0 && errno == ENOENT)
+                return 0;
+        if (fd < 0)
+                return err_sys(e, "cannot open 'images/%s' of the store", digits);
+        if (io_lock(fd, LOCK_SH) < 0)
+                return err_sys(e, "cannot lock 'images/%s' of the store", digits);
+        hold->image = fd_take(&fd);
         return 0;
 }
 
@@ -73,7 +112,7 @@ static int lock_layers(const struct plan *p, const struct id_maps *maps, struct 
 int image_hold_layers(const struct plan *p, const struct id_maps *maps, struct image_hold *hold,
                       struct err *e)
 {
-        struct image_hold next = { .store_lock = -1 };
+        struct image_hold next = IMAGE_HOLD_NONE;
 
         if (!p->image.store)
                 return 0;
@@ -81,6 +120,7 @@ int image_hold_layers(const struct plan *p, const struct id_maps *maps, struct i
                 release_layers(&next);
                 return -e->code;
         }
+        next.image = fd_take(&hold->image);
         image_hold_done(hold);
         *hold = next;
         return 0;
@@ -108,5 +148,6 @@ int image_hold_lock(const struct image_hold *hold, struct err *e)
 void image_hold_done(struct image_hold *hold)
 {
         release_layers(hold);
+        fd_close(&hold->image);
         fd_close(&hold->store_lock);
 }

@@ -54,6 +54,97 @@ end_box() {
     "$KELP" rmi box
 }
 
+# Two images of the same layers, oci:v1 and oci:v2.
+import_twins() {
+    umoci init --layout oci
+    umoci new --image oci:v1
+    umoci insert --image oci:v1 "$BATS_FILE_TMPDIR/root" /
+    umoci config --image oci:v1 --tag v2 --config.env A=2
+    "$KELP" import oci oci:v1
+    "$KELP" import oci oci:v2
+    [ "$("$KELP" images --json | jq 'length')" = 2 ]
+    [ "$(ls "$STORE/unpacked/single" | wc -l)" = 1 ]
+}
+
+# The image $1 is used by the sandbox that runs, and stays; its layers, too.
+assert_runs_from() {
+    "$KELP" run --network none --userns single "$1" /bin/busybox cat /etc/passwd >/dev/null
+    [ "$(ls "$STORE/unpacked/single" | wc -l)" = 1 ]
+}
+
+@test "of images with the same layers the one that runs is in use, and no other" {
+    local mode modes=(single)
+
+    import_twins
+    ! command -v newuidmap >/dev/null || modes+=(subids)
+    for mode in "${modes[@]}"; do
+        start_box --userns "$mode" oci:v2
+        run -125 "$KELP" rmi oci:v2
+        assert_refused "the image 'oci:v2' is in use by process $box ('"
+        # not even with its other half, and that one is not blamed
+        run -125 "$KELP" rmi oci:v1 oci:v2
+        assert_refused "the image 'oci:v2' is in use by process $box ('"
+        run -0 "$KELP" rmi oci:v1
+        [[ $output == *"untagged: oci:v1"*"deleted: sha256:"* ]]
+        assert_runs_from oci:v2
+        end_box
+        rm up go
+        "$KELP" import oci oci:v1
+    done
+    # the other way round, and by id
+    start_box --userns single oci:v1
+    run -125 "$KELP" rmi --force "$("$KELP" images --json | jq -r '.[]|select(.name=="oci:v1").id')"
+    assert_refused "the image 'oci:v1' is in use by process $box ('"
+    "$KELP" rmi oci:v2
+    assert_runs_from oci:v1
+    end_box
+    "$KELP" rmi oci:v1
+    remove_owned "$XDG_DATA_HOME"
+}
+
+@test "prune leaves the one that runs of images with the same layers, and takes the other" {
+    local option id
+
+    for option in --all --max-size=0; do
+        import_twins
+        start_box --userns single oci:v2
+        run -0 "$KELP" prune "$option" --dry-run
+        [[ $output == *"would untag: oci:v1"* && $output != *"would untag: oci:v2"* ]]
+        run -0 "$KELP" prune "$option"
+        grep -q "^kelp: the image 'oci:v2' is in use by process $box ('" <<<"$output"
+        [[ $output != *"'oci:v1' is in use"* ]]
+        assert_eq "$("$KELP" images --json | jq -r '.[].name')" oci:v2
+        assert_runs_from oci:v2
+        end_box
+        rm -rf up go oci
+        "$KELP" prune --all
+    done
+    # without a name
+    import_twins
+    start_box --userns single oci:v2
+    id=$("$KELP" images --json | jq -r '.[]|select(.name=="oci:v2").id')
+    "$KELP" import "$BOX" oci:v2
+    "$KELP" rmi oci:v1
+    run -0 "$KELP" prune
+    grep -q "^kelp: the image '${id#sha256:}' is in use by process $box ('" <<<"$output"
+    "$KELP" run --network none --userns single "$id" /bin/busybox true
+    end_box
+    run -0 "$KELP" prune
+    grep -qxF "deleted: $id" <<<"$output"
+}
+
+@test "an image that comes again while it runs stays in use" {
+    import_twins
+    start_box --userns single oci:v2
+    "$KELP" import oci oci:v2
+    "$KELP" export oci:v2 -o again.tar
+    "$KELP" import again.tar again
+    "$KELP" rmi oci:v2
+    run -125 "$KELP" rmi again
+    assert_refused "the image 'again:latest' is in use by process $box ('"
+    end_box
+}
+
 @test "a name may move while a sandbox runs from what it stood for" {
     local first
 
@@ -82,14 +173,17 @@ end_box() {
 @test "the lock is taken under the store's, and no process of the sandbox has a copy" {
     "$KELP" import "$BOX" box
     run -0 traced -y -e trace=flock,clone3,close "$KELP" run --userns single --network none box /bin/busybox true
-    # the store, the layer, the store again, and only then a process
+    # the store, the image, the layer, the store again, and only then a process
     run -0 grep -nE 'flock\(|CLONE_NEWUSER|close\([0-9]+<[^>]*/store/lock>' trace
     [[ ${lines[0]} == *"/store/lock>, LOCK_SH) = 0" ]]
-    [[ ${lines[1]} == *"/unpacked/single/"*">, LOCK_SH) = 0" ]]
-    [[ ${lines[2]} == *"close("*"/store/lock>)"* ]]
-    [[ ${lines[3]} == *CLONE_NEWUSER* ]]
+    [[ ${lines[1]} == *"/store/images/"*">, LOCK_SH) = 0" ]]
+    [[ ${lines[2]} == *"/unpacked/single/"*">, LOCK_SH) = 0" ]]
+    [[ ${lines[3]} == *"close("*"/store/lock>)"* ]]
+    [[ ${lines[4]} == *CLONE_NEWUSER* ]]
     start_box --userns single box
-    run -0 sh -c 'for pid in $(pgrep -P "$1"); do ls -l /proc/$pid/fd 2>/dev/null; done | grep -c unpacked || true' sh "$box"
+    run -0 sh -c 'ls -l /proc/$1/fd | grep -cE "unpacked|store/images"' sh "$box"
+    assert_eq "$output" 2
+    run -0 sh -c 'for pid in $(pgrep -P "$1"); do ls -l /proc/$pid/fd 2>/dev/null; done | grep -cE "unpacked|store/images" || true' sh "$box"
     assert_eq "$output" 0
     [ "$(grep -c FLOCK /proc/locks)" -ge 1 ]
     end_box
@@ -111,6 +205,10 @@ end_box() {
     # shellcheck disable=SC2016 # for the inner shell
     unshare -Urm sh -c 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && shift &&
         exec "$@"' sh "$STORE" "$KELP_IMAGE" --store "$STORE" list
+    # shellcheck disable=SC2016 # for the inner shell
+    run -0 unshare -Urm sh -c 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && shift &&
+        exec "$@"' sh "$STORE" "$KELP" run --userns single --network none box /bin/busybox echo fine
+    assert_eq "$output" fine
 }
 
 # Changes the image under the runs' feet, until the file "enough" is there: another one under its
