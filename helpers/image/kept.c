@@ -98,16 +98,20 @@ static int unknown(int parent, const char *name, struct err *e)
 
 /* ------ one of them ------ */
 
-static int check_owner(int dir, const char *name, struct err *e)
+static int check_owner(const struct store *store, int dir, const char *name, struct err *e)
 {
+        const char *slash = strrchr(store->path, '/');
         struct stat st;
 
         if (fstat(dir, &st) < 0)
                 return err_sys(e, "cannot stat the sandbox '%s'", name);
-        if (st.st_uid != geteuid() || (st.st_mode & 077))
-                return err_set(e, EPERM, "the directory of the sandbox '%s' is not yours alone",
-                               name);
-        return 0;
+        if (st.st_uid == geteuid() && !(st.st_mode & 077))
+                return 0;
+        err_set(e, EPERM, "the directory of the sandbox '%s' is not yours alone", name);
+        if (st.st_uid != geteuid() || !slash)
+                return -e->code;
+        return err_hint(e, "chmod 700 '%.*s/kept/%s'", (int)(slash - store->path), store->path,
+                        name);
 }
 
 static int in_use(int lock, const char *name, struct err *e)
@@ -171,7 +175,7 @@ int kept_open(const struct store *store, const char *name, struct kept *ret, str
                 return unknown(ret->parent, name, e);
         if (ret->dir < 0)
                 return err_sys(e, "cannot open the sandbox '%s'", name);
-        if (check_owner(ret->dir, name, e) < 0)
+        if (check_owner(store, ret->dir, name, e) < 0)
                 return -e->code;
         ret->lock = take_lock(ret->dir, name, e);
         return ret->lock < 0 ? -e->code : check_still_there(ret, name, e);

@@ -269,6 +269,13 @@ unprinted() {
     mkdir -m 755 "$kept/open"
     run -125 keep open box true
     assert_refused "'$kept/open' is open to others (mode 755)"
+    assert_eq "${lines[1]}" "hint: chmod 700 '$kept/open'"
+    # the same of whoever wants to remove it, or to make an image of it
+    run -125 "$KELP" rm open
+    assert_eq "$output" "kelp: the directory of the sandbox 'open' is not yours alone
+hint: chmod 700 '$kept/open'"
+    run -125 "$KELP" commit open made
+    assert_eq "${lines[1]}" "hint: chmod 700 '$kept/open'"
     rmdir "$kept/open"
     ln -s "$PWD/elsewhere" "$kept/link"
     run -125 keep link box true
