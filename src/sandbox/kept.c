@@ -342,7 +342,11 @@ int kept_check_ids(struct kept *k, const struct plan *p, bool has_subids, struct
         }
         err_set(e, EINVAL, "the sandbox '%s' has files of subordinate ids, and this run has none",
                 p->name);
-        return err_hint(e, "--userns subids says why there are none");
+        if (p->ids.mode != PLAN_USERNS_SINGLE)
+                return err_hint(e, "--userns subids says why there are none");
+        return err_hint(e, "leave %s out",
+                        p->ids.fake_root == PLAN_FAKE_ROOT_ON ? "--fake-root on"
+                                                              : "--userns single");
 }
 
 void kept_done(struct kept *k)

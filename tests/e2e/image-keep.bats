@@ -476,6 +476,12 @@ end_slow() {
     # without them nobody could say whose they are
     run -125 keep one box true
     assert_refused "has files of subordinate ids"
+    # who asked for one id is told to leave that out
+    assert_eq "${lines[1]}" "hint: leave --userns single out"
+    run -125 "$KELP" run --network none --fake-root on --keep --name one box true
+    assert_refused "has files of subordinate ids"
+    assert_eq "${lines[1]}" "hint: leave --fake-root on out"
+    run -0 "$KELP" run --network none --keep --name one box true
     run -0 "$KELP" rm one
     [ -z "$(ls -A "$kept")" ]
 }
