@@ -237,6 +237,8 @@ static int run_launch(const struct launch *l, struct run_result *ret, struct err
         if (image_layers_get(p, l->maps, l->hold, e) < 0)
                 return -e->code;
         int code = bring_up(l, &r, e);
+        /* who was told to go and then said nothing may have done so */
+        ret->has_run = code == 0 || e->step == STEP_START;
         if (code == 0) {
                 is_told = tell_start(p, r.init.pid);
                 e->step = STEP_SUPERVISE;
@@ -368,6 +370,24 @@ static int run_on_copy(const struct launch *base, struct id_maps *maps, struct r
         return run_with(&l, ret, e);
 }
 
+/* Of a word that was mistyped no sandbox is to be left, which would keep the image, too. */
+static void take_back_kept(const struct plan *p, const struct kept *kept, bool has_run,
+                           struct err *why)
+{
+        struct err lost = { 0 };
+
+        if (has_run && kept->is_new && !err_get_hint(why))
+                err_hint(why,
+                         "the sandbox '%s' is kept, as its command may have run; `kelp rm %s` "
+                         "removes it",
+                         p->name, p->name);
+        if (has_run || kept_take_back(kept, p, &lost) == 0)
+                return;
+        err_prefix(&lost, "the sandbox '%s' stays, though nothing ran in it", p->name);
+        err_hint(&lost, "`kelp rm %s` removes it", p->name);
+        log_err(&lost);
+}
+
 int run_sandbox(const struct plan *p, struct image_hold *hold, struct run_result *ret,
                 struct err *e)
 {
@@ -383,6 +403,8 @@ int run_sandbox(const struct plan *p, struct image_hold *hold, struct run_result
                 code = run_with_one_id(&l, &maps, &kept, ret, e);
         if (code < 0 && may_run_on_copy(p, &maps, e))
                 code = run_on_copy(&l, &maps, ret, e);
+        if (code < 0)
+                take_back_kept(p, &kept, ret->has_run, e);
         kept_done(&kept);
         if (code < 0) {
                 run_hint(p, e);

@@ -4,6 +4,8 @@
 #include "image-hold.h"
 #include "plan.h"
 
+#include <stdbool.h>
+
 /* Exit statuses of kelp itself, as docker and podman use them. */
 enum {
         EXIT_TIMEOUT = 124,
@@ -15,6 +17,7 @@ enum {
 struct run_result {
         int exit_code; /* what kelp exits with */
         int signal;    /* that ended the payload; 0: none */
+        bool has_run;  /* the payload, or nobody knows */
 };
 
 /*

@@ -40,6 +40,12 @@ int kept_open(const struct plan *p, struct kept *ret, struct err *e);
 /* Judges and notes whether this run has subordinate ids.  May be asked again for the same run. */
 int kept_check_ids(struct kept *k, const struct plan *p, bool has_subids, struct err *e);
 
+/*
+ * Removes a sandbox again that this run has made and in which nothing ever ran; any other is left.
+ * The run is over, and its lock still held.
+ */
+int kept_take_back(const struct kept *k, const struct plan *p, struct err *e);
+
 void kept_done(struct kept *k);
 
 #endif

@@ -84,6 +84,57 @@ start_run() {
     assert_eq "$output" hi
 }
 
+@test "a sandbox whose command never ran is not kept" {
+    local mode modes=(single) share=$PWD/share
+
+    tar -C "$BATS_FILE_TMPDIR/root" --owner=0 --group=0 -cf box.tar .
+    "$KELP" import box.tar box
+    mkdir "$share"
+    echo mine >"$share/file"
+    ! command -v newuidmap >/dev/null || modes+=(subids)
+    for mode in "${modes[@]}"; do
+        run -127 "$KELP" run --network none --userns "$mode" --keep --name typo -w /new/place \
+            -v "$share:/some/where:rw" -v "$share/file:/etc/deep/file" --hostname inner box nosuch
+        assert_eq "$output" "kelp: command not found: 'nosuch'"
+        # what cannot be executed, and what fails earlier
+        run -126 "$KELP" run --network none --userns "$mode" --keep --name typo box /etc/passwd
+        run -125 "$KELP" run --network none --userns "$mode" --keep --name typo -v "$share:/etc/passwd" box true
+        [ -z "$(ls -A "$kept")" ]
+    done
+    assert_eq "$(cat "$share/file")" mine
+    # the image is nobody's
+    run -0 "$KELP" rmi box
+}
+
+@test "a sandbox that was there stays when its command is mistyped" {
+    keep one box true
+    run -127 keep one box nosuch
+    [ -d "$kept/one/upper" ]
+    # also an empty directory that the user made, and one that another tool is in
+    mkdir -m 700 "$kept/two"
+    run -127 keep two box nosuch
+    [ -d "$kept/two/upper" ]
+    # one of this run whose command ran, and was killed
+    run -137 keep three box sh -c 'kill -9 $$'
+    [ -d "$kept/three/upper" ]
+    assert_eq "$(ls -A "$kept")" $'one\nthree\ntwo'
+}
+
+@test "what cannot be taken back is told of" {
+    need_subids
+    # a place in a directory of a subordinate id: nobody but that one can empty it
+    tar -C "$BATS_FILE_TMPDIR/root" --owner=5 --group=5 -cf owned.tar .
+    "$KELP" import owned.tar owned
+    mkdir share
+    run -127 "$KELP" run --network none --userns subids --keep --name typo -v "$PWD/share:/etc/x" owned nosuch
+    [[ ${lines[0]} == "kelp: the sandbox 'typo' stays, though nothing ran in it: cannot "* ]]
+    assert_eq "${lines[1]}" "hint: \`kelp rm typo\` removes it"
+    assert_eq "${lines[2]}" "kelp: command not found: 'nosuch'"
+    run -0 "$KELP" rm typo
+    [ -z "$(ls -A "$kept")" ]
+    run -0 "$KELP" rmi owned
+}
+
 @test "what is asked for has to make sense" {
     run -125 "$KELP" run --keep box true
     assert_eq "$output" "kelp: what the run changes is to be kept, but not under what name
