@@ -246,7 +246,7 @@ static bool hint_kept(const struct image_command *command, const char *store, st
 /* What the word number `at` is the name of. */
 static const char *word_name(const struct image_command *command, int at)
 {
-        if (command->ids == IDS_IF_MARKED || (command->ids == IDS_ALWAYS && at == 0))
+        if (str_eq(command->helper, "forget") || (command->ids == IDS_ALWAYS && at == 0))
                 return "sandbox";
         return str_eq(command->helper, "import") && at == 0 ? "file" : "image";
 }
