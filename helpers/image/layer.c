@@ -152,19 +152,25 @@ static bool is_zero(const char *data, size_t len)
 
 /*
  * Zeros become holes: they take no room on the disk, as they take next to none in an archive that
- * is compressed.  *end is where the last write ended, which is not where the file does.
+ * is compressed.  The pieces do not end where blocks do, so the parts of a block count, too.  *end
+ * is where the last write ended, which is not where the file does.
  */
 static int write_piece(int fd, const char *data, size_t len, uint64_t offset, struct unpack *u,
                        uint64_t *end, struct err *e)
 {
         size_t start = 0;
+        size_t n;
 
-        for (size_t at = -offset % HOLE; at + HOLE <= len; at += HOLE) {
-                if (!is_zero(data + at, HOLE))
+        for (size_t at = 0; at < len; at += n) {
+                size_t left = HOLE - (size_t)((offset + at) % HOLE);
+
+                n = left < len - at ? left : len - at;
+                if (!is_zero(data + at, n))
                         continue;
                 if (at > start && write_at(fd, data + start, at - start, offset + start, u, e) < 0)
                         return -e->code;
-                start = at + HOLE;
+                *end = at > start ? offset + at : *end;
+                start = at + n;
         }
         if (start == len)
                 return 0;
