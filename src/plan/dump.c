@@ -150,6 +150,7 @@ static void dump_net(FILE *out, const struct plan_net *net)
                 [PLAN_NETWORK_NONE] = "none: loopback alone",
                 [PLAN_NETWORK_USER] = "user: slirp4netns, the host's loopback closed",
                 [PLAN_NETWORK_HOST] = "host: shared with the host",
+                [PLAN_NETWORK_FILTERED] = "filtered: what is allowed by name, and nothing else",
         };
 
         put_label(out, "namespaces");

@@ -3,6 +3,7 @@
 
 #include "err.h"
 #include "mem.h"
+#include "net-rule.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,9 +35,10 @@ enum plan_root {
 };
 
 enum plan_network {
-        PLAN_NETWORK_NONE, /* a netns with loopback */
-        PLAN_NETWORK_USER, /* slirp4netns */
-        PLAN_NETWORK_HOST, /* shared with the host */
+        PLAN_NETWORK_NONE,     /* a netns with loopback */
+        PLAN_NETWORK_USER,     /* slirp4netns */
+        PLAN_NETWORK_HOST,     /* shared with the host */
+        PLAN_NETWORK_FILTERED, /* kelp-proxy: what `rules` allow, by name */
 };
 
 enum plan_userns {
@@ -142,7 +144,12 @@ struct plan_net {
         size_t n_dns;
         struct plan_host_name *hosts;
         size_t n_hosts;
-        const char *host_name; /* of the sandbox */
+        const char *host_name;  /* of the sandbox */
+        struct net_rule *rules; /* filtered: what may be reached */
+        size_t n_rules;
+        uint16_t *host_ports; /* filtered: ports of the host's 127.0.0.1 that are lent */
+        size_t n_host_ports;
+        const char *log; /* filtered: the file for JSON lines of what was asked for; NULL: none */
 };
 
 struct plan_rlimit {
@@ -181,6 +188,7 @@ struct plan_report {
         int *keep_fds; /* ascending, each >= 3 */
         size_t n_keep_fds;
         bool is_dry_run;
+        bool explains; /* --explain: what was refused is named at the end */
 };
 
 struct plan {
