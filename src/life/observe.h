@@ -1,0 +1,89 @@
+#ifndef KELP_LIFE_OBSERVE_H
+#define KELP_LIFE_OBSERVE_H
+
+#include "err.h"
+#include "observe-event.h"
+#include "plan.h"
+#include "proc.h"
+#include "tree.h"
+
+#include <linux/filter.h>
+#include <stddef.h>
+
+/*
+ * Sees what the command asks for, for --explain and `kelp learn`.
+ *
+ * The filter of the policy is made into one that asks a listener (seccomp_unotify(2)) where it would
+ * have refused, and about calls with paths and addresses that it lets pass.  The payload makes the
+ * listener and sends it, before exec, to the observer: a process of the launcher's own, which answers
+ * as the policy would have, by running the policy's own program.  What that lets pass goes on in the
+ * kernel (SECCOMP_USER_NOTIF_FLAG_CONTINUE), which judges it as if nobody had looked.
+ *
+ * What is seen is for people to read.  It decides nothing: memory may change after it was looked at,
+ * and a command that wants to can hide from it or fill it with nonsense.
+ */
+
+struct observe_spec {
+        bool keeps_allowed;  /* what is allowed is an event, too */
+        bool sees_all_calls; /* with keeps_allowed: names of system calls that were used; slow */
+        size_t max_events;   /* different ones; more are counted, not kept.  0: OBSERVE_EVENTS */
+};
+
+#define OBSERVE_EVENTS     500
+#define OBSERVE_MAX_EVENTS 20000
+
+/* What the payload needs to make its listener: part of struct launch, NULL there: nobody looks. */
+struct filter_watch;
+
+/* The launcher's side.  A zeroed one with OBSERVE_NONE is off, and all functions do nothing. */
+struct observe {
+        struct filter_watch *watch; /* for struct launch; NULL: off */
+        struct observe_spec spec;
+        const struct sock_fprog *filter; /* the policy's own; lives as long as this */
+        int near;                        /* the observer's end of the payload's socket; -1: none */
+        int far;                         /* the payload's */
+        int sock;                        /* of the conversation with the observer; -1: none */
+        struct child child;
+        struct observe_events *own; /* what the launcher itself has learnt: observe_add() */
+};
+
+#define OBSERVE_NONE                                                                               \
+        {                                                                                          \
+                .near = -1, .far = -1, .sock = -1, .child = CHILD_NONE                             \
+        }
+
+/*
+ * Before the launch, whose processes are to inherit what is made here.  `filter` is the one that the
+ * policy means.  Errors: a filter that is too long for a listener.
+ */
+int observe_prepare(const struct observe_spec *spec, const struct sock_fprog *filter,
+                    struct observe *ret, struct err *e);
+
+/* Before the word that starts the payload, when tree and pid 1 are there: forks the observer. */
+int observe_start(struct observe *o, const struct plan *p, const struct tree *t, pid_t init,
+                  struct err *e);
+
+/*
+ * What the launcher has learnt by other ways: hosts that the proxy was asked for.  `count` is added
+ * to that of the same event.
+ */
+void observe_add(struct observe *o, const struct observe_event *event);
+
+typedef int observe_event_fn(const struct observe_event *event, void *arg, struct err *e);
+
+struct observe_total {
+        size_t n_dropped;    /* different events that there was no room for */
+        size_t n_unreadable; /* calls whose arguments could not be read */
+        bool is_whole;       /* false: the observer ended before the run did */
+};
+
+/*
+ * When the sandbox is gone: calls `each` for every event, the first that happened first, and ends
+ * the observer.
+ */
+int observe_finish(struct observe *o, observe_event_fn *each, void *arg,
+                   struct observe_total *ret_total, struct err *e);
+
+void observe_done(struct observe *o);
+
+#endif
