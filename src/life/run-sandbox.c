@@ -32,6 +32,9 @@ static int find_filter(const struct plan *p, const struct id_maps *maps, struct 
         char name[PLAN_MAX_FILTER_NAME];
         const struct seccomp_filter *filter;
 
+        if (p->confine.n_syscalls > 0)
+                return err_set(e, ENOTSUP, "%s: a filter of your own is not made yet",
+                               p->confine.syscalls[0].origin);
         plan_filter_name(p, !maps->by_helper, name);
         filter = seccomp_filter_find(name);
         if (!filter)

@@ -37,6 +37,7 @@ struct assembly {
         const char *new_entrypoint;  /* --entrypoint; "": none at all; NULL: not given */
         bool shows_more;             /* paths may be shown that the built-in policy does not */
         const char *cwd_origin;      /* the policy's `writable = .`; NULL: it has none */
+        unsigned layer; /* of the text that is being applied; rises from text to text */
 };
 
 int assembly_add(struct assembly *a, struct text_list *list, size_t limit, const char *what,
@@ -92,6 +93,12 @@ int apply_keep_cap(struct assembly *a, const struct setting *s, struct err *e);
 int apply_drop_cap(struct assembly *a, const struct setting *s, struct err *e);
 int apply_allow_userns(struct assembly *a, const struct setting *s, struct err *e);
 int apply_keep_fd(struct assembly *a, const struct setting *s, struct err *e);
+
+/* system calls, of a policy of one's own */
+int apply_syscall_default(struct assembly *a, const struct setting *s, struct err *e);
+int apply_syscall_allow(struct assembly *a, const struct setting *s, struct err *e);
+int apply_syscall_deny(struct assembly *a, const struct setting *s, struct err *e);
+int apply_syscall_log(struct assembly *a, const struct setting *s, struct err *e);
 
 /* limits */
 const char *apply_resource_name(int resource); /* "nofile", ... */

@@ -20,14 +20,15 @@
  * and for --dry-run: "option --writable", "sandbox.policy:12", "image busybox".
  */
 
-#define PLAN_MAX_RULES   1000
-#define PLAN_MAX_ARGS    100000
-#define PLAN_MAX_ENV     10000
-#define PLAN_MAX_PORTS   200
-#define PLAN_MAX_HOSTS   1000
-#define PLAN_MAX_LAYERS  500
-#define PLAN_MAX_FDS     100
-#define PLAN_MAX_RLIMITS 16
+#define PLAN_MAX_RULES    1000
+#define PLAN_MAX_ARGS     100000
+#define PLAN_MAX_ENV      10000
+#define PLAN_MAX_PORTS    200
+#define PLAN_MAX_HOSTS    1000
+#define PLAN_MAX_LAYERS   500
+#define PLAN_MAX_FDS      100
+#define PLAN_MAX_RLIMITS  16
+#define PLAN_MAX_SYSCALLS 20000
 
 enum plan_root {
         PLAN_ROOT_HOST,  /* a read-only view of this host */
@@ -166,10 +167,31 @@ struct plan_limits {
         uint64_t timeout_ns; /* 0: none */
 };
 
+enum plan_syscall_kind {
+        PLAN_SYSCALL_DEFAULT, /* ENOSYS, EPERM or kill */
+        PLAN_SYSCALL_ALLOW,
+        PLAN_SYSCALL_DENY,
+        PLAN_SYSCALL_LOG, /* of what is allowed */
+};
+
+/*
+ * One word of [syscalls] in a policy of one's own (call-word.h).  Where there is one the filter is
+ * made for this plan; where there is none it is the built-in one.
+ */
+struct plan_syscall {
+        enum plan_syscall_kind kind;
+        const char *word;
+        const char *origin;
+        unsigned
+                layer; /* rises from file to file; a word of a later file beats those of earlier ones */
+};
+
 struct plan_confine {
         uint64_t keep_caps;   /* bit n: capability n stays, inside the sandbox's own namespace */
-        const char *filter;   /* name of the built-in seccomp filter */
+        const char *filter;   /* name of the built-in seccomp filter that all starts from */
         bool may_nest_userns; /* --allow-userns */
+        struct plan_syscall *syscalls;
+        size_t n_syscalls;
 };
 
 struct plan_exec {

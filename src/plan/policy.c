@@ -38,6 +38,10 @@ static const struct key keys[] = {
         { "network", "allow", KEY_LATER, NULL },
         { "network", "deny", KEY_LATER, NULL },
         { "network", "host-port", KEY_LATER, NULL },
+        { "syscalls", "default", KEY_WORD, apply_syscall_default },
+        { "syscalls", "allow", KEY_WORDS, apply_syscall_allow },
+        { "syscalls", "deny", KEY_WORDS, apply_syscall_deny },
+        { "syscalls", "log", KEY_WORDS, apply_syscall_log },
         { "capabilities", "keep", KEY_WORDS, apply_keep_cap },
         { "limits", "open-files", KEY_WORD, apply_open_files },
         { "limits", "file-size", KEY_WORD, apply_file_size },
@@ -70,7 +74,7 @@ static int unknown(const char *what, const char *word, const char *const *known,
 
 static int enter_section(struct reader *r, char *line, struct err *e)
 {
-        const char *known[N_KEYS + 2];
+        const char *known[N_KEYS + 1];
         size_t n = 0;
         size_t len = strlen(line);
 
@@ -84,7 +88,6 @@ static int enter_section(struct reader *r, char *line, struct err *e)
                 if (n == 0 || !str_eq(known[n - 1], keys[i].section))
                         known[n++] = keys[i].section;
         }
-        known[n++] = syscalls;
         known[n] = NULL;
         for (size_t i = 0; i < n; i++) {
                 if (str_eq(known[i], name)) {
@@ -196,12 +199,10 @@ static int read_line(struct reader *r, struct assembly *a, struct err *e)
                 return enter_section(r, line, e);
         if (r->skips_section)
                 return 0;
-        if (!str_eq(r->section, syscalls))
-                return read_key(r, a, line, e);
-        if (r->is_builtin)
+        /* compiled with kelp itself */
+        if (r->is_builtin && str_eq(r->section, syscalls))
                 return 0;
-        r->skips_section = true;
-        return err_set(e, ENOTSUP, "a [syscalls] section of your own is not yet supported");
+        return read_key(r, a, line, e);
 }
 
 int policy_apply(struct assembly *a, const char *text, const char *name, bool is_builtin,
@@ -211,6 +212,7 @@ int policy_apply(struct assembly *a, const char *text, const char *name, bool is
         struct err e = { 0 };
         int more = 0;
 
+        a->layer++;
         r.section = "";
         r.is_builtin = is_builtin;
         r.skips_section = false;
