@@ -1,0 +1,79 @@
+#include "why.h"
+
+#include "str.h"
+#include "word.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What kelp does on its own has no line that could be changed. */
+static bool is_line(const char *origin)
+{
+        return origin && (str_has_prefix(origin, "option ") || strchr(origin, ':'));
+}
+
+void why_say(struct why *ret, bool is_allowed, const char *origin, const char *fmt, ...)
+{
+        va_list ap;
+
+        ret->is_allowed = is_allowed;
+        ret->origin = is_line(origin) ? origin : NULL;
+        ret->option[0] = '\0';
+        ret->line[0] = '\0';
+        ret->comment[0] = '\0';
+        va_start(ap, fmt);
+        vsnprintf(ret->reason, sizeof(ret->reason), fmt, ap);
+        va_end(ap);
+}
+
+/* As a shell reads it: "~/" has to stay outside of the quotes. */
+static bool quote_shell(const char *value, char *buffer, size_t size)
+{
+        size_t bare = str_has_prefix(value, "~/") ? 2 : 0;
+        char safe[WHY_MAX_TEXT];
+
+        str_escape(safe, sizeof(safe), value, strlen(value));
+        if (!str_eq(safe, value) || 4 * strlen(value) + 8 > size)
+                return false;
+        memcpy(buffer, value, bare);
+        buffer[bare] = '\0';
+        if (value[bare] != '\0')
+                word_quote(buffer + bare, size - bare, value + bare);
+        return true;
+}
+
+/* As lines_next_word() reads it. */
+static bool quote_line(const char *value, char *buffer, size_t size)
+{
+        bool is_bare = value[strcspn(value, " \t\"\\")] == '\0' && value[0] != '-';
+        size_t n = 0;
+
+        if (2 * strlen(value) + 3 > size)
+                return false;
+        if (!is_bare)
+                buffer[n++] = '"';
+        for (; *value; value++) {
+                if (*value == '"' || *value == '\\')
+                        buffer[n++] = '\\';
+                buffer[n++] = *value;
+        }
+        if (!is_bare)
+                buffer[n++] = '"';
+        buffer[n] = '\0';
+        return true;
+}
+
+void why_suggest(struct why *ret, const char *option, const char *key, const char *value)
+{
+        char word[WHY_MAX_TEXT - 64];
+
+        ret->option[0] = '\0';
+        ret->line[0] = '\0';
+        if (!quote_shell(value, word, sizeof(word)))
+                return;
+        if (option)
+                snprintf(ret->option, sizeof(ret->option), "%s %s", option, word);
+        if (key && quote_line(value, word, sizeof(word)))
+                snprintf(ret->line, sizeof(ret->line), "%s = %s", key, word);
+}

@@ -1,0 +1,47 @@
+#ifndef KELP_PLAN_WHY_H
+#define KELP_PLAN_WHY_H
+
+#include "plan.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * What a plan says to one question, in words: whether it is allowed, which line says so, and what
+ * the user can add for it to be allowed.  For paths see why-path.h: they need a look at the host.
+ *
+ * Only what does allow it is suggested: a suggestion that is added and asked again is a yes.
+ */
+
+#define WHY_MAX_TEXT 640
+
+struct why {
+        bool is_allowed;
+        const char *origin;         /* of the line or option that decides; NULL: there is none */
+        char reason[WHY_MAX_TEXT];  /* "hidden": a word or some, without the origin */
+        char option[WHY_MAX_TEXT];  /* "--readable ~/.npmrc", as a shell reads it; "": none helps */
+        char line[WHY_MAX_TEXT];    /* "[files] readable = ~/.npmrc"; "": none helps */
+        char comment[WHY_MAX_TEXT]; /* what else there is to do about it; "": nothing */
+};
+
+/*
+ * Sets all of *ret but the suggestions, which are emptied.  Of an origin that is neither a line of
+ * a policy nor an option nothing is told: the reason has to say all.
+ */
+void why_say(struct why *ret, bool is_allowed, const char *origin, const char *fmt, ...)
+        __attribute__((format(printf, 4, 5)));
+
+/*
+ * Suggests an option and a line of a policy ("[files] readable"), each with `value`; NULL: there is
+ * none.  What would have to be cut is not suggested.
+ */
+void why_suggest(struct why *ret, const char *option, const char *key, const char *value);
+
+/*
+ * Whether a TCP connection to `host`, a name or an address, gets out.  `port` 0 asks for any port.
+ * What this host's own addresses are is not known here: with the network `user` those and the link's
+ * own stay closed (blocked.h).  Errors: EINVAL for what is neither a name nor an address.
+ */
+int why_host(const struct plan *p, const char *host, uint16_t port, struct why *ret, struct err *e);
+
+#endif
