@@ -98,6 +98,16 @@ static int find_can_write(bool *ret, struct err *e)
         return err_sys(e, "cannot tell whether the current directory is writable");
 }
 
+/* Where the XDG base directory specification has it; a path that is not absolute counts for none. */
+static const char *find_cache_home(struct arena *arena, const char *home, struct err *e)
+{
+        const char *cache = getenv("XDG_CACHE_HOME");
+
+        if (cache && cache[0] == '/')
+                return path_clean(arena, "/", cache, e);
+        return home ? path_join(arena, home, ".cache", e) : NULL;
+}
+
 int facts_find(struct arena *arena, struct plan_facts *ret, struct err *e)
 {
         struct plan_facts facts = { .uid = getuid(), .gid = getgid() };
@@ -113,6 +123,7 @@ int facts_find(struct arena *arena, struct plan_facts *ret, struct err *e)
         if (account.home && home != account.home && !str_eq(account.home, home))
                 facts.account_home = real_path(arena, account.home, e);
         facts.user_name = account.name ? account.name : getenv("LOGNAME");
+        facts.cache_home = find_cache_home(arena, facts.home, e);
         facts.cwd = find_cwd(arena, e);
         if (e->code != 0)
                 return -e->code;

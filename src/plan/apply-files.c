@@ -98,18 +98,27 @@ static int add_same_path(struct assembly *a, const struct setting *s, enum plan_
         return apply_add_rule(a, s, kind, path, path, e);
 }
 
+/* A policy's own wish for the current directory is judged when all rules are known. */
+static bool take_cwd(struct assembly *a, const struct setting *s, bool is_readable)
+{
+        if (s->is_option || !str_eq(s->value, "."))
+                return false;
+        a->cwd_origin = s->origin;
+        a->cwd_is_readable = is_readable;
+        return true;
+}
+
 int apply_readable(struct assembly *a, const struct setting *s, struct err *e)
 {
+        if (take_cwd(a, s, true))
+                return 0;
         return add_same_path(a, s, PLAN_RULE_READABLE, e);
 }
 
 int apply_writable(struct assembly *a, const struct setting *s, struct err *e)
 {
-        /* a policy's own wish for the current directory is judged when all rules are known */
-        if (!s->is_option && str_eq(s->value, ".")) {
-                a->cwd_origin = s->origin;
+        if (take_cwd(a, s, false))
                 return 0;
-        }
         return add_same_path(a, s, PLAN_RULE_WRITABLE, e);
 }
 
@@ -256,6 +265,51 @@ int apply_temporary(struct assembly *a, const struct setting *s, struct err *e)
         struct plan_rule *added = &a->plan->files.rules[a->plan->files.n_rules - 1];
         added->size = rule.size;
         added->mode = rule.mode;
+        return 0;
+}
+
+#define MAX_CACHE_NAME 64
+
+/* It becomes a directory of the host, and a word of messages. */
+static bool is_cache_name(const char *name)
+{
+        size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+        return len > 0 && len <= MAX_CACHE_NAME && name[len] == '\0' && name[0] != '-';
+}
+
+/*
+ * NAME[:PLACE].  Where nothing is said it lies in /run, which is kelp's own in a view of this host,
+ * and there, or can be made, in an image.
+ */
+int apply_cache(struct assembly *a, const struct setting *s, struct err *e)
+{
+        struct plan_files *files = &a->plan->files;
+        struct arena *arena = &a->plan->arena;
+        char *place = arena_copy(arena, s->value, e);
+        const char *box_path;
+
+        if (!place)
+                return -e->code;
+        const char *name = str_next_field(&place, ':');
+        if (!is_cache_name(name)) {
+                err_set(e, EINVAL, "'%.80s' is not the name of a cache", name);
+                return err_hint(e, "a name has at most %d of a-z, 0-9 and -", MAX_CACHE_NAME);
+        }
+        if (!files->cache_home) {
+                err_set(e, ENOENT, "there is no place for the cache '%s'", name);
+                return err_hint(e, "set HOME or XDG_CACHE_HOME");
+        }
+        const char *below = arena_print(arena, e, "kelp/caches/%s", name);
+        const char *host_path = below ? path_join(arena, files->cache_home, below, e) : NULL;
+        if (!host_path)
+                return -e->code;
+        if (!place)
+                place = arena_print(arena, e, "/run/kelp/cache/%s", name);
+        if (!place || expand_box_path(a, s, place, &box_path, e) < 0 ||
+            apply_add_rule(a, s, PLAN_RULE_WRITABLE, host_path, box_path, e) < 0)
+                return -e->code;
+        files->rules[files->n_rules - 1].cache = name;
         return 0;
 }
 

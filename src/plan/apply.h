@@ -36,8 +36,9 @@ struct assembly {
         struct text_list command;    /* of the image */
         const char *new_entrypoint;  /* --entrypoint; "": none at all; NULL: not given */
         bool shows_more;             /* paths may be shown that the built-in policy does not */
-        const char *cwd_origin;      /* the policy's `writable = .`; NULL: it has none */
-        unsigned layer; /* of the text that is being applied; rises from text to text */
+        unsigned layer;         /* of the text that is being applied; rises from text to text */
+        const char *cwd_origin; /* the policies' `writable = .`; NULL: there is none */
+        bool cwd_is_readable;   /* it is `readable = .`, the last of them */
 };
 
 int assembly_add(struct assembly *a, struct text_list *list, size_t limit, const char *what,
@@ -57,6 +58,7 @@ int apply_writable(struct assembly *a, const struct setting *s, struct err *e);
 int apply_hidden(struct assembly *a, const struct setting *s, struct err *e);
 int apply_protected(struct assembly *a, const struct setting *s, struct err *e);
 int apply_temporary(struct assembly *a, const struct setting *s, struct err *e);
+int apply_cache(struct assembly *a, const struct setting *s, struct err *e);
 int apply_empty(struct assembly *a, const struct setting *s, struct err *e);
 int apply_home(struct assembly *a, const struct setting *s, struct err *e);
 int apply_volume(struct assembly *a, const struct setting *s, struct err *e);

@@ -30,6 +30,7 @@ static void set_defaults(struct assembly *a, const struct plan_request *request)
         p->image.home_store = request->image.home_store;
         p->image.text = request->image.text;
         p->files.home = facts->home;
+        p->files.cache_home = facts->cache_home;
         p->files.cwd = facts->cwd;
         p->ids.outer_uid = facts->uid;
         p->ids.outer_gid = facts->gid;
@@ -162,8 +163,8 @@ static const char *why_not_cwd(const struct assembly *a, const char *cwd)
 }
 
 /*
- * The policy's `writable = .`, at its place: after the policy's rules, before the user's own.
- * A directory that the user cannot write to anyway is only shown.
+ * The policies' `writable = .` or `readable = .`, at its place: after the policies' rules, before
+ * the user's own.  A directory that the user cannot write to anyway is only shown.
  */
 static int add_cwd(struct assembly *a, const struct option_list *options, struct err *e)
 {
@@ -177,15 +178,17 @@ static int add_cwd(struct assembly *a, const struct option_list *options, struct
                 return err_hint(e, "cd to one that is there");
         }
         const char *why = why_not_cwd(a, cwd);
+        bool is_writable = !a->cwd_is_readable && a->facts->can_write_cwd;
         if (!why)
-                return apply_add_rule(
-                        a, &s, a->facts->can_write_cwd ? PLAN_RULE_WRITABLE : PLAN_RULE_READABLE,
-                        cwd, cwd, e);
+                return apply_add_rule(a, &s, is_writable ? PLAN_RULE_WRITABLE : PLAN_RULE_READABLE,
+                                      cwd, cwd, e);
         /* who names paths has chosen; a root or a home is never opened by being stood in */
         if (has_own_paths(options))
                 return 0;
-        err_set(e, EPERM, "the current directory '%s' would be writable, but %s", cwd, why);
-        return err_hint(e, "cd into a project's directory, or name one with --writable");
+        err_set(e, EPERM, "the current directory '%s' would be %s, but %s", cwd,
+                a->cwd_is_readable ? "shown" : "writable", why);
+        return err_hint(e, "cd into a project's directory, or name one with --%s",
+                        a->cwd_is_readable ? "readable" : "writable");
 }
 
 /* Why an option for images has no meaning in a view of this host. */

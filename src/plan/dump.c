@@ -282,10 +282,8 @@ struct flag_name {
 };
 
 static const struct flag_name flag_names[] = {
-        { TREE_NO_SUID, "nosuid" },
-        { TREE_NO_DEV, "nodev" },
-        { TREE_NO_EXEC, "noexec" },
-        { TREE_RECURSIVE, "rec" },
+        { TREE_NO_SUID, "nosuid" }, { TREE_NO_DEV, "nodev" },   { TREE_NO_EXEC, "noexec" },
+        { TREE_RECURSIVE, "rec" },  { TREE_IS_CACHE, "cache" },
 };
 
 static bool is_mount(enum tree_kind kind)

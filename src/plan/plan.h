@@ -69,9 +69,10 @@ struct plan_rule {
         enum plan_rule_kind kind;
         const char *host_path; /* NULL for hidden, protected, temporary and empty */
         const char *box_path;
-        uint64_t size;  /* temporary: bytes; 0: the default */
-        unsigned mode;  /* temporary: permission bits; 0: 1777 */
-        bool if_exists; /* an absent host_path (or box_path) is no error */
+        const char *cache; /* writable: host_path is kelp's own cache of this name; else NULL */
+        uint64_t size;     /* temporary: bytes; 0: the default */
+        unsigned mode;     /* temporary: permission bits; 0: 1777 */
+        bool if_exists;    /* an absent host_path (or box_path) is no error */
         const char *origin;
 };
 
@@ -87,9 +88,10 @@ struct plan_files {
         size_t n_hidden;
         struct plan_rule *rules; /* later ones win over earlier ones with the same box_path */
         size_t n_rules;
-        const char *home;  /* the user's home on the host and in a host view */
-        const char *cwd;   /* where kelp was started; NULL: it is gone */
-        bool is_read_only; /* --read-only: the image's root cannot be written either */
+        const char *home;       /* the user's home on the host and in a host view */
+        const char *cache_home; /* $XDG_CACHE_HOME, or what stands for it; NULL: not known */
+        const char *cwd;        /* where kelp was started; NULL: it is gone */
+        bool is_read_only;      /* --read-only: the image's root cannot be written either */
 };
 
 struct plan_image {

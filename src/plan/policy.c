@@ -30,6 +30,7 @@ static const struct key keys[] = {
         { "files", "protected", KEY_PATHS, apply_protected },
         { "files", "temporary", KEY_PATHS, apply_temporary },
         { "files", "empty", KEY_PATHS, apply_empty },
+        { "files", "cache", KEY_WORDS, apply_cache },
         { "files", "home", KEY_WORD, apply_home },
         { "environment", "pass", KEY_WORDS, apply_env_pass },
         { "environment", "set", KEY_WORDS, apply_env_set },

@@ -45,6 +45,7 @@ enum tree_flags {
         TREE_NO_FOLLOW = 1 << 9,    /* box_path itself, also if it is a symlink */
         TREE_IF_ABSENT = 1 << 10,   /* file: one that the image brings stays */
         TREE_IF_PARENT = 1 << 11,   /* file: only where the image has the directory for it */
+        TREE_IS_CACHE = 1 << 12,    /* bind: kelp's own, of which nothing outside makes use */
 };
 
 struct tree_entry {

@@ -77,9 +77,11 @@ static int protect_absolute(const struct plan *plan, struct keep *k, struct err 
         return 0;
 }
 
+/* Nothing outside runs or obeys what is in a cache of kelp's own: there is nothing to protect. */
 static bool is_area(const struct tree_entry *entry)
 {
-        return entry->kind == TREE_BIND && entry->fd >= 0 && !(entry->flags & TREE_READ_ONLY) &&
+        return entry->kind == TREE_BIND && entry->fd >= 0 &&
+               !(entry->flags & (TREE_READ_ONLY | TREE_IS_CACHE)) &&
                (entry->flags & TREE_IS_DIRECTORY);
 }
 

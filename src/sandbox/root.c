@@ -85,6 +85,8 @@ static unsigned rule_flags(const struct rule *rule)
                 flags |= TREE_NO_DEV;
         if (rule->asked->kind == PLAN_RULE_READABLE)
                 flags |= TREE_READ_ONLY;
+        if (rule->asked->cache)
+                flags |= TREE_IS_CACHE;
         return flags;
 }
 

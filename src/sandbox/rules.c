@@ -1,5 +1,6 @@
 #include "rules.h"
 
+#include "cache.h"
 #include "fd.h"
 #include "path.h"
 #include "str.h"
@@ -174,6 +175,8 @@ static int resolve_rule(const struct plan *p, struct rules *r, struct rule *rule
 
         if (!asked->host_path)
                 return resolve_cover(p, r, rule, e);
+        if (asked->cache)
+                return cache_open(p, r->arena, asked, &rule->source, e);
         if (resolve_source(r->arena, asked->host_path, &rule->source, e) < 0) {
                 if (asked->if_exists) {
                         rule->is_dropped = true;

@@ -183,12 +183,14 @@ static int walk_dir(struct walk *w, int dirfd, size_t len, int depth, struct err
 }
 
 /*
- * What is writable, and what the user shared by hand.  The system's directories and a policy's
+ * What is writable, and what the user shared by hand.  A cache of kelp's own has only what other
+ * sandboxes left in it, and may have more files than can be looked at before every run.  The system's directories and a policy's
  * toolchains are too large to be walked before every run: there the table of served sockets counts.
  */
 static bool is_share(const struct tree_entry *entry)
 {
-        if (entry->kind != TREE_BIND || entry->fd < 0 || !(entry->flags & TREE_IS_DIRECTORY))
+        if (entry->kind != TREE_BIND || entry->fd < 0 || !(entry->flags & TREE_IS_DIRECTORY) ||
+            entry->flags & TREE_IS_CACHE)
                 return false;
         return !(entry->flags & TREE_READ_ONLY) || str_has_prefix(entry->origin, "option");
 }

@@ -22,6 +22,7 @@ void made_start(struct made *m)
                         .user_name = "ann",
                         .home = "/home/ann",
                         .account_home = "/home/ann",
+                        .cache_home = "/home/ann/.cache",
                         .cwd = "/home/ann/work",
                         .can_write_cwd = true,
                         .env = outer_env,
