@@ -3,8 +3,6 @@
 
 #include "url.h"
 
-#include <stdbool.h>
-
 /*
  * Which proxy a request goes through.  The rules are libcurl's, but they are decided here and
  * libcurl is told what came out: who judges the address of a connection has to know whether it is
@@ -16,11 +14,5 @@
  * This machine itself is not asked for by a proxy, whatever the variables say.
  */
 const char *proxy_choose(const struct url *url);
-
-/*
- * Whether a value of NO_PROXY has `host` in it: "*"; names, which stand for those below them, too;
- * addresses, also as ADDRESS/BITS.  Between them are commas or blanks.
- */
-bool proxy_has_exempt(const char *list, const char *host);
 
 #endif

@@ -47,6 +47,7 @@ void host_probe_helpers(const struct host_view *v, struct host_fact *ret)
         } helpers[] = {
                 { "kelp-image", "images cannot be imported" },
                 { "kelp-pull", "images cannot be pulled from registries" },
+                { "kelp-proxy", "a network cannot be filtered by name" },
                 { "kelp-seccomp", "policies with system call rules of their own cannot be used" },
         };
         char path[PATH_MAX];

@@ -1,43 +1,13 @@
 #include "blocked.h"
 
+#include "net-special.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
-
-struct fixed_net {
-        const char *address;
-        int family;
-        uint8_t prefix;
-        bool has_route;
-};
-
-/*
- * "This host" and loopback are here because a packet for 127.0.0.1 or 0.0.0.0 that does leave the
- * sandbox (SO_BINDTODEVICE, a raw socket) makes slirp4netns connect to the host's own loopback.
- * So does an IPv4-mapped or 6to4 address through an IPv6 socket.
- * Sources: RFC 6890 (special-purpose addresses); the clouds' manuals (metadata services).
- */
-static const struct fixed_net fixed_nets[] = {
-        { "0.0.0.0", AF_INET, 8, true },          /* this host */
-        { "127.0.0.0", AF_INET, 8, true },        /* loopback */
-        { "169.254.0.0", AF_INET, 16, true },     /* link-local, and most clouds' metadata */
-        { "100.100.100.200", AF_INET, 32, true }, /* metadata: Alibaba */
-        { "168.63.129.16", AF_INET, 32, true },   /* metadata: Azure */
-        { "192.0.0.192", AF_INET, 32, true },     /* metadata: Oracle */
-        { "224.0.0.0", AF_INET, 3, true },        /* multicast, reserved, broadcast */
-        { "::", AF_INET6, 96, true },             /* this host, loopback, IPv4-compatible */
-        { "::ffff:0.0.0.0", AF_INET6, 96, true }, /* IPv4-mapped */
-        { "2002::", AF_INET6, 16, true },         /* 6to4 */
-        { "fd00:ec2::254", AF_INET6, 128, true }, /* metadata: Amazon */
-        { "fd20:ce::254", AF_INET6, 128, true },  /* metadata: Google */
-        { "fec0::", AF_INET6, 10, true },         /* site-local */
-        /* the kernel's own routes for these carry neighbour discovery */
-        { "fe80::", AF_INET6, 10, false }, /* link-local */
-        { "ff00::", AF_INET6, 8, false },  /* multicast */
-};
 
 /*
  * What slirp4netns itself goes by, gateway and DNS.  A host that has one of these cannot be reached
@@ -65,13 +35,17 @@ static int add(struct blocked *b, int family, const void *address, uint8_t prefi
 
 static int add_fixed(struct blocked *b, struct err *e)
 {
-        for (size_t i = 0; i < sizeof(fixed_nets) / sizeof(fixed_nets[0]); i++) {
-                const struct fixed_net *fixed = &fixed_nets[i];
+        size_t n;
+        const struct net_special *fixed = net_specials(&n);
+
+        for (size_t i = 0; i < n; i++) {
                 uint8_t address[16];
 
-                if (inet_pton(fixed->family, fixed->address, address) != 1)
-                        return err_set(e, EINVAL, "'%s' is not an address", fixed->address);
-                if (add(b, fixed->family, address, fixed->prefix, fixed->has_route, e) < 0)
+                if (!fixed[i].is_refused_always)
+                        continue;
+                if (inet_pton(fixed[i].family, fixed[i].address, address) != 1)
+                        return err_set(e, EINVAL, "'%s' is not an address", fixed[i].address);
+                if (add(b, fixed[i].family, address, fixed[i].prefix, fixed[i].has_route, e) < 0)
                         return -e->code;
         }
         return 0;

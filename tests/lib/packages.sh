@@ -19,6 +19,7 @@ pc:liblzma liblzma-dev
 pc:libzstd libzstd-dev
 pc:inih libinih-dev
 pc:libcurl libcurl4-openssl-dev
+pc:libcares libc-ares-dev
 pc:cmocka libcmocka-dev
 scdoc scdoc
 git git

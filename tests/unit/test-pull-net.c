@@ -1,3 +1,4 @@
+#include "no-proxy.h"
 #include "progress.h"
 #include "proxy.h"
 #include "reach.h"
@@ -146,7 +147,7 @@ static void exempt(void **state)
 
         (void)state;
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-                if (proxy_has_exempt(rows[i].list, rows[i].host) != rows[i].is_in)
+                if (no_proxy_has(rows[i].list, rows[i].host) != rows[i].is_in)
                         fail_msg("'%s' and '%s'", rows[i].list, rows[i].host);
         }
 }
