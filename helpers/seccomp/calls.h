@@ -1,6 +1,7 @@
 #ifndef KELP_SECCOMP_CALLS_H
 #define KELP_SECCOMP_CALLS_H
 
+#include "call-table.h"
 #include "err.h"
 #include "mem.h"
 
@@ -16,7 +17,7 @@
  */
 
 /* Numbers from here on do not exist, and get the default answer of a policy. */
-#define CALLS_MAX 1024
+#define CALLS_MAX CALL_TABLE_MAX
 
 struct arch {
         const char *name;

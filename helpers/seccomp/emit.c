@@ -1,6 +1,6 @@
 #include "emit.h"
 
-#include "rules.h"
+#include "call-rules.h"
 #include "str.h"
 
 #include <errno.h>
@@ -41,7 +41,7 @@ void emit_c_begin(FILE *out, const char *header)
                 header);
 }
 
-void emit_c_array(FILE *out, size_t index, const struct program *program)
+void emit_c_array(FILE *out, size_t index, const struct call_program *program)
 {
         fprintf(out, "\nstatic const struct sock_filter insns_%zu[] = {\n", index);
         for (size_t i = 0; i < program->len; i++) {
@@ -54,7 +54,7 @@ void emit_c_array(FILE *out, size_t index, const struct program *program)
 }
 
 void emit_c_end(FILE *out, const struct policy *const *policies,
-                const struct program *const *programs, size_t n)
+                const struct call_program *const *programs, size_t n)
 {
         fputs("\nstatic const struct seccomp_filter filters[] = {\n", out);
         for (size_t i = 0; i < n; i++)
@@ -72,7 +72,7 @@ void emit_c_end(FILE *out, const struct policy *const *policies,
               out);
 }
 
-void emit_bpf(FILE *out, const struct program *program)
+void emit_bpf(FILE *out, const struct call_program *program)
 {
         fwrite(program->insns, sizeof(program->insns[0]), program->len, out);
 }
@@ -104,12 +104,12 @@ static const char *action_name(uint32_t action)
 
 static void emit_rules(FILE *out, const struct policy *p, const char *name)
 {
-        for (size_t i = 0; i < rules_count; i++) {
-                const struct rule *rule = &rules_table[i];
+        for (size_t i = 0; i < call_rules_count; i++) {
+                const struct call_rule *rule = &call_rules[i];
 
-                if (!rules_count_for(rule, &p->variant) || !str_eq(rule->call, name))
+                if (!call_rule_counts_for(rule, &p->variant) || !str_eq(rule->call, name))
                         continue;
-                const char *verdict = action_name(rules_action(rule, SECCOMP_RET_ALLOW));
+                const char *verdict = action_name(call_rule_action(rule, SECCOMP_RET_ALLOW));
                 fprintf(out, "     %-24s %s: %s\n", "", verdict, rule->text);
         }
 }
@@ -120,7 +120,7 @@ static bool is_passed(uint32_t action)
 }
 
 int emit_text(FILE *out, const struct policy *p, const struct groups *g,
-              const struct program *program, struct err *e)
+              const struct call_program *program, struct err *e)
 {
         char safe[4 * GROUPS_MAX_WORD + 1];
         struct arena arena = { 0 };
@@ -129,13 +129,13 @@ int emit_text(FILE *out, const struct policy *p, const struct groups *g,
         fprintf(out, "# policy %s on %s: %zu instructions\n", safe, g->calls.arch->name,
                 program->len);
         fprintf(out, "# another architecture's calls: kill\n");
-        fprintf(out, "# what is not listed: %s\n", action_name(p->fallback));
+        fprintf(out, "# what is not listed: %s\n", action_name(p->table.fallback));
         for (int nr = 0; nr < CALLS_MAX; nr++) {
-                if (!p->is_named[nr])
+                if (!p->table.is_named[nr])
                         continue;
                 const char *name = calls_name(&g->calls, nr, &arena);
-                fprintf(out, "%4d %-24s %s\n", nr, name, action_name(p->actions[nr]));
-                if (is_passed(p->actions[nr]))
+                fprintf(out, "%4d %-24s %s\n", nr, name, action_name(p->table.actions[nr]));
+                if (is_passed(p->table.actions[nr]))
                         emit_rules(out, p, name);
         }
         arena_done(&arena);

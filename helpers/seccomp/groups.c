@@ -118,6 +118,22 @@ int groups_lookup(struct groups *g, const char *word, const int **ret_members, s
         return 0;
 }
 
+int groups_find(void *groups, const struct call_word *word, const int **ret_members, size_t *ret_n,
+                struct err *e)
+{
+        struct groups *g = groups;
+
+        if (word->number < 0)
+                return groups_lookup(g, word->name, ret_members, ret_n, e);
+        int *member = arena_alloc(&g->arena, sizeof(*member), e);
+        if (!member)
+                return -e->code;
+        *member = word->number;
+        *ret_members = member;
+        *ret_n = 1;
+        return 0;
+}
+
 static int read_number(struct groups *g, char **at, struct err *e)
 {
         const char *name = word_next(at);

@@ -1,6 +1,7 @@
 #ifndef KELP_SECCOMP_GROUPS_H
 #define KELP_SECCOMP_GROUPS_H
 
+#include "call-word.h"
 #include "calls.h"
 #include "err.h"
 #include "mem.h"
@@ -49,6 +50,10 @@ int groups_read(struct groups *ret, const char *path, const struct arch *arch, s
  */
 int groups_lookup(struct groups *g, const char *word, const int **ret_members, size_t *ret_n,
                   struct err *e);
+
+/* The same for a word of a policy, `groups` being a struct groups: the `find` of struct call_words. */
+int groups_find(void *groups, const struct call_word *word, const int **ret_members, size_t *ret_n,
+                struct err *e);
 
 void groups_done(struct groups *g);
 

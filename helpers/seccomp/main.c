@@ -15,7 +15,6 @@
 #include "log.h"
 #include "mem.h"
 #include "policy.h"
-#include "program.h"
 #include "str.h"
 
 #include <errno.h>
@@ -40,12 +39,12 @@ struct options {
         const char *output; /* NULL: standard output */
         const char *header;
         enum form form;
-        struct variant variant;
+        struct call_variant variant;
 };
 
 struct filter {
         struct policy policy;
-        struct program *program;
+        struct call_program *program;
 };
 
 struct job {
@@ -171,31 +170,29 @@ static int read_options(int argc, char **argv, struct options *o, struct err *e)
         return r < 0 ? r : check_options(o, e);
 }
 
-static int add_filter(struct job *job, const char *path, struct variant variant, struct err *e)
+static int add_filter(struct job *job, const char *path, struct call_variant variant, struct err *e)
 {
-        struct filter *filter = &job->filters[job->n_filters];
+        struct filter *filter = &job->filters[job->n_filters++];
         struct policy_source source = { .path = path,
                                         .dir = job->options->policy_dir,
                                         .variant = variant };
 
         int r = policy_read(&filter->policy, &source, &job->groups, e);
         if (r == 0)
-                r = program_build(&filter->program, &filter->policy, &job->groups, e);
-        if (r == 0)
-                job->n_filters++;
+                r = policy_compile(&filter->program, &filter->policy, &job->groups, e);
         return r;
 }
 
 static int add_variants(struct job *job, const char *path, struct err *e)
 {
         const struct filter *plain = &job->filters[job->n_filters];
-        struct variant variant = { 0 };
+        struct call_variant variant = { 0 };
 
         int r = add_filter(job, path, variant, e);
         for (unsigned i = 1; r == 0 && i < MAX_VARIANTS; i++) {
                 variant.allow_userns = i & 1;
                 variant.fake_root = i & 2;
-                if (!variant.fake_root || plain->policy.has_fakes)
+                if (!variant.fake_root || plain->policy.table.has_fakes)
                         r = add_filter(job, path, variant, e);
         }
         return r;
@@ -233,7 +230,7 @@ static int check_names(const struct job *job, struct err *e)
 static void emit_c(const struct job *job, FILE *out)
 {
         const struct policy *policies[MAX_VARIANTS * MAX_POLICIES];
-        const struct program *programs[MAX_VARIANTS * MAX_POLICIES];
+        const struct call_program *programs[MAX_VARIANTS * MAX_POLICIES];
         const char *header = job->options->header ? job->options->header : "seccomp-filters.h";
         const char *slash = strrchr(header, '/');
 
@@ -326,8 +323,10 @@ static int run(struct job *job, struct err *e)
 
 static void job_done(struct job *job)
 {
-        for (size_t i = 0; i < job->n_filters; i++)
+        for (size_t i = 0; i < job->n_filters; i++) {
+                policy_done(&job->filters[i].policy);
                 free(job->filters[i].program);
+        }
         free(job->filters);
         groups_done(&job->groups);
 }

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <ini.h>
 #include <limits.h>
-#include <linux/seccomp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,24 +21,14 @@
 /* What a nested sandbox needs, in the groups file. */
 #define NESTING "@nesting"
 
-struct word {
-        const char *text;
-        unsigned line;
-};
-
-struct words {
-        struct word *items;
-        size_t n;
-};
-
 /* One file of a chain of policies, as read. */
 struct layer {
-        struct arena arena;
+        struct arena *arena; /* of the table, which keeps words and origins */
         const char *path;
         char extends[GROUPS_MAX_WORD];
         bool has_default;
-        uint32_t fallback;
-        struct words allow, deny, log, fake;
+        struct call_line *lines;
+        size_t n_lines;
         /* while reading */
         char *rest;
         unsigned line;
@@ -47,54 +36,46 @@ struct layer {
         bool failed;
 };
 
-static void layer_done(struct layer *layer)
-{
-        arena_done(&layer->arena);
-}
-
-#define autolayer __attribute__((cleanup(layer_done))) struct layer
-
 static int fail_at(const struct layer *layer, unsigned line, struct err *e)
 {
         return err_prefix(e, "%s:%u", layer->path, line);
 }
 
-static int words_add(struct layer *layer, struct words *words, const char *value, struct err *e)
+static int add_line(struct layer *layer, enum call_mode mode, const char *word, struct err *e)
 {
-        char *at = arena_copy(&layer->arena, value, e);
+        const char *origin = arena_print(layer->arena, e, "%s:%u", layer->path, layer->line);
+
+        if (!origin || arena_grow(layer->arena, &layer->lines, layer->n_lines,
+                                  sizeof(*layer->lines), MAX_WORDS, "words", e) < 0)
+                return -e->code;
+        layer->lines[layer->n_lines++] = (struct call_line){ mode, word, origin };
+        return 0;
+}
+
+/* Words are parted by blanks: a comma belongs to a word with arguments. */
+static int words_add(struct layer *layer, enum call_mode mode, const char *value, struct err *e)
+{
+        char *at = arena_copy(layer->arena, value, e);
 
         if (!at)
                 return -e->code;
-        for (char *text; (text = word_next(&at));) {
-                int r = arena_grow(&layer->arena, &words->items, words->n, sizeof(*words->items),
-                                   MAX_WORDS, "words", e);
-                if (r < 0)
-                        return r;
-                words->items[words->n++] = (struct word){ .text = text, .line = layer->line };
-        }
+        for (char *word; (word = strtok_r(at, " \t\r", &at));)
+                if (add_line(layer, mode, word, e) < 0)
+                        return -e->code;
         return 0;
 }
 
 static int set_default(struct layer *layer, const char *value, struct err *e)
 {
-        static const char *const choices[] = { "ENOSYS", "EPERM", "kill", NULL };
+        int ignored;
 
         if (layer->has_default)
                 return err_set(e, EEXIST, "'default' is given twice");
-        if (str_eq(value, "kill"))
-                layer->fallback = SECCOMP_RET_KILL_PROCESS;
-        else if (str_eq(value, "ENOSYS"))
-                layer->fallback = SECCOMP_RET_ERRNO | ENOSYS;
-        else if (str_eq(value, "EPERM"))
-                layer->fallback = SECCOMP_RET_ERRNO | EPERM;
-        else {
-                const char *nearest = str_nearest(value, choices);
-
-                err_set(e, EINVAL, "'default' is ENOSYS, EPERM or kill, not '%s'", value);
-                return nearest ? err_hint(e, "did you mean '%s'", nearest) : -e->code;
-        }
+        if (call_word_parse_default(value, &ignored, e) < 0)
+                return -e->code;
         layer->has_default = true;
-        return 0;
+        const char *word = arena_copy(layer->arena, value, e);
+        return word ? add_line(layer, CALL_DEFAULT, word, e) : -e->code;
 }
 
 /* A policy is found by its name alone: no slash, so that a file never reaches out of its place. */
@@ -143,13 +124,13 @@ static int take_pair(struct layer *layer, const char *section, const char *key, 
                 if (str_eq(key, "default"))
                         return set_default(layer, value, e);
                 if (str_eq(key, "allow"))
-                        return words_add(layer, &layer->allow, value, e);
+                        return words_add(layer, CALL_ALLOW, value, e);
                 if (str_eq(key, "deny"))
-                        return words_add(layer, &layer->deny, value, e);
+                        return words_add(layer, CALL_DENY, value, e);
                 if (str_eq(key, "log"))
-                        return words_add(layer, &layer->log, value, e);
+                        return words_add(layer, CALL_LOG, value, e);
                 if (str_eq(key, "fake"))
-                        return words_add(layer, &layer->fake, value, e);
+                        return words_add(layer, CALL_FAKE, value, e);
                 return unknown_key("key in [syscalls]", key, keys, e);
         }
         for (size_t i = 0; sections[i]; i++)
@@ -192,7 +173,7 @@ static int layer_read(struct layer *layer, const char *path, struct err *e)
         autofree char *text = NULL;
         size_t len = 0;
 
-        layer->path = arena_copy(&layer->arena, path, e);
+        layer->path = arena_copy(layer->arena, path, e);
         if (!layer->path)
                 return -e->code;
         int r = io_read_file(AT_FDCWD, path, MAX_FILE, &text, &len, e);
@@ -234,80 +215,24 @@ static int extended_path(const struct policy_source *source, const char *name, c
         return 0;
 }
 
-enum mode { MODE_ALLOW, MODE_DENY, MODE_LOG, MODE_FAKE };
-
-static void apply_call(struct policy *p, const struct groups *g, int nr, enum mode mode)
-{
-        switch (mode) {
-        case MODE_ALLOW:
-                p->actions[nr] = SECCOMP_RET_ALLOW;
-                break;
-        case MODE_DENY:
-                p->actions[nr] = SECCOMP_RET_ERRNO | g->answers[nr];
-                break;
-        case MODE_LOG:
-                p->actions[nr] = SECCOMP_RET_LOG;
-                break;
-        case MODE_FAKE:
-                p->is_fake[nr] = true;
-                p->has_fakes = true;
-                return;
-        }
-        p->is_named[nr] = true;
-}
-
-static bool is_allowed(const struct policy *p, int nr)
-{
-        return p->is_named[nr] &&
-               (p->actions[nr] == SECCOMP_RET_ALLOW || p->actions[nr] == SECCOMP_RET_LOG);
-}
-
-static int apply_words(struct policy *p, struct groups *g, const struct layer *layer,
-                       const struct words *words, enum mode mode, struct err *e)
-{
-        for (size_t i = 0; i < words->n; i++) {
-                const struct word *word = &words->items[i];
-                const int *members = NULL;
-                size_t n = 0;
-                size_t used = 0;
-
-                int r = groups_lookup(g, word->text, &members, &n, e);
-                if (r < 0)
-                        return fail_at(layer, word->line, e);
-                for (size_t j = 0; j < n; j++) {
-                        /* log never loosens */
-                        if (mode == MODE_LOG && !is_allowed(p, members[j]))
-                                continue;
-                        apply_call(p, g, members[j], mode);
-                        used++;
-                }
-                if (mode == MODE_LOG && n > 0 && used == 0) {
-                        err_set(e, EINVAL, "'%s' is in 'log', but is not allowed", word->text);
-                        return fail_at(layer, word->line, e);
-                }
-        }
-        return 0;
-}
-
 static int apply_layer(struct policy *p, struct groups *g, const struct layer *layer, struct err *e)
 {
-        if (layer->has_default)
-                p->fallback = layer->fallback;
-        int r = apply_words(p, g, layer, &layer->allow, MODE_ALLOW, e);
-        if (r == 0)
-                r = apply_words(p, g, layer, &layer->deny, MODE_DENY, e);
-        if (r == 0)
-                r = apply_words(p, g, layer, &layer->log, MODE_LOG, e);
-        if (r == 0)
-                r = apply_words(p, g, layer, &layer->fake, MODE_FAKE, e);
-        return r;
+        const struct call_words words = { groups_find, g, g->answers };
+
+        call_table_next_layer(&p->table);
+        for (enum call_mode mode = CALL_DEFAULT; mode < CALL_N_MODES; mode++)
+                for (size_t i = 0; i < layer->n_lines; i++)
+                        if (layer->lines[i].mode == mode &&
+                            call_table_apply(&p->table, &words, &layer->lines[i], e) < 0)
+                                return -e->code;
+        return 0;
 }
 
 /* Reads the file, first what it extends; `depth` bounds a circle. */
 static int read_chain(struct policy *p, const struct policy_source *source, struct groups *g,
                       const char *path, unsigned depth, struct err *e)
 {
-        autolayer layer = { 0 };
+        struct layer layer = { .arena = &p->table.arena };
 
         int r = layer_read(&layer, path, e);
         if (r < 0)
@@ -345,43 +270,40 @@ static int set_name(struct policy *p, const struct policy_source *source, struct
         return 0;
 }
 
-static int allow_nesting(struct policy *p, struct groups *g, struct err *e)
-{
-        const int *members = NULL;
-        size_t n = 0;
-
-        if (groups_lookup(g, NESTING, &members, &n, e) < 0)
-                return err_prefix(e, "--allow-userns");
-        for (size_t i = 0; i < n; i++)
-                apply_call(p, g, members[i], MODE_ALLOW);
-        return 0;
-}
-
-/* Last of all: what any file of the chain refuses stays refused. */
-static int fake_calls(struct policy *p, struct err *e)
-{
-        if (!p->has_fakes)
-                return err_set(e, EINVAL, "policy '%s' has no 'fake' in [syscalls]", p->name);
-        for (int nr = 0; nr < CALLS_MAX; nr++)
-                if (p->is_fake[nr] && is_allowed(p, nr))
-                        p->actions[nr] = SECCOMP_RET_ERRNO;
-        return 0;
-}
-
 int policy_read(struct policy *ret, const struct policy_source *source, struct groups *g,
                 struct err *e)
 {
+        const struct call_words words = { groups_find, g, g->answers };
+
         memset(ret, 0, sizeof(*ret));
         ret->variant = source->variant;
-        int r = set_name(ret, source, e);
-        if (r == 0)
-                r = read_chain(ret, source, g, source->path, 0, e);
-        if (r == 0 && source->variant.allow_userns)
-                r = allow_nesting(ret, g, e);
-        if (r == 0 && source->variant.fake_root)
-                r = fake_calls(ret, e);
-        for (int nr = 0; nr < CALLS_MAX; nr++)
-                if (!ret->is_named[nr])
-                        ret->actions[nr] = ret->fallback;
-        return r;
+        if (set_name(ret, source, e) < 0 || read_chain(ret, source, g, source->path, 0, e) < 0)
+                return -e->code;
+        if (source->variant.allow_userns &&
+            call_table_allow(&ret->table, &words, NESTING, "--allow-userns", e) < 0)
+                return -e->code;
+        if (source->variant.fake_root && !ret->table.has_fakes)
+                return err_set(e, EINVAL, "policy '%s' has no 'fake' in [syscalls]", ret->name);
+        if (source->variant.fake_root)
+                call_table_fake(&ret->table);
+        call_table_finish(&ret->table);
+        return 0;
+}
+
+void policy_done(struct policy *p)
+{
+        call_table_done(&p->table);
+}
+
+int policy_compile(struct call_program **ret, const struct policy *p, const struct groups *g,
+                   struct err *e)
+{
+        struct call_machine machine = { .arch = g->calls.arch->token, .is_hot = g->is_hot };
+
+        for (size_t i = 0; i < call_rules_count; i++)
+                if (calls_resolve(&g->calls, call_rules[i].call, &machine.rule_numbers[i], e) < 0)
+                        return err_prefix(e, "in the argument rules");
+        if (call_program_build(ret, &p->table, &p->variant, &machine, e) < 0)
+                return err_prefix(e, "policy '%s'", p->name);
+        return 0;
 }

@@ -1,9 +1,11 @@
 #ifndef KELP_SECCOMP_POLICY_H
 #define KELP_SECCOMP_POLICY_H
 
+#include "call-program.h"
+#include "call-rules.h"
+#include "call-table.h"
 #include "err.h"
 #include "groups.h"
-#include "rules.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,38 +17,40 @@
  *     extends = NAME          the policy that this one starts from: DIR/NAME.policy
  *     [syscalls]
  *     default = ENOSYS        what a call says that nothing names: ENOSYS, EPERM or kill
- *     allow = WORD...         calls and @groups
- *     deny = WORD...          refused; the groups file says with which error
+ *     allow = WORD...         calls and @groups, as call-word.h has them
+ *     deny = WORD...          refused; the word or the groups file says with which error
  *     log = WORD...           of what is allowed, these are also written to the kernel's log
  *     fake = WORD...          of what is allowed, the variant for --fake-root answers these with
  *                             success and does nothing
  *
- * Keys may be repeated.  Of one file, deny wins over allow whatever their order, so that a second
- * line can only tighten; a file wins over the one that it extends.  An unknown section, key or
- * word is an error: a slip of the hand never loosens.
+ * Keys may be repeated.  call-table.h says what counts when several lines are about one call.  An
+ * unknown section, key or word is an error: a slip of the hand never loosens.
  */
 
 struct policy {
         char name[GROUPS_MAX_WORD];
-        uint32_t fallback;           /* SECCOMP_RET_* of what nothing names */
-        uint32_t actions[CALLS_MAX]; /* SECCOMP_RET_* by number */
-        bool is_named[CALLS_MAX];    /* else `actions` holds the fallback */
-        bool is_fake[CALLS_MAX];     /* what `fake` names, in every variant */
-        bool has_fakes;              /* there is a variant for --fake-root */
-        struct variant variant;
+        struct call_table table;
+        struct call_variant variant;
 };
 
 struct policy_source {
         const char *path;
         const char *dir; /* where extended policies are; NULL: beside the file */
-        struct variant variant;
+        struct call_variant variant;
 };
 
 /*
  * Reads the policy; its name is that of the file, with "+userns" and "+fakeroot" behind it where
- * the variant has them.  Errors: fake_root of a policy without a `fake`.
+ * the variant has them.  *ret is to be freed with policy_done(), also on error.  Errors: fake_root
+ * of a policy without a `fake`.
  */
 int policy_read(struct policy *ret, const struct policy_source *source, struct groups *g,
                 struct err *e);
+
+void policy_done(struct policy *p);
+
+/* Compiles it for the architecture of `g`, as call_program_build(). */
+int policy_compile(struct call_program **ret, const struct policy *p, const struct groups *g,
+                   struct err *e);
 
 #endif

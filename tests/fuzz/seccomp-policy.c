@@ -7,10 +7,10 @@
  * serve as arguments of calls too.  KELP_GROUPS in the environment is the file of groups.
  */
 
+#include "call-program.h"
 #include "fuzz.h"
 #include "groups.h"
 #include "policy.h"
-#include "program.h"
 #include "test-seccomp-vm.h"
 
 #include <errno.h>
@@ -22,14 +22,14 @@
 
 static const char *groups_path;
 
-static void check_call(const struct program *program, const struct policy *p, uint32_t arch, int nr,
-                       const uint64_t *args)
+static void check_call(const struct call_program *program, const struct policy *p, uint32_t arch,
+                       int nr, const uint64_t *args)
 {
         struct seccomp_data call = { .nr = nr, .arch = arch };
 
         memcpy(call.args, args, sizeof(call.args));
         struct vm_result result = vm_run(program->insns, program->len, &call);
-        uint32_t want = nr >= 0 && nr < CALLS_MAX ? p->actions[nr] : p->fallback;
+        uint32_t want = nr >= 0 && nr < CALLS_MAX ? p->table.actions[nr] : p->table.fallback;
         bool is_passed = want == SECCOMP_RET_ALLOW || want == SECCOMP_RET_LOG;
 
         if (result.is_broken || result.steps > 100)
@@ -47,12 +47,12 @@ static void check_call(const struct program *program, const struct policy *p, ui
 static void check_filter(const struct policy *p, const struct groups *g, const uint8_t *data,
                          size_t size)
 {
-        struct program *program = NULL;
+        struct call_program *program = NULL;
         struct err e = { 0 };
         uint64_t args[6] = { 0 };
         size_t n = size < sizeof(args) ? size : sizeof(args);
 
-        if (program_build(&program, p, g, &e) < 0) {
+        if (policy_compile(&program, p, g, &e) < 0) {
                 if (e.code != E2BIG)
                         abort();
                 return;
@@ -80,8 +80,11 @@ static void try_text(const char *path, bool is_groups, const uint8_t *data, size
                 fprintf(stderr, "%s\n", e.text);
                 abort();
         }
-        if (r == 0 && !is_groups && policy_read(&policy, &source, &g, &e) == 0)
-                check_filter(&policy, &g, data, size);
+        if (r == 0 && !is_groups) {
+                if (policy_read(&policy, &source, &g, &e) == 0)
+                        check_filter(&policy, &g, data, size);
+                policy_done(&policy);
+        }
         groups_done(&g);
 }
 

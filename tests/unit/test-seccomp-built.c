@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
+#include "call-rules.h"
 #include "calls.h"
-#include "rules.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@
 static const char *const arch_names[N_ARCHS] = { "x86_64", "aarch64" };
 static const struct {
         const char *file;
-        struct variant variant;
+        struct call_variant variant;
 } policies[N_POLICIES] = {
         { "sandbox", { .allow_userns = false } },
         { "sandbox", { .allow_userns = true } },
@@ -50,9 +50,9 @@ int built_number(const struct built *b, const char *name)
 
 bool built_has_rules(const struct built *b, int nr)
 {
-        for (size_t i = 0; i < rules_count; i++)
-                if (rules_count_for(&rules_table[i], &b->policy.variant) &&
-                    built_number(b, rules_table[i].call) == nr)
+        for (size_t i = 0; i < call_rules_count; i++)
+                if (call_rule_counts_for(&call_rules[i], &b->policy.variant) &&
+                    built_number(b, call_rules[i].call) == nr)
                         return true;
         return false;
 }
@@ -70,7 +70,7 @@ static int build_one(struct built *b, size_t a, size_t p, const char *groups, co
         if (r == 0)
                 r = policy_read(&b->policy, &source, &b->groups, &e);
         if (r == 0)
-                r = program_build(&b->program, &b->policy, &b->groups, &e);
+                r = policy_compile(&b->program, &b->policy, &b->groups, &e);
         if (r == 0)
                 b->arch = arch->token;
         else
@@ -82,6 +82,7 @@ void built_free_all(void)
 {
         for (struct built *b = built_filters; b < built_filters + N_FILTERS; b++) {
                 free(b->program);
+                policy_done(&b->policy);
                 groups_done(&b->groups);
         }
 }

@@ -1,9 +1,9 @@
 #ifndef KELP_TEST_SECCOMP_BUILT_H
 #define KELP_TEST_SECCOMP_BUILT_H
 
+#include "call-program.h"
 #include "groups.h"
 #include "policy.h"
-#include "program.h"
 #include "test-seccomp-vm.h"
 
 #include <stdbool.h>
@@ -20,7 +20,7 @@ struct built {
         const char *arch_name;
         struct groups groups;
         struct policy policy;
-        struct program *program;
+        struct call_program *program;
         uint32_t arch;
 };
 

@@ -83,7 +83,7 @@ static void print_table(FILE *out)
                         const struct calls *calls = &built_filters[a * N_POLICIES].groups.calls;
 
                         /* libseccomp may get to know more names than ours */
-                        if (!built_filters[a * N_POLICIES].policy.is_named[nr])
+                        if (!built_filters[a * N_POLICIES].policy.table.is_named[nr])
                                 continue;
                         fprintf(out, "%s %d %s", built_filters[a * N_POLICIES].arch_name, nr,
                                 calls_name(calls, nr, &arena));
@@ -181,7 +181,7 @@ static void test_constant_calls(void **state)
         (void)state;
         for (struct built *b = built_filters; b < built_filters + N_FILTERS; b++) {
                 for (int nr = 0; nr <= SWEEP_MAX; nr++) {
-                        struct expected want = { .b = b, .action = b->policy.actions[nr] };
+                        struct expected want = { .b = b, .action = b->policy.table.actions[nr] };
 
                         if (want.action != SECCOMP_RET_ALLOW || !built_has_rules(b, nr))
                                 vm_sweep_args(b->arch, nr, expect_action, &want);
@@ -218,7 +218,7 @@ static void test_allowed_calls_are_cacheable(void **state)
         (void)state;
         for (struct built *b = built_filters; b < built_filters + N_FILTERS; b++) {
                 for (int nr = 0; nr <= SWEEP_MAX; nr++) {
-                        bool is_constant = b->policy.actions[nr] == SECCOMP_RET_ALLOW &&
+                        bool is_constant = b->policy.table.actions[nr] == SECCOMP_RET_ALLOW &&
                                            !built_has_rules(b, nr);
 
                         assert_int_equal(vm_is_always_allowed(b->program->insns, b->program->len,
@@ -236,7 +236,7 @@ static void test_every_known_call_is_judged(void **state)
                 for (int nr = 0; nr < CALLS_MAX; nr++) {
                         autofree char *name = seccomp_syscall_resolve_num_arch(b->arch, nr);
 
-                        if (name && !b->policy.is_named[nr])
+                        if (name && !b->policy.table.is_named[nr])
                                 fail_msg("%s on %s: nothing is said of '%s'", b->policy.name,
                                          b->arch_name, name);
                 }
@@ -262,7 +262,7 @@ static void expect_all_refused(const struct built *b, const char *const *names, 
         for (size_t i = 0; names[i]; i++) {
                 int nr = built_number(b, names[i]);
 
-                if (nr >= 0 && b->policy.actions[nr] != REFUSED(code))
+                if (nr >= 0 && b->policy.table.actions[nr] != REFUSED(code))
                         fail_msg("%s on %s: '%s' is not refused with %d", b->policy.name,
                                  b->arch_name, names[i], code);
         }
@@ -387,12 +387,13 @@ static void test_allowed_by_name(void **state)
         (void)state;
         for (struct built *b = built_filters; b < built_filters + N_FILTERS; b++) {
                 for (size_t i = 0; needed[i]; i++)
-                        assert_int_equal(b->policy.actions[built_number(b, needed[i])],
+                        assert_int_equal(b->policy.table.actions[built_number(b, needed[i])],
                                          SECCOMP_RET_ALLOW);
-                bool may_chroot = b->policy.actions[built_number(b, "chroot")] == SECCOMP_RET_ALLOW;
+                bool may_chroot =
+                        b->policy.table.actions[built_number(b, "chroot")] == SECCOMP_RET_ALLOW;
                 bool is_sandbox = strcmp(b->policy.name, "sandbox") == 0;
                 assert_int_equal(may_chroot, !is_sandbox);
-                assert_int_equal(b->policy.actions[built_number(b, "setresuid")],
+                assert_int_equal(b->policy.table.actions[built_number(b, "setresuid")],
                                  b->policy.variant.fake_root ? FAKED : SECCOMP_RET_ALLOW);
         }
 }

@@ -148,7 +148,7 @@ static struct oracle make_allowing(const struct built *b)
         scmp_filter_ctx ctx = new_filter(SCMP_ACT_ERRNO(ENOSYS));
 
         for (int nr = 0; nr < CALLS_MAX; nr++) {
-                uint32_t action = b->policy.actions[nr];
+                uint32_t action = b->policy.table.actions[nr];
 
                 if (action != SCMP_ACT_ERRNO(ENOSYS) && !is_partly(b, nr))
                         assert_int_equal(seccomp_rule_add(ctx, action, nr, 0), 0);

@@ -65,7 +65,8 @@ static int read_groups(struct groups *g, const char *text, struct err *e)
         return groups_read(g, path, arch, e);
 }
 
-static int read_policy(struct policy *p, const char *text, struct variant variant, struct err *e)
+static int read_policy(struct policy *p, const char *text, struct call_variant variant,
+                       struct err *e)
 {
         char path[128];
         struct groups g;
@@ -181,7 +182,7 @@ struct expected_action {
         uint32_t action;
 };
 
-static void expect_policy(const char *text, struct variant variant,
+static void expect_policy(const char *text, struct call_variant variant,
                           const struct expected_action *want)
 {
         struct policy p;
@@ -190,14 +191,15 @@ static void expect_policy(const char *text, struct variant variant,
         if (read_policy(&p, text, variant, &e) < 0)
                 fail_msg("%s\n gives: %s", text ? text : "", e.text);
         for (size_t i = 0; want[i].nr >= 0; i++)
-                if (p.actions[want[i].nr] != want[i].action)
+                if (p.table.actions[want[i].nr] != want[i].action)
                         fail_msg("%s\n call %d: %#x, not %#x", text ? text : "", want[i].nr,
-                                 p.actions[want[i].nr], want[i].action);
+                                 p.table.actions[want[i].nr], want[i].action);
+        policy_done(&p);
 }
 
-#define PLAIN   ((struct variant){ 0 })
-#define NESTING ((struct variant){ .allow_userns = true })
-#define FAKING  ((struct variant){ .fake_root = true })
+#define PLAIN   ((struct call_variant){ 0 })
+#define NESTING ((struct call_variant){ .allow_userns = true })
+#define FAKING  ((struct call_variant){ .fake_root = true })
 #define EXPECT(text, variant, ...)                                                                 \
         expect_policy(text, variant, (const struct expected_action[]){ __VA_ARGS__, { -1, 0 } })
 
@@ -206,7 +208,7 @@ static void test_policies_are_understood(void **state)
         (void)state;
         EXPECT("[syscalls]\ndefault = ENOSYS\nallow = @io\n", PLAIN, { READ, ALLOWED },
                { CLOSE, ALLOWED }, { OPEN, ERRNO(ENOSYS) }, { 1000, ERRNO(ENOSYS) });
-        EXPECT("[syscalls]\ndefault=kill\nallow=read,write open\n", PLAIN, { OPEN, ALLOWED },
+        EXPECT("[syscalls]\ndefault=kill\nallow=read write open\n", PLAIN, { OPEN, ALLOWED },
                { CLOSE, SECCOMP_RET_KILL_PROCESS });
         EXPECT("[syscalls]\ndefault = EPERM\ndeny = @debug @new\n", PLAIN, { PTRACE, ERRNO(EPERM) },
                { MSEAL, ERRNO(ENOSYS) }, { CLONE3, ERRNO(ENOSYS) }, { READ, ERRNO(EPERM) });
@@ -245,18 +247,21 @@ static void test_fake_root_changes_what_is_allowed(void **state)
         EXPECT(text, PLAIN, { READ, ALLOWED }, { WRITE, ERRNO(EPERM) }, { PTRACE, ERRNO(EPERM) });
         EXPECT(text, FAKING, { READ, ERRNO(0) }, { CLOSE, ERRNO(0) }, { WRITE, ERRNO(EPERM) },
                { PTRACE, ERRNO(EPERM) }, { OPEN, ERRNO(ENOSYS) });
-        EXPECT(text, ((struct variant){ true, true }), { READ, ERRNO(0) }, { MOUNT, ALLOWED });
+        EXPECT(text, ((struct call_variant){ true, true }), { READ, ERRNO(0) }, { MOUNT, ALLOWED });
         /* what a file above refuses stays refused; one that says nothing of it changes nothing */
         write_text("base.policy", text, sizeof(text) - 1);
         EXPECT("[policy]\nextends = base\n", FAKING, { READ, ERRNO(0) }, { CLOSE, ERRNO(0) });
         EXPECT("[policy]\nextends = base\n[syscalls]\ndeny = read\nlog = close\n", FAKING,
                { READ, ERRNO(EPERM) }, { CLOSE, ERRNO(0) });
         assert_int_equal(read_policy(&p, above, PLAIN, &e), 0);
-        assert_true(p.has_fakes);
+        assert_true(p.table.has_fakes);
+        policy_done(&p);
         assert_int_equal(read_policy(&p, "[syscalls]\ndefault = ENOSYS\n", FAKING, &e), -EINVAL);
         expect_text("FAKING", &e, "policy 't+fakeroot' has no 'fake'");
+        policy_done(&p);
         assert_int_equal(read_policy(&p, "[syscalls]\ndefault = ENOSYS\nfake = raed\n", PLAIN, &e),
                          -ENOENT);
+        policy_done(&p);
 }
 
 static void test_policies_extend(void **state)
@@ -296,7 +301,7 @@ static void test_policies_are_strict(void **state)
                 { "[syscalls]\ndefault = ENOSYS\ndefault = ENOSYS\n", "t.policy:3: 'default' is" },
                 { "[syscalls]\ndefault = ENOSYS\nallow\n", "t.policy:3: neither" },
                 { "[syscalls\ndefault = ENOSYS\n", "t.policy:1: neither" },
-                { "[syscalls]\ndefault = ENOSYS\nallow = read # why\n", "unknown system call '#'" },
+                { "[syscalls]\ndefault = ENOSYS\nallow = read # why\n", "'#' is not the name of" },
                 { "[syscalls]\ndefault = ENOSYS\nlog = ptrace\n",
                   "t.policy:3: 'ptrace' is in 'log'" },
                 { "[policy]\nextends = ../base\n", "not the name of a policy" },
@@ -315,6 +320,7 @@ static void test_policies_are_strict(void **state)
                 if (read_policy(&p, cases[i].text, PLAIN, &e) == 0)
                         fail_msg("accepted: %s", cases[i].text);
                 expect_text(cases[i].text, &e, cases[i].want);
+                policy_done(&p);
         }
 }
 
@@ -332,10 +338,11 @@ static void test_long_lines_are_refused(void **state)
                 snprintf(text + used, sizeof(text) - (size_t)used, "%*sread\n", pad, "");
                 int r = read_policy(&p, text, PLAIN, &e);
                 if (r == 0)
-                        assert_int_equal(p.actions[READ], ALLOWED);
+                        assert_int_equal(p.table.actions[READ], ALLOWED);
                 else
                         expect_text(text, &e, "t.policy:3: a line of more than");
                 assert_int_equal(r == 0, n <= 190);
+                policy_done(&p);
         }
 }
 
@@ -349,6 +356,7 @@ static void test_binary_files_are_refused(void **state)
         write_text("t.policy", text, sizeof(text) - 1);
         assert_int_equal(read_policy(&p, NULL, PLAIN, &e), -EINVAL);
         expect_text("zero byte", &e, "is not text");
+        policy_done(&p);
 }
 
 static int make_dir(void **state)

@@ -15,11 +15,11 @@
 
 #include <cmocka.h>
 
+#include "call-program.h"
+#include "call-rules.h"
 #include "calls.h"
 #include "groups.h"
 #include "policy.h"
-#include "program.h"
-#include "rules.h"
 #include "seccomp-filters.h"
 #include "test-seccomp-built.h"
 #include "test-seccomp-vm.h"
@@ -35,7 +35,7 @@ static const char *policy_dir;
 struct random_case {
         struct groups groups;
         struct policy policy;
-        struct program *program;
+        struct call_program *program;
 };
 
 /* xorshift: the same cases on every machine */
@@ -65,34 +65,36 @@ static void make_random(struct random_case *c, uint32_t seed, uint32_t run)
         struct err e = { 0 };
 
         memset(&c->policy, 0, sizeof(c->policy));
-        c->policy.fallback = REFUSED(ENOSYS);
+        c->policy.table.fallback = REFUSED(ENOSYS);
         c->policy.variant.allow_userns = seed % 2;
         c->policy.variant.fake_root = seed % 3 == 0;
         for (int nr = 0; nr < CALLS_MAX; nr++) {
                 if (next_random(&state) % run == 0)
                         action = random_action(&state);
-                c->policy.actions[nr] = action;
-                c->policy.is_named[nr] = next_random(&state) % 8 > 0;
+                c->policy.table.actions[nr] = action;
+                c->policy.table.allowed[nr] =
+                        action == SECCOMP_RET_LOG ? SECCOMP_RET_LOG : SECCOMP_RET_ALLOW;
+                c->policy.table.is_named[nr] = next_random(&state) % 8 > 0;
                 c->groups.is_hot[nr] = next_random(&state) % 16 == 0;
         }
-        if (program_build(&c->program, &c->policy, &c->groups, &e) < 0)
+        if (policy_compile(&c->program, &c->policy, &c->groups, &e) < 0)
                 fail_msg("%s", e.text);
 }
 
-static bool holds(const struct rule_cond *cond, const struct seccomp_data *data)
+static bool holds(const struct call_cond *cond, const struct seccomp_data *data)
 {
         uint32_t value = (uint32_t)data->args[cond->arg];
 
         switch (cond->test) {
-        case RULE_NONE:
+        case CALL_TEST_NONE:
                 return true;
-        case RULE_EQUAL:
+        case CALL_TEST_EQUAL:
                 return (value & cond->mask) == cond->value;
-        case RULE_DIFFERS:
+        case CALL_TEST_DIFFERS:
                 return (value & cond->mask) != cond->value;
-        case RULE_ABOVE:
+        case CALL_TEST_ABOVE:
                 return (value & cond->mask) > cond->value;
-        case RULE_ANY_BIT:
+        case CALL_TEST_ANY_BIT:
                 return (value & cond->value) != 0;
         }
         return false;
@@ -101,21 +103,21 @@ static bool holds(const struct rule_cond *cond, const struct seccomp_data *data)
 static uint32_t evaluate(const struct random_case *c, const struct seccomp_data *data)
 {
         bool is_known = data->nr >= 0 && data->nr < CALLS_MAX;
-        uint32_t action = is_known ? c->policy.actions[data->nr] : c->policy.fallback;
+        uint32_t action = is_known ? c->policy.table.actions[data->nr] : c->policy.table.fallback;
         struct err e = { 0 };
 
         if (action != SECCOMP_RET_ALLOW && action != SECCOMP_RET_LOG)
                 return action;
-        for (size_t i = 0; i < rules_count; i++) {
-                const struct rule *rule = &rules_table[i];
+        for (size_t i = 0; i < call_rules_count; i++) {
+                const struct call_rule *rule = &call_rules[i];
                 int nr = -1;
 
                 assert_int_equal(calls_resolve(&c->groups.calls, rule->call, &nr, &e), 0);
-                if (nr == data->nr && rules_count_for(rule, &c->policy.variant) &&
+                if (nr == data->nr && call_rule_counts_for(rule, &c->policy.variant) &&
                     holds(&rule->conds[0], data) && holds(&rule->conds[1], data))
-                        return rule->refuse == RULE_FAKE ? FAKED
-                               : rule->refuse            ? REFUSED(rule->refuse)
-                                                         : action;
+                        return rule->refuse == CALL_RULE_FAKE ? FAKED
+                               : rule->refuse                 ? REFUSED(rule->refuse)
+                                                              : action;
         }
         return action;
 }
@@ -180,20 +182,21 @@ static void test_rules_far_away(void **state)
         for (uint32_t seed = 0; seed < 2; seed++) {
                 make_random(&c, seed, 1);
                 free(c.program);
-                for (size_t i = 0; i < rules_count; i++) {
+                for (size_t i = 0; i < call_rules_count; i++) {
                         int nr = -1;
 
                         assert_int_equal(
-                                calls_resolve(&c.groups.calls, rules_table[i].call, &nr, &e), 0);
-                        c.policy.actions[nr] = seed ? SECCOMP_RET_LOG : SECCOMP_RET_ALLOW;
+                                calls_resolve(&c.groups.calls, call_rules[i].call, &nr, &e), 0);
+                        c.policy.table.actions[nr] = seed ? SECCOMP_RET_LOG : SECCOMP_RET_ALLOW;
+                        c.policy.table.allowed[nr] = c.policy.table.actions[nr];
                 }
-                assert_int_equal(program_build(&c.program, &c.policy, &c.groups, &e), 0);
-                for (size_t i = 0; i < rules_count; i++) {
+                assert_int_equal(policy_compile(&c.program, &c.policy, &c.groups, &e), 0);
+                for (size_t i = 0; i < call_rules_count; i++) {
                         int nr = -1;
 
                         assert_int_equal(
-                                calls_resolve(&c.groups.calls, rules_table[i].call, &nr, &e), 0);
-                        if (i == 0 || strcmp(rules_table[i].call, rules_table[i - 1].call) != 0)
+                                calls_resolve(&c.groups.calls, call_rules[i].call, &nr, &e), 0);
+                        if (i == 0 || strcmp(call_rules[i].call, call_rules[i - 1].call) != 0)
                                 vm_sweep_args(c.groups.calls.arch->token, nr, compare, &c);
                 }
                 free(c.program);

@@ -1,7 +1,6 @@
-#include "program.h"
+#include "call-program.h"
 
 #include "mem.h"
-#include "rules.h"
 
 #include <errno.h>
 #include <linux/seccomp.h>
@@ -31,7 +30,7 @@
  * written when its targets are known.  A position is the number of instructions behind it.
  */
 
-#define MAX_RANGES (CALLS_MAX + 1)
+#define MAX_RANGES (CALL_TABLE_MAX + 1)
 #define MAX_RETS   64
 
 /* How much more a hot call weighs than one that is not, when the tree is split. */
@@ -58,7 +57,10 @@ struct builder {
         size_t n_rets;
         struct range ranges[MAX_RANGES];
         size_t n_ranges;
-        int rule_nrs[RULES_MAX]; /* the number of the call of each rule, -1: not here */
+        const struct call_table *table;
+        const struct call_variant *variant;
+        const struct call_machine *machine;
+        bool has_chain[CALL_TABLE_MAX]; /* arguments of the call are looked at */
         bool is_full;
 };
 
@@ -121,32 +123,32 @@ static int get_ret(struct builder *b, uint32_t action)
 struct entry {
         int start;                    /* with anything in the accumulator */
         int tested;                   /* with what `cond` looks at in it */
-        const struct rule_cond *cond; /* NULL: the row looks at nothing */
+        const struct call_cond *cond; /* NULL: the row looks at nothing */
 };
 
-static bool is_same_load(const struct rule_cond *a, const struct rule_cond *b)
+static bool is_same_load(const struct call_cond *a, const struct call_cond *b)
 {
         return b && a->arg == b->arg && a->mask == b->mask;
 }
 
-static struct entry put_cond(struct builder *b, const struct rule_cond *cond, int on_true,
+static struct entry put_cond(struct builder *b, const struct call_cond *cond, int on_true,
                              int on_false)
 {
         struct entry entry = { .cond = cond };
 
         switch (cond->test) {
-        case RULE_NONE:
+        case CALL_TEST_NONE:
                 return (struct entry){ .start = on_true, .tested = on_true };
-        case RULE_EQUAL:
+        case CALL_TEST_EQUAL:
                 entry.tested = put_test(b, BPF_JEQ, cond->value, on_true, on_false);
                 break;
-        case RULE_DIFFERS:
+        case CALL_TEST_DIFFERS:
                 entry.tested = put_test(b, BPF_JEQ, cond->value, on_false, on_true);
                 break;
-        case RULE_ABOVE:
+        case CALL_TEST_ABOVE:
                 entry.tested = put_test(b, BPF_JGT, cond->value, on_true, on_false);
                 break;
-        case RULE_ANY_BIT:
+        case CALL_TEST_ANY_BIT:
                 entry.tested = put_test(b, BPF_JSET, cond->value, on_true, on_false);
                 break;
         }
@@ -159,47 +161,81 @@ static struct entry put_cond(struct builder *b, const struct rule_cond *cond, in
 }
 
 /* One row, in front of what follows when it does not hold. */
-static struct entry put_row(struct builder *b, const struct rule *rule, uint32_t allowed,
-                            struct entry next)
+static struct entry put_row(struct builder *b, const struct call_cond *conds, size_t n,
+                            struct entry on_true, struct entry next)
 {
-        int on_true = get_ret(b, rules_action(rule, allowed));
-        struct entry entry = { .start = on_true, .tested = on_true };
+        struct entry entry = on_true;
 
-        for (size_t i = RULE_MAX_CONDS; i-- > 0;) {
-                const struct rule_cond *cond = &rule->conds[i];
+        for (size_t i = n; i-- > 0;) {
+                const struct call_cond *cond = &conds[i];
                 bool is_loaded = i == 0 && is_same_load(cond, next.cond);
 
-                if (cond->test == RULE_NONE)
+                if (cond->test == CALL_TEST_NONE)
                         continue;
                 entry = put_cond(b, cond, entry.start, is_loaded ? next.tested : next.start);
         }
         return entry;
 }
 
-/* The rules of call `nr`; *ret_at is where they start.  Returns whether there are any. */
-static bool put_rules(struct builder *b, const struct policy *p, int nr, int *ret_at)
+static struct entry put_answer(struct builder *b, uint32_t action)
 {
-        struct entry entry = { .start = -1 };
+        int at = get_ret(b, action);
 
-        for (size_t i = rules_count; i-- > 0;) {
-                const struct rule *rule = &rules_table[i];
-
-                if (b->rule_nrs[i] != nr || !rules_count_for(rule, &p->variant))
-                        continue;
-                if (entry.start < 0) {
-                        int at = get_ret(b, p->actions[nr]);
-
-                        entry = (struct entry){ .start = at, .tested = at };
-                }
-                entry = put_row(b, rule, p->actions[nr], entry);
-        }
-        *ret_at = entry.start;
-        return entry.start >= 0;
+        return (struct entry){ .start = at, .tested = at };
 }
 
-static bool is_passed(uint32_t action)
+/* What becomes of an allowed call `nr`: kelp's own rules about its arguments, if there are any. */
+static struct entry put_rules(struct builder *b, int nr)
 {
-        return action == SECCOMP_RET_ALLOW || action == SECCOMP_RET_LOG;
+        uint32_t allowed = b->table->allowed[nr];
+        struct entry entry = put_answer(b, allowed);
+
+        if (!call_table_is_passed(allowed))
+                return entry;
+        for (size_t i = call_rules_count; i-- > 0;) {
+                const struct call_rule *rule = &call_rules[i];
+
+                if (b->machine->rule_numbers[i] != nr || !call_rule_counts_for(rule, b->variant))
+                        continue;
+                entry = put_row(b, rule->conds, CALL_RULE_MAX_CONDS,
+                                put_answer(b, call_rule_action(rule, allowed)), entry);
+        }
+        return entry;
+}
+
+/* The rows of the policy; behind each that allows stand kelp's own rules, which it cannot undo. */
+static int put_chain(struct builder *b, int nr)
+{
+        const struct call_table *t = b->table;
+        struct entry rules = put_rules(b, nr);
+        struct entry entry =
+                call_table_is_passed(t->actions[nr]) ? rules : put_answer(b, t->actions[nr]);
+
+        for (size_t i = t->n_rows; i-- > 0;) {
+                const struct call_row *row = &t->rows[i];
+
+                if (row->nr != nr || !call_row_counts(t, row))
+                        continue;
+                entry = put_row(b, row->conds, row->n_conds,
+                                row->is_deny ? put_answer(b, row->action) : rules, entry);
+        }
+        return entry.start;
+}
+
+static void find_chains(struct builder *b)
+{
+        const struct call_table *t = b->table;
+
+        for (size_t i = 0; i < call_rules_count; i++) {
+                int nr = b->machine->rule_numbers[i];
+
+                if (nr >= 0 && call_table_is_passed(t->actions[nr]) &&
+                    call_rule_counts_for(&call_rules[i], b->variant))
+                        b->has_chain[nr] = true;
+        }
+        for (size_t i = 0; i < t->n_rows; i++)
+                if (call_row_counts(t, &t->rows[i]))
+                        b->has_chain[t->rows[i].nr] = true;
 }
 
 static void add_range(struct builder *b, const struct range *range)
@@ -212,23 +248,26 @@ static void add_range(struct builder *b, const struct range *range)
                 b->ranges[b->n_ranges++] = *range;
 }
 
-static void find_ranges(struct builder *b, const struct policy *p, const struct groups *g)
+static void find_ranges(struct builder *b)
 {
-        for (int nr = 0; nr < CALLS_MAX; nr++) {
+        const struct call_table *t = b->table;
+
+        for (int nr = 0; nr < CALL_TABLE_MAX; nr++) {
                 struct range range = {
                         .first = (uint32_t)nr,
-                        .action = p->actions[nr],
-                        .weight = p->is_named[nr] ? 1 : 0,
+                        .action = t->actions[nr],
+                        .has_rules = b->has_chain[nr],
+                        .weight = t->is_named[nr] ? 1 : 0,
                 };
 
-                if (g->is_hot[nr])
+                if (b->machine->is_hot[nr])
                         range.weight += HOT_WEIGHT;
-                if (is_passed(range.action))
-                        range.has_rules = put_rules(b, p, nr, &range.chain);
+                if (range.has_rules)
+                        range.chain = put_chain(b, nr);
                 add_range(b, &range);
         }
         /* what does not exist, and x32 */
-        add_range(b, &(struct range){ .first = CALLS_MAX, .action = p->fallback });
+        add_range(b, &(struct range){ .first = CALL_TABLE_MAX, .action = t->fallback });
 }
 
 /* Where the tree over ranges [from, to) is cut: both halves weigh about the same. */
@@ -285,46 +324,36 @@ static int put_tree(struct builder *b, size_t from, size_t to)
         return put_test(b, BPF_JGE, b->ranges[cut].first, right, left);
 }
 
-static int resolve_rules(struct builder *b, const struct groups *g, struct err *e)
+static void put_program(struct builder *b)
 {
-        for (size_t i = 0; i < rules_count; i++) {
-                int r = calls_resolve(&g->calls, rules_table[i].call, &b->rule_nrs[i], e);
-
-                if (r < 0)
-                        return err_prefix(e, "in the argument rules");
-        }
-        return 0;
-}
-
-static void put_program(struct builder *b, const struct policy *p, const struct groups *g)
-{
-        find_ranges(b, p, g);
+        find_chains(b);
+        find_ranges(b);
         int kill = get_ret(b, SECCOMP_RET_KILL_PROCESS);
         int root = put_tree(b, 0, b->n_ranges);
         /* a load goes on with the instruction behind it: that must be the root */
         if (root != b->n - 1)
                 put(b, BPF_JMP | BPF_JA, (uint32_t)(b->n - root - 1), 0, 0);
         int search = put_load(b, offsetof(struct seccomp_data, nr));
-        put_test(b, BPF_JEQ, g->calls.arch->token, search, kill);
+        put_test(b, BPF_JEQ, b->machine->arch, search, kill);
         put_load(b, offsetof(struct seccomp_data, arch));
 }
 
-int program_build(struct program **ret, const struct policy *p, const struct groups *g,
-                  struct err *e)
+int call_program_build(struct call_program **ret, const struct call_table *t,
+                       const struct call_variant *variant, const struct call_machine *m,
+                       struct err *e)
 {
         autofree struct builder *b = mem_alloc(sizeof(*b), e);
 
         if (!b)
                 return -e->code;
-        int r = resolve_rules(b, g, e);
-        if (r < 0)
-                return r;
-        put_program(b, p, g);
+        b->table = t;
+        b->variant = variant;
+        b->machine = m;
+        put_program(b);
         if (b->is_full)
-                return err_set(e, E2BIG,
-                               "the filter of policy '%s' does not fit into %d instructions",
-                               p->name, BPF_MAXINSNS);
-        struct program *program = mem_alloc(sizeof(*program), e);
+                return err_set(e, E2BIG, "the filter does not fit into %d instructions",
+                               BPF_MAXINSNS);
+        struct call_program *program = mem_alloc(sizeof(*program), e);
         if (!program)
                 return -e->code;
         program->len = (size_t)b->n;

@@ -1,5 +1,7 @@
-#ifndef KELP_SECCOMP_RULES_H
-#define KELP_SECCOMP_RULES_H
+#ifndef KELP_BASE_CALL_RULES_H
+#define KELP_BASE_CALL_RULES_H
+
+#include "call-word.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,59 +19,44 @@
  * (CVE-2019-10063).
  */
 
-enum rule_test {
-        RULE_NONE,    /* no condition */
-        RULE_EQUAL,   /* (argument & mask) == value */
-        RULE_DIFFERS, /* (argument & mask) != value */
-        RULE_ABOVE,   /* (argument & mask) > value, unsigned */
-        RULE_ANY_BIT, /* (argument & value) != 0 */
-};
-
-struct rule_cond {
-        enum rule_test test;
-        unsigned arg;
-        uint32_t mask;
-        uint32_t value;
-};
-
-#define RULE_MAX_CONDS 2
+#define CALL_RULE_MAX_CONDS 2
 
 /* One policy makes several filters: what options of kelp run ask of them. */
-struct variant {
+struct call_variant {
         bool allow_userns; /* --allow-userns: nested sandboxes may be made inside */
         bool fake_root;    /* --fake-root: what a policy's `fake` names is answered, not done */
 };
 
 /* When the rule counts: a variant has some of its own, and lacks some. */
-enum rule_scope {
-        RULE_ALWAYS,
-        RULE_WITHOUT_USERNS,
-        RULE_WITH_USERNS,
-        RULE_WITHOUT_FAKES,
-        RULE_WITH_FAKES,
+enum call_rule_scope {
+        CALL_RULE_ALWAYS,
+        CALL_RULE_WITHOUT_USERNS,
+        CALL_RULE_WITH_USERNS,
+        CALL_RULE_WITHOUT_FAKES,
+        CALL_RULE_WITH_FAKES,
 };
 
 /* In the place of an error: the call says that it worked, and does nothing.  Source: seccomp(2),
  * SECCOMP_RET_ERRNO with no error in its data. */
-#define RULE_FAKE (-1)
+#define CALL_RULE_FAKE (-1)
 
-struct rule {
+struct call_rule {
         const char *call;
-        enum rule_scope scope;
-        struct rule_cond conds[RULE_MAX_CONDS];
-        int refuse;       /* errno; 0: allow; RULE_FAKE */
+        enum call_rule_scope scope;
+        struct call_cond conds[CALL_RULE_MAX_CONDS];
+        int refuse;       /* errno; 0: allow; CALL_RULE_FAKE */
         const char *text; /* the conditions in words */
 };
 
-#define RULES_MAX 100
+#define CALL_RULES_MAX 100
 
 /* The rows, those of one call side by side. */
-extern const struct rule rules_table[];
-extern const size_t rules_count;
+extern const struct call_rule call_rules[];
+extern const size_t call_rules_count;
 
-bool rules_count_for(const struct rule *rule, const struct variant *variant);
+bool call_rule_counts_for(const struct call_rule *rule, const struct call_variant *variant);
 
 /* The SECCOMP_RET_* of a row that holds, where the policy's own answer is `allowed`. */
-uint32_t rules_action(const struct rule *rule, uint32_t allowed);
+uint32_t call_rule_action(const struct call_rule *rule, uint32_t allowed);
 
 #endif
