@@ -77,31 +77,6 @@ void emit_bpf(FILE *out, const struct call_program *program)
         fwrite(program->insns, sizeof(program->insns[0]), program->len, out);
 }
 
-static const char *action_name(uint32_t action)
-{
-        static const struct {
-                uint32_t action;
-                const char *name;
-        } names[] = {
-                { SECCOMP_RET_ALLOW, "allow" },
-                { SECCOMP_RET_LOG, "log" },
-                { SECCOMP_RET_KILL_PROCESS, "kill" },
-                { SECCOMP_RET_ERRNO, "fake" },
-                { SECCOMP_RET_ERRNO | EPERM, "EPERM" },
-                { SECCOMP_RET_ERRNO | EACCES, "EACCES" },
-                { SECCOMP_RET_ERRNO | ENOSYS, "ENOSYS" },
-                { SECCOMP_RET_ERRNO | EINVAL, "EINVAL" },
-                { SECCOMP_RET_ERRNO | ENOTTY, "ENOTTY" },
-                { SECCOMP_RET_ERRNO | EAFNOSUPPORT, "EAFNOSUPPORT" },
-                { SECCOMP_RET_ERRNO | EPROTONOSUPPORT, "EPROTONOSUPPORT" },
-        };
-
-        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-                if (action == names[i].action)
-                        return names[i].name;
-        return "?";
-}
-
 static void emit_rules(FILE *out, const struct policy *p, const char *name)
 {
         for (size_t i = 0; i < call_rules_count; i++) {
@@ -109,14 +84,9 @@ static void emit_rules(FILE *out, const struct policy *p, const char *name)
 
                 if (!call_rule_counts_for(rule, &p->variant) || !str_eq(rule->call, name))
                         continue;
-                const char *verdict = action_name(call_rule_action(rule, SECCOMP_RET_ALLOW));
+                const char *verdict = call_action_name(call_rule_action(rule, SECCOMP_RET_ALLOW));
                 fprintf(out, "     %-24s %s: %s\n", "", verdict, rule->text);
         }
-}
-
-static bool is_passed(uint32_t action)
-{
-        return action == SECCOMP_RET_ALLOW || action == SECCOMP_RET_LOG;
 }
 
 int emit_text(FILE *out, const struct policy *p, const struct groups *g,
@@ -129,13 +99,13 @@ int emit_text(FILE *out, const struct policy *p, const struct groups *g,
         fprintf(out, "# policy %s on %s: %zu instructions\n", safe, g->calls.arch->name,
                 program->len);
         fprintf(out, "# another architecture's calls: kill\n");
-        fprintf(out, "# what is not listed: %s\n", action_name(p->table.fallback));
+        fprintf(out, "# what is not listed: %s\n", call_action_name(p->table.fallback));
         for (int nr = 0; nr < CALLS_MAX; nr++) {
                 if (!p->table.is_named[nr])
                         continue;
                 const char *name = calls_name(&g->calls, nr, &arena);
-                fprintf(out, "%4d %-24s %s\n", nr, name, action_name(p->table.actions[nr]));
-                if (is_passed(p->table.actions[nr]))
+                fprintf(out, "%4d %-24s %s\n", nr, name, call_action_name(p->table.actions[nr]));
+                if (call_table_is_passed(p->table.actions[nr]))
                         emit_rules(out, p, name);
         }
         arena_done(&arena);

@@ -20,6 +20,9 @@ void emit_header(FILE *out);
 /* The array of struct sock_filter, as it goes to the kernel. */
 void emit_bpf(FILE *out, const struct call_program *program);
 
+/* C: the vocabulary, for the launcher (src/plan/call-names.h). */
+int emit_names(FILE *out, const struct groups *g, struct err *e);
+
 /* What the policy says of each call, for people, and what that costs. */
 int emit_text(FILE *out, const struct policy *p, const struct groups *g,
               const struct call_program *program, struct err *e);

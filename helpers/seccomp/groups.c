@@ -236,8 +236,9 @@ static int read_group(struct groups *g, char **at, struct err *e)
         return 0;
 }
 
-/* Gives the calls of all words that are left an answer, or, without one, has them tried first. */
-static int mark_calls(struct groups *g, char **at, int answer, struct err *e)
+/* Takes the calls of all words that are left; `set` is called with the number of each. */
+static int mark_calls(struct groups *g, char **at, void (*set)(struct groups *g, int nr, int value),
+                      int value, struct err *e)
 {
         for (char *word; (word = word_next(at));) {
                 const int *members = NULL;
@@ -246,14 +247,25 @@ static int mark_calls(struct groups *g, char **at, int answer, struct err *e)
 
                 if (r < 0)
                         return r;
-                for (size_t i = 0; i < n; i++) {
-                        if (answer)
-                                g->answers[members[i]] = (uint16_t)answer;
-                        else
-                                g->is_hot[members[i]] = true;
-                }
+                for (size_t i = 0; i < n; i++)
+                        set(g, members[i], value);
         }
         return 0;
+}
+
+static void set_answer(struct groups *g, int nr, int answer)
+{
+        g->answers[nr] = (uint16_t)answer;
+}
+
+static void set_hot(struct groups *g, int nr, int value)
+{
+        g->is_hot[nr] = value;
+}
+
+static void set_never(struct groups *g, int nr, int value)
+{
+        g->is_never[nr] = value;
 }
 
 static int read_answer(struct groups *g, char **at, struct err *e)
@@ -264,12 +276,17 @@ static int read_answer(struct groups *g, char **at, struct err *e)
         if (code == 0)
                 return err_set(e, EINVAL,
                                "'answer' takes one of EPERM EACCES ENOSYS EINVAL ENOTTY first");
-        return mark_calls(g, at, code, e);
+        return mark_calls(g, at, set_answer, code, e);
 }
 
 static int read_hot(struct groups *g, char **at, struct err *e)
 {
-        return mark_calls(g, at, 0, e);
+        return mark_calls(g, at, set_hot, true, e);
+}
+
+static int read_never(struct groups *g, char **at, struct err *e)
+{
+        return mark_calls(g, at, set_never, true, e);
 }
 
 static int read_line(struct groups *g, char *line, struct err *e)
@@ -278,10 +295,8 @@ static int read_line(struct groups *g, char *line, struct err *e)
                 const char *keyword;
                 int (*read)(struct groups *g, char **at, struct err *e);
         } kinds[] = {
-                { "number", read_number },
-                { "group", read_group },
-                { "answer", read_answer },
-                { "hot", read_hot },
+                { "number", read_number }, { "group", read_group }, { "answer", read_answer },
+                { "never", read_never },   { "hot", read_hot },
         };
 
         line[strcspn(line, "#")] = '\0';
@@ -292,8 +307,8 @@ static int read_line(struct groups *g, char *line, struct err *e)
         for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
                 if (str_eq(keyword, kinds[i].keyword))
                         return kinds[i].read(g, &at, e);
-        return err_set(e, EINVAL, "a line starts with number, group, answer or hot, not '%s'",
-                       keyword);
+        return err_set(e, EINVAL,
+                       "a line starts with number, group, answer, never or hot, not '%s'", keyword);
 }
 
 int groups_read(struct groups *ret, const char *path, const struct arch *arch, struct err *e)

@@ -16,6 +16,7 @@
  *     number NAME NUMBER [ARCH]     a call that libseccomp may not know yet
  *     group  @NAME WORD...          adds calls, or all of an earlier group
  *     answer ERRNO WORD...          what these say when a policy refuses them; else EPERM
+ *     never  WORD...                what no policy of a user's own may allow
  *     hot    NAME...                calls that deserve a short way through the filter
  *
  * and "#" starts a comment.  A group is complete once another line uses it.
@@ -39,6 +40,7 @@ struct groups {
         size_t n_names;
         uint16_t answers[CALLS_MAX]; /* errno of a refusal */
         bool is_hot[CALLS_MAX];
+        bool is_never[CALLS_MAX];
 };
 
 /* Reads the file at `path` for `arch`.  *ret is to be freed with groups_done(), also on error. */

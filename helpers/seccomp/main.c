@@ -1,9 +1,9 @@
 /*
  * kelp-seccomp: compiles the [syscalls] of policies into seccomp filters.
  *
- * At build time it makes the C arrays of the built-in policies; at run time it is called once for
- * a user's policy, whose filter is then kept.  kelp itself never links libseccomp: building a
- * filter costs more than the whole launch of a sandbox.
+ * It runs when kelp is built: it makes the C arrays of the built-in policies and the vocabulary by
+ * which the launcher reads a policy of a user's own, so that kelp itself need not link libseccomp.
+ * For people it prints what a policy says of each call.
  */
 
 #include "calls.h"
@@ -28,7 +28,7 @@
 #define MAX_POLICIES 32
 #define MAX_VARIANTS 4
 
-enum form { FORM_NONE, FORM_C, FORM_BPF, FORM_TEXT };
+enum form { FORM_NONE, FORM_C, FORM_BPF, FORM_TEXT, FORM_NAMES };
 
 struct options {
         const char *groups;
@@ -56,6 +56,7 @@ struct job {
 
 static const char usage[] =
         "usage: kelp-seccomp --groups FILE --policy FILE... --emit c|bpf|text [-o FILE]\n"
+        "       kelp-seccomp --groups FILE --emit names [-o FILE]\n"
         "\n"
         "  --groups FILE      the names and @groups of system calls (syscalls.groups)\n"
         "  --policy FILE      the policy to compile; may be repeated with --emit c\n"
@@ -67,11 +68,12 @@ static const char usage[] =
         "                     their header\n"
         "  --emit bpf         the instructions, as seccomp(2) takes them\n"
         "  --emit text        what each call is answered, for people\n"
+        "  --emit names       C tables of all names and groups, for kelp itself\n"
         "  -o, --output FILE  where to, instead of standard output\n";
 
 static int read_form(const char *text, enum form *ret, struct err *e)
 {
-        static const char *const names[] = { "c", "bpf", "text", NULL };
+        static const char *const names[] = { "c", "bpf", "text", "names", NULL };
 
         for (size_t i = 0; names[i]; i++) {
                 if (str_eq(text, names[i])) {
@@ -79,7 +81,7 @@ static int read_form(const char *text, enum form *ret, struct err *e)
                         return 0;
                 }
         }
-        return err_set(e, EINVAL, "--emit takes c, bpf or text, not '%s'", text);
+        return err_set(e, EINVAL, "--emit takes c, bpf, text or names, not '%s'", text);
 }
 
 static int add_policy(struct options *o, const char *path, struct err *e)
@@ -94,10 +96,12 @@ static int check_options(const struct options *o, struct err *e)
 {
         if (!o->groups)
                 return err_set(e, EINVAL, "--groups is missing");
-        if (o->n_policies == 0)
-                return err_set(e, EINVAL, "--policy is missing");
         if (o->form == FORM_NONE)
                 return err_set(e, EINVAL, "--emit is missing");
+        if (o->form == FORM_NAMES && o->n_policies > 0)
+                return err_set(e, EINVAL, "--emit names takes no --policy");
+        if (o->form != FORM_NAMES && o->n_policies == 0)
+                return err_set(e, EINVAL, "--policy is missing");
         if (o->form != FORM_C && o->n_policies > 1)
                 return err_set(e, EINVAL, "only --emit c takes more than one --policy");
         if (o->form != FORM_C && o->header)
@@ -203,6 +207,8 @@ static int build_filters(struct job *job, struct err *e)
         const struct options *o = job->options;
         int r = 0;
 
+        if (o->n_policies == 0)
+                return 0;
         job->filters = mem_alloc(MAX_VARIANTS * o->n_policies * sizeof(*job->filters), e);
         if (!job->filters)
                 return -e->code;
@@ -257,7 +263,7 @@ static int write_output(const char *path, const char *data, size_t len, struct e
 
 static int emit_form(const struct job *job, FILE *out, struct err *e)
 {
-        const struct filter *first = &job->filters[0];
+        const struct filter *first = job->filters;
 
         switch (job->options->form) {
         case FORM_C:
@@ -268,6 +274,8 @@ static int emit_form(const struct job *job, FILE *out, struct err *e)
                 return 0;
         case FORM_TEXT:
                 return emit_text(out, &first->policy, &job->groups, first->program, e);
+        case FORM_NAMES:
+                return emit_names(out, &job->groups, e);
         case FORM_NONE:
                 break;
         }

@@ -20,6 +20,27 @@ bool call_table_is_passed(uint32_t action)
         return action == SECCOMP_RET_ALLOW || action == SECCOMP_RET_LOG;
 }
 
+const char *call_action_name(uint32_t action)
+{
+        const char *name = NULL;
+
+        switch (action & SECCOMP_RET_ACTION_FULL) {
+        case SECCOMP_RET_ALLOW:
+                return "allow";
+        case SECCOMP_RET_LOG:
+                return "log";
+        case SECCOMP_RET_KILL_PROCESS:
+                return "kill";
+        case SECCOMP_RET_ERRNO:
+                if ((action & SECCOMP_RET_DATA) == 0)
+                        return "fake";
+                name = strerrorname_np((int)(action & SECCOMP_RET_DATA));
+                return name ? name : "?";
+        default:
+                return "?";
+        }
+}
+
 bool call_row_counts(const struct call_table *t, const struct call_row *row)
 {
         return row->layer >= t->layers[row->nr];

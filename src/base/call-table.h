@@ -102,6 +102,9 @@ void call_table_finish(struct call_table *t);
 /* Whether `action` lets the call through to the kernel. */
 bool call_table_is_passed(uint32_t action);
 
+/* "allow", "log", "fake" (success, undone), "kill", or the name of an error. */
+const char *call_action_name(uint32_t action);
+
 /* Whether the exception still is one: no later file has named its whole call. */
 bool call_row_counts(const struct call_table *t, const struct call_row *row);
 

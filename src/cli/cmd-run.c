@@ -4,6 +4,7 @@
 #include "dump.h"
 #include "facts.h"
 #include "fd.h"
+#include "filter-find.h"
 #include "help.h"
 #include "image-find.h"
 #include "io.h"
@@ -12,11 +13,11 @@
 #include "parse.h"
 #include "root.h"
 #include "run-sandbox.h"
-#include "seccomp-filters.h"
 #include "status.h"
 #include "step.h"
 #include "str.h"
 #include "suggest.h"
+#include "syscalls.h"
 #include "userns.h"
 
 #include <errno.h>
@@ -183,15 +184,25 @@ static void check_fds(const struct plan *p, struct plan_problems *problems)
                 check_kept_fd(p->report.keep_fds[i], problems);
 }
 
+static void tell_weaker_calls(void *policy, const char *origin, const char *calls)
+{
+        log_notice("%s allows system calls that '%s' refuses: %s", origin, (const char *)policy,
+                   calls);
+}
+
 /* What makes the sandbox weaker than its default is said, not only done. */
 static void tell_weakenings(const struct plan *p)
 {
+        struct err lost = { 0 };
+
         if (p->net.mode == PLAN_NETWORK_HOST)
                 log_notice("the network is this host's own, with all that listens on it");
         if (p->confine.may_nest_userns)
                 log_notice(
                         "user namespaces are allowed inside, which can undo what is protected in "
                         "writable directories");
+        if (syscalls_tell_weaker(p, tell_weaker_calls, (void *)p->confine.filter, &lost) < 0)
+                log_err(&lost);
 }
 
 /* Only the run itself shows whether subordinate ids work; this looks whether there are any. */
@@ -207,13 +218,12 @@ static bool has_one_id(const struct plan *p)
 
 static void find_dump_facts(const struct plan *p, struct dump_facts *ret)
 {
-        const struct seccomp_filter *filter;
-        char name[PLAN_MAX_FILTER_NAME];
+        autofilter filter = { 0 };
+        struct err unused = { 0 };
 
         ret->has_one_id = has_one_id(p);
-        plan_filter_name(p, ret->has_one_id, name);
-        filter = seccomp_filter_find(name);
-        ret->n_instructions = filter ? filter->len : 0;
+        if (filter_find(p, ret->has_one_id, &filter, &unused) == 0)
+                ret->n_instructions = filter.program.len;
 }
 
 static int print_plan(const struct front *f, const struct plan *p)

@@ -1,5 +1,6 @@
 #include "run-sandbox.h"
 
+#include "filter-find.h"
 #include "hint.h"
 #include "image-copy.h"
 #include "image-layers.h"
@@ -7,7 +8,6 @@
 #include "log.h"
 #include "root.h"
 #include "run-hint.h"
-#include "seccomp-filters.h"
 #include "slirp.h"
 #include "status.h"
 #include "step.h"
@@ -16,7 +16,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -25,24 +24,6 @@
  * One run from the checked plan to the exit status.  The plan is const for everybody below, and so
  * is the view once it is filled; what the run becomes is in struct run.
  */
-
-static int find_filter(const struct plan *p, const struct id_maps *maps, struct sock_fprog *ret,
-                       struct err *e)
-{
-        char name[PLAN_MAX_FILTER_NAME];
-        const struct seccomp_filter *filter;
-
-        if (p->confine.n_syscalls > 0)
-                return err_set(e, ENOTSUP, "%s: a filter of your own is not made yet",
-                               p->confine.syscalls[0].origin);
-        plan_filter_name(p, !maps->by_helper, name);
-        filter = seccomp_filter_find(name);
-        if (!filter)
-                return err_set(e, ENOENT, "there is no seccomp filter '%s'", name);
-        ret->len = filter->len;
-        ret->filter = (struct sock_filter *)filter->insns;
-        return 0;
-}
 
 static void tell_fallback(const struct err *why)
 {
@@ -264,13 +245,13 @@ static int run_launch(const struct launch *l, struct run_result *ret, struct err
 /* `base` has the plan, the maps, and what is held. */
 static int run_with(const struct launch *base, struct run_result *ret, struct err *e)
 {
-        struct sock_fprog filter = { 0 };
+        autofilter filter = { 0 };
         struct launch l = *base;
 
         e->step = STEP_SOURCES;
-        if (find_filter(l.plan, l.maps, &filter, e) < 0)
+        if (filter_find(l.plan, !l.maps->by_helper, &filter, e) < 0)
                 return -e->code;
-        l.filter = &filter;
+        l.filter = &filter.program;
         l.view = launch_view_new(e);
         if (!l.view)
                 return -e->code;

@@ -1,5 +1,6 @@
 #include "apply.h"
 
+#include "call-names.h"
 #include "call-word.h"
 
 #include <errno.h>
@@ -22,6 +23,14 @@ static int add(struct assembly *a, const struct setting *s, enum plan_syscall_ki
         return 0;
 }
 
+/* Checked here, where the line is known: all that is wrong with a file is told at once. */
+static int parse(const struct setting *s, struct call_word *ret, struct err *e)
+{
+        if (call_word_parse(s->value, ret, e) < 0)
+                return -e->code;
+        return call_names_check(ret, e);
+}
+
 int apply_syscall_default(struct assembly *a, const struct setting *s, struct err *e)
 {
         int refuse;
@@ -35,7 +44,7 @@ int apply_syscall_allow(struct assembly *a, const struct setting *s, struct err 
 {
         struct call_word word;
 
-        if (call_word_parse(s->value, &word, e) < 0)
+        if (parse(s, &word, e) < 0)
                 return -e->code;
         if (word.refuse)
                 return err_set(e, EINVAL, "'%s': an answer belongs to 'deny'", s->value);
@@ -46,7 +55,7 @@ int apply_syscall_deny(struct assembly *a, const struct setting *s, struct err *
 {
         struct call_word word;
 
-        if (call_word_parse(s->value, &word, e) < 0)
+        if (parse(s, &word, e) < 0)
                 return -e->code;
         return add(a, s, PLAN_SYSCALL_DENY, e);
 }
@@ -55,7 +64,7 @@ int apply_syscall_log(struct assembly *a, const struct setting *s, struct err *e
 {
         struct call_word word;
 
-        if (call_word_parse(s->value, &word, e) < 0)
+        if (parse(s, &word, e) < 0)
                 return -e->code;
         if (word.refuse)
                 return err_set(e, EINVAL, "'%s': an answer belongs to 'deny'", s->value);

@@ -4,6 +4,7 @@
 #include "caps.h"
 #include "parse.h"
 #include "str.h"
+#include "syscalls.h"
 #include "word.h"
 
 #include <errno.h>
@@ -190,6 +191,8 @@ static void dump_filter(FILE *out, const struct plan *p, const struct dump_facts
         plan_filter_name(p, f->has_one_id, name);
         put_label(out, "seccomp");
         put_text(out, name);
+        if (p->confine.n_syscalls > 0)
+                fprintf(out, " and %zu words of your own", p->confine.n_syscalls);
         if (f->n_instructions > 0)
                 fprintf(out, ", %zu instructions", f->n_instructions);
         fputc('\n', out);
@@ -375,6 +378,8 @@ static void dump_open_repos(FILE *out, const struct tree *t)
 
 int dump_plan(FILE *out, const struct plan *p, const struct tree *t, const struct dump_facts *f)
 {
+        struct err e = { 0 };
+
         dump_root(out, p);
         dump_ids(out, p);
         dump_fake_root(out, p, f->has_one_id);
@@ -387,5 +392,7 @@ int dump_plan(FILE *out, const struct plan *p, const struct tree *t, const struc
                 dump_entry(out, i + 1, &t->entries[i]);
         dump_watched(out, t);
         dump_open_repos(out, t);
+        if (syscalls_dump(out, p, plan_fakes_root(p, f->has_one_id), &e) < 0)
+                return -e.code;
         return fflush(out) != 0 || ferror(out) ? -EIO : 0;
 }

@@ -243,6 +243,36 @@ static void test_every_known_call_is_judged(void **state)
         }
 }
 
+static bool is_in_a_group(const struct groups *g, int nr)
+{
+        for (size_t i = 0; i < g->n_groups; i++)
+                for (size_t j = 0; j < g->groups[i].n_members; j++)
+                        if (g->groups[i].members[j] == nr)
+                                return true;
+        return false;
+}
+
+/* A word of a policy can speak of every call: none is without a group. */
+static void test_every_known_call_has_a_group(void **state)
+{
+        size_t n = 0;
+
+        (void)state;
+        for (size_t a = 0; a < N_ARCHS; a++) {
+                const struct built *b = &built_filters[a * N_POLICIES];
+
+                for (int nr = 0; nr < CALLS_MAX; nr++) {
+                        autofree char *name = seccomp_syscall_resolve_num_arch(b->arch, nr);
+
+                        if (name && !is_in_a_group(&b->groups, nr))
+                                fail_msg("%s: '%s' is in no group", b->arch_name, name);
+                        n += name != NULL;
+                }
+                assert_false(is_in_a_group(&b->groups, CALLS_MAX - 1));
+        }
+        assert_true(n > 600);
+}
+
 static void test_filters_are_small(void **state)
 {
         (void)state;
@@ -425,6 +455,7 @@ int main(int argc, char **argv)
                 cmocka_unit_test(test_upper_bits_never_count),
                 cmocka_unit_test(test_allowed_calls_are_cacheable),
                 cmocka_unit_test(test_every_known_call_is_judged),
+                cmocka_unit_test(test_every_known_call_has_a_group),
                 cmocka_unit_test(test_filters_are_small),
                 cmocka_unit_test(test_refused_by_name),
                 cmocka_unit_test(test_allowed_by_name),

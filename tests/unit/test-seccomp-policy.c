@@ -163,6 +163,7 @@ static void test_groups_are_strict(void **state)
                 { "answer\n", "'answer' takes one of" },
                 { "answer EPERM nosuchcall\n", "unknown system call" },
                 { "hot nosuchcall\n", "unknown system call" },
+                { "never @nosuch\n", "unknown group" },
         };
 
         (void)state;
