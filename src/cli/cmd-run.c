@@ -11,6 +11,7 @@
 #include "lines.h"
 #include "log.h"
 #include "parse.h"
+#include "policy-files.h"
 #include "root.h"
 #include "run-sandbox.h"
 #include "status.h"
@@ -110,7 +111,7 @@ static int guess_status_fd(int argc, char **argv)
         return usable_status_fd(value);
 }
 
-/* Reads the files that options name; an option that is not the last --policy is read in vain. */
+/* Reads the files that options name. */
 static int read_files(struct plan *p, struct option_list *options, struct err *e)
 {
         for (size_t i = 0; i < options->n; i++) {
@@ -119,8 +120,6 @@ static int read_files(struct plan *p, struct option_list *options, struct err *e
                 size_t len = 0;
 
                 if (!(use->row->flags & OPTION_NAMES_FILE))
-                        continue;
-                if (str_eq(use->row->name, "policy") && !option_is_policy_file(use->value))
                         continue;
                 if (io_read_file(AT_FDCWD, use->value, LINES_MAX_TEXT, &text, &len, e) < 0) {
                         if (e->code == ENOENT && use->value[0] != '/')
@@ -298,12 +297,26 @@ static int run_plan(const struct plan *p, const char *kept, struct image_hold *h
         return result.exit_code;
 }
 
+static void collect_policies(const struct front *f, struct plan *p, bool is_image,
+                             struct policy_set *ret, struct plan_problems *problems)
+{
+        struct policy_files files;
+        struct err e = { 0 };
+
+        if (policy_files_start(&files, &p->arena, &f->facts, &e) < 0)
+                plan_add_problem(problems, &e);
+        else
+                policy_files_collect(&files, &f->options, is_image, ret, problems);
+}
+
 static int make_plan(struct front *f, struct plan *p, const struct plan_image_source *image,
                      int argc, char **argv)
 {
+        struct policy_set policies = { 0 };
         struct plan_request request = {
                 .facts = &f->facts,
                 .options = &f->options,
+                .policies = &policies,
                 .image = *image,
         };
         struct err e = { 0 };
@@ -314,6 +327,8 @@ static int make_plan(struct front *f, struct plan *p, const struct plan_image_so
         if (!problems)
                 return fail(f, &e);
         p->exec.hint = suggest_order(&p->arena, &f->options, argc, argv);
+        /* what is wrong with one policy keeps nobody from reading what is wrong with the others */
+        collect_policies(f, p, image->name != NULL, &policies, problems);
         plan_assemble(p, &request, problems);
         check_fds(p, problems);
         if (problems->n > 0)

@@ -48,10 +48,10 @@ int apply_expand(struct assembly *a, const struct setting *s, const char *path, 
         } else if (!s->is_option && !is_dotted(path)) {
                 err_set(e, EINVAL, "'%s' is not an absolute path", path);
                 return err_hint(e, "write /..., ~/... or ./...");
-        } else if (!a->facts->cwd) {
+        } else if (!s->dir && !a->facts->cwd) {
                 return err_set(e, ENOENT, "'%s': the current directory is gone", path);
         } else {
-                clean = path_clean(&a->plan->arena, a->facts->cwd, path, e);
+                clean = path_clean(&a->plan->arena, s->dir ? s->dir : a->facts->cwd, path, e);
         }
         if (!clean)
                 return -e->code;

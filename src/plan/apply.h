@@ -15,6 +15,7 @@ struct setting {
         const char *text;   /* the content of the file that `value` names, or NULL */
         const char *origin; /* lives as long as the plan */
         bool if_exists;     /* a policy's "-PATH" */
+        const char *dir;    /* what "./PATH" counts from; NULL: the current directory */
         bool is_option;     /* typed by the user just now */
 };
 
@@ -27,7 +28,7 @@ struct text_list {
 struct assembly {
         struct plan *plan;
         const struct plan_facts *facts;
-        const char *base_policy;     /* the built-in policy at the bottom */
+        struct policy_words *words;  /* what every line says, for who wants to see; or NULL */
         struct text_list pass;       /* names and PREFIX* of the outer environment */
         struct text_list set;        /* NAME=VALUE of policies */
         struct text_list given;      /* NAME=VALUE of options; NAME: unset */

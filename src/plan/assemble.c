@@ -51,87 +51,59 @@ static void set_defaults(struct assembly *a, const struct plan_request *request)
         p->report.status_fd = -1;
 }
 
-static void apply_policy_text(struct assembly *a, const char *name, const char *text,
-                              bool is_builtin, struct plan_problems *problems)
-{
-        struct err e = { 0 };
-
-        if (!text) {
-                err_set(&e, EINVAL, "unknown policy '%s'", name);
-                const char *near = str_nearest(name, policy_builtin_names);
-                if (near)
-                        err_hint(&e, "did you mean '%s'", near);
-                else
-                        err_hint(&e, "a file of yours is named with a '/' or ends in .policy");
-                plan_add_problem(problems, &e);
-                return;
-        }
-        policy_apply(a, text, name, is_builtin, problems);
-}
-
-static void apply_builtin(struct assembly *a, const char *name, struct plan_problems *problems)
-{
-        struct err e = { 0 };
-        const char *file = arena_print(&a->plan->arena, &e, "%s.policy", name);
-
-        if (!file) {
-                plan_add_problem(problems, &e);
-                return;
-        }
-        policy_apply(a, policy_builtin(name), file, true, problems);
-}
-
-/* A policy says what a kind of root is filled with; the other kind has no use for it. */
-static int check_base(const struct assembly *a, const char *name, struct err *e)
-{
-        bool is_image = a->plan->root == PLAN_ROOT_IMAGE;
-        const char *other = is_image ? "sandbox" : "container";
-
-        if (!str_eq(a->base_policy, other))
-                return 0;
-        err_set(e, EINVAL, "policy '%s' is for %s", name,
-                is_image ? "a view of this host, not for an image"
-                         : "an image, not for a view of this host");
-        return err_hint(e, is_image ? "an image runs under 'container' or a policy that extends it"
-                                    : "this runs under 'sandbox' or a policy that extends it");
-}
-
 static bool has_own_paths(const struct option_list *options)
 {
         return option_find(options, "writable") || option_find(options, "readable") ||
                option_find(options, "volume");
 }
 
-static void apply_policy(struct assembly *a, const struct option_list *options,
-                         struct plan_problems *problems)
+/* Whether anything but the default policy, and what can only tighten it, has a word in this. */
+static bool has_own_policy(const struct policy_set *set)
+{
+        for (size_t i = 1; i < set->n; i++) {
+                if (set->items[i].layer != POLICY_PROJECT)
+                        return true;
+        }
+        return false;
+}
+
+/* "sandbox"; else what was asked for, in that order. */
+static const char *name_policy(struct assembly *a, const struct option_list *options,
+                               const char *fallback, struct err *e)
+{
+        const char *name = NULL;
+
+        for (size_t i = 0; i < options->n; i++) {
+                const struct option_use *use = &options->uses[i];
+
+                if (!str_eq(use->row->name, "policy"))
+                        continue;
+                name = name ? arena_print(&a->plan->arena, e, "%s %s", name, use->value)
+                            : use->value;
+                if (!name)
+                        return NULL;
+        }
+        return name ? name : fallback;
+}
+
+static int apply_policies(struct assembly *a, const struct plan_request *request,
+                          struct plan_problems *problems)
 {
         const char *fallback = a->plan->root == PLAN_ROOT_IMAGE ? "container" : "sandbox";
-        const struct option_use *use = option_find(options, "policy");
+        const struct policy_set *set = request->policies;
         struct err e = { 0 };
-        const char *name = use ? use->value : fallback;
-        bool is_file = option_is_policy_file(name);
 
-        a->base_policy = name;
-        a->plan->policy_name = name;
-        if (is_file &&
-            (!use->text ? err_set(&e, EINVAL, "policy '%s' was not read", name)
-                        : policy_base(use->text, name, fallback, &a->base_policy, &e)) < 0) {
+        a->plan->policy_name = name_policy(a, request->options, fallback, &e);
+        if (!a->plan->policy_name) {
                 plan_add_problem(problems, &e);
-                return;
+                return -e.code;
         }
-        a->shows_more = is_file || has_own_paths(options);
-        if (!policy_builtin(a->base_policy)) {
-                apply_policy_text(a, name, NULL, true, problems);
-                return;
-        }
-        a->plan->confine.filter = a->base_policy;
-        if (check_base(a, name, &e) < 0) {
-                plan_add_problem(problems, &e);
-                return;
-        }
-        apply_builtin(a, a->base_policy, problems);
-        if (is_file)
-                apply_policy_text(a, name, use->text, false, problems);
+        a->words = request->words;
+        a->shows_more = has_own_policy(set) || has_own_paths(request->options);
+        a->plan->confine.filter = set->filter;
+        for (size_t i = 0; i < set->n; i++)
+                policy_apply(a, &set->items[i], problems);
+        return 0;
 }
 
 /* Why the current directory cannot be made writable because a policy says so, or NULL. */
@@ -331,7 +303,8 @@ int plan_assemble(struct plan *p, const struct plan_request *request,
         struct err e = { 0 };
 
         set_defaults(&a, request);
-        apply_policy(&a, request->options, problems);
+        if (apply_policies(&a, request, problems) < 0)
+                return -EINVAL;
         if (apply_image(&a, &request->image, &e) < 0)
                 plan_add_problem(problems, &e);
         if (add_cwd(&a, request->options, &e) < 0)
@@ -348,5 +321,7 @@ int plan_assemble(struct plan *p, const struct plan_request *request,
         /* what could not be read cannot be judged */
         if (problems->n > 0)
                 return -EINVAL;
+        if (request->words)
+                policy_mark_overridden(p, request->words);
         return plan_check(p, problems);
 }

@@ -31,9 +31,14 @@ struct plan_image_source {
         const char *kept_dir;   /* where sandboxes that are kept have their directories */
 };
 
+struct policy_set;
+struct policy_words;
+
 struct plan_request {
         const struct plan_facts *facts;
         const struct option_list *options;
+        const struct policy_set *policies; /* what policy_collect() made of the options */
+        struct policy_words *words; /* empty: to be filled with what each line says; or NULL */
         struct plan_image_source image;
 };
 

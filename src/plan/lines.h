@@ -8,8 +8,8 @@
 
 /* The lines and words of a policy. */
 
-#define LINES_MAX_TEXT ((size_t)256 * 1024)
-#define LINES_MAX      4000
+#define LINES_MAX_TEXT ((size_t)4 * 1024 * 1024)
+#define LINES_MAX      100000
 #define LINES_MAX_LEN  4096
 
 struct lines {

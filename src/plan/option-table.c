@@ -71,8 +71,8 @@ const struct option_row option_table[] = {
         { "hostname", "NAME", "The host name inside (kelp)",
           apply_host_name, 'h', BOTH, NETWORK, 0 },
 
-        { "policy", "NAME|FILE", "What is allowed: sandbox, container, or a file of yours",
-          apply_nothing, 0, BOTH, RIGHTS, EARLY | READS },
+        { "policy", "NAME|FILE", "What is allowed, by name or a file of yours; several add up",
+          apply_nothing, 0, BOTH, RIGHTS, EARLY },
         { "userns", "MODE", "Ids inside: auto, single (one id) or subids",
           apply_userns, 0, BOTH, RIGHTS, 0 },
         { "fake-root", "MODE", "Let chown, setuid and the like say they worked: auto, on, off",

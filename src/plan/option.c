@@ -204,11 +204,6 @@ struct option_use *option_find(const struct option_list *list, const char *name)
         return NULL;
 }
 
-bool option_is_policy_file(const char *value)
-{
-        return strchr(value, '/') != NULL || str_has_suffix(value, ".policy");
-}
-
 int option_pull(const struct option_list *list, enum option_pull *ret, struct err *e)
 {
         static const char *const names[] = {

@@ -86,7 +86,4 @@ enum option_pull { OPTION_PULL_NEVER, OPTION_PULL_MISSING, OPTION_PULL_ALWAYS };
 /* What --pull says; never without it.  A slip in any use of it is an error. */
 int option_pull(const struct option_list *list, enum option_pull *ret, struct err *e);
 
-/* Whether the value of --policy is a file's name and not that of a built-in policy. */
-bool option_is_policy_file(const char *value);
-
 #endif

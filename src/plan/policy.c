@@ -4,14 +4,23 @@
 #include "str.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 enum key_kind {
         KEY_TEXT,  /* all of the line */
         KEY_WORD,  /* one word, once a file */
+        KEY_LIST,  /* several words, once a file */
         KEY_WORDS, /* a list */
         KEY_PATHS, /* a list of paths, which may have '-' in front */
         KEY_LATER, /* of a later version */
+};
+
+/* What the project's own file may say with a key: it lies where what is confined may write. */
+enum tightening {
+        LOOSENS,  /* nothing */
+        NEUTRAL,  /* anything: it can only tighten, or changes nothing */
+        COMPARED, /* what is no looser than what stood there before */
 };
 
 struct key {
@@ -19,37 +28,39 @@ struct key {
         char name[14];
         unsigned char kind;
         int (*apply)(struct assembly *a, const struct setting *s, struct err *e);
+        unsigned char tightening; /* LOOSENS unless it says otherwise */
 };
 
 static const struct key keys[] = {
-        { "policy", "description", KEY_TEXT, NULL },
-        { "policy", "extends", KEY_WORD, NULL },
+        { "policy", "description", KEY_TEXT, NULL, NEUTRAL },
+        { "policy", "extends", KEY_LIST, NULL },
         { "files", "readable", KEY_PATHS, apply_readable },
         { "files", "writable", KEY_PATHS, apply_writable },
-        { "files", "hidden", KEY_PATHS, apply_hidden },
-        { "files", "protected", KEY_PATHS, apply_protected },
+        { "files", "hidden", KEY_PATHS, apply_hidden, NEUTRAL },
+        { "files", "protected", KEY_PATHS, apply_protected, NEUTRAL },
         { "files", "temporary", KEY_PATHS, apply_temporary },
         { "files", "empty", KEY_PATHS, apply_empty },
         { "files", "cache", KEY_WORDS, apply_cache },
-        { "files", "home", KEY_WORD, apply_home },
+        { "files", "home", KEY_WORD, apply_home, COMPARED },
         { "environment", "pass", KEY_WORDS, apply_env_pass },
         { "environment", "set", KEY_WORDS, apply_env_set },
-        { "network", "mode", KEY_WORD, apply_network },
+        { "network", "mode", KEY_WORD, apply_network, COMPARED },
         { "network", "publish", KEY_WORDS, apply_publish },
         { "network", "allow", KEY_LATER, NULL },
-        { "network", "deny", KEY_LATER, NULL },
+        { "network", "deny", KEY_LATER, NULL, NEUTRAL },
         { "network", "host-port", KEY_LATER, NULL },
         { "syscalls", "default", KEY_WORD, apply_syscall_default },
         { "syscalls", "allow", KEY_WORDS, apply_syscall_allow },
-        { "syscalls", "deny", KEY_WORDS, apply_syscall_deny },
-        { "syscalls", "log", KEY_WORDS, apply_syscall_log },
+        { "syscalls", "deny", KEY_WORDS, apply_syscall_deny, NEUTRAL },
+        { "syscalls", "log", KEY_WORDS, apply_syscall_log, NEUTRAL },
         { "capabilities", "keep", KEY_WORDS, apply_keep_cap },
-        { "limits", "open-files", KEY_WORD, apply_open_files },
-        { "limits", "file-size", KEY_WORD, apply_file_size },
-        { "limits", "time", KEY_WORD, apply_timeout },
-        { "limits", "memory", KEY_LATER, NULL },
-        { "limits", "cpus", KEY_LATER, NULL },
-        { "limits", "processes", KEY_LATER, NULL },
+        { "capabilities", "drop", KEY_WORDS, apply_drop_cap, NEUTRAL },
+        { "limits", "open-files", KEY_WORD, apply_open_files, COMPARED },
+        { "limits", "file-size", KEY_WORD, apply_file_size, COMPARED },
+        { "limits", "time", KEY_WORD, apply_timeout, COMPARED },
+        { "limits", "memory", KEY_LATER, NULL, COMPARED },
+        { "limits", "cpus", KEY_LATER, NULL, COMPARED },
+        { "limits", "processes", KEY_LATER, NULL, COMPARED },
         { "devices", "allow", KEY_PATHS, apply_device },
 };
 
@@ -59,8 +70,8 @@ static const char syscalls[] = "syscalls";
 
 struct reader {
         struct lines lines;
+        const struct policy_text *text;
         const char *section; /* "": none that is known */
-        bool is_builtin;
         bool skips_section;  /* a section that was not understood: its keys are not judged */
         size_t seen[N_KEYS]; /* the line of each key that may come once */
 };
@@ -136,10 +147,129 @@ static const char *line_origin(struct assembly *a, const struct lines *l, struct
         return origin;
 }
 
+/* What a line may change, and a project's file only towards less. */
+struct before {
+        struct plan_limits limits;
+        enum plan_network network;
+        size_t n_rules;
+};
+
+static void note_before(const struct plan *p, struct before *ret)
+{
+        ret->limits = p->limits;
+        ret->network = p->net.mode;
+        ret->n_rules = p->files.n_rules;
+}
+
+static unsigned network_rank(enum plan_network mode)
+{
+        switch (mode) {
+        case PLAN_NETWORK_NONE:
+                return 0;
+        case PLAN_NETWORK_FILTERED:
+                return 1;
+        case PLAN_NETWORK_USER:
+                return 2;
+        case PLAN_NETWORK_HOST:
+                break;
+        }
+        return 3;
+}
+
+static bool has_looser_rlimit(const struct plan_limits *old, const struct plan_limits *now)
+{
+        for (size_t i = 0; i < old->n_rlimits; i++) {
+                for (size_t j = 0; j < now->n_rlimits; j++) {
+                        if (old->rlimits[i].resource == now->rlimits[j].resource &&
+                            (now->rlimits[j].soft > old->rlimits[i].soft ||
+                             now->rlimits[j].hard > old->rlimits[i].hard))
+                                return true;
+                }
+        }
+        return false;
+}
+
+static bool is_looser(const struct before *old, const struct plan *now)
+{
+        if (network_rank(now->net.mode) > network_rank(old->network))
+                return true;
+        if (has_looser_rlimit(&old->limits, &now->limits))
+                return true;
+        if (old->limits.timeout_ns != 0 &&
+            (now->limits.timeout_ns == 0 || now->limits.timeout_ns > old->limits.timeout_ns))
+                return true;
+        for (size_t i = old->n_rules; i < now->files.n_rules; i++) {
+                if (now->files.rules[i].kind == PLAN_RULE_READABLE ||
+                    now->files.rules[i].kind == PLAN_RULE_WRITABLE)
+                        return true;
+        }
+        return false;
+}
+
+static int refuse_loosening(const char *what, struct err *e)
+{
+        err_set(e, EPERM, "'%s' would loosen: a project's own file may only tighten", what);
+        return err_hint(e, "say it with an option, or in a policy of yours: --policy FILE");
+}
+
+static int note_word(struct reader *r, struct assembly *a, const struct key *key,
+                     const struct policy_word *word, struct err *e)
+{
+        struct policy_words *words = a->words;
+
+        if (!words)
+                return 0;
+        if (arena_grow(&a->plan->arena, &words->items, words->n, sizeof(*words->items),
+                       POLICY_MAX_WORDS, "words of policies", e) < 0)
+                return -e->code;
+        struct policy_word *added = &words->items[words->n];
+        *added = *word;
+        added->section = r->section;
+        added->key = key->name;
+        added->layer = r->text->layer;
+        added->is_single = key->kind == KEY_WORD;
+        added->n_rules = a->plan->files.n_rules - word->first_rule;
+        added->value = arena_copy(&a->plan->arena, word->value, e);
+        if (!added->value)
+                return -e->code;
+        words->n++;
+        return 0;
+}
+
+static int apply_word(struct reader *r, struct assembly *a, const struct key *key,
+                      struct setting *s, char *word, struct err *e)
+{
+        struct policy_word noted = { .value = word,
+                                     .origin = s->origin,
+                                     .first_rule = a->plan->files.n_rules };
+        struct before before;
+
+        s->if_exists = key->kind == KEY_PATHS && word[0] == '-';
+        s->value = s->if_exists ? word + 1 : word;
+        /* who has no home has nothing in it */
+        if (s->if_exists && s->value[0] == '~' && !a->facts->home && !a->facts->account_home) {
+                noted.is_skipped = true;
+                return note_word(r, a, key, &noted, e);
+        }
+        bool is_judged = r->text->layer == POLICY_PROJECT && key->tightening == COMPARED;
+        if (is_judged)
+                note_before(a->plan, &before);
+        if (key->apply(a, s, e) < 0)
+                return err_prefix(e, "%s", key->name);
+        if (is_judged && is_looser(&before, a->plan)) {
+                char line[80];
+
+                snprintf(line, sizeof(line), "%s = %.40s", key->name, word);
+                return refuse_loosening(line, e);
+        }
+        return note_word(r, a, key, &noted, e);
+}
+
 static int apply_words(struct reader *r, struct assembly *a, const struct key *key, char *value,
                        struct err *e)
 {
-        struct setting s = { .origin = line_origin(a, &r->lines, e) };
+        struct setting s = { .origin = line_origin(a, &r->lines, e),
+                             .dir = r->text->layer == POLICY_PROJECT ? r->text->dir : NULL };
         size_t n = 0;
         char *word;
         int more;
@@ -149,20 +279,31 @@ static int apply_words(struct reader *r, struct assembly *a, const struct key *k
         while ((more = lines_next_word(&value, &word, e)) > 0) {
                 if (key->kind == KEY_WORD && n > 0)
                         return err_set(e, EINVAL, "'%s' takes one value", key->name);
-                s.if_exists = key->kind == KEY_PATHS && word[0] == '-';
-                s.value = s.if_exists ? word + 1 : word;
                 n++;
-                /* who has no home has nothing in it */
-                if (s.if_exists && s.value[0] == '~' && !a->facts->home && !a->facts->account_home)
-                        continue;
-                if (key->apply(a, &s, e) < 0)
-                        return err_prefix(e, "%s", key->name);
+                if (apply_word(r, a, key, &s, word, e) < 0)
+                        return -e->code;
         }
         if (more < 0)
                 return more;
         if (n == 0)
                 return err_set(e, EINVAL, "'%s' has no value", key->name);
         return 0;
+}
+
+/* A key that is not applied: what it says is for people, or has been done. */
+static int read_only_text(struct reader *r, struct assembly *a, const struct key *key,
+                          const char *value, struct err *e)
+{
+        struct policy_word noted = { .value = value,
+                                     .first_rule = a->plan->files.n_rules,
+                                     .is_skipped = true };
+
+        if (value[0] == '\0')
+                return err_set(e, EINVAL, "'%s' has no value", key->name);
+        if (!a->words)
+                return 0;
+        noted.origin = line_origin(a, &r->lines, e);
+        return noted.origin ? note_word(r, a, key, &noted, e) : -e->code;
 }
 
 static int read_key(struct reader *r, struct assembly *a, char *line, struct err *e)
@@ -178,15 +319,17 @@ static int read_key(struct reader *r, struct assembly *a, char *line, struct err
         if (!key)
                 return -e->code;
         value = str_trim(value);
+        if (r->text->layer == POLICY_PROJECT && key->tightening == LOOSENS)
+                return refuse_loosening(key->name, e);
         if (key->kind == KEY_LATER)
                 return err_set(e, ENOTSUP, "'%s' is not yet supported", key->name);
 
         size_t *seen = &r->seen[key - keys];
-        if (*seen > 0 && key->kind <= KEY_WORD)
+        if (*seen > 0 && key->kind <= KEY_LIST)
                 return err_set(e, EINVAL, "'%s' was given in line %zu already", key->name, *seen);
         *seen = r->lines.number;
         if (!key->apply)
-                return value[0] ? 0 : err_set(e, EINVAL, "'%s' has no value", key->name);
+                return read_only_text(r, a, key, value, e);
         return apply_words(r, a, key, value, e);
 }
 
@@ -201,24 +344,23 @@ static int read_line(struct reader *r, struct assembly *a, struct err *e)
         if (r->skips_section)
                 return 0;
         /* compiled with kelp itself */
-        if (r->is_builtin && str_eq(r->section, syscalls))
+        if (!r->text->keeps_syscalls && str_eq(r->section, syscalls))
                 return 0;
         return read_key(r, a, line, e);
 }
 
-int policy_apply(struct assembly *a, const char *text, const char *name, bool is_builtin,
-                 struct plan_problems *problems)
+int policy_apply(struct assembly *a, const struct policy_text *text, struct plan_problems *problems)
 {
         struct reader r;
         struct err e = { 0 };
         int more = 0;
 
         a->layer++;
+        r.text = text;
         r.section = "";
-        r.is_builtin = is_builtin;
         r.skips_section = false;
         memset(r.seen, 0, sizeof(r.seen));
-        if (lines_start(&r.lines, text, name, &e) < 0) {
+        if (lines_start(&r.lines, text->text, text->name, &e) < 0) {
                 plan_add_problem(problems, &e);
                 return -e.code;
         }
@@ -233,25 +375,23 @@ int policy_apply(struct assembly *a, const char *text, const char *name, bool is
         return -e.code;
 }
 
-/* Looks for `extends` alone; everything else is judged when the text is applied. */
-static int find_extends(const char *text, const char *name, struct lines *l, char **ret,
-                        struct err *e)
+/* The value of `extends`, in l->line, or NULL. */
+static int find_extends(struct lines *l, char **ret, struct err *e)
 {
         bool is_inside = false;
         int more;
 
         *ret = NULL;
-        if (lines_start(l, text, name, e) < 0)
-                return -e->code;
         while ((more = lines_next(l, e)) > 0) {
                 char *line = str_trim(l->line);
+                size_t len = strlen(line);
 
-                if (line[0] == '[')
-                        is_inside = str_eq(line, "[policy]");
-                if (!is_inside || !str_has_prefix(line, "extends"))
-                        continue;
+                if (line[0] == '[' && line[len - 1] == ']') {
+                        line[len - 1] = '\0';
+                        is_inside = str_eq(str_trim(line + 1), "policy");
+                }
                 char *value = strchr(line, '=');
-                if (!value)
+                if (!is_inside || !value || !str_has_prefix(line, "extends"))
                         continue;
                 *value++ = '\0';
                 if (!str_eq(str_trim(line), "extends"))
@@ -262,24 +402,35 @@ static int find_extends(const char *text, const char *name, struct lines *l, cha
         return more;
 }
 
-int policy_base(const char *text, const char *name, const char *fallback, const char **ret,
-                struct err *e)
+#define MAX_EXTENDED 1000
+
+int policy_extends(struct arena *arena, const struct policy_text *text, char ***ret_words,
+                   size_t *ret_n, size_t *ret_line, struct err *e)
 {
         struct lines l;
-        char *base;
+        char *value;
+        char *word;
+        int more;
 
-        if (find_extends(text, name, &l, &base, e) < 0)
-                return -e->code;
-        if (!base) {
-                *ret = fallback;
+        *ret_words = NULL;
+        *ret_n = 0;
+        /* most have none, and are read once more when they are applied */
+        if (!strstr(text->text, "extends"))
                 return 0;
+        if (lines_start(&l, text->text, text->name, e) < 0)
+                return -e->code;
+        if (find_extends(&l, &value, e) < 0)
+                return -e->code;
+        *ret_line = l.number;
+        while (value && (more = lines_next_word(&value, &word, e)) != 0) {
+                if (more < 0)
+                        return lines_err(&l, e);
+                if (arena_grow(arena, ret_words, *ret_n, sizeof(**ret_words), MAX_EXTENDED,
+                               "policies to extend", e) < 0)
+                        return -e->code;
+                (*ret_words)[*ret_n] = arena_copy(arena, word, e);
+                if (!(*ret_words)[(*ret_n)++])
+                        return -e->code;
         }
-        for (size_t i = 0; policy_builtin_names[i]; i++) {
-                if (str_eq(policy_builtin_names[i], base)) {
-                        *ret = policy_builtin_names[i];
-                        return 0;
-                }
-        }
-        unknown("policy", base, policy_builtin_names, e);
-        return lines_err(&l, e);
+        return 0;
 }

@@ -2,6 +2,7 @@
 #define KELP_PLAN_POLICY_H
 
 #include "apply.h"
+#include "layers.h"
 
 /*
  * Policies are INI text, one idea a line:
@@ -22,17 +23,41 @@ const char *policy_builtin(const char *name);
 extern const char *const policy_builtin_names[];
 
 /*
- * The policy that a file's text extends; `fallback` when it does not say.  *ret points to the name
- * of a built-in policy.
+ * The words behind `extends` in a text, and its line; none when there is no such line.  Everything
+ * else is judged when the text is applied.
  */
-int policy_base(const char *text, const char *name, const char *fallback, const char **ret,
-                struct err *e);
+int policy_extends(struct arena *arena, const struct policy_text *text, char ***ret_words,
+                   size_t *ret_n, size_t *ret_line, struct err *e);
+
+/* Applies a text.  Each wrong line is a problem of its own; the rest is read on. */
+int policy_apply(struct assembly *a, const struct policy_text *text,
+                 struct plan_problems *problems);
 
 /*
- * Applies a text.  Each wrong line is a problem of its own; the rest is read on.  A built-in text
- * may have a [syscalls] section, which is compiled elsewhere.
+ * One word of one line, for those who show what a policy says.  With what became of it: a later
+ * line may have taken its place.
  */
-int policy_apply(struct assembly *a, const char *text, const char *name, bool is_builtin,
-                 struct plan_problems *problems);
+struct policy_word {
+        const char *section;
+        const char *key;
+        const char *value;      /* as it was written, without quotes; with the '-' of a path */
+        const char *origin;     /* FILE:LINE */
+        const char *overridden; /* where that comes from which took its place; NULL: in force */
+        size_t first_rule;      /* the file rules that it made */
+        size_t n_rules;
+        enum policy_layer layer;
+        bool is_single;  /* of a key with one value */
+        bool is_skipped; /* a "-PATH" below a home that is not known, a description */
+};
+
+struct policy_words {
+        struct policy_word *items; /* in the order in which they were applied */
+        size_t n;
+};
+
+#define POLICY_MAX_WORDS 200000
+
+/* Marks what was overridden, when all of the plan is there.  Takes quadratic time. */
+void policy_mark_overridden(const struct plan *p, struct policy_words *words);
 
 #endif

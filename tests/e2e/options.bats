@@ -306,8 +306,8 @@ hinted() {
     printf '[files]\nreadable = /opt\0x\n' >c.policy
     refused "option '--policy': 'c.policy' is no text: it holds a NUL byte" \
         run --policy c.policy -- true
-    head -c 300000 /dev/zero | tr '\0' '\n' >d.policy
-    refused "option '--policy': 'd.policy' is larger than 262144 bytes" \
+    head -c 4200000 /dev/zero | tr '\0' '#' >d.policy
+    refused "option '--policy': 'd.policy' is larger than 4194304 bytes" \
         run --policy d.policy -- true
     mkfifo e.policy
     refused "option '--policy': 'e.policy' is not a regular file" run --policy e.policy -- true

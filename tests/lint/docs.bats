@@ -156,7 +156,7 @@ literals() {
     local section key
     [ "$(policy_keys now | wc -l)" -ge 15 ]
     while read -r section key; do
-        part "$policy_man" "[$section]" | grep -qE "^\*$key\*( \(list\))?$" || echo "[$section] $key"
+        part "$policy_man" "[$section]" | grep -qE "^(\*[a-z-]+\*( \(list\))?, )*\*$key\*( \(list\))?(,|$)" || echo "[$section] $key"
     done < <(policy_keys now) | none "not in $policy_man:"
     while read -r section key; do
         part "$policy_man" "NOT YET" | grep -q "\*$key\*" || echo "[$section] $key"

@@ -1,7 +1,9 @@
 #include "plan-made.h"
 
+#include "path.h"
 #include "str.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,17 +40,85 @@ static void give_texts(const struct made *m, struct option_list *list)
         for (size_t i = 0; i < list->n; i++) {
                 struct option_use *use = &list->uses[i];
 
-                if (str_eq(use->row->name, "policy") && option_is_policy_file(use->value))
-                        use->text = m->policy_text;
                 if (str_eq(use->row->name, "env-file"))
                         use->text = m->env_text;
         }
 }
 
+static const char *find_named(const struct made *m, enum policy_layer layer, const char *name)
+{
+        for (const struct made_policy *p = m->policies; p && p->name; p++) {
+                if (p->layer == layer && str_eq(p->name, name))
+                        return p->text;
+        }
+        return NULL;
+}
+
+static int give_layer(void *user, enum policy_layer layer, const char *name,
+                      struct policy_text *ret, struct err *e)
+{
+        struct made *m = user;
+        const char *dir = layer == POLICY_SYSTEM ? "/etc/kelp" : "/home/ann/.config/kelp";
+
+        ret->text = find_named(m, layer, name);
+        ret->dir = dir;
+        ret->path = ret->name = arena_print(&m->plan.arena, e, "%s/%s.policy", dir, name);
+        return ret->path ? 0 : -e->code;
+}
+
+static int give_file(void *user, const char *path, const char *dir, struct policy_text *ret,
+                     struct err *e)
+{
+        struct made *m = user;
+
+        ret->name = path;
+        ret->path = path_clean(&m->plan.arena, dir ? dir : "/home/ann/work", path, e);
+        ret->dir = ret->path ? path_parent(&m->plan.arena, ret->path, e) : NULL;
+        if (!ret->dir)
+                return -e->code;
+        ret->text = find_named(m, POLICY_FILE, ret->path);
+        if (!ret->text)
+                ret->text = dir && !str_has_suffix(ret->path, "/my.policy") ? NULL : m->policy_text;
+        return ret->text ? 0 : err_set(e, ENOENT, "cannot open '%s'", path);
+}
+
+static void collect(struct made *m, const struct option_list *list, bool is_image,
+                    struct policy_set *ret)
+{
+        const struct policy_source source = { .user = m, .layer = give_layer, .file = give_file };
+        const char *asked[16];
+        size_t n = 0;
+        struct err e = { 0 };
+
+        for (size_t i = 0; i < list->n && n < 16; i++) {
+                if (str_eq(list->uses[i].row->name, "policy"))
+                        asked[n++] = list->uses[i].value;
+        }
+        policy_collect(&m->plan.arena, &source, is_image, asked, n, ret, m->problems);
+        const char *project = find_named(m, POLICY_PROJECT, "");
+        const struct policy_text text = {
+                .policy = "project",
+                .name = ".kelp.policy",
+                .text = project,
+                .path = "/home/ann/work/.kelp.policy",
+                .dir = "/home/ann/work",
+                .layer = POLICY_PROJECT,
+                .keeps_syscalls = true,
+        };
+        if (project && policy_set_add(&m->plan.arena, ret, &text, &e) < 0)
+                plan_add_problem(m->problems, &e);
+}
+
 void made_run(struct made *m, const char *const *argv)
 {
+        struct policy_set policies = { 0 };
         struct option_list list = { 0 };
-        struct plan_request request = { .facts = &m->facts, .options = &list };
+        struct plan_request request = {
+                .facts = &m->facts,
+                .options = &list,
+                .policies = &policies,
+                .words = m->words,
+        };
         struct err e = { 0 };
         size_t n = 0;
 
@@ -68,6 +138,7 @@ void made_run(struct made *m, const char *const *argv)
                 if (!m->image_text)
                         request.image.directory = "/srv/root";
         }
+        collect(m, &list, request.image.name != NULL, &policies);
         m->result = plan_assemble(&m->plan, &request, m->problems);
 }
 

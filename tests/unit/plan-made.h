@@ -2,14 +2,25 @@
 #define KELP_TEST_PLAN_MADE_H
 
 #include "assemble.h"
+#include "layers.h"
+#include "policy.h"
 
 /* A plan made from a command line on a made-up machine: ann, 1000:1000, in /home/ann/work. */
+
+/* A file of a policy: by name in a layer, by its path (POLICY_FILE), or the project's (""). */
+struct made_policy {
+        enum policy_layer layer;
+        const char *name;
+        const char *text;
+};
 
 struct made {
         struct plan_facts facts;
         const char *image_text;  /* the image "img"; NULL: "--" is in argv, or a directory */
         const char *policy_text; /* of --policy FILE */
-        const char *env_text;    /* of --env-file FILE */
+        const struct made_policy *policies; /* ends with one without a name; or NULL */
+        struct policy_words *words;         /* filled if there are some; or NULL */
+        const char *env_text;               /* of --env-file FILE */
         struct plan plan;
         struct plan_problems *problems;
         int result;

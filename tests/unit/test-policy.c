@@ -122,8 +122,15 @@ static const struct bad_row bad_texts[] = {
         { "[devices]\nallow = /etc\n", "'/etc' does not lie in /dev" },
         { "[policy]\nextends = sandbx\n", ":2: unknown policy 'sandbx'\ndid you mean 'sandbox'" },
         { "[policy]\nextends = container\n", "'./my.policy' is for an image" },
-        { "[policy]\nextends = ./other.policy\n", "unknown policy './other.policy'" },
-        { "[policy]\nextends =\n", "unknown policy ''" },
+        { "[policy]\nextends = ./other.policy\n", "./my.policy:2: cannot open './other.policy'" },
+        { "[policy]\nextends =\n", ":2: 'extends' has no value" },
+        { "[policy]\nextends = sandbox sandbx\n",
+          ":2: unknown policy 'sandbx'\ndid you mean 'sandbox'" },
+        { "[policy]\nextends = ../x\n", "cannot open '../x'" },
+        { "[policy]\nextends = .x\n", "unknown policy '.x'" },
+        { "[policy]\nextends = ./my.policy\n",
+          ":2: policy '/home/ann/work/my.policy' extends itself" },
+        { "[policy]\nextends = sandbox\nextends = sandbox\n", ":3: 'extends' was given in line 2" },
         { "[policy]\nextend = sandbox\n", "unknown key 'extend'\ndid you mean 'extends'" },
         { "[policy]\ndescription =\n", "'description' has no value" },
         { "[files]\nreadable = /x\x1b[1m/../..\n", "'/' itself cannot be replaced" },
@@ -253,12 +260,12 @@ static void limits_texts(void **state)
         memset(text, '\n', LINES_MAX_TEXT + 10);
         text[LINES_MAX_TEXT + 1] = '\0';
         run_file(&m, text);
-        assert_non_null(strstr(made_text(&m), "is larger than 262144 bytes"));
+        assert_non_null(strstr(made_text(&m), "is larger than 4194304 bytes"));
         made_done(&m);
 
         text[LINES_MAX + 1] = '\0';
         run_file(&m, text);
-        assert_non_null(strstr(made_text(&m), ":4001: more than 4000 lines"));
+        assert_non_null(strstr(made_text(&m), ":100001: more than 100000 lines"));
         made_done(&m);
         text[LINES_MAX] = '\0';
         run_file(&m, text);
@@ -285,6 +292,264 @@ static void limits_rules(void **state)
         run_file(&m, text);
         assert_int_equal(m.result, -EINVAL);
         assert_non_null(strstr(made_text(&m), "too many file rules: the limit is 1000"));
+        made_done(&m);
+}
+
+static const struct made_policy layered[] = {
+        { POLICY_SYSTEM, "sandbox", "[limits]\ntime = 1h\n[files]\nreadable = /opt/all\n" },
+        { POLICY_USER, "sandbox", "[policy]\nextends = sandbox\n[limits]\ntime = 2h\n" },
+        { POLICY_USER, "mine", "[policy]\nextends = tools ./near.policy\n[limits]\ntime = 3h\n" },
+        { POLICY_SYSTEM, "tools", "[files]\nreadable = /opt/tools\n" },
+        { POLICY_USER, "tools", "[files]\nreadable = /opt/more\n" },
+        { POLICY_FILE, "/home/ann/.config/kelp/near.policy", "[policy]\nextends = tools\n" },
+        { POLICY_USER, "loop", "[policy]\nextends = turn\n" },
+        { POLICY_USER, "turn", "[policy]\nextends = loop\n" },
+        { POLICY_USER, "self", "[policy]\nextends = self\n" },
+        { POLICY_USER, "image", "[policy]\nextends = container\n" },
+        { 0 },
+};
+
+/* The words of --policy, up to two, over the layers above. */
+static void run_layered(struct made *m, const char *one, const char *two)
+{
+        const char *argv[8];
+        size_t n = 0;
+
+        for (size_t i = 0; i < 2; i++) {
+                const char *name = i == 0 ? one : two;
+
+                if (!name)
+                        continue;
+                argv[n++] = "--policy";
+                argv[n++] = name;
+        }
+        argv[n++] = "--";
+        argv[n++] = "x";
+        argv[n] = NULL;
+        made_start(m);
+        m->policies = layered;
+        made_run(m, argv);
+        if (m->result != 0)
+                fail_msg("%s", made_text(m));
+}
+
+/* Built in, of the machine, of the user: each adds to the one before, and the last word counts. */
+static void layers_add_up(void **state)
+{
+        struct made m;
+
+        (void)state;
+        run_layered(&m, NULL, NULL);
+        assert_string_equal(m.plan.policy_name, "sandbox");
+        assert_int_equal(m.plan.limits.timeout_ns, 7200000000000u);
+        assert_string_equal(find_rule(&m.plan, PLAN_RULE_READABLE, "/opt/all")->origin,
+                            "/etc/kelp/sandbox.policy:4");
+        assert_non_null(find_rule(&m.plan, PLAN_RULE_EMPTY, "/home"));
+        assert_null(find_rule(&m.plan, PLAN_RULE_READABLE, "/opt/tools"));
+        made_done(&m);
+
+        run_layered(&m, "mine", NULL);
+        assert_int_equal(m.plan.limits.timeout_ns, 10800000000000u);
+        assert_non_null(find_rule(&m.plan, PLAN_RULE_READABLE, "/opt/all"));
+        assert_non_null(find_rule(&m.plan, PLAN_RULE_READABLE, "/opt/tools"));
+        assert_non_null(find_rule(&m.plan, PLAN_RULE_READABLE, "/opt/more"));
+        made_done(&m);
+
+        /* in the order of the options, whatever extends what */
+        run_layered(&m, "tools", "mine");
+        assert_string_equal(m.plan.policy_name, "tools mine");
+        assert_int_equal(m.plan.limits.timeout_ns, 10800000000000u);
+        made_done(&m);
+        run_layered(&m, "mine", "sandbox");
+        assert_int_equal(m.plan.limits.timeout_ns, 10800000000000u);
+        made_done(&m);
+}
+
+static void refuses_circles(void **state)
+{
+        static const struct bad_row rows[] = {
+                { "loop", "turn.policy:2: policy 'loop' extends itself, by way of turn" },
+                { "turn", "loop.policy:2: policy 'turn' extends itself, by way of loop" },
+                { "self", "self.policy:2: policy 'self' extends itself" },
+                { "image", "image.policy:2: policy 'image' is for an image, not for a view" },
+                { "container", "policy 'container' is for an image, not for a view" },
+                { "tolls", "unknown policy 'tolls'" },
+                { "-x", "unknown policy '-x'" },
+                { "", "unknown policy ''" },
+                { "./none.policy", "cannot open './none.policy'" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < COUNT(rows); i++) {
+                const char *argv[] = { "--policy", rows[i].text, "--", "x", NULL };
+                struct made m;
+
+                made_start(&m);
+                m.policies = layered;
+                made_run(&m, argv);
+                if (m.result != -EINVAL || m.problems->n != 1 ||
+                    !strstr(made_text(&m), rows[i].said))
+                        fail_msg("%s: %s", rows[i].text, made_text(&m));
+                made_done(&m);
+        }
+}
+
+/* A chain may be so deep and no deeper. */
+static void limits_depth(void **state)
+{
+        static char names[20][8];
+        static char texts[20][40];
+        struct made_policy policies[21] = { 0 };
+        const char *argv[] = { "--policy", names[0], "--", "x", NULL };
+
+        (void)state;
+        for (int depth = 16; depth <= 17; depth++) {
+                struct made m;
+
+                memset(policies, 0, sizeof(policies));
+                for (int i = 0; i < depth; i++) {
+                        snprintf(names[i], sizeof(names[i]), "p%d", i);
+                        snprintf(texts[i], sizeof(texts[i]),
+                                 i + 1 < depth ? "[policy]\nextends = p%d\n" : "\n", i + 1);
+                        policies[i] = (struct made_policy){ POLICY_USER, names[i], texts[i] };
+                }
+                made_start(&m);
+                m.policies = policies;
+                made_run(&m, argv);
+                assert_int_equal(m.result, depth == 16 ? 0 : -EINVAL);
+                if (depth == 17)
+                        assert_non_null(strstr(made_text(&m), "more than 16 policies"));
+                made_done(&m);
+        }
+}
+
+static void run_project(struct made *m, const char *text, bool with_layers)
+{
+        static const char wide[] =
+                "[network]\nmode = user\n[limits]\ntime = 1h\nopen-files = 100\n";
+        const struct made_policy policies[] = {
+                { POLICY_PROJECT, "", text },
+                { POLICY_USER, with_layers ? "sandbox" : "other", wide },
+                { 0 },
+        };
+        const char *argv[] = { "--", "x", NULL };
+
+        made_start(m);
+        m->policies = policies;
+        made_run(m, argv);
+        m->policies = NULL;
+}
+
+static void a_project_tightens(void **state)
+{
+        static const char text[] = "[policy]\ndescription = ours\n"
+                                   "[files]\nhidden = ./secrets -~/notes /etc/x\n"
+                                   "protected = Makefile\nhome = empty\n"
+                                   "[network]\nmode = none\n"
+                                   "[capabilities]\ndrop = CHOWN\n"
+                                   "[limits]\ntime = 30m\nopen-files = 99\nfile-size = 1g\n";
+        struct made m;
+
+        (void)state;
+        run_project(&m, text, true);
+        if (m.result != 0)
+                fail_msg("%s", made_text(&m));
+        assert_non_null(find_rule(&m.plan, PLAN_RULE_HIDDEN, "/home/ann/work/secrets"));
+        assert_non_null(find_rule(&m.plan, PLAN_RULE_HIDDEN, "/etc/x"));
+        assert_string_equal(find_rule(&m.plan, PLAN_RULE_PROTECTED, "Makefile")->origin,
+                            ".kelp.policy:5");
+        assert_int_equal(m.plan.net.mode, PLAN_NETWORK_NONE);
+        assert_int_equal(m.plan.limits.timeout_ns, 1800000000000u);
+        made_done(&m);
+}
+
+static const struct bad_row loosening[] = {
+        { "[policy]\nextends = sandbox\n", ":2: 'extends' would loosen" },
+        { "[files]\nreadable = /opt\n", ":2: 'readable' would loosen" },
+        { "[files]\nwritable = ~/x\n", ":2: 'writable' would loosen" },
+        { "[files]\ntemporary = /x\n", ":2: 'temporary' would loosen" },
+        { "[files]\nempty = /x\n", ":2: 'empty' would loosen" },
+        { "[files]\nhome = readable\n", ":2: 'home = readable' would loosen" },
+        { "[environment]\npass = SECRET_TOKEN\n", ":2: 'pass' would loosen" },
+        { "[environment]\nset = A=b\n", ":2: 'set' would loosen" },
+        { "[network]\nmode = host\n", ":2: 'mode = host' would loosen" },
+        { "[network]\nallow = example.org\n", ":2: 'allow' would loosen" },
+        { "[network]\npublish = 80:80\n", ":2: 'publish' would loosen" },
+        { "[network]\nhost-port = 80\n", ":2: 'host-port' would loosen" },
+        { "[capabilities]\nkeep = CHOWN\n", ":2: 'keep' would loosen" },
+        { "[limits]\ntime = 2h\n", ":2: 'time = 2h' would loosen" },
+        { "[limits]\nopen-files = 101\n", ":2: 'open-files = 101' would loosen" },
+        { "[limits]\nopen-files = 10:101\n", ":2: 'open-files = 10:101' would loosen" },
+        { "[devices]\nallow = /dev/fuse\n", ":2: 'allow' would loosen" },
+};
+
+static void a_project_never_loosens(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < COUNT(loosening); i++) {
+                struct made m;
+
+                run_project(&m, loosening[i].text, true);
+                if (m.result != -EINVAL || m.problems->n != 1 ||
+                    !strstr(made_text(&m), loosening[i].said))
+                        fail_msg("%s: %s", loosening[i].text, made_text(&m));
+                made_done(&m);
+        }
+        struct made m;
+
+        /* what is there without it decides, not what could be */
+        run_project(&m, "[network]\nmode = user\n", true);
+        assert_int_equal(m.result, 0);
+        made_done(&m);
+        run_project(&m, "[network]\nmode = user\n", false);
+        assert_int_equal(m.result, -EINVAL);
+        made_done(&m);
+}
+
+static const struct policy_word *find_word(const struct policy_words *words, const char *value)
+{
+        for (size_t i = words->n; i > 0; i--) {
+                if (str_eq(words->items[i - 1].value, value))
+                        return &words->items[i - 1];
+        }
+        fail_msg("no word '%s'", value);
+        return NULL;
+}
+
+static void lists_its_words(void **state)
+{
+        static const char text[] = "[policy]\ndescription = a b\n[files]\n"
+                                   "readable = /opt/a -/opt/b\nhidden = /opt/a\n"
+                                   "[environment]\nset = A=1 A=2 AB=3\n[network]\nmode = user\n";
+        const char *argv[] = { "--policy", "./my.policy", "--tmpfs", "/opt/b", "--", "x", NULL };
+        struct policy_words words = { 0 };
+        struct made m;
+
+        (void)state;
+        made_start(&m);
+        m.policy_text = text;
+        m.words = &words;
+        made_run(&m, argv);
+        if (m.result != 0)
+                fail_msg("%s", made_text(&m));
+        const struct policy_word *word = find_word(&words, "-/opt/b");
+        assert_string_equal(word->section, "files");
+        assert_string_equal(word->key, "readable");
+        assert_string_equal(word->origin, "./my.policy:4");
+        assert_string_equal(word->overridden, "option --tmpfs");
+        assert_int_equal(word->layer, POLICY_FILE);
+        assert_null(find_word(&words, "/opt/a")->overridden);
+        for (size_t i = 0; i < words.n; i++) {
+                word = &words.items[i];
+                if (str_eq(word->value, "/opt/a") && str_eq(word->key, "readable"))
+                        assert_string_equal(word->overridden, "./my.policy:5");
+        }
+        assert_string_equal(find_word(&words, "A=1")->overridden, "./my.policy:7");
+        assert_null(find_word(&words, "A=2")->overridden);
+        assert_null(find_word(&words, "AB=3")->overridden);
+        assert_string_equal(find_word(&words, "none")->overridden, "./my.policy:9");
+        assert_int_equal(find_word(&words, "none")->layer, POLICY_BUILTIN);
+        assert_null(find_word(&words, "a b")->overridden);
         made_done(&m);
 }
 
@@ -357,10 +622,20 @@ static void built_in_container(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(refuses_bad_texts), cmocka_unit_test(names_every_wrong_line),
-                cmocka_unit_test(applies_every_key), cmocka_unit_test(a_file_only_adds),
-                cmocka_unit_test(limits_texts),      cmocka_unit_test(limits_rules),
-                cmocka_unit_test(built_in_sandbox),  cmocka_unit_test(built_in_container),
+                cmocka_unit_test(refuses_bad_texts),
+                cmocka_unit_test(names_every_wrong_line),
+                cmocka_unit_test(applies_every_key),
+                cmocka_unit_test(a_file_only_adds),
+                cmocka_unit_test(limits_texts),
+                cmocka_unit_test(limits_rules),
+                cmocka_unit_test(layers_add_up),
+                cmocka_unit_test(refuses_circles),
+                cmocka_unit_test(limits_depth),
+                cmocka_unit_test(a_project_tightens),
+                cmocka_unit_test(a_project_never_loosens),
+                cmocka_unit_test(lists_its_words),
+                cmocka_unit_test(built_in_sandbox),
+                cmocka_unit_test(built_in_container),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
