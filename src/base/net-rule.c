@@ -133,7 +133,12 @@ static int parse_network(char *host, struct net_rule *ret, struct err *e)
         size_t size = ret->family == AF_INET6 ? 16 : 4;
         if (inet_pton(ret->family, host, ret->address) != 1) {
                 if (bits || ret->family == AF_INET6)
-                        return err_set(e, EINVAL, "'%s' is not an address", host);
+                        err_set(e, EINVAL, "'%s' is not an address", host);
+                if (bits)
+                        return err_hint(e, "a rule is HOST, HOST:PORT, ADDRESS or ADDRESS/BITS, "
+                                           "without a path");
+                if (ret->family == AF_INET6)
+                        return err_hint(e, "an IPv6 address with a port is [ADDRESS]:PORT");
                 return 0;
         }
         prefix = size * 8;
@@ -179,7 +184,8 @@ static int parse_name(const char *text, char *host, struct net_rule *ret, struct
                 if (host[i] >= 'A' && host[i] <= 'Z')
                         host[i] = (char)(host[i] | 0x20);
         }
-        if (len > 1 && host[len - 1] == '.')
+        /* a "*." is no "*": what is left of a slip must not allow everything */
+        if (len > 1 && host[len - 1] == '.' && !str_eq(host, "*."))
                 host[len - 1] = '\0';
         ret->kind = NET_RULE_NAME;
         ret->name = host;
