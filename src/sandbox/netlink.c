@@ -49,10 +49,26 @@ void netlink_add(struct netlink *nl, uint16_t attribute, const void *data, size_
                 return;
         attr->rta_type = attribute;
         attr->rta_len = (unsigned short)RTA_LENGTH(size);
-        memcpy(RTA_DATA(attr), data, size);
+        if (size > 0)
+                memcpy(RTA_DATA(attr), data, size);
 
         struct nlmsghdr *request = (struct nlmsghdr *)(nl->data + nl->last);
         request->nlmsg_len = (uint32_t)(nl->len - nl->last);
+}
+
+size_t netlink_open(struct netlink *nl, uint16_t attribute, const void *data, size_t size)
+{
+        size_t at = nl->len;
+
+        netlink_add(nl, attribute, data, size);
+        return at;
+}
+
+void netlink_close(struct netlink *nl, size_t opened)
+{
+        if (!nl->is_full)
+                ((struct rtattr *)(nl->data + opened))->rta_len =
+                        (unsigned short)(nl->len - opened);
 }
 
 /* Takes one answer; *ret_is_last tells that the last request was answered. */

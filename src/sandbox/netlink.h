@@ -37,6 +37,13 @@ void netlink_begin(struct netlink *nl, uint16_t type, uint16_t flags, const void
 /* Adds an attribute to the request begun last. */
 void netlink_add(struct netlink *nl, uint16_t attribute, const void *data, size_t size);
 
+/*
+ * An attribute that has attributes in it: those that are added until netlink_close(), which takes
+ * what this one returns.  `data` stands before them.
+ */
+size_t netlink_open(struct netlink *nl, uint16_t attribute, const void *data, size_t size);
+void netlink_close(struct netlink *nl, size_t opened);
+
 /* Sends all requests in the calling process's network namespace and empties `nl`. */
 int netlink_send(struct netlink *nl, struct err *e);
 
