@@ -19,27 +19,107 @@ static bool is_address(const char *text, bool *ret_is_v6)
         return inet_pton(is_v6 ? AF_INET6 : AF_INET, text, binary) == 1;
 }
 
+/* Whether two settings stand in the same file, or are both options. */
+static bool is_same_source(const char *one, const char *other)
+{
+        size_t len = strcspn(one, ":");
+
+        if (str_has_prefix(one, "option ") || str_has_prefix(other, "option "))
+                return str_has_prefix(one, "option ") && str_has_prefix(other, "option ");
+        return len == strcspn(other, ":") && strncmp(one, other, len) == 0;
+}
+
+static const char *const mode_names[] = {
+        [PLAN_NETWORK_NONE] = "none",
+        [PLAN_NETWORK_USER] = "user",
+        [PLAN_NETWORK_HOST] = "host",
+        [PLAN_NETWORK_FILTERED] = "filtered",
+        NULL,
+};
+
+/* Where the same source asked for what only a filtered network has. */
+static const char *find_filtered(const struct plan_net *net, const char *origin)
+{
+        for (size_t i = 0; i < net->n_rules; i++) {
+                const struct net_rule *rule = &net->rules[i];
+
+                if (!rule->is_deny && is_same_source(rule->origin, origin))
+                        return rule->origin;
+        }
+        if (net->host_port_origin && is_same_source(net->host_port_origin, origin))
+                return net->host_port_origin;
+        return NULL;
+}
+
+/* What comes later wins; within one source a contradiction is a mistake. */
+static int set_mode(struct plan_net *net, enum plan_network mode, const char *origin, struct err *e)
+{
+        const char *filtered = find_filtered(net, origin);
+
+        if (mode != PLAN_NETWORK_FILTERED && filtered) {
+                err_set(e, EINVAL, "'%s' is not the filtered network that %s needs",
+                        mode_names[mode], filtered);
+                return err_hint(e, "leave one of the two out");
+        }
+        net->mode = mode;
+        net->mode_origin = origin;
+        return 0;
+}
+
+/* A filtered network, unless the same source has asked for another one. */
+static int imply_filtered(struct plan_net *net, const char *origin, struct err *e)
+{
+        if (net->mode == PLAN_NETWORK_FILTERED)
+                return 0;
+        if (net->mode_origin && is_same_source(net->mode_origin, origin)) {
+                err_set(e, EINVAL, "it needs a filtered network, but %s asks for '%s'",
+                        net->mode_origin, mode_names[net->mode]);
+                return err_hint(e, "leave one of the two out");
+        }
+        net->mode = PLAN_NETWORK_FILTERED;
+        net->mode_origin = origin;
+        return 0;
+}
+
 int apply_network(struct assembly *a, const struct setting *s, struct err *e)
 {
-        static const char *const names[] = {
-                [PLAN_NETWORK_NONE] = "none",
-                [PLAN_NETWORK_USER] = "user",
-                [PLAN_NETWORK_HOST] = "host",
-                NULL,
-        };
-
-        for (size_t i = 0; names[i]; i++) {
-                if (str_eq(s->value, names[i])) {
-                        a->plan->net.mode = (enum plan_network)i;
-                        return 0;
-                }
+        for (size_t i = 0; mode_names[i]; i++) {
+                if (str_eq(s->value, mode_names[i]))
+                        return set_mode(&a->plan->net, (enum plan_network)i, s->origin, e);
         }
-        if (str_eq(s->value, "filtered"))
-                return err_set(e, ENOTSUP, "network mode 'filtered' is not yet supported");
         err_set(e, EINVAL, "unknown network mode '%s'", s->value);
-        const char *near = str_nearest(s->value, names);
+        const char *near = str_nearest(s->value, mode_names);
         return near ? err_hint(e, "did you mean '%s'", near)
-                    : err_hint(e, "none, user and host are known");
+                    : err_hint(e, "none, user, filtered and host are known");
+}
+
+static int add_rule(struct assembly *a, const struct setting *s, bool is_deny, struct err *e)
+{
+        struct plan_net *net = &a->plan->net;
+        struct net_rule rule;
+        const char *text = arena_copy(&a->plan->arena, s->value, e);
+        char *buffer = text ? arena_copy(&a->plan->arena, s->value, e) : NULL;
+
+        if (!buffer || net_rule_parse(text, is_deny, buffer, &rule, e) < 0)
+                return -e->code;
+        rule.origin = s->origin;
+        if (arena_grow(&a->plan->arena, &net->rules, net->n_rules, sizeof(rule), PLAN_MAX_NET,
+                       "rules of the network", e) < 0)
+                return -e->code;
+        net->rules[net->n_rules++] = rule;
+        return 0;
+}
+
+int apply_allow(struct assembly *a, const struct setting *s, struct err *e)
+{
+        if (add_rule(a, s, false, e) < 0)
+                return -e->code;
+        return imply_filtered(&a->plan->net, s->origin, e);
+}
+
+int apply_deny(struct assembly *a, const struct setting *s, struct err *e)
+{
+        return add_rule(a, s, true, e);
 }
 
 static int parse_port(const char *text, uint16_t *ret, struct err *e)
@@ -121,6 +201,30 @@ int apply_publish(struct assembly *a, const struct setting *s, struct err *e)
                 return -e->code;
         net->ports[net->n_ports++] = port;
         return 0;
+}
+
+int apply_host_port(struct assembly *a, const struct setting *s, struct err *e)
+{
+        struct plan_net *net = &a->plan->net;
+        uint16_t port;
+
+        if (parse_port(s->value, &port, e) < 0 || imply_filtered(net, s->origin, e) < 0)
+                return -e->code;
+        for (size_t i = 0; i < net->n_host_ports; i++) {
+                if (net->host_ports[i] == port)
+                        return 0;
+        }
+        if (arena_grow(&a->plan->arena, &net->host_ports, net->n_host_ports, sizeof(port),
+                       PLAN_MAX_PORTS, "ports of the host", e) < 0)
+                return -e->code;
+        net->host_ports[net->n_host_ports++] = port;
+        net->host_port_origin = s->origin;
+        return 0;
+}
+
+int apply_net_log(struct assembly *a, const struct setting *s, struct err *e)
+{
+        return apply_expand(a, s, s->value, &a->plan->net.log, e);
 }
 
 #define MAX_DNS 3 /* resolvers look at no more: MAXNS of resolv.h */

@@ -69,6 +69,10 @@ int apply_read_only(struct assembly *a, const struct setting *s, struct err *e);
 
 /* network */
 int apply_network(struct assembly *a, const struct setting *s, struct err *e);
+int apply_allow(struct assembly *a, const struct setting *s, struct err *e);
+int apply_deny(struct assembly *a, const struct setting *s, struct err *e);
+int apply_host_port(struct assembly *a, const struct setting *s, struct err *e);
+int apply_net_log(struct assembly *a, const struct setting *s, struct err *e);
 int apply_publish(struct assembly *a, const struct setting *s, struct err *e);
 int apply_dns(struct assembly *a, const struct setting *s, struct err *e);
 int apply_add_host(struct assembly *a, const struct setting *s, struct err *e);
@@ -115,6 +119,9 @@ int apply_timeout(struct assembly *a, const struct setting *s, struct err *e);
 int apply_status_fd(struct assembly *a, const struct setting *s, struct err *e);
 int apply_dry_run(struct assembly *a, const struct setting *s, struct err *e);
 int apply_nothing(struct assembly *a, const struct setting *s, struct err *e);
+
+/* Finds the host's own HTTP proxy in the outer environment, for a filtered network (upstream.c). */
+int upstream_find(struct assembly *a, struct err *e);
 
 /* Puts the environment together: image, what is passed, policies, options (env.c). */
 int env_finish(struct assembly *a, struct err *e);

@@ -313,6 +313,8 @@ int plan_assemble(struct plan *p, const struct plan_request *request,
         settle_ids(&p->ids, p->root);
         if (choose_kept_dir(&a, &request->image, &e) < 0)
                 plan_add_problem(problems, &e);
+        if (upstream_find(&a, &e) < 0)
+                plan_add_problem(problems, &e);
         if (env_finish(&a, &e) < 0)
                 plan_add_problem(problems, &e);
         if (make_argv(&a, request->options, &e) < 0)

@@ -1,5 +1,6 @@
 #include "plan.h"
 
+#include "check-filtered.h"
 #include "parse.h"
 #include "path.h"
 #include "str.h"
@@ -330,6 +331,7 @@ int plan_check(const struct plan *p, struct plan_problems *problems)
         check_kept(p, problems);
         check_files(p, problems);
         check_net(p, problems);
+        check_filtered(p, problems);
         check_ids(p, problems);
         check_fake_root(p, problems);
         check_rights(p, problems);

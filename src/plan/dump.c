@@ -145,6 +145,41 @@ static void dump_ids(FILE *out, const struct plan *p)
         fputc('\n', out);
 }
 
+static void put_rules(FILE *out, const struct plan_net *net, bool is_deny)
+{
+        for (size_t i = 0; i < net->n_rules; i++) {
+                const struct net_rule *rule = &net->rules[i];
+
+                if (rule->is_deny != is_deny)
+                        continue;
+                put_label(out, is_deny ? "denied" : "allowed");
+                put_text(out, rule->text);
+                fputs("  (", out);
+                put_text(out, rule->origin);
+                fputs(")\n", out);
+        }
+}
+
+static void dump_filtered(FILE *out, const struct plan_net *net)
+{
+        put_rules(out, net, false);
+        put_rules(out, net, true);
+        for (size_t i = 0; i < net->n_host_ports; i++) {
+                put_label(out, "host port");
+                fprintf(out, "%u of the host's 127.0.0.1 is lent\n", net->host_ports[i]);
+        }
+        if (net->upstream.origin) {
+                put_label(out, "upstream");
+                put_text(out, net->upstream.host);
+                fprintf(out, " port %u, of %s\n", net->upstream.port, net->upstream.origin);
+        }
+        if (net->log) {
+                put_label(out, "log");
+                put_word(out, net->log);
+                fputc('\n', out);
+        }
+}
+
 static void dump_net(FILE *out, const struct plan_net *net)
 {
         static const char *const modes[] = {
@@ -159,6 +194,8 @@ static void dump_net(FILE *out, const struct plan_net *net)
                 net->mode == PLAN_NETWORK_HOST ? "" : "net ");
         put_label(out, "network");
         fprintf(out, "%s\n", modes[net->mode]);
+        if (net->mode == PLAN_NETWORK_FILTERED)
+                dump_filtered(out, net);
         for (size_t i = 0; i < net->n_ports; i++) {
                 const struct plan_port *port = &net->ports[i];
 

@@ -25,10 +25,18 @@
 #define PLAN_MAX_ENV      10000
 #define PLAN_MAX_PORTS    200
 #define PLAN_MAX_HOSTS    1000
+#define PLAN_MAX_NET      20000
 #define PLAN_MAX_LAYERS   500
 #define PLAN_MAX_FDS      100
 #define PLAN_MAX_RLIMITS  16
 #define PLAN_MAX_SYSCALLS 20000
+
+/*
+ * The sandbox's side of a filtered network: a gateway that is nothing but listening sockets, and
+ * addresses that are made up for names.  Benchmark addresses of RFC 2544, which nobody else uses.
+ */
+#define PLAN_GATEWAY "198.18.0.1"
+#define PLAN_FAKES   "198.19.0.0/16"
 
 enum plan_root {
         PLAN_ROOT_HOST,  /* a read-only view of this host */
@@ -139,8 +147,19 @@ struct plan_host_name {
         const char *address; /* IPv4 or IPv6 text */
 };
 
+/* The host's own HTTP proxy, from its environment: the filtered network goes through it. */
+struct plan_upstream {
+        const char *origin; /* the variable; NULL: there is none */
+        const char *host;   /* a name or an address, without brackets */
+        uint16_t port;
+        const char *credentials; /* base64 of USER:PASSWORD; NULL: none */
+        const char **direct;     /* what goes past it, as NO_PROXY has it */
+        size_t n_direct;
+};
+
 struct plan_net {
         enum plan_network mode;
+        const char *mode_origin; /* who asked for it; NULL: nobody did */
         struct plan_port *ports;
         size_t n_ports;
         const char **dns; /* addresses as text; none: what the mode brings */
@@ -152,7 +171,9 @@ struct plan_net {
         size_t n_rules;
         uint16_t *host_ports; /* filtered: ports of the host's 127.0.0.1 that are lent */
         size_t n_host_ports;
+        const char *host_port_origin; /* of the last one */
         const char *log; /* filtered: the file for JSON lines of what was asked for; NULL: none */
+        struct plan_upstream upstream; /* filtered */
 };
 
 struct plan_rlimit {

@@ -45,6 +45,9 @@ char *resolv_text(const struct plan *p, const char *host, struct arena *a, struc
         if (p->net.n_dns == 0 && p->net.mode == PLAN_NETWORK_NONE)
                 return arena_copy(a, "# this sandbox has no network\n", e);
         text = kept_lines(host, a, e);
+        /* whom --dns names is asked by the proxy, on the host */
+        if (p->net.mode == PLAN_NETWORK_FILTERED && text)
+                return arena_print(a, e, "nameserver " PLAN_GATEWAY "\n%s", text);
         if (p->net.n_dns == 0 && text)
                 return arena_print(a, e, "nameserver " SLIRP_DNS "\n%s", text);
         for (size_t i = p->net.n_dns; text && i > 0; i--)

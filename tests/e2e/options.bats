@@ -117,7 +117,7 @@ refused() {
     for name in exec ps logs attach stop kill stats diff apply discard policy learn; do
         refused "'kelp $name' is not yet supported"$'\n'"hint: *" "$name"
     done
-    for name in memory cpus pids-limit mount detach init allow host-port review explain \
+    for name in memory cpus pids-limit mount detach init review explain \
         limits secret; do
         refused "option '--$name' is not yet supported"$'\n'"hint: *" run "--$name" x -- true
         refused "option '--$name' is not yet supported"$'\n'"hint: *" run "--$name=x" -- true
@@ -403,7 +403,7 @@ hinted() {
     run -125 "$KELP" run --status-fd 9 --network foo -- true 9>status
     [ "$(jq -r '.event + " " + .step' status)" = "setup-failed options" ]
     [ "$(jq -r .error status)" = "option '--network': unknown network mode 'foo'" ]
-    [ "$(jq -r .hint status)" = "none, user and host are known" ]
+    [ "$(jq -r .hint status)" = "none, user, filtered and host are known" ]
     [ "$(wc -l <status)" = 1 ]
     run -125 "$KELP" run --status-fd 9 --memory=1 nosuch 9>status
     run -125 "$KELP" run --status-fd 9 $'no\e"such' 9>status
