@@ -1,6 +1,7 @@
 #include "run-sandbox.h"
 
 #include "filter-find.h"
+#include "filtered.h"
 #include "hint.h"
 #include "image-copy.h"
 #include "image-layers.h"
@@ -82,13 +83,13 @@ static int bring_up(const struct launch *l, struct run *r, struct err *e)
                 return -e->code;
         }
         e->step = STEP_NETWORK;
-        if (slirp_start(l->plan, r, e) < 0)
+        if (slirp_start(l->plan, r, e) < 0 || filtered_start(l->plan, r, e) < 0)
                 return -e->code;
         e->step = STEP_NONE;
         if (launch_await_ready(l->plan, r, e) < 0)
                 return -e->code;
         e->step = STEP_NETWORK;
-        if (slirp_await(r, l->plan, e) < 0)
+        if (slirp_await(r, l->plan, e) < 0 || filtered_await(r, l->plan, e) < 0)
                 return -e->code;
         e->step = STEP_NONE;
         if (l->copy && run_copy_bind(l->copy, r->init.pidfd, e) < 0)

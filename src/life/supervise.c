@@ -29,6 +29,8 @@ enum watch {
         WATCH_SIGNALS,
         WATCH_TIMER,
         WATCH_SLIRP,
+        WATCH_PROXY,
+        WATCH_PUBLISHER,
         WATCH_MASTER,
         WATCH_INPUT,
         WATCH_OUTPUT,
@@ -251,19 +253,33 @@ static int on_init_end(struct supervisor *s, struct err *e)
         return 0;
 }
 
-static void on_slirp_end(struct supervisor *s)
+/* What a process was for that has ended before the sandbox. */
+static void on_helper_end(struct supervisor *s, struct child *child, const char *what)
 {
         bool was_raw = s->term.is_raw;
         struct err unused = { 0 };
 
-        fd_close(&s->run->slirp.pidfd);
+        fd_close(&child->pidfd);
         if (s->is_gone || s->has_exited)
                 return;
         /* a line for a terminal in its own modes */
         terminal_release(&s->term);
-        log_notice("slirp4netns has ended: the sandbox is without its network from here on");
+        log_notice("%s from here on", what);
         if (was_raw)
                 terminal_take(&s->term, &unused);
+}
+
+static void watch_helpers(struct supervisor *s, const struct pollfd *fds)
+{
+        if (fds[WATCH_SLIRP].revents)
+                on_helper_end(s, &s->run->slirp,
+                              "slirp4netns has ended: the sandbox is without its network");
+        if (fds[WATCH_PROXY].revents)
+                on_helper_end(s, &s->run->proxy,
+                              "kelp-proxy has ended: the sandbox is without its network");
+        if (fds[WATCH_PUBLISHER].revents)
+                on_helper_end(s, &s->run->publisher,
+                              "kelp-proxy has ended: the sandbox's ports are published no more");
 }
 
 static void fill(const struct supervisor *s, struct pollfd *fds)
@@ -277,6 +293,8 @@ static void fill(const struct supervisor *s, struct pollfd *fds)
         fds[WATCH_SIGNALS].fd = s->signals;
         fds[WATCH_TIMER].fd = s->timer;
         fds[WATCH_SLIRP].fd = s->run->slirp.pidfd;
+        fds[WATCH_PROXY].fd = s->run->proxy.pidfd;
+        fds[WATCH_PUBLISHER].fd = s->run->publisher.pidfd;
         if (!relay)
                 return;
         fds[WATCH_MASTER].events = relay_master_events(relay);
@@ -326,8 +344,7 @@ static int turn(struct supervisor *s, struct err *e)
                 return -e->code;
         if (fds[WATCH_TIMER].revents && on_timer(s, e) < 0)
                 return -e->code;
-        if (fds[WATCH_SLIRP].revents)
-                on_slirp_end(s);
+        watch_helpers(s, fds);
         if (fds[WATCH_INPUT].revents || fds[WATCH_MASTER].revents & POLLOUT)
                 copy_input(s);
         return 0;

@@ -144,7 +144,7 @@ static int await_network(const struct plan *p, struct run *r, struct err *e)
 {
         int fds[2] = { -1, -1 };
 
-        if (p->net.mode != PLAN_NETWORK_USER)
+        if (p->net.mode != PLAN_NETWORK_USER && p->net.mode != PLAN_NETWORK_FILTERED)
                 return 0;
         if (sync_await(r->sock, SYNC_NETNS, NULL, fds, 2, "the stage", e) < 0)
                 return -e->code;

@@ -143,6 +143,24 @@ static int add_host_name(const struct plan *p, struct tree *t, struct err *e)
 /* A list that blocks half of the internet is left as it is: all of it would go through a socket. */
 #define MAX_HOSTS_FILE (256u << 10)
 
+static const char own_hosts[] = "127.0.0.1 localhost\n"
+                                "::1 localhost ip6-localhost ip6-loopback\n";
+
+/*
+ * In a filtered network a name is what is allowed, and the proxy looks it up on the host, in the
+ * host's file, too: an address from there would be one without a way to it.
+ */
+static int add_filtered_hosts(const struct plan *p, struct tree *t, struct err *e)
+{
+        char *text = hosts_text(p, own_hosts, &t->arena, e);
+
+        if (!text)
+                return -e->code;
+        if (access("/etc/hosts", F_OK) < 0 && errno == ENOENT && p->net.n_hosts == 0)
+                return 0;
+        return add_over_host(t, "/etc/hosts", text, e);
+}
+
 /*
  * The host's own lines, and the name that the sandbox goes by: programs look themselves up.  A host
  * that has no such file, or one that is out of reach, has none inside either.
@@ -151,6 +169,8 @@ static int add_host_hosts(const struct plan *p, struct tree *t, struct err *e)
 {
         autofree char *host = NULL;
 
+        if (p->net.mode == PLAN_NETWORK_FILTERED)
+                return add_filtered_hosts(p, t, e);
         if (io_read_file(AT_FDCWD, "/etc/hosts", MAX_HOSTS_FILE, &host, NULL, e) < 0) {
                 bool is_there = e->code != ENOENT && e->code != EACCES && e->code != EFBIG;
 
@@ -183,9 +203,6 @@ static const char image_passwd[] = "root:x:0:0:root:/root:/bin/sh\n"
                                    "nobody:x:65534:65534:nobody:/:/bin/false\n";
 static const char image_group[] = "root:x:0:\nnobody:x:65534:\n";
 
-static const char image_hosts[] = "127.0.0.1 localhost\n"
-                                  "::1 localhost ip6-localhost ip6-loopback\n";
-
 static int add_image_names(const struct plan *p, struct tree *t, struct err *e)
 {
         const char *host = "";
@@ -193,7 +210,7 @@ static int add_image_names(const struct plan *p, struct tree *t, struct err *e)
         if (p->net.mode != PLAN_NETWORK_NONE && host_resolv_conf(&t->arena, &host, e) < 0)
                 return -e->code;
         char *resolv = resolv_text(p, host, &t->arena, e);
-        char *hosts = resolv ? hosts_text(p, image_hosts, &t->arena, e) : NULL;
+        char *hosts = resolv ? hosts_text(p, own_hosts, &t->arena, e) : NULL;
         char *name = hosts ? arena_print(&t->arena, e, "%s\n", p->net.host_name) : NULL;
 
         if (!name || add_file(t, "/etc/resolv.conf", resolv, 0, e) < 0 ||

@@ -8,6 +8,10 @@ void run_done(struct run *r)
         proc_kill_child(&r->init);
         fd_close(&r->slirp_exit);
         proc_kill_child(&r->slirp);
+        fd_close(&r->proxy_control);
+        proc_kill_child(&r->proxy);
+        fd_close(&r->publisher_control);
+        proc_kill_child(&r->publisher);
         fd_close(&r->sock);
         fd_close(&r->pty_master);
         fd_close(&r->netns);

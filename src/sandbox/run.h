@@ -17,13 +17,19 @@ struct run {
         int userns;
         int api_dir; /* of slirp4netns: on a tmpfs that nobody else sees; -1: none */
         struct child slirp;
-        int slirp_exit; /* slirp4netns ends when this is closed; -1: none */
+        int slirp_exit;     /* slirp4netns ends when this is closed; -1: none */
+        struct child proxy; /* kelp-proxy on the host, of a filtered network */
+        int proxy_control; /* it ends when this is closed; verdicts come here if the plan explains */
+        struct child publisher; /* kelp-proxy of published ports, in the sandbox's network */
+        int publisher_control;
 };
 
 #define RUN_NONE                                                                                   \
         {                                                                                          \
                 .sock = -1, .stage = CHILD_NONE, .init = CHILD_NONE, .pty_master = -1,             \
-                .netns = -1, .userns = -1, .api_dir = -1, .slirp = CHILD_NONE, .slirp_exit = -1    \
+                .netns = -1, .userns = -1, .api_dir = -1, .slirp = CHILD_NONE, .slirp_exit = -1,   \
+                .proxy = CHILD_NONE, .proxy_control = -1, .publisher = CHILD_NONE,                 \
+                .publisher_control = -1                                                            \
         }
 
 /* Ends whatever is still there: kills pid 1 (and so the sandbox) and the network helper. */

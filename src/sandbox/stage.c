@@ -77,7 +77,8 @@ static int make_network(const struct plan *p, int sock, int ns_dir, int to_init,
         if (netns < 0)
                 return err_sys(e, "cannot open the new network namespace");
         /* the launcher first: pid 1 must not be the one that it hears next */
-        if (p->net.mode == PLAN_NETWORK_USER && give_to_launcher(sock, ns_dir, netns, e) < 0)
+        bool has_helper = p->net.mode == PLAN_NETWORK_USER || p->net.mode == PLAN_NETWORK_FILTERED;
+        if (has_helper && give_to_launcher(sock, ns_dir, netns, e) < 0)
                 return -e->code;
         return sync_send(to_init, SYNC_NETNS, 0, &netns, 1, e);
 }
