@@ -299,7 +299,7 @@ static bool is_overlay_refused(const struct err *e)
 /* What only an overlay can do is not given up for a copy. */
 static bool may_run_on_copy(const struct plan *p, const struct id_maps *maps, struct err *e)
 {
-        if (!is_overlay_refused(e))
+        if (p->root != PLAN_ROOT_IMAGE || !is_overlay_refused(e))
                 return false;
         if (p->image.kept_dir && err_get_hint(e))
                 return false;

@@ -296,6 +296,29 @@ void plan_try_options(const struct plan_request *request, struct plan_problems *
         plan_done(&p);
 }
 
+/*
+ * What is written stays apart: where it goes is nothing that the sandbox sees.  The home comes last,
+ * to take the place of an empty one, and only together with that: it is never writable on the host.
+ */
+static int add_overlay(struct assembly *a, const struct plan_request *request, struct err *e)
+{
+        const struct setting s = { .origin = "overlay", .if_exists = true };
+        const char *home = a->facts->home;
+        struct plan_files *files = &a->plan->files;
+
+        if (!request->overlay_dir)
+                return 0;
+        files->overlay_dir = request->overlay_dir;
+        if (apply_add_rule(a, &s, PLAN_RULE_HIDDEN, NULL, files->overlay_dir, e) < 0)
+                return -e->code;
+        if (!request->shows_home || !home || str_eq(home, "/"))
+                return 0;
+        if (apply_add_rule(a, &s, PLAN_RULE_WRITABLE, home, home, e) < 0)
+                return -e->code;
+        files->rules[files->n_rules - 1].is_scratch = true;
+        return 0;
+}
+
 int plan_assemble(struct plan *p, const struct plan_request *request,
                   struct plan_problems *problems)
 {
@@ -310,6 +333,8 @@ int plan_assemble(struct plan *p, const struct plan_request *request,
         if (add_cwd(&a, request->options, &e) < 0)
                 plan_add_problem(problems, &e);
         apply_options(&a, request->options, problems);
+        if (add_overlay(&a, request, &e) < 0)
+                plan_add_problem(problems, &e);
         settle_ids(&p->ids, p->root);
         if (choose_kept_dir(&a, &request->image, &e) < 0)
                 plan_add_problem(problems, &e);

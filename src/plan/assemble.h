@@ -40,6 +40,8 @@ struct plan_request {
         const struct policy_set *policies; /* what policy_collect() made of the options */
         struct policy_words *words; /* empty: to be filled with what each line says; or NULL */
         struct plan_image_source image;
+        const char *overlay_dir; /* plan_files.overlay_dir; NULL: none */
+        bool shows_home;         /* the whole home, but for what is hidden, as a scratch copy */
 };
 
 /*

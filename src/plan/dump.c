@@ -323,7 +323,7 @@ struct flag_name {
 
 static const struct flag_name flag_names[] = {
         { TREE_NO_SUID, "nosuid" }, { TREE_NO_DEV, "nodev" },   { TREE_NO_EXEC, "noexec" },
-        { TREE_RECURSIVE, "rec" },  { TREE_IS_CACHE, "cache" },
+        { TREE_RECURSIVE, "rec" },  { TREE_IS_CACHE, "cache" }, { TREE_OVERLAID, "overlaid" },
 };
 
 static bool is_mount(enum tree_kind kind)

@@ -81,6 +81,7 @@ struct plan_rule {
         uint64_t size;     /* temporary: bytes; 0: the default */
         unsigned mode;     /* temporary: permission bits; 0: 1777 */
         bool if_exists;    /* an absent host_path (or box_path) is no error */
+        bool is_scratch;   /* writable and overlaid: nobody will look at what was written */
         const char *origin;
 };
 
@@ -100,6 +101,11 @@ struct plan_files {
         const char *cache_home; /* $XDG_CACHE_HOME, or what stands for it; NULL: not known */
         const char *cwd;        /* where kelp was started; NULL: it is gone */
         bool is_read_only;      /* --read-only: the image's root cannot be written either */
+        /*
+         * A directory of this user alone, out of the sandbox's reach: what is written to a writable
+         * directory of a host view goes there, and not to the host.  NULL: it goes to the host.
+         */
+        const char *overlay_dir;
 };
 
 struct plan_image {

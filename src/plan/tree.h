@@ -46,6 +46,8 @@ enum tree_flags {
         TREE_IF_ABSENT = 1 << 10,   /* file: one that the image brings stays */
         TREE_IF_PARENT = 1 << 11,   /* file: only where the image has the directory for it */
         TREE_IS_CACHE = 1 << 12,    /* bind: kelp's own, of which nothing outside makes use */
+        TREE_OVERLAID = 1 << 13,    /* bind: what is written goes to `upper`, not to the source */
+        TREE_SCRATCH = 1 << 14,     /* overlaid, and nobody will look at what was written */
 };
 
 struct tree_entry {
@@ -58,6 +60,7 @@ struct tree_entry {
         int fd;        /* bind: the judged source, kept open so its inode stays; -1: none */
         uint64_t dev;  /* bind: st_dev and st_ino of the judged source */
         uint64_t ino;
+        const char *upper; /* overlaid: the directory in the tree's overlay_dir that takes it */
         const char *origin;
 };
 
@@ -77,6 +80,9 @@ struct tree {
         size_t n_entries;
         struct tree_watch *watched;
         size_t n_watched;
+        const char *overlay_dir; /* has an upper and a work directory for each that is overlaid */
+        uint64_t overlay_dev;    /* what it is */
+        uint64_t overlay_ino;
         size_t n_open_repos; /* git repositories in subdirectories that are too many to protect */
 };
 

@@ -5,6 +5,7 @@
 #include "image-root.h"
 #include "io.h"
 #include "newmount.h"
+#include "overlay.h"
 #include "resolve.h"
 
 #include <errno.h>
@@ -83,8 +84,14 @@ static int check_identity(const struct tree_entry *entry, int mount, struct err 
         return 0;
 }
 
-static int build_bind(const struct build *b, const struct tree_entry *entry, struct err *e)
+static int build_bind(const struct build *b, const struct tree *t, const struct tree_entry *entry,
+                      struct err *e)
 {
+        if (entry->flags & TREE_OVERLAID) {
+                autofd overlay = overlay_mount_over(t, entry, e);
+
+                return overlay < 0 ? -e->code : attach(b, entry, overlay, e);
+        }
         autofd mount = newmount_clone(AT_FDCWD, entry->source, entry->flags, e);
 
         if (mount < 0 || check_identity(entry, mount, e) < 0)
@@ -273,7 +280,8 @@ static int build_file(const struct build *b, const struct tree_entry *entry, str
         return err_set(e, code, "cannot mount on '%s': %s", entry->box_path, err_name(code));
 }
 
-static int build_entry(struct build *b, const struct tree_entry *entry, struct err *e)
+static int build_entry(struct build *b, const struct tree *t, const struct tree_entry *entry,
+                       struct err *e)
 {
         switch (entry->kind) {
         case TREE_DIR:
@@ -283,7 +291,7 @@ static int build_entry(struct build *b, const struct tree_entry *entry, struct e
         case TREE_FILE:
                 return build_file(b, entry, e);
         case TREE_BIND:
-                return build_bind(b, entry, e);
+                return build_bind(b, t, entry, e);
         case TREE_PIN:
                 return build_pin(b, entry, e);
         case TREE_EMPTY:
@@ -383,7 +391,7 @@ static int build_entries(struct build *b, const struct tree *t, bool is_last, st
 
                 if (entry->kind == TREE_SYSFS && !is_last)
                         return 0;
-                if (build_entry(b, entry, e) < 0)
+                if (build_entry(b, t, entry, e) < 0)
                         return err_prefix(e, "%s '%s' (%s)", tree_kind_name(entry->kind),
                                           entry->box_path, entry->origin);
         }

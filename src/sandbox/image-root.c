@@ -6,6 +6,7 @@
 #include "made.h"
 #include "mem.h"
 #include "newmount.h"
+#include "overlay.h"
 #include "resolve.h"
 #include "step.h"
 
@@ -20,19 +21,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define UPPER "upper"
-#define WORK  "work"
-
-/*
- * The layers by descriptor: their names on the host are nobody's business inside, where the mount
- * table shows what was mounted, and a long list of them has room in a short text.
- */
-struct layers {
-        int fds[PLAN_MAX_LAYERS];
-        size_t n;
-};
-
-static int open_layer(struct layers *layers, const char *path, struct err *e)
+static int open_layer(struct overlay_layers *layers, const char *path, struct err *e)
 {
         int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
@@ -43,8 +32,8 @@ static int open_layer(struct layers *layers, const char *path, struct err *e)
 }
 
 /* An overlay has its uppermost layer first. */
-static int open_layers(const struct plan *p, const struct id_maps *maps, struct layers *layers,
-                       struct arena *a, struct err *e)
+static int open_layers(const struct plan *p, const struct id_maps *maps,
+                       struct overlay_layers *layers, struct arena *a, struct err *e)
 {
         const struct plan_image *image = &p->image;
 
@@ -60,88 +49,22 @@ static int open_layers(const struct plan *p, const struct id_maps *maps, struct 
         return 0;
 }
 
-/* One option a layer, which kernels before 6.5 do not know. */
-static int mount_new_way(const struct layers *layers, struct newmount_option *options,
-                         struct arena *a, struct err *e)
-{
-        for (size_t i = 0; i < layers->n; i++) {
-                char *text = arena_print(a, e, "/proc/self/fd/%d", layers->fds[i]);
-
-                if (!text)
-                        return -e->code;
-                options[i] = (struct newmount_option){ "lowerdir+", text };
-        }
-        return newmount_fs("overlay", options, layers->n + 3, TREE_NO_SUID | TREE_NO_DEV, e);
-}
-
-/* All layers in one string, of the length that fsconfig(2) takes. */
-static int mount_old_way(const struct layers *layers, struct newmount_option *last, struct err *e)
-{
-        struct newmount_option options[4];
-        char text[256];
-        size_t used = 0;
-
-        for (size_t i = 0; i < layers->n; i++) {
-                int len = snprintf(text + used, sizeof(text) - used, "%s/proc/self/fd/%d",
-                                   i ? ":" : "", layers->fds[i]);
-
-                if (len < 0 || (size_t)len >= sizeof(text) - used)
-                        return err_set(e, E2BIG, "this kernel cannot overlay %zu layers",
-                                       layers->n);
-                used += (size_t)len;
-        }
-        options[0] = (struct newmount_option){ "lowerdir", text };
-        memcpy(&options[1], last, 3 * sizeof(*last));
-        return newmount_fs("overlay", options, 4, TREE_NO_SUID | TREE_NO_DEV, e);
-}
-
-static int mount_layers(const struct layers *layers, int top, struct arena *a, struct err *e)
-{
-        struct newmount_option *options = arena_alloc(a, (layers->n + 3) * sizeof(*options), e);
-        char *upper = options ? arena_print(a, e, "/proc/self/fd/%d/" UPPER, top) : NULL;
-        char *work = upper ? arena_print(a, e, "/proc/self/fd/%d/" WORK, top) : NULL;
-        struct newmount_option *last = options + layers->n;
-
-        if (!work)
-                return -e->code;
-        last[0] = (struct newmount_option){ "upperdir", upper };
-        last[1] = (struct newmount_option){ "workdir", work };
-        last[2] = (struct newmount_option){ "userxattr", NULL };
-        int mount = mount_new_way(layers, options, a, e);
-        if (mount < 0 && e->code == EINVAL) {
-                *e = (struct err){ .step = e->step };
-                return mount_old_way(layers, last, e);
-        }
-        return mount;
-}
-
 /* A new upper layer; of one that is kept, the root looks like that of the layers below. */
 static int make_upper(int top, bool is_kept, int lower, struct err *e)
 {
         mode_t mode = 0755;
         struct stat st;
 
-        if (mkdirat(top, WORK, 0755) < 0 && !(is_kept && errno == EEXIST))
+        if (mkdirat(top, OVERLAY_WORK, 0755) < 0 && !(is_kept && errno == EEXIST))
                 return err_sys(e, "cannot make the work directory of the image");
-        if (is_kept && fstatat(top, UPPER, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        if (is_kept && fstatat(top, OVERLAY_UPPER, &st, AT_SYMLINK_NOFOLLOW) == 0)
                 return 0;
         if (is_kept && fstat(lower, &st) == 0)
                 mode = st.st_mode & 07777;
-        if (mkdirat(top, UPPER, mode) < 0)
+        if (mkdirat(top, OVERLAY_UPPER, mode) < 0)
                 return err_sys(e, "cannot make the upper layer of the image");
-        if (mode != 0755 && fchmodat(top, UPPER, mode, 0) < 0)
+        if (mode != 0755 && fchmodat(top, OVERLAY_UPPER, mode, 0) < 0)
                 return err_sys(e, "cannot set the mode of the upper layer of the image");
-        return 0;
-}
-
-/*
- * The kernel's own directory in there has no permissions at all, and a plain `rm -rf` by its owner
- * would fail on it.  To the kernel they mean nothing.
- */
-static int open_work(int top, struct err *e)
-{
-        if (fchmodat(top, WORK "/work", 0700, 0) < 0 && errno != ENOENT)
-                return err_sys(e, "cannot set the mode of the work directory of the image");
         return 0;
 }
 
@@ -159,13 +82,13 @@ static int mount_overlay(const struct plan *p, const struct id_maps *maps, struc
                          struct err *e)
 {
         bool is_kept = p->image.kept_dir != NULL;
-        struct layers layers = { .n = 0 };
+        struct overlay_layers layers = { .n = 0 };
         int mount = open_layers(p, maps, &layers, a, e);
 
         if (mount == 0)
                 mount = make_upper(top, is_kept, layers.fds[0], e);
         if (mount == 0) {
-                mount = mount_layers(&layers, top, a, e);
+                mount = overlay_mount(&layers, top, a, e);
                 if (mount < 0)
                         e->step = STEP_OVERLAY;
         }
@@ -176,32 +99,24 @@ static int mount_overlay(const struct plan *p, const struct id_maps *maps, struc
         return mount;
 }
 
-/* By its name in our own mount namespace: a descriptor of another one is no good for mounts. */
-static int open_judged(const char *path, int judged, struct err *e)
-{
-        autofd fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        struct stat st;
-        struct stat own;
-
-        if (fd < 0 || fstat(fd, &own) < 0 || fstat(judged, &st) < 0)
-                return err_sys(e, "cannot open '%s'", path);
-        if (st.st_dev != own.st_dev || st.st_ino != own.st_ino)
-                return err_set(e, ESTALE, "'%s' was replaced while the sandbox was being built",
-                               path);
-        return fd_take(&fd);
-}
-
 int image_open_kept(const struct plan *p, int judged, struct err *e)
 {
-        return open_judged(p->image.kept_dir, judged, e);
+        struct stat st;
+
+        if (fstat(judged, &st) < 0)
+                return err_sys(e, "cannot stat '%s'", p->image.kept_dir);
+        return overlay_open_judged(p->image.kept_dir, st.st_dev, st.st_ino, e);
 }
 
 static int mount_copy(const struct image_copy *copy, struct err *e)
 {
-        autofd fd = open_judged(copy->path, copy->judged, e);
-        autofd mount = fd < 0 ? -1 : newmount_clone(fd, "", 0, e);
         struct statvfs fs;
+        struct stat st;
 
+        if (fstat(copy->judged, &st) < 0)
+                return err_sys(e, "cannot stat '%s'", copy->path);
+        autofd fd = overlay_open_judged(copy->path, st.st_dev, st.st_ino, e);
+        autofd mount = fd < 0 ? -1 : newmount_clone(fd, "", 0, e);
         if (mount < 0 || newmount_set(mount, "", TREE_NO_SUID | TREE_NO_DEV, e) < 0)
                 return -e->code;
         if (fstatvfs(mount, &fs) < 0)
@@ -223,7 +138,7 @@ int image_mount_root(const struct plan *p, const struct image_base *base, int to
         autofd mount = mount_overlay(p, base->maps, &arena, top, e);
 
         arena_done(&arena);
-        if (mount < 0 || (p->image.kept_dir && open_work(top, e) < 0))
+        if (mount < 0 || (p->image.kept_dir && overlay_open_work(top, e) < 0))
                 return -e->code;
         return fd_take(&mount);
 }

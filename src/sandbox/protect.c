@@ -81,7 +81,7 @@ static int protect_absolute(const struct plan *plan, struct keep *k, struct err 
 static bool is_area(const struct tree_entry *entry)
 {
         return entry->kind == TREE_BIND && entry->fd >= 0 &&
-               !(entry->flags & (TREE_READ_ONLY | TREE_IS_CACHE)) &&
+               !(entry->flags & (TREE_READ_ONLY | TREE_IS_CACHE | TREE_SCRATCH)) &&
                (entry->flags & TREE_IS_DIRECTORY);
 }
 

@@ -4,6 +4,7 @@
 #include "host-root.h"
 #include "kernel-fs.h"
 #include "names.h"
+#include "overlay.h"
 #include "path.h"
 #include "place.h"
 #include "protect.h"
@@ -87,6 +88,8 @@ static unsigned rule_flags(const struct rule *rule)
                 flags |= TREE_READ_ONLY;
         if (rule->asked->cache)
                 flags |= TREE_IS_CACHE;
+        if (rule->asked->is_scratch)
+                flags |= TREE_SCRATCH;
         return flags;
 }
 
@@ -215,6 +218,9 @@ static int build(const struct plan *p, bool fakes_root, struct tree *t, struct r
         if (add_rules(p, t, rules, false, e) < 0)
                 return -e->code;
         if (p->root == PLAN_ROOT_HOST && host_root_add_home(p, t, e) < 0)
+                return -e->code;
+        /* before what is protected, which makes mounts of files and of parts */
+        if (overlay_plan(p, t, e) < 0)
                 return -e->code;
         if (add_found(p, t, e) < 0)
                 return -e->code;

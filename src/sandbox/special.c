@@ -55,7 +55,7 @@ static int cover_found(struct tree *t, const struct walk_special *found, struct 
 
         if (!entry)
                 return -e->code;
-        entry->flags = TREE_NO_FOLLOW;
+        entry->flags = TREE_NO_FOLLOW | (found->ino ? 0 : TREE_IF_EXISTS);
         entry->dev = found->dev;
         entry->ino = found->ino;
         return 0;

@@ -65,6 +65,9 @@ static int note_special(struct walk *w, int dirfd, const char *name, const char 
         if (arena_grow(&f->arena, &f->specials, f->n_specials, sizeof(*f->specials),
                        TREE_MAX_ENTRIES, "sockets and fifos to cover", e) < 0)
                 return -e->code;
+        /* in an overlay it is another object, and none that leads to who serves it */
+        if (w->share->flags & TREE_OVERLAID)
+                st = (struct stat){ 0 };
         f->specials[f->n_specials++] = (struct walk_special){
                 .box_path = path, .origin = origin, .dev = st.st_dev, .ino = st.st_ino
         };
@@ -190,7 +193,7 @@ static int walk_dir(struct walk *w, int dirfd, size_t len, int depth, struct err
 static bool is_share(const struct tree_entry *entry)
 {
         if (entry->kind != TREE_BIND || entry->fd < 0 || !(entry->flags & TREE_IS_DIRECTORY) ||
-            entry->flags & TREE_IS_CACHE)
+            entry->flags & (TREE_IS_CACHE | TREE_SCRATCH))
                 return false;
         return !(entry->flags & TREE_READ_ONLY) || str_has_prefix(entry->origin, "option");
 }

@@ -19,7 +19,8 @@
 struct walk_special {
         const char *box_path;
         const char *origin; /* "socket", "fifo" or "closed directory" */
-        uint64_t dev;       /* what it is: by the time that it is covered, it may have moved */
+        uint64_t
+                dev; /* what it is: by the time that it is covered, it may have moved; 0: unknown */
         uint64_t ino;
 };
 
