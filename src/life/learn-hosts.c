@@ -1,0 +1,175 @@
+#include "learn-inner.h"
+
+#include "net-rule.h"
+#include "str.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+/* What the command talked to, and which kinds of system calls it made. */
+
+static bool is_used_with_port(const struct learn *l, const char *name, bool is_refused)
+{
+        for (size_t i = 0; i < l->n_uses; i++) {
+                const struct learn_use *use = &l->uses[i];
+
+                if (use->kind == OBSERVE_HOST && use->port != 0 && use->is_refused == is_refused &&
+                    str_eq(use->name, name))
+                        return true;
+        }
+        return false;
+}
+
+/* The sandbox's own loopback, and what stands for names in it. */
+static bool is_inside(const char *name)
+{
+        return str_has_prefix(name, "127.") || str_eq(name, "::1") || str_eq(name, "localhost") ||
+               str_has_prefix(name, "198.18.") || str_has_prefix(name, "198.19.");
+}
+
+static bool is_address(const char *name)
+{
+        unsigned char address[16];
+
+        return inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1;
+}
+
+static int note_refused(struct learn *l, const struct learn_use *use, struct err *e)
+{
+        const char *name = learn_safe(l, use->name, e);
+        const char *text = NULL;
+
+        if (name && use->port != 0)
+                text = arena_print(&l->arena, e, "host %s, port %u, by %s: --allow %s:%u", name,
+                                   use->port, use->comm, name, use->port);
+        else if (name)
+                text = arena_print(&l->arena, e, "host %s, by %s: --allow %s", name, use->comm,
+                                   name);
+        return text ? learn_note_refused(l, text, e) : -e->code;
+}
+
+static int add_host(struct learn *l, const struct learn_use *use, struct err *e)
+{
+        const char *value;
+
+        /* who looks a name up may want no more than the answer */
+        if (use->port == 0)
+                value = use->name;
+        else if (strchr(use->name, ':'))
+                value = arena_print(&l->arena, e, "[%s]:%u", use->name, use->port);
+        else
+                value = arena_print(&l->arena, e, "%s:%u", use->name, use->port);
+        const char *reason =
+                value ? arena_print(&l->arena, e, "%s by %s, %llu time%s",
+                                    use->port ? "asked for" : "looked up", use->comm,
+                                    (unsigned long long)use->count, use->count == 1 ? "" : "s")
+                      : NULL;
+        return reason ? learn_add_line(l, LEARN_ALLOW, false, value, reason, e) : -e->code;
+}
+
+static int settle_host(struct learn *l, const struct learn_use *use, struct err *e)
+{
+        bool is_known = net_rule_is_name(use->name) || is_address(use->name);
+
+        if (is_inside(use->name))
+                return 0;
+        if (use->is_refused || !is_known) {
+                /* a look-up that came with a refused connection says nothing more */
+                if (use->port == 0 && is_used_with_port(l, use->name, true))
+                        return 0;
+                return note_refused(l, use, e);
+        }
+        if (use->port == 0 && is_used_with_port(l, use->name, false))
+                return 0;
+        return add_host(l, use, e);
+}
+
+int learn_settle_hosts(struct learn *l, struct err *e)
+{
+        for (size_t i = 0; i < l->n_uses; i++) {
+                if (l->uses[i].kind == OBSERVE_HOST && settle_host(l, &l->uses[i], e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
+/*
+ * Groups of policies/syscalls.groups that the base policy allows and many commands can do without.
+ * A group with calls that depend on the data, the terminal or the libc's mood is not among them.
+ */
+struct optional_group {
+        const char *name;
+        const char *what;
+        const char *const *calls; /* NULL-terminated */
+};
+
+static const char *const aio_calls[] = {
+        "io_setup", "io_submit", "io_getevents", "io_pgetevents", "io_cancel", "io_destroy", NULL
+};
+static const char *const ipc_calls[] = {
+        "shmget",          "shmat",      "shmdt",         "shmctl",    "semget",
+        "semop",           "semtimedop", "semctl",        "msgget",    "msgsnd",
+        "msgrcv",          "msgctl",     "mq_open",       "mq_unlink", "mq_timedsend",
+        "mq_timedreceive", "mq_notify",  "mq_getsetattr", NULL
+};
+static const char *const sandbox_calls[] = { "seccomp", "landlock_create_ruleset",
+                                             "landlock_add_rule", "landlock_restrict_self", NULL };
+
+static const struct optional_group optional_groups[] = {
+        { "@aio", "asynchronous reads and writes", aio_calls },
+        { "@ipc", "shared memory, semaphores and messages of System V and POSIX", ipc_calls },
+        { "@sandbox", "sandboxes of its own", sandbox_calls },
+};
+
+static bool has_call(const struct learn *l, const char *name)
+{
+        for (size_t i = 0; i < l->n_uses; i++) {
+                if (l->uses[i].kind == OBSERVE_SYSCALL && str_eq(l->uses[i].name, name))
+                        return true;
+        }
+        return false;
+}
+
+static bool is_used(const struct learn *l, const struct optional_group *group)
+{
+        for (size_t i = 0; group->calls[i]; i++) {
+                if (has_call(l, group->calls[i]))
+                        return true;
+        }
+        return false;
+}
+
+static int note_refused_call(struct learn *l, const struct learn_use *use, struct err *e)
+{
+        const char *name = learn_safe(l, use->name, e);
+        const char *text =
+                name ? arena_print(&l->arena, e, "system call %s, by %s", name, use->comm) : NULL;
+
+        return text ? learn_note_refused(l, text, e) : -e->code;
+}
+
+int learn_settle_calls(struct learn *l, struct err *e)
+{
+        for (size_t i = 0; i < l->n_uses; i++) {
+                const struct learn_use *use = &l->uses[i];
+
+                if (use->kind == OBSERVE_SYSCALL && use->is_refused &&
+                    note_refused_call(l, use, e) < 0)
+                        return -e->code;
+        }
+        /* who has not looked at all calls knows of none that was not made */
+        if (!l->has_seen_calls)
+                return 0;
+        for (size_t i = 0; i < sizeof(optional_groups) / sizeof(optional_groups[0]); i++) {
+                const struct optional_group *group = &optional_groups[i];
+
+                if (is_used(l, group))
+                        continue;
+                const char *reason = arena_print(&l->arena, e, "not used: %s", group->what);
+                if (!reason ||
+                    learn_add_line(l, LEARN_DENY_CALLS, false, group->name, reason, e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}

@@ -1,0 +1,49 @@
+#ifndef KELP_LIFE_LEARN_INNER_H
+#define KELP_LIFE_LEARN_INNER_H
+
+#include "learn.h"
+
+/* What the parts of learn.h have in common. */
+
+int learn_add_line(struct learn *l, enum learn_key key, bool if_exists, const char *value,
+                   const char *reason, struct err *e);
+int learn_note_secret(struct learn *l, const char *text, struct err *e);
+int learn_note_refused(struct learn *l, const char *text, struct err *e);
+
+/* `text` so that it may stand in a comment or on a terminal, in the arena. */
+const char *learn_safe(struct learn *l, const char *text, struct err *e);
+
+/* "~/a" for what lies in the home, as a policy has it. */
+const char *learn_short(struct learn *l, const struct learn_context *c, const char *path,
+                        struct err *e);
+
+/* Whether the base policy lets a command do that already. */
+bool learn_is_given(const struct plan *base, const char *path, char access);
+
+/* Nothing that a policy could give: a sandbox has its own there. */
+bool learn_is_own(const char *path);
+
+/* The hidden path of the base that `path` is in; or `path` itself if it looks like a secret. */
+const char *learn_find_secret(const struct plan *base, const char *path);
+
+/* Lines, secrets and refusals of paths; of hosts; of calls. */
+int learn_settle_paths(struct learn *l, const struct learn_context *c, struct err *e);
+int learn_settle_hosts(struct learn *l, struct err *e);
+int learn_settle_calls(struct learn *l, struct err *e);
+
+/*
+ * The directory that `path`, in the home `home`, is to be granted with, where it is plain to whom it
+ * belongs: ~/.cache/NAME, ~/.npm.  NULL: there is none.  *ret_is_shared: many programs have theirs
+ * in it, so that it is never granted itself.
+ */
+const char *learn_known_directory(struct arena *a, const char *home, const char *path,
+                                  bool *ret_is_shared, struct err *e);
+
+/* A value as the reader of policies takes it back; NULL with e->code 0: it cannot be written. */
+const char *learn_quote(struct learn *l, const struct learn_context *c,
+                        const struct learn_line *line, struct err *e);
+
+const char *learn_section_name(enum learn_key key);
+const char *learn_key_name(enum learn_key key);
+
+#endif

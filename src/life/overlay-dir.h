@@ -1,0 +1,34 @@
+#ifndef KELP_LIFE_OVERLAY_DIR_H
+#define KELP_LIFE_OVERLAY_DIR_H
+
+#include "err.h"
+#include "mem.h"
+
+/*
+ * The directory that takes what a sandbox writes to the overlays of a host view: one for each run,
+ * of this user alone, in $TMPDIR or /var/tmp, which every sandbox has its own of.  Not in
+ * $XDG_STATE_HOME: a home that is overlaid as a whole cannot have its own upper layer in it.
+ *
+ * Whoever uses one holds a lock (flock(2)) on it; the kernel drops that with the last process.
+ * overlay_dir_make() removes those of runs that were killed: they are named alike, belong to this
+ * user, and nobody holds their lock.
+ */
+
+struct overlay_dir {
+        const char *path; /* NULL: none */
+        const char *name; /* in `parent` */
+        int parent;
+        int fd; /* holds the lock */
+};
+
+#define OVERLAY_DIR_NONE                                                                           \
+        {                                                                                          \
+                .path = NULL, .name = NULL, .parent = -1, .fd = -1                                 \
+        }
+
+int overlay_dir_make(struct arena *a, struct overlay_dir *ret, struct err *e);
+
+/* Removes it with all that is in it; one that is none is no error.  Closed also after an error. */
+int overlay_dir_remove(struct overlay_dir *dir, struct err *e);
+
+#endif
