@@ -399,6 +399,31 @@ int syscalls_compile(const struct plan *p, bool fakes_root, struct call_program 
         return compile(t, p, fakes_root, ret, e);
 }
 
+/*
+ * Between the filter and the command stands kelp itself: it waits for a word, says that it has come,
+ * and executes.  A policy without these calls starts nothing, whatever it is for.
+ */
+static void check_start(const struct call_table *t, struct plan_problems *problems)
+{
+        static const char *const needed[] = { "execve", "read", "write" };
+
+        for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+                struct call_word word = { .number = -1 };
+                const int *numbers = NULL;
+                struct err e = { 0 };
+                size_t n = 0;
+                int unused;
+
+                memcpy(word.name, needed[i], strlen(needed[i]) + 1);
+                if (call_names_find(&unused, &word, &numbers, &n, &e) < 0 || n == 0 ||
+                    call_table_is_passed(t->actions[numbers[0]]))
+                        continue;
+                err_set(&e, EINVAL, "%s: without '%s' no command can be started",
+                        t->origins[numbers[0]] ? t->origins[numbers[0]] : "[syscalls]", needed[i]);
+                plan_add_problem(problems, &e);
+        }
+}
+
 void syscalls_check(const struct plan *p, struct plan_problems *problems)
 {
         struct err e = { 0 };
@@ -409,4 +434,6 @@ void syscalls_check(const struct plan *p, struct plan_problems *problems)
         t = mem_alloc(sizeof(*t), &e);
         if (!t || fill(p, true, false, problems, t, &e) < 0)
                 plan_add_problem(problems, &e);
+        else
+                check_start(t, problems);
 }
