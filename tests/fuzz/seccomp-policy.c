@@ -22,6 +22,15 @@
 
 static const char *groups_path;
 
+/* Words with arguments make the answer depend on them. */
+static bool has_row(const struct call_table *t, int nr)
+{
+        for (size_t i = 0; i < t->n_rows; i++)
+                if (t->rows[i].nr == nr && call_row_counts(t, &t->rows[i]))
+                        return true;
+        return false;
+}
+
 static void check_call(const struct call_program *program, const struct policy *p, uint32_t arch,
                        int nr, const uint64_t *args)
 {
@@ -32,8 +41,13 @@ static void check_call(const struct call_program *program, const struct policy *
         uint32_t want = nr >= 0 && nr < CALLS_MAX ? p->table.actions[nr] : p->table.fallback;
         bool is_passed = want == SECCOMP_RET_ALLOW || want == SECCOMP_RET_LOG;
 
-        if (result.is_broken || result.steps > 100)
+        if (result.is_broken || result.steps > 100 + 8 * p->table.n_rows)
                 abort();
+        if (has_row(&p->table, nr)) {
+                if (strcmp(call_action_name(result.action), "?") == 0)
+                        abort();
+                return;
+        }
         if (!is_passed && result.action != want)
                 abort();
         if (is_passed && result.action != want &&
