@@ -7,9 +7,8 @@
 #include "filter-find.h"
 #include "help.h"
 #include "image-find.h"
-#include "io.h"
-#include "lines.h"
 #include "log.h"
+#include "option-files.h"
 #include "parse.h"
 #include "policy-files.h"
 #include "root.h"
@@ -111,32 +110,6 @@ static int guess_status_fd(int argc, char **argv)
         return usable_status_fd(value);
 }
 
-/* Reads the files that options name. */
-static int read_files(struct plan *p, struct option_list *options, struct err *e)
-{
-        for (size_t i = 0; i < options->n; i++) {
-                struct option_use *use = &options->uses[i];
-                autofree char *text = NULL;
-                size_t len = 0;
-
-                if (!(use->row->flags & OPTION_NAMES_FILE))
-                        continue;
-                if (io_read_file(AT_FDCWD, use->value, LINES_MAX_TEXT, &text, &len, e) < 0) {
-                        if (e->code == ENOENT && use->value[0] != '/')
-                                err_hint(e, "the name counts from the current directory");
-                        return err_prefix(e, "option '--%s'", use->row->name);
-                }
-                if (strlen(text) != len) {
-                        err_set(e, EINVAL, "'%s' is no text: it holds a NUL byte", use->value);
-                        return err_prefix(e, "option '--%s'", use->row->name);
-                }
-                use->text = arena_copy_n(&p->arena, text, len, e);
-                if (!use->text)
-                        return -e->code;
-        }
-        return 0;
-}
-
 static void check_fd(int fd, struct plan_problems *problems)
 {
         struct err e = { 0 };
@@ -204,23 +177,12 @@ static void tell_weakenings(const struct plan *p)
                 log_err(&lost);
 }
 
-/* Only the run itself shows whether subordinate ids work; this looks whether there are any. */
-static bool has_one_id(const struct plan *p)
-{
-        struct id_maps maps = { 0 };
-        struct err unused = { 0 };
-
-        if (p->ids.mode == PLAN_USERNS_SUBIDS)
-                return false;
-        return userns_choose_maps(p, &maps, &unused, &unused) < 0 || !maps.by_helper;
-}
-
 static void find_dump_facts(const struct plan *p, struct dump_facts *ret)
 {
         autofilter filter = { 0 };
         struct err unused = { 0 };
 
-        ret->has_one_id = has_one_id(p);
+        ret->has_one_id = userns_expects_one_id(p);
         if (filter_find(p, ret->has_one_id, &filter, &unused) == 0)
                 ret->n_instructions = filter.program.len;
 }
@@ -401,7 +363,8 @@ static int run_with(struct front *f, struct plan *p, int argc, char **argv)
         if (option_find(&f->options, "help"))
                 return help_print_run();
         f->status_fd = early_status_fd(&f->options);
-        if (facts_find(&p->arena, &f->facts, &e) < 0 || read_files(p, &f->options, &e) < 0)
+        if (facts_find(&p->arena, &f->facts, &e) < 0 ||
+            option_files_read(&p->arena, &f->options, &e) < 0)
                 return fail(f, &e);
         status = find_image(f, p, argc, argv, &image);
         if (status == 0)

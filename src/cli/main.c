@@ -32,6 +32,7 @@ static int cmd_help(int argc, char **argv);
 
 static const struct command commands[] = {
         { "run", "Run a command in a sandbox, or a container of an image", cmd_run },
+        { "policy", "Say what is allowed, and which line of which policy says so", cmd_policy },
         { "doctor", "Say what this machine can do, and the fix for what it can't", cmd_doctor },
         { "pull", "Take an image from a registry into the store", cmd_pull },
         { "import", "Take an image from a file or directory into the store", cmd_image },
@@ -54,7 +55,6 @@ static const struct command commands[] = {
         { "diff", NULL, NULL },
         { "apply", NULL, NULL },
         { "discard", NULL, NULL },
-        { "policy", NULL, NULL },
         { "learn", NULL, NULL },
 };
 

@@ -89,7 +89,7 @@ static void ask_rules(const struct plan *p, const struct target *target, struct 
         if (rule && rule->is_deny) {
                 why_say(ret, false, rule->origin, "denied by '%s'", rule->text);
         } else if (rule) {
-                why_say(ret, true, rule->origin, "allowed by '%s'", rule->text);
+                why_say(ret, true, rule->origin, "rule '%s'", rule->text);
                 if (target->family == AF_UNSPEC)
                         snprintf(ret->comment, sizeof(ret->comment),
                                  "if its address is a public one: others need a rule of their own");

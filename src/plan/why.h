@@ -17,8 +17,9 @@
 
 struct why {
         bool is_allowed;
-        const char *origin;         /* of the line or option that decides; NULL: there is none */
-        char reason[WHY_MAX_TEXT];  /* "hidden": a word or some, without the origin */
+        const char *origin; /* of the line or option that decides; NULL: there is none */
+        char origin_text[WHY_MAX_TEXT]; /* of an origin that nobody else keeps */
+        char reason[WHY_MAX_TEXT];      /* "hidden": a word or some, without the origin */
         char option[WHY_MAX_TEXT];  /* "--readable ~/.npmrc", as a shell reads it; "": none helps */
         char line[WHY_MAX_TEXT];    /* "[files] readable = ~/.npmrc"; "": none helps */
         char comment[WHY_MAX_TEXT]; /* what else there is to do about it; "": nothing */
@@ -43,5 +44,12 @@ void why_suggest(struct why *ret, const char *option, const char *key, const cha
  * own stay closed (blocked.h).  Errors: EINVAL for what is neither a name nor an address.
  */
 int why_host(const struct plan *p, const char *host, uint16_t port, struct why *ret, struct err *e);
+
+/*
+ * Whether the system call of that name or number is let through.  `fakes_root` as of
+ * plan_fakes_root().  Errors: ENOENT for a name that is not known, with the nearest as hint.
+ */
+int why_syscall(const struct plan *p, bool fakes_root, const char *call, struct why *ret,
+                struct err *e);
 
 #endif

@@ -227,23 +227,24 @@ static int find_entry(const struct way *w, const char *path, const struct tree_e
         return *ret ? 0 : err_set(e, EINVAL, "there is no root");
 }
 
-/* What a cover shows itself: of what it covers only whether that is a directory. */
-static void cover_content(const struct tree_entry *entry, const char *path, struct content *c)
+/* What is empty shows only whether it lies on a directory. */
+static void set_empty(const struct tree_entry *entry, const char *path, struct content *c)
 {
-        bool is_exact = str_eq(entry->box_path, path);
+        c->link = NULL;
+        c->host_path = NULL;
+        if (str_eq(entry->box_path, path))
+                set_mode(c, S_ISDIR(c->st.st_mode) ? S_IFDIR : S_IFREG);
+        else
+                c->code = EACCES;
+}
 
-        if (entry->kind == TREE_EMPTY) {
-                c->link = NULL;
-                c->host_path = NULL;
-                if (is_exact)
-                        set_mode(c, S_ISDIR(c->st.st_mode) ? S_IFDIR : S_IFREG);
-                else
-                        c->code = EACCES;
-        }
-        if (entry->kind == TREE_FILE && is_exact) {
-                *c = (struct content){ 0 };
-                set_mode(c, S_IFREG | entry->mode);
-        }
+/* A small file of kelp's is mounted on one that is there, and else made in what is mounted there. */
+static void set_file(const struct tree_entry *entry, struct look *ret, struct content *c)
+{
+        if (entry->flags & TREE_IN_OWN_TMPFS || c->code != 0 || !S_ISREG(c->st.st_mode))
+                ret->entry = ret->source;
+        *c = (struct content){ 0 };
+        set_mode(c, S_IFREG | entry->mode);
 }
 
 /* Looks at one place; *ret_link is set for a symlink. */
@@ -257,9 +258,12 @@ static int look_at(const struct way *w, const char *path, struct look *ret, cons
                 return source ? -e->code : err_set(e, EINVAL, "there is no root");
         if (look_source(w, source, path, &c, e) < 0)
                 return -e->code;
-        cover_content(ret->entry, path, &c);
         ret->box_path = path;
         ret->source = source;
+        if (ret->entry->kind == TREE_EMPTY)
+                set_empty(ret->entry, path, &c);
+        else if (ret->entry->kind == TREE_FILE && str_eq(ret->entry->box_path, path))
+                set_file(ret->entry, ret, &c);
         ret->host_path = c.host_path;
         ret->code = c.code;
         ret->is_own = c.is_own;

@@ -104,6 +104,16 @@ int userns_choose_maps(const struct plan *p, struct id_maps *ret, struct err *re
         return 0;
 }
 
+bool userns_expects_one_id(const struct plan *p)
+{
+        struct id_maps maps = { 0 };
+        struct err unused = { 0 };
+
+        if (p->ids.mode == PLAN_USERNS_SUBIDS)
+                return false;
+        return userns_choose_maps(p, &maps, &unused, &unused) < 0 || !maps.by_helper;
+}
+
 int userns_open_process(pid_t pid, struct err *e)
 {
         char path[32];

@@ -11,6 +11,12 @@
 int userns_choose_maps(const struct plan *p, struct id_maps *ret, struct err *ret_fallback,
                        struct err *e);
 
+/*
+ * Whether the run will have one id, as far as that is known before it: only the run itself shows
+ * whether subordinate ids work; this looks whether there are any.
+ */
+bool userns_expects_one_id(const struct plan *p);
+
 /* The user's own id and nothing else. */
 void userns_single_maps(const struct plan *p, struct id_maps *ret);
 

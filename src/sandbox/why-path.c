@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -127,11 +128,18 @@ static void say_allowed(const struct why_question *q, const struct look *look, s
                 : q->access == WHY_EXECUTE ? "executable"
                                            : "writable",
                 gone);
+        if (q->access == WHY_WRITE && source->kind == TREE_TMPFS &&
+            access(q->look.box_path, F_OK) == 0)
+                snprintf(ret->comment, sizeof(ret->comment),
+                         "what this host has there is not shown, and stays as it is");
 }
 
-/* Whether what is there lets itself be used; false: *ret says why not. */
-static bool judge_use(const struct why_question *q, const struct look *look, enum why_access access,
-                      struct why *ret)
+/* Whether what is there can be used, and if not whether the plan or the file itself says so. */
+enum use { USE_ALLOWED, USE_REFUSED, USE_REFUSED_BY_FILE };
+
+/* A refusal is said in *ret. */
+static enum use judge_use(const struct why_question *q, const struct look *look,
+                          enum why_access access, struct why *ret)
 {
         const struct tree_entry *entry = look->entry;
         mode_t mode = look->st.st_mode;
@@ -147,11 +155,13 @@ static bool judge_use(const struct why_question *q, const struct look *look, enu
                 why_say(ret, false, NULL, "nothing can be executed there");
         else if (access == WHY_EXECUTE && !S_ISDIR(mode) && !S_ISREG(mode))
                 why_say(ret, false, NULL, "it is no program");
-        else if (!is_allowed_by_mode(q, look, access))
-                why_say(ret, false, NULL, "its own mode is against it");
-        else
-                return true;
-        return false;
+        else if (is_allowed_by_mode(q, look, access))
+                return USE_ALLOWED;
+        else {
+                why_say(ret, false, NULL, "the mode of the file itself is against it");
+                return USE_REFUSED_BY_FILE;
+        }
+        return entry->kind == TREE_FILE ? USE_REFUSED_BY_FILE : USE_REFUSED;
 }
 
 /* Nothing is made in the kernel's own file systems. */
@@ -171,7 +181,7 @@ static int say_absent(const struct why_question *q, struct why *ret, struct err 
                 why_say(ret, false, NULL, "not in the image");
         else if (!look->host_path && lstat(look->box_path, &st) == 0)
                 why_say(ret, false, cover,
-                        cover ? "not shown: what is there inside is empty" : "not shown");
+                        cover ? "not shown, an empty place is there instead" : "not shown");
         else
                 why_say(ret, false, NULL, "there is no such file");
         return why_suggest_path(q, ret, e);
@@ -186,13 +196,19 @@ static int judge_making(const struct why_question *q, struct why *ret, struct er
                 why_say(ret, false, NULL, "there is no such file");
                 return 0;
         }
-        if (!judge_use(q, above, WHY_WRITE, ret)) {
-                if (!q->look.host_path && access(q->look.box_path, F_OK) == 0)
-                        return say_absent(q, ret, e);
-                return why_suggest_path(q, ret, e);
+        switch (judge_use(q, above, WHY_WRITE, ret)) {
+        case USE_ALLOWED:
+                say_allowed(q, above, ret);
+                return 0;
+        case USE_REFUSED_BY_FILE:
+                why_say(ret, false, NULL, "the mode of '%s' is against it", above->box_path);
+                return 0;
+        case USE_REFUSED:
+                break;
         }
-        say_allowed(q, above, ret);
-        return 0;
+        if (!q->look.host_path && access(q->look.box_path, F_OK) == 0)
+                return say_absent(q, ret, e);
+        return why_suggest_path(q, ret, e);
 }
 
 static int judge_absent(const struct why_question *q, struct why *ret, struct err *e)
@@ -230,10 +246,10 @@ static int judge(const struct why_question *q, struct why *ret, struct err *e)
         }
         if (look->code != 0)
                 return judge_absent(q, ret, e);
-        if (!judge_use(q, look, q->access, ret))
-                return why_suggest_path(q, ret, e);
-        say_allowed(q, look, ret);
-        return 0;
+        enum use use = judge_use(q, look, q->access, ret);
+        if (use == USE_ALLOWED)
+                say_allowed(q, look, ret);
+        return use == USE_REFUSED ? why_suggest_path(q, ret, e) : 0;
 }
 
 int why_path(const struct plan *p, const struct tree *t, const char *box_path,

@@ -21,6 +21,18 @@ bool why_may_access(const char *host_path, enum why_access access, bool is_direc
         return faccessat(AT_FDCWD, host_path, mode, AT_EACCESS) == 0;
 }
 
+static void say_closed(const struct why_question *q, struct why *ret)
+{
+        static const char *const verbs[] = {
+                [WHY_READ] = "read",
+                [WHY_WRITE] = "write",
+                [WHY_EXECUTE] = "execute",
+        };
+
+        snprintf(ret->comment, sizeof(ret->comment), "on this host you may not %s it yourself",
+                 verbs[q->access]);
+}
+
 /* "~/x" for what lies in the home: so it is read, and so it holds for others, too. */
 static const char *shorten(const struct why_question *q, const char *path, struct err *e)
 {
@@ -129,6 +141,10 @@ static int suggest_host(const struct why_question *q, struct why *ret, const cha
 {
         if (S_ISREG(st->st_mode) || S_ISDIR(st->st_mode))
                 return suggest_share(q, ret, path, S_ISDIR(st->st_mode), e);
+        if (q->access == WHY_EXECUTE || !why_may_access(path, q->access, false)) {
+                say_closed(q, ret);
+                return 0;
+        }
         if (S_ISSOCK(st->st_mode))
                 return suggest(q, ret, "--socket", NULL, path, e);
         if ((S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode)) && path_is_in(path, "/dev"))
@@ -171,9 +187,10 @@ int why_suggest_path(const struct why_question *q, struct why *ret, struct err *
         if (q->plan->root == PLAN_ROOT_IMAGE && !is_users_own(q->plan, path))
                 return 0;
         /* shown from another place of the host: its name here is that of something else there */
-        if (look->host_path && !str_eq(look->host_path, path)) {
-                snprintf(ret->comment, sizeof(ret->comment), "on this host it is '%s'",
-                         look->host_path);
+        if (look->source->kind == TREE_BIND &&
+            !str_eq(look->source->source, look->source->box_path)) {
+                snprintf(ret->comment, sizeof(ret->comment), "on this host it lies in '%s'",
+                         look->source->source);
                 return 0;
         }
         if (stat(path, &st) == 0)

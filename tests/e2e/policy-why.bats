@@ -1,0 +1,269 @@
+#!/usr/bin/env bats
+# `kelp policy why` must never lie: what it says of a path, a host or a system call is what a run
+# with the same options does, and what it suggests does allow it.
+
+bats_require_minimum_version 1.5.0
+load ../lib/kelp
+
+setup() {
+    dir=$BATS_TEST_TMPDIR
+    export HOME=$dir/home XDG_DATA_HOME=$dir/data-home
+    unset XDG_CONFIG_HOME
+    mkdir -p "$HOME"/.ssh "$HOME"/.config/tool "$HOME"/bin "$HOME"/private "$HOME"/work "$dir"/data
+    cd "$HOME/work"
+}
+
+program() {
+    printf '#!/bin/sh\nexit 0\n' >"$1"
+    chmod 755 "$1"
+}
+
+# A home and a project with all kinds of things in them.
+plant_scene() {
+    echo key >"$HOME/.ssh/id"
+    echo token >"$HOME/.npmrc"
+    echo x >"$HOME/.config/tool/conf"
+    echo x >"$HOME/plain"
+    program "$HOME/bin/tool"
+    program "$dir/data/tool"
+    echo x >"$dir/data/file"
+    ln -s file "$dir/data/link"
+    plant_project
+}
+
+plant_project() {
+    mkdir -p .git/hooks sub .hid .vscode 'with blank'
+    echo x >.git/config
+    program .git/hooks/pre-commit
+    echo x >.envrc
+    echo x >a
+    echo x >.hid/secret
+    echo x >'with blank/a'
+    echo x >closed
+    chmod 000 closed
+    echo x >read-only
+    chmod 444 read-only
+    program tool
+    cp "$KELP_SRC/tests/lib/try.sh" .
+    ln -s "$HOME/.ssh/id" to-key
+    ln -s /etc to-etc
+    ln -s nowhere dangling
+    ln -s loop loop
+    ln -s ../.. up
+    python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("sock")'
+    mkfifo fifo
+}
+
+# ask OPTION... -- : for the questions of standard input, each "ACCESS PATH", what `why` says.
+ask() {
+    local options=() access path status answer
+
+    while [ "$1" != -- ]; do
+        options+=("$1")
+        shift
+    done
+    while read -r access path; do
+        status=0
+        "$KELP" policy why "${options[@]}" "$path" "$access" >why.out 2>&1 || status=$?
+        case $status in
+        0) answer=yes ;;
+        1) answer=no ;;
+        *) answer="status-$status: $(cat why.out)" ;;
+        esac
+        echo "$access $answer $path"
+    done
+}
+
+# questions PATH...: each of them for reading, writing and executing; writing last, it leaves traces.
+questions() {
+    local access
+
+    for access in r x w; do
+        printf "$access %s\n" "$@"
+    done
+}
+
+# same OPTION... -- PATH...: `why` and a run say the same of all of them.  In $image, if that is set.
+same() {
+    local options=() of_image=()
+
+    while [ "$1" != -- ]; do
+        options+=("$1")
+        shift
+    done
+    shift
+    questions "$@" >list
+    [ -z "${image:-}" ] || of_image=(--image "$image")
+    ask "${of_image[@]}" "${options[@]}" -- <list >said
+    "$KELP" run "${options[@]}" "${image:---}" sh "${image:+/}try.sh" <list >did || cat did
+    [ "$(wc -l <did)" = "$(wc -l <list)" ]
+    diff -u said did
+    cat said >>all
+}
+
+@test "why says of paths what a run does" {
+    plant_scene
+    same -- . a b sub sub/new new/deeper/file closed read-only tool 'with blank/a' sock fifo \
+        .git/config .git/hooks .git/hooks/pre-commit .git/hooks/new .git/index .envrc .vscode \
+        .vscode/tasks.json to-key to-etc/passwd dangling loop up up/x a/b \
+        "$HOME" "$HOME/.npmrc" "$HOME/.ssh/id" "$HOME/.config/tool/conf" "$HOME/new" \
+        "$HOME/.cache/x/y" "$dir/data/file" /etc/passwd /etc/shadow /etc/hosts /etc/new / /home /root \
+        /usr/bin/true /usr/bin/new /usr/lib /opt /var/log/new /tmp /tmp/x /var/tmp/x /run /run/x /mnt \
+        /dev /dev/null /dev/zero /dev/full /dev/kmsg /dev/new /dev/shm /dev/shm/x /dev/mqueue \
+        /proc /proc/cpuinfo /proc/sys/kernel/core_pattern /proc/kcore /proc/new /proc/bus \
+        /sys /sys/kernel /sys/firmware /sys/new /sys/kernel/mm /nowhere /nowhere/x
+    # the same without a table: it is about both answers
+    [ "$(grep -c ' yes ' all)" -gt 40 ]
+    [ "$(grep -c ' no ' all)" -gt 80 ]
+}
+
+@test "why says of paths that options show or hide what a run does" {
+    plant_scene
+    same --readable "$HOME" --writable "$HOME/.config" --hide ./.hid --tmpfs "$HOME/private" -- \
+        "$HOME" "$HOME/.npmrc" "$HOME/.ssh" "$HOME/.ssh/id" "$HOME/.ssh/new" "$HOME/plain" \
+        "$HOME/bin/tool" "$HOME/.config/tool/conf" "$HOME/.config/new" "$HOME/new" .hid .hid/secret \
+        .hid/new a to-key "$HOME/private"
+    same --writable "$dir/data" --readable "$HOME/.ssh/id" -- "$dir/data/file" "$dir/data/link" \
+        "$dir/data/tool" "$dir/data/new" "$HOME/.ssh/id" "$HOME/.ssh" "$HOME/.ssh/new" to-key \
+        "$HOME/.npmrc" "$dir/data-home"
+    same -v "$dir/data:/mnt/data:ro" -v "$HOME/bin:/mnt/bin" -- /mnt/data /mnt/data/file /mnt/data/new \
+        /mnt/data/link /mnt/bin/tool /mnt/bin/new /mnt/new "$dir/data/file"
+    same --writable .git/hooks --tmpfs "$PWD/sub" -- .git/hooks .git/hooks/new .git/hooks/pre-commit \
+        .git/config sub sub/new
+}
+
+# The words behind "hint: " of why.out: the option, and the line of a policy; either may be missing.
+hint_option() {
+    sed -n 's/^hint: //; s/, or in a policy: .*//; /^-/p' why.out
+}
+
+hint_line() {
+    sed -n 's/^hint: \(.*, or in a policy: \)\?\(\[.*\)/\2/p' why.out
+}
+
+# allowed_by OPTION... -- ACCESS PATH: with these options `why` says yes, and a run does it.
+allowed_by() {
+    local options=()
+
+    while [ "$1" != -- ]; do
+        options+=("$1")
+        shift
+    done
+    "$KELP" policy why "${options[@]}" "$3" "$2" >again || {
+        echo "${options[*]}: $2 $3"
+        cat again
+        return 1
+    }
+    echo "$2 $3" >list
+    # on stderr a run tells of protected names that it has changed
+    [ "$("$KELP" run "${options[@]}" -- sh try.sh <list 2>did)" = "$2 yes $3" ]
+}
+
+# hinted ACCESS PATH [OPTION...]: with the options it is refused, and both of what is suggested make it
+# allowed.
+hinted() {
+    local access=$1 path=$2 option line words
+
+    shift 2
+    run -1 "$KELP" policy why "$@" "$path" "$access"
+    echo "$output" | tee why.out
+    option=$(hint_option)
+    line=$(hint_line)
+    [ -n "$option" ]
+    eval "words=($option)"
+    allowed_by "$@" "${words[@]}" -- "$access" "$path"
+    n_options=$((n_options + 1))
+    [ -n "$line" ] || return 0
+    printf '%s\n' "${line%%]*}]" "${line#*] }" >hint.policy
+    allowed_by "$@" --policy ./hint.policy -- "$access" "$path"
+    n_lines=$((n_lines + 1))
+}
+
+@test "what why suggests makes it allowed, as an option and as a line of a policy" {
+    plant_scene
+    mkdir -p "$HOME/a dir's" "$dir/data/sub"
+    echo x >"$HOME/a dir's/"'$file "x"'
+    n_options=0 n_lines=0
+    hinted r "$HOME/.npmrc"
+    hinted r "$HOME/.ssh/id"
+    hinted r "$HOME/.ssh"
+    hinted r to-key
+    hinted x "$HOME/bin/tool"
+    hinted r "$HOME/a dir's/"'$file "x"'
+    hinted w .git/config
+    hinted w .git/hooks/new
+    hinted w .git/hooks/pre-commit
+    hinted w .envrc
+    hinted r "$dir/data/file"
+    hinted w "$dir/data/file" --readable "$dir/data"
+    hinted w "$dir/data/sub/deeper/new" --readable "$dir/data"
+    hinted r "$HOME/.ssh/id" --readable "$HOME"
+    hinted r "$HOME/.ssh" --readable "$HOME"
+    hinted w "$HOME/plain" --readable "$HOME"
+    hinted w "$HOME/bin/new" --readable "$HOME"
+    hinted r up/home/.npmrc
+    [ "$n_options" -ge 17 ]
+    [ "$n_lines" -ge 17 ]
+}
+
+image_paths() {
+    printf '%s\n' / /etc /etc/passwd /etc/hosts /etc/new /etc/shadow /closed /bin/spare /bin/true /new/x \
+        /tmp /tmp/x /root /root/.x /proc /proc/new /proc/sys/kernel/core_pattern /sys/new /dev/null \
+        /dev/new /dev/shm/x /link /link/passwd /absolute/spare /dangling /removed /removed/x /replaced \
+        /replaced/old /replaced/new /mnt/host /mnt/host/a /mnt/host/new /mnt/ro/a /mnt/ro/new "$HOME"
+}
+
+@test "why says of paths in an image what a run does" {
+    plant_scene
+    mkdir "$dir/root"
+    make_rootfs "$dir/root"
+    mkdir "$dir/root/removed" "$dir/root/replaced"
+    cp try.sh "$dir/root/"
+    # nothing can write to the program that is running
+    cp "$PROBE" "$dir/root/bin/spare"
+    ln -sf spare "$dir/root/bin/true"
+    echo x >"$dir/root/closed"
+    chmod 000 "$dir/root/closed"
+    ln -s etc "$dir/root/link"
+    ln -s /bin "$dir/root/absolute"
+    ln -s /nowhere "$dir/root/dangling"
+    mkdir "$dir/root/mnt"
+    mapfile -t paths < <(image_paths)
+    image=$dir/root
+    same -v "$PWD/sub:/mnt/host" -v "$dir/data:/mnt/ro:ro" -- "${paths[@]}"
+    # root of an image can open what is hidden, and finds something empty
+    mapfile -t paths < <(image_paths | grep -vx /replaced)
+    same --read-only --hide /replaced --tmpfs /root/new -- "${paths[@]}" /root/new/x
+    same --cap-drop ALL -- "${paths[@]}"
+    [ "$(grep -c ' yes ' all)" -gt 100 ]
+    [ "$(grep -c ' no ' all)" -gt 100 ]
+}
+
+@test "why says of system calls what a run does" {
+    local number answer verdict action n_refused=0
+
+    cp "$KELP_BUILD/helpers/seccomp/probe-syscalls" .
+    "$KELP" run -- ./probe-syscalls >inside
+    while read -r _ number answer; do
+        verdict=$("$KELP" policy why syscall "$number") || true
+        case $verdict in
+        # what is let through is answered by the kernel, as it sees fit
+        allowed:*) continue ;;
+        refused:*) action=$(sed -n '1s/.*, answered \([A-Za-z]*\).*/\1/p' <<<"$verdict") ;;
+        *) action="no answer: $verdict" ;;
+        esac
+        n_refused=$((n_refused + 1))
+        [ "$answer" = "$action" ] || {
+            echo "$number: $answer, not: $verdict"
+            return 1
+        }
+    done < <(grep '^nr .*' inside | awk '$2 < 475')
+    [ "$n_refused" -gt 100 ]
+    # and all that a filter lets through is said to be
+    while read -r _ number _; do
+        "$KELP" policy why syscall "$number" >said || {
+            echo "$number: $(cat said)"
+            return 1
+        }
+    done < <(grep -E '^nr [0-9]+ (ok|other)$' inside)
+}
