@@ -269,7 +269,7 @@ static const struct bad_row bad_lines[] = {
         /* rights */
         { { "--policy", "", "--", "x" }, "unknown policy ''" },
         { { "--policy", "sandbx", "--", "x" }, "unknown policy 'sandbx'\ndid you mean 'sandbox'" },
-        { { "--policy", "strict", "--", "x" }, "unknown policy 'strict'" },
+        { { "--policy", "lax", "--", "x" }, "unknown policy 'lax'" },
         { { "--policy", "container", "--", "x" }, "'container' is for an image" },
         { { "--policy", "sandbox", "img", "x" }, "'sandbox' is for a view of this host" },
         { { "--userns", "", "img", "x" }, "unknown id mapping ''" },

@@ -25,6 +25,8 @@ static const struct {
         { "container", { .allow_userns = true } },
         { "container", { .fake_root = true } },
         { "container", { .allow_userns = true, .fake_root = true } },
+        { "strict", { .allow_userns = false } },
+        { "strict", { .allow_userns = true } },
 };
 
 struct built built_filters[N_FILTERS];
@@ -46,6 +48,12 @@ int built_number(const struct built *b, const char *name)
         if (calls_resolve(&b->groups.calls, name, &nr, &e) < 0)
                 fail_msg("%s", e.text);
         return nr;
+}
+
+bool built_is_silent(const struct built *b)
+{
+        return strcmp(b->policy.name, "strict") == 0 ||
+               strcmp(b->policy.name, "strict+userns") == 0;
 }
 
 bool built_has_rules(const struct built *b, int nr)

@@ -12,7 +12,7 @@
 /* The filters of the shipped policies, in each variant, on each architecture. */
 
 #define N_ARCHS    2
-#define N_POLICIES 6
+#define N_POLICIES 8
 #define N_FILTERS  (N_ARCHS * N_POLICIES)
 #define SWEEP_MAX  600
 
@@ -39,6 +39,9 @@ uint32_t built_ask(const struct built *b, int nr, uint64_t a0, uint64_t a1, uint
 
 /* The number of the call `name`; -1: not on this architecture.  An unknown name fails the test. */
 int built_number(const struct built *b, const char *name);
+
+/* Whether its policy has no sockets at all. */
+bool built_is_silent(const struct built *b);
 
 /* Whether argument rules count for call `nr`. */
 bool built_has_rules(const struct built *b, int nr);

@@ -75,8 +75,8 @@ static void print_table(FILE *out)
 
         fputs("# Made by \"test-seccomp-filter GROUPS POLICY-DIR --print\".  For each number: every\n"
               "# answer that some arguments get, from sandbox, sandbox+userns, container,\n"
-              "# container+userns, container+fakeroot, container+userns+fakeroot.  Numbers that are\n"
-              "# not here get ENOSYS.\n",
+              "# container+userns, container+fakeroot, container+userns+fakeroot, strict,\n"
+              "# strict+userns.  Numbers that are not here get ENOSYS.\n",
               out);
         for (size_t a = 0; a < N_ARCHS; a++) {
                 for (int nr = 0; nr <= SWEEP_MAX; nr++) {
@@ -374,44 +374,41 @@ static void test_refused_by_name(void **state)
         }
 }
 
+/* What plain programs do without: they speak to nobody and confine nothing further. */
+static const char *const not_strict[] = { "seccomp",  "landlock_create_ruleset",
+                                          "socket",   "socketpair",
+                                          "connect",  "sendmsg",
+                                          "shmget",   "semtimedop",
+                                          "msgsnd",   "mq_open",
+                                          "io_setup", NULL };
+
+static void test_strict_is_silent(void **state)
+{
+        (void)state;
+        for (struct built *b = built_filters; b < built_filters + N_FILTERS; b++) {
+                if (built_is_silent(b)) {
+                        expect_all_refused(b, not_strict, EPERM);
+                        continue;
+                }
+                for (size_t i = 0; not_strict[i]; i++)
+                        assert_int_equal(b->policy.table.actions[built_number(b, not_strict[i])],
+                                         SECCOMP_RET_ALLOW);
+        }
+}
+
 static void test_allowed_by_name(void **state)
 {
         static const char *const needed[] = {
-                "membarrier",
-                "rseq",
-                "futex",
-                "futex_waitv",
-                "futex_wake",
-                "seccomp",
-                "memfd_create",
-                "landlock_create_ruleset",
-                "inotify_init1",
-                "epoll_pwait2",
-                "eventfd2",
-                "timerfd_create",
-                "signalfd4",
-                "pidfd_open",
-                "pidfd_send_signal",
-                "statx",
-                "openat2",
-                "faccessat2",
-                "close_range",
-                "copy_file_range",
-                "fchmodat2",
-                "cachestat",
-                "map_shadow_stack",
-                "getrandom",
-                "mlock2",
-                "sysinfo",
-                "shmget",
-                "semtimedop",
-                "msgsnd",
-                "mq_open",
-                "execveat",
-                "mseal",
-                "setxattrat",
-                "sched_setaffinity",
-                NULL,
+                "membarrier",        "rseq",         "futex",
+                "futex_waitv",       "futex_wake",   "memfd_create",
+                "inotify_init1",     "epoll_pwait2", "eventfd2",
+                "timerfd_create",    "signalfd4",    "pidfd_open",
+                "pidfd_send_signal", "statx",        "openat2",
+                "faccessat2",        "close_range",  "copy_file_range",
+                "fchmodat2",         "cachestat",    "map_shadow_stack",
+                "getrandom",         "mlock2",       "sysinfo",
+                "execveat",          "mseal",        "setxattrat",
+                "sched_setaffinity", NULL,
         };
 
         (void)state;
@@ -421,8 +418,9 @@ static void test_allowed_by_name(void **state)
                                          SECCOMP_RET_ALLOW);
                 bool may_chroot =
                         b->policy.table.actions[built_number(b, "chroot")] == SECCOMP_RET_ALLOW;
-                bool is_sandbox = strcmp(b->policy.name, "sandbox") == 0;
-                assert_int_equal(may_chroot, !is_sandbox);
+                bool is_plain = strcmp(b->policy.name, "sandbox") == 0 ||
+                                strcmp(b->policy.name, "strict") == 0;
+                assert_int_equal(may_chroot, !is_plain);
                 assert_int_equal(b->policy.table.actions[built_number(b, "setresuid")],
                                  b->policy.variant.fake_root ? FAKED : SECCOMP_RET_ALLOW);
         }
@@ -459,6 +457,7 @@ int main(int argc, char **argv)
                 cmocka_unit_test(test_filters_are_small),
                 cmocka_unit_test(test_refused_by_name),
                 cmocka_unit_test(test_allowed_by_name),
+                cmocka_unit_test(test_strict_is_silent),
                 cmocka_unit_test(test_allow_userns_opens_nesting),
         };
         int failed = 1;

@@ -208,7 +208,8 @@ static void test_embedded_filters(void **state)
 {
         static const char *const names[] = {
                 "sandbox",          "sandbox+userns",     "container",
-                "container+userns", "container+fakeroot", "container+userns+fakeroot"
+                "container+userns", "container+fakeroot", "container+userns+fakeroot",
+                "strict",           "strict+userns",
         };
         size_t compared = 0;
 
