@@ -20,7 +20,7 @@ setup() {
     work=$BATS_TEST_TMPDIR/work
     export HOME=$BATS_TEST_TMPDIR/home
     mkdir -p "$work" "$HOME"
-    cd "$work"
+    cd "$work" || return 1
     cp "$KELP_BUILD/helpers/seccomp/probe-syscalls" .
     cat >call.py <<'END'
 # call.py NAME ARG...: prints what a system call answers, by x86_64's or aarch64's number
@@ -221,7 +221,6 @@ wrong() {
 # What a run leaves for the next one could be changed between them, by a sandbox that was given the
 # home to write to: there is nothing, and what somebody plants is not looked at.
 @test "no filter is kept from run to run" {
-    local cache
     policy 'deny = keyctl:EACCES'
     export XDG_CACHE_HOME=$BATS_TEST_TMPDIR/cache XDG_STATE_HOME=$BATS_TEST_TMPDIR/state
     mkdir "$XDG_CACHE_HOME" "$XDG_STATE_HOME"
@@ -246,4 +245,17 @@ wrong() {
     chmod 000 "$XDG_CACHE_HOME"
     answers EACCES keyctl 0
     chmod 700 "$XDG_CACHE_HOME"
+}
+
+@test "the manual names every group" {
+    local group n=0
+
+    while read -r group; do
+        grep -qF -e "*$group*" "$KELP_SRC/doc/kelp-policy.5.scd" || {
+            echo "$group is not in the manual"
+            return 1
+        }
+        n=$((n + 1))
+    done < <(sed -n 's/^group \(@[a-z-]*\) .*/\1/p' "$KELP_SRC/policies/syscalls.groups" | sort -u)
+    [ "$n" -gt 30 ]
 }
