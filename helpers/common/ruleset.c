@@ -1,5 +1,6 @@
 #include "ruleset.h"
 
+#include <errno.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -32,6 +33,8 @@ int ruleset_make(uint64_t net, uint64_t *ret_fs, struct err *e)
         size_t size = sizeof(set.fs);
         long abi = ruleset_abi();
 
+        if (abi < 1)
+                return err_set(e, EIO, "cannot ask which version of Landlock there is");
         if (abi >= 2)
                 set.fs |= RULESET_REFER;
         if (abi >= 3)

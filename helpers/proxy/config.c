@@ -105,12 +105,19 @@ static int add_dns_tcp(struct config *c, struct line *l, struct err *e)
         return add_listener(c, l, LISTENER_DNS_TCP, e);
 }
 
+static int said_twice(struct line *l, struct err *e)
+{
+        return err_set(e, EINVAL, "'%s' is said twice", l->words[0]);
+}
+
 static int set_fakes(struct config *c, struct line *l, struct err *e)
 {
         char *bits = strchr(l->words[1], '/');
         struct in_addr address;
         uint64_t n;
 
+        if (c->fakes_bits > 0)
+                return said_twice(l, e);
         if (!bits)
                 return err_set(e, EINVAL, "'%s' is no network", l->words[1]);
         *bits++ = '\0';
@@ -128,6 +135,8 @@ static int set_fakes(struct config *c, struct line *l, struct err *e)
 
 static int set_log(struct config *c, struct line *l, struct err *e)
 {
+        if (c->log_fd >= 0)
+                return said_twice(l, e);
         return parse_fd(l->words[1], &c->log_fd, e);
 }
 
@@ -165,6 +174,8 @@ static int set_upstream(struct config *c, struct line *l, struct err *e)
         size_t len = strlen(l->words[1]);
         bool is_ipv6 = strchr(l->words[1], ':');
 
+        if (c->upstream)
+                return said_twice(l, e);
         if (target_parse_host(l->words[1], len, is_ipv6, &host, e) < 0)
                 return err_prefix(e, "the proxy of this host");
         if (parse_number(l->words[2], 1, 65535, &port, e) < 0)

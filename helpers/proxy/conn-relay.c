@@ -84,27 +84,23 @@ void conn_relay(struct conn *c)
         move(c);
 }
 
-/* A failed side: what it has sent before goes to the other one first. */
-static void side_failed(struct conn *c, bool is_client, int error)
+/*
+ * A failed side: what it has sent before goes to the other one first.  The error is not asked for
+ * before that, as it would be forgotten then, and look like an end in order.
+ */
+static void side_failed(struct conn *c, bool is_client)
 {
         struct flow_pool *pool = &c->proxy->pool;
+        int r = is_client ? flow_move(pool, &c->out, c->client.fd, c->server.fd)
+                          : flow_move(pool, &c->in, c->server.fd, c->client.fd);
 
-        if (is_client)
-                flow_move(pool, &c->out, c->client.fd, c->server.fd);
-        else
-                flow_move(pool, &c->in, c->server.fd, c->client.fd);
-        conn_reset(c, error ? err_name(error) : "a side has failed");
+        conn_reset(c, r < 0 ? err_name(-r) : "a side has failed");
 }
 
 void conn_relay_ready(struct conn *c, bool is_client, uint32_t events)
 {
-        struct watch *w = is_client ? &c->client : &c->server;
-        socklen_t len = sizeof(int);
-        int error = 0;
-
         if (events & EPOLLERR) {
-                getsockopt(w->fd, SOL_SOCKET, SO_ERROR, &error, &len);
-                side_failed(c, is_client, error);
+                side_failed(c, is_client);
                 return;
         }
         if (events & EPOLLHUP) {

@@ -84,6 +84,21 @@ static void report(int control, const struct err *e)
                 log_err(e);
 }
 
+/*
+ * Who hangs up is told by the error of the write; and what the terminal sends is for the sandbox,
+ * which may go on after it.
+ */
+static int ignore_signals(struct err *e)
+{
+        static const int signals[] = { SIGPIPE, SIGINT, SIGQUIT, SIGHUP, SIGTSTP };
+
+        for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+                if (signal(signals[i], SIG_IGN) == SIG_ERR)
+                        return err_sys(e, "cannot ignore signals");
+        }
+        return 0;
+}
+
 int main(int argc, char **argv)
 {
         struct proxy proxy = { .loop.epoll = -1, .config.log_fd = -1 };
@@ -91,11 +106,11 @@ int main(int argc, char **argv)
         int control = -1;
         int config = -1;
 
-        /* who hangs up is told by the error of the write */
-        signal(SIGPIPE, SIG_IGN);
         int r = fd_fill_standard(&e);
         if (r == 0)
                 r = parse(argc, argv, &control, &config, &e);
+        if (r == 0)
+                r = ignore_signals(&e);
         if (r == 0)
                 r = start(&proxy, control, config, &e);
         if (r == 0)

@@ -4,6 +4,7 @@
 #include "listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -49,6 +50,15 @@ static int watch_control(struct proxy *p, int control, struct err *e)
         return r < 0 ? err_set(e, -r, "cannot watch the control socket: %s", err_name(-r)) : 0;
 }
 
+static int check_log(int fd, struct err *e)
+{
+        int flags = fd >= 0 ? fcntl(fd, F_GETFL) : O_WRONLY;
+
+        if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
+                return err_set(e, EBADF, "descriptor %d is no log that can be written", fd);
+        return 0;
+}
+
 static bool needs_names(const struct config *c)
 {
         for (size_t i = 0; i < c->n_listeners; i++) {
@@ -64,7 +74,7 @@ int proxy_make(struct proxy *p, int control, struct err *e)
 
         p->journal.log = c->log_fd;
         p->journal.control = c->has_events ? control : -1;
-        if (set_limits(p, e) < 0 || loop_make(&p->loop, e) < 0 ||
+        if (check_log(c->log_fd, e) < 0 || set_limits(p, e) < 0 || loop_make(&p->loop, e) < 0 ||
             watch_control(p, control, e) < 0 || listeners_make(p, e) < 0)
                 return -e->code;
         if (c->fakes_bits > 0) {

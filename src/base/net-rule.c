@@ -25,12 +25,18 @@ static bool is_label(const char *label, size_t len)
         return true;
 }
 
-/* "127.1", "0x7f.1", "2130706433": resolvers take these for addresses, so no name looks so. */
+/*
+ * "127.1", "0x7f.1", "2130706433": resolvers take these for addresses, so no name looks so.  Nor
+ * does one end in a number, as browsers have it: "127.0.0.256".
+ */
 static bool is_address_like(const char *name)
 {
+        const char *dot = strrchr(name, '.');
+        const char *last = dot ? dot + 1 : name;
         struct in_addr unused;
 
-        return inet_aton(name, &unused) != 0;
+        return inet_aton(name, &unused) != 0 ||
+               (*last != '\0' && last[strspn(last, "0123456789")] == '\0');
 }
 
 bool net_rule_is_name(const char *name)
