@@ -1,8 +1,11 @@
 #ifndef KELP_LIFE_OBSERVE_H
 #define KELP_LIFE_OBSERVE_H
 
+#include "blocked.h"
 #include "err.h"
+#include "filter.h"
 #include "observe-event.h"
+#include "observe-list.h"
 #include "plan.h"
 #include "proc.h"
 #include "tree.h"
@@ -32,19 +35,18 @@ struct observe_spec {
 #define OBSERVE_EVENTS     500
 #define OBSERVE_MAX_EVENTS 20000
 
-/* What the payload needs to make its listener: part of struct launch, NULL there: nobody looks. */
-struct filter_watch;
-
-/* The launcher's side.  A zeroed one with OBSERVE_NONE is off, and all functions do nothing. */
+/* The launcher's side.  One that is OBSERVE_NONE is off, and then all functions do nothing. */
 struct observe {
-        struct filter_watch *watch; /* for struct launch; NULL: off */
         struct observe_spec spec;
         const struct sock_fprog *filter; /* the policy's own; lives as long as this */
+        struct observe_filter *made;     /* the one for the payload; NULL: off */
+        struct blocked *blocked;         /* what the network does not reach; NULL: not known */
+        struct filter_watch watch;       /* for struct launch */
         int near;                        /* the observer's end of the payload's socket; -1: none */
         int far;                         /* the payload's */
         int sock;                        /* of the conversation with the observer; -1: none */
         struct child child;
-        struct observe_events *own; /* what the launcher itself has learnt: observe_add() */
+        struct observe_list own; /* what the launcher itself has learnt: observe_add() */
 };
 
 #define OBSERVE_NONE                                                                               \
@@ -52,16 +54,20 @@ struct observe {
                 .near = -1, .far = -1, .sock = -1, .child = CHILD_NONE                             \
         }
 
+static inline bool observe_is_on(const struct observe *o)
+{
+        return o->made != NULL;
+}
+
 /*
  * Before the launch, whose processes are to inherit what is made here.  `filter` is the one that the
  * policy means.  Errors: a filter that is too long for a listener.
  */
-int observe_prepare(const struct observe_spec *spec, const struct sock_fprog *filter,
-                    struct observe *ret, struct err *e);
+int observe_prepare(const struct observe_spec *spec, const struct plan *p,
+                    const struct sock_fprog *filter, struct observe *ret, struct err *e);
 
-/* Before the word that starts the payload, when tree and pid 1 are there: forks the observer. */
-int observe_start(struct observe *o, const struct plan *p, const struct tree *t, pid_t init,
-                  struct err *e);
+/* Before the word that starts the payload, when the tree is there: forks the observer. */
+int observe_start(struct observe *o, const struct plan *p, const struct tree *t, struct err *e);
 
 /*
  * What the launcher has learnt by other ways: hosts that the proxy was asked for.  `count` is added

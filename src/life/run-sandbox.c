@@ -1,5 +1,6 @@
 #include "run-sandbox.h"
 
+#include "explain.h"
 #include "filter-find.h"
 #include "filtered.h"
 #include "hint.h"
@@ -76,7 +77,7 @@ static int start(const struct launch *l, struct run *r, struct err *e)
         return launch_continue(l, r, e);
 }
 
-static int bring_up(const struct launch *l, struct run *r, struct err *e)
+static int bring_up(const struct launch *l, struct run *r, struct observe *o, struct err *e)
 {
         if (start(l, r, e) < 0) {
                 launch_abandon(r);
@@ -94,6 +95,10 @@ static int bring_up(const struct launch *l, struct run *r, struct err *e)
         e->step = STEP_NONE;
         if (l->copy && run_copy_bind(l->copy, r->init.pidfd, e) < 0)
                 return -e->code;
+        e->step = STEP_SECCOMP;
+        if (observe_start(o, l->plan, &l->view->tree, e) < 0)
+                return -e->code;
+        e->step = STEP_NONE;
         supervise_hold_signals();
         return launch_go(r, e);
 }
@@ -212,7 +217,8 @@ static void tell_end(const struct plan *p, const struct supervise_end *end)
                 log_err(&lost);
 }
 
-static int run_launch(const struct launch *l, struct run_result *ret, struct err *e)
+static int run_launch(const struct launch *l, struct observe *o, struct run_result *ret,
+                      struct err *e)
 {
         const struct plan *p = l->plan;
         struct run r = RUN_NONE;
@@ -221,7 +227,7 @@ static int run_launch(const struct launch *l, struct run_result *ret, struct err
 
         if (image_layers_get(p, l->maps, l->hold, e) < 0)
                 return -e->code;
-        int code = bring_up(l, &r, e);
+        int code = bring_up(l, &r, o, e);
         /* who was told to go and then said nothing may have done so */
         ret->has_run = code == 0 || e->step == STEP_START;
         if (code == 0) {
@@ -238,6 +244,7 @@ static int run_launch(const struct launch *l, struct run_result *ret, struct err
         if (end.reason == SUPERVISE_TIMEOUT)
                 log_notice("the time limit ended the run");
         report_protected(&l->view->tree);
+        explain_report(o, p, &l->view->tree);
         if (is_told)
                 tell_end(p, &end);
         return 0;
@@ -246,19 +253,22 @@ static int run_launch(const struct launch *l, struct run_result *ret, struct err
 /* `base` has the plan, the maps, and what is held. */
 static int run_with(const struct launch *base, struct run_result *ret, struct err *e)
 {
+        __attribute__((cleanup(observe_done))) struct observe observe = OBSERVE_NONE;
         autofilter filter = { 0 };
         struct launch l = *base;
 
         e->step = STEP_SOURCES;
-        if (filter_find(l.plan, !l.maps->by_helper, &filter, e) < 0)
+        if (filter_find(l.plan, !l.maps->by_helper, &filter, e) < 0 ||
+            explain_prepare(l.plan, &filter.program, &observe, e) < 0)
                 return -e->code;
         l.filter = &filter.program;
+        l.watch = observe_is_on(&observe) ? &observe.watch : NULL;
         l.view = launch_view_new(e);
         if (!l.view)
                 return -e->code;
         e->step = STEP_NONE;
         cpu_choose(&l.cpus);
-        int code = run_launch(&l, ret, e);
+        int code = run_launch(&l, &observe, ret, e);
         launch_view_free(&l.view);
         return code;
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 
 struct line {
-        char text[4096];
+        char text[24576];
         size_t len;
 };
 
@@ -28,10 +28,10 @@ static void put(struct line *l, const char *fmt, ...)
                 l->len = sizeof(l->text) - 1;
 }
 
-/* The longest text of ours is that of a struct err: 504 bytes, four times as long when escaped. */
+/* The longest text of ours is an option with a path: four times as long when escaped. */
 static void put_string(struct line *l, const char *name, const char *text, size_t len)
 {
-        char safe[2048];
+        char safe[4 * (OBSERVE_MAX_NAME + 64)];
 
         str_escape(safe, sizeof(safe), text, len);
         put(l, "\"%s\":\"", name);
@@ -80,6 +80,57 @@ int status_started(int fd, int pid, const char *name, struct err *e)
                 put(&l, ",");
                 put_string(&l, "name", name, strlen(name));
         }
+        return finish(fd, &l, e);
+}
+
+static const char *object_name(const struct observe_event *what)
+{
+        switch (what->kind) {
+        case OBSERVE_HOST:
+                return "host";
+        case OBSERVE_SYSCALL:
+                return "call";
+        case OBSERVE_SOCKET:
+                return what->name[0] == '/' ? "path" : "family";
+        case OBSERVE_OPEN:
+        case OBSERVE_CREATE:
+        case OBSERVE_RENAME:
+        case OBSERVE_REMOVE:
+        case OBSERVE_CHANGE:
+        case OBSERVE_EXECUTE:
+                break;
+        }
+        return "path";
+}
+
+static void put_text(struct line *l, const char *name, const char *text)
+{
+        if (!text[0])
+                return;
+        put(l, ",");
+        put_string(l, name, text, strlen(text));
+}
+
+int status_refused(int fd, const struct observe_event *what, const char *option, const char *policy,
+                   struct err *e)
+{
+        struct line l = { .len = 0 };
+        bool is_path = str_eq(object_name(what), "path");
+
+        if (fd < 0)
+                return 0;
+        put(&l, "{\"event\":\"refused\",\"kind\":\"%s\"", observe_kind_name(what->kind));
+        put_text(&l, object_name(what), what->name);
+        if (what->kind == OBSERVE_HOST)
+                put(&l, ",\"port\":%u", what->port);
+        put_text(&l, "arguments", what->detail);
+        if (is_path)
+                put(&l, ",\"access\":\"%c\",\"hidden\":%s", what->access,
+                    what->is_hidden ? "true" : "false");
+        put(&l, ",\"count\":%u", what->count);
+        put_text(&l, "comm", what->comm);
+        put_text(&l, "option", option);
+        put_text(&l, "policy", policy);
         return finish(fd, &l, e);
 }
 

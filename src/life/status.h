@@ -2,12 +2,16 @@
 #define KELP_LIFE_STATUS_H
 
 #include "err.h"
+#include "observe-event.h"
 
 /*
  * The events of --status-fd: one JSON object a line, one write a line.
  *
  *      {"event":"setup-failed","step":"id-maps","errno":1,"error":"...","hint":"..."}
  *      {"event":"started","pid":4711,"name":"web"}
+ *      {"event":"refused","kind":"open","path":"/home/u/.npmrc","access":"r","count":2,
+ *       "comm":"npm","hidden":true,"option":"--readable ~/.npmrc",
+ *       "policy":"[files] readable = ~/.npmrc"}
  *      {"event":"exited","code":137,"signal":"KILL","reason":"signal"}
  *
  * `hint` and `name` are absent when there is none; `signal` is null unless a signal ended the
@@ -18,6 +22,13 @@
 
 int status_setup_failed(int fd, const struct err *why, const char *step, struct err *e);
 int status_started(int fd, int pid, const char *name, struct err *e);
+
+/*
+ * `option` and `policy` are what would allow it, "" for none.  The object is called "path" where it
+ * is one, "host" (with "port", 0 for a look-up), "call" (with "arguments") or "family".
+ */
+int status_refused(int fd, const struct observe_event *what, const char *option, const char *policy,
+                   struct err *e);
 
 /* `signal` is 0 for none; `reason` is exit, signal or timeout. */
 int status_exited(int fd, int code, int signal, const char *reason, struct err *e);

@@ -173,6 +173,14 @@ int apply_keep_fd(struct assembly *a, const struct setting *s, struct err *e)
         return 0;
 }
 
+int apply_explain(struct assembly *a, const struct setting *s, struct err *e)
+{
+        (void)s;
+        (void)e;
+        a->plan->report.explains = true;
+        return 0;
+}
+
 int apply_dry_run(struct assembly *a, const struct setting *s, struct err *e)
 {
         (void)s;

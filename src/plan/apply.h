@@ -118,6 +118,7 @@ int apply_timeout(struct assembly *a, const struct setting *s, struct err *e);
 /* report */
 int apply_status_fd(struct assembly *a, const struct setting *s, struct err *e);
 int apply_dry_run(struct assembly *a, const struct setting *s, struct err *e);
+int apply_explain(struct assembly *a, const struct setting *s, struct err *e);
 int apply_nothing(struct assembly *a, const struct setting *s, struct err *e);
 
 /* Finds the host's own HTTP proxy in the outer environment, for a filtered network (upstream.c). */

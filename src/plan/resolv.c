@@ -42,9 +42,12 @@ char *resolv_text(const struct plan *p, const char *host, struct arena *a, struc
 
         if (p->net.n_dns == 0 && p->net.mode == PLAN_NETWORK_HOST)
                 return arena_copy(a, host, e);
-        if (p->net.n_dns == 0 && p->net.mode == PLAN_NETWORK_NONE)
+        if (p->net.n_dns == 0 && p->net.mode == PLAN_NETWORK_NONE && !p->report.explains)
                 return arena_copy(a, "# this sandbox has no network\n", e);
         text = kept_lines(host, a, e);
+        /* nobody answers there, but whoever asks says for what: an unreachable one is told nothing */
+        if (p->net.n_dns == 0 && p->net.mode == PLAN_NETWORK_NONE && text)
+                return arena_print(a, e, "nameserver 127.0.0.1\n%s", text);
         /* whom --dns names is asked by the proxy, on the host */
         if (p->net.mode == PLAN_NETWORK_FILTERED && text)
                 return arena_print(a, e, "nameserver " PLAN_GATEWAY "\n%s", text);

@@ -1,5 +1,8 @@
 #include "filter.h"
 
+#include "fd.h"
+#include "io.h"
+
 #include <asm/unistd.h>
 #include <errno.h>
 #include <linux/audit.h>
@@ -15,6 +18,45 @@ int filter_enter(const struct sock_fprog *filter, struct err *e)
         if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, filter) < 0)
                 return err_sys(e, "cannot enter the seccomp filter");
         return 0;
+}
+
+/* Linux 5.19; older headers lack it. */
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
+#endif
+
+/*
+ * With WAIT_KILLABLE_RECV a signal does not break off a call that the listener has begun to look at.
+ * An older kernel says EINVAL.
+ */
+static int make_listener(const struct sock_fprog *filter)
+{
+        unsigned long flags =
+                SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+        int fd = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, filter);
+
+        if (fd >= 0 || errno != EINVAL)
+                return fd;
+        flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
+        return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, filter);
+}
+
+/*
+ * The filter is in force before the listener is in anybody's hands: what comes in between must be a
+ * call that neither the policy nor the observer has a word in.  sendmsg is; see observe-filter.h.
+ */
+int filter_enter_watched(const struct filter_watch *watch, struct err *e)
+{
+        autofd listener = make_listener(&watch->program);
+
+        if (listener < 0) {
+                err_sys(e, "cannot enter the seccomp filter with a listener");
+                if (e->code == EBUSY)
+                        return err_hint(e,
+                                        "kelp runs under a listener already: leave --explain out");
+                return -e->code;
+        }
+        return io_send(watch->sock, "", 1, &listener, 1, e);
 }
 
 #if defined(__x86_64__)

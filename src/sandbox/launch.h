@@ -12,6 +12,7 @@
 #include "userns.h"
 
 struct sock_fprog;
+struct filter_watch;
 
 /*
  * What the launcher finds out on the host while the namespaces are being made.  Pid 1 is forked
@@ -42,6 +43,7 @@ struct launch {
         const struct image_copy *copy; /* of the image's files, instead of its layers; or NULL */
         struct cpu_choice cpus;
         const struct sock_fprog *filter;
+        const struct filter_watch *watch; /* the filter of a run that is observed; NULL: it is not */
 };
 
 /*

@@ -187,7 +187,7 @@ static int add_host_names(const struct plan *p, struct tree *t, struct err *e)
 {
         if (add_host_user(p, t, e) < 0 || add_host_name(p, t, e) < 0)
                 return -e->code;
-        if (p->net.mode != PLAN_NETWORK_NONE || p->net.n_dns > 0) {
+        if (p->net.mode != PLAN_NETWORK_NONE || p->net.n_dns > 0 || p->report.explains) {
                 const char *host;
 
                 if (host_resolv_conf(&t->arena, &host, e) < 0)
@@ -207,7 +207,8 @@ static int add_image_names(const struct plan *p, struct tree *t, struct err *e)
 {
         const char *host = "";
 
-        if (p->net.mode != PLAN_NETWORK_NONE && host_resolv_conf(&t->arena, &host, e) < 0)
+        if ((p->net.mode != PLAN_NETWORK_NONE || p->report.explains) &&
+            host_resolv_conf(&t->arena, &host, e) < 0)
                 return -e->code;
         char *resolv = resolv_text(p, host, &t->arena, e);
         char *hosts = resolv ? hosts_text(p, own_hosts, &t->arena, e) : NULL;

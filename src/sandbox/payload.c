@@ -117,6 +117,8 @@ static int set_descriptors(struct box *b, struct err *e)
 
 static int enter_filter(struct box *b, struct err *e)
 {
+        if (b->launch->watch)
+                return filter_enter_watched(b->launch->watch, e);
         return filter_enter(b->launch->filter, e);
 }
 

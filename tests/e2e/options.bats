@@ -117,7 +117,7 @@ refused() {
     for name in exec ps logs attach stop kill stats diff apply discard learn; do
         refused "'kelp $name' is not yet supported"$'\n'"hint: *" "$name"
     done
-    for name in memory cpus pids-limit mount detach init review explain \
+    for name in memory cpus pids-limit mount detach init review \
         limits secret; do
         refused "option '--$name' is not yet supported"$'\n'"hint: *" run "--$name" x -- true
         refused "option '--$name' is not yet supported"$'\n'"hint: *" run "--$name=x" -- true

@@ -132,7 +132,7 @@ static const struct bad_row bad_lines[] = {
         { { "--mount", "type=bind", "img" }, "option '--mount' is not yet supported" },
         { { "--init", "img" }, "option '--init' is not yet supported" },
         { { "--review", "--", "x" }, "option '--review' is not yet supported" },
-        { { "--explain", "--", "x" }, "option '--explain' is not yet supported" },
+        { { "--explain=x", "--", "x" }, "option '--explain' takes no value" },
         { { "--limits", "strict", "--", "x" }, "option '--limits' is not yet supported" },
         { { "--secret", "x", "--", "x" }, "option '--secret' is not yet supported" },
         { { "--privileged", "img" }, "option '--privileged' is not yet supported" },

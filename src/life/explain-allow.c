@@ -1,0 +1,119 @@
+#include "explain-allow.h"
+
+#include "call-table.h"
+#include "mem.h"
+#include "path.h"
+#include "str.h"
+#include "syscalls.h"
+#include "why-path.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/*
+ * The words are those of `kelp policy why`, asked about the same plan and tree.  What it says is
+ * allowed was refused for another reason, and nothing is suggested then.
+ */
+
+static void take(const struct why *why, struct explain_allow *ret)
+{
+        if (why->is_allowed)
+                return;
+        snprintf(ret->option, sizeof(ret->option), "%s", why->option);
+        snprintf(ret->line, sizeof(ret->line), "%s", why->line);
+        snprintf(ret->comment, sizeof(ret->comment), "%s", why->comment);
+}
+
+static enum why_access access_of(const struct observe_event *event)
+{
+        if (event->access == 'x')
+                return WHY_EXECUTE;
+        return event->access == 'w' ? WHY_WRITE : WHY_READ;
+}
+
+static void allow_path(const struct plan *p, const struct tree *t,
+                       const struct observe_event *event, struct explain_allow *ret)
+{
+        char path[OBSERVE_MAX_NAME];
+        struct err unused = { 0 };
+        struct why why = { 0 };
+        char *slash;
+
+        snprintf(path, sizeof(path), "%s", event->name);
+        slash = strrchr(path, '/');
+        /* a name that comes or goes is its directory's */
+        if ((event->kind == OBSERVE_REMOVE || event->kind == OBSERVE_RENAME ||
+             event->kind == OBSERVE_CREATE) &&
+            slash && slash != path)
+                *slash = '\0';
+        /* a mount point: it stays where it is, whatever may be written into it */
+        if (event->is_cut || event->error == EBUSY ||
+            why_path(p, t, path, access_of(event), &why, &unused) < 0)
+                return;
+        take(&why, ret);
+}
+
+static void allow_socket(const struct plan *p, const struct tree *t,
+                         const struct observe_event *event, struct explain_allow *ret)
+{
+        struct err unused = { 0 };
+        struct why why = { 0 };
+
+        if (event->name[0] != '/' || event->is_cut)
+                return;
+        /* to write means to make it, to which there may be no objection */
+        if (why_path(p, t, event->name, WHY_READ, &why, &unused) == 0)
+                take(&why, ret);
+}
+
+static void allow_host(const struct plan *p, const struct observe_event *event,
+                       struct explain_allow *ret)
+{
+        struct err unused = { 0 };
+        struct why why = { 0 };
+
+        if (why_host(p, event->name, event->port, &why, &unused) == 0)
+                take(&why, ret);
+}
+
+/* What no file of a user's own can allow is not suggested. */
+static void allow_call(const struct plan *p, const struct observe_event *event,
+                       struct explain_allow *ret)
+{
+        struct arena arena = { 0 };
+        struct syscalls_answer answer;
+        struct err unused = { 0 };
+
+        if (strstr(event->detail, "CLONE_NEWUSER") && !p->confine.may_nest_userns)
+                snprintf(ret->option, sizeof(ret->option), "--allow-userns");
+        else if (syscalls_ask(p, false, event->name, &arena, &answer, &unused) == 0 &&
+                 !answer.is_never && !call_table_is_passed(answer.action))
+                snprintf(ret->line, sizeof(ret->line), "[syscalls] allow = %.64s", event->name);
+        arena_done(&arena);
+}
+
+void explain_allow(const struct plan *p, const struct tree *t, const struct observe_event *event,
+                   struct explain_allow *ret)
+{
+        *ret = (struct explain_allow){ .option = "" };
+        switch (event->kind) {
+        case OBSERVE_OPEN:
+        case OBSERVE_CREATE:
+        case OBSERVE_RENAME:
+        case OBSERVE_REMOVE:
+        case OBSERVE_CHANGE:
+        case OBSERVE_EXECUTE:
+                allow_path(p, t, event, ret);
+                break;
+        case OBSERVE_SOCKET:
+                allow_socket(p, t, event, ret);
+                break;
+        case OBSERVE_HOST:
+                allow_host(p, event, ret);
+                break;
+        case OBSERVE_SYSCALL:
+                allow_call(p, event, ret);
+                break;
+        }
+}

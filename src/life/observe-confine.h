@@ -1,0 +1,15 @@
+#ifndef KELP_LIFE_OBSERVE_CONFINE_H
+#define KELP_LIFE_OBSERVE_CONFINE_H
+
+#include "err.h"
+
+#include <stddef.h>
+
+/*
+ * What the observer has left of its user's rights: the descriptors in `keep` (three or higher, in
+ * any order), to look names up, to read the memory of the sandbox's processes and small files, and
+ * to talk by the sockets that it has.  No new files, sockets, processes or programs.
+ */
+int observe_confine(int *keep, size_t n, int launcher_pidfd, struct err *e);
+
+#endif

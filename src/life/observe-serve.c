@@ -1,0 +1,215 @@
+#include "observe-serve.h"
+
+#include "fd.h"
+#include "io.h"
+#include "mem.h"
+#include "observe-confine.h"
+#include "observe-filter.h"
+#include "observe-judge.h"
+#include "proc.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/*
+ * One loop.  Every call that waits is received before any of them is looked at: until then a signal
+ * breaks it off (SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV keeps it from that afterwards).
+ *
+ * What the command can do to this process: make it read its own memory and look up names of its own
+ * choice, as often as it likes.  Nothing of that is written anywhere but in the report.
+ */
+
+/* Linux 6.6: whoever is woken runs on the same processor, as the one who wakes is about to sleep. */
+#define NOTIF_SET_FLAGS    SECCOMP_IOW(4, uint64_t)
+#define NOTIF_SYNC_WAKE_UP 1
+
+#define CALLS_AT_ONCE 32
+
+/* The kernel's struct may be longer than ours; see seccomp_unotify(2). */
+union call {
+        struct seccomp_notif notif;
+        char room[512];
+};
+
+union answer {
+        struct seccomp_notif_resp resp;
+        char room[256];
+};
+
+struct server {
+        const struct sock_fprog *policy;
+        struct observe_judge judge;
+        struct observe_view view;
+        union call calls[CALLS_AT_ONCE];
+        int near;
+        int sock;
+        bool is_ending;
+};
+
+static int check_sizes(struct err *e)
+{
+        struct seccomp_notif_sizes sizes;
+
+        if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) < 0)
+                return err_sys(e, "cannot observe system calls");
+        if (sizes.seccomp_notif > sizeof(union call) ||
+            sizes.seccomp_notif_resp > sizeof(union answer) ||
+            sizes.seccomp_data != sizeof(struct seccomp_data))
+                return err_set(e, EOPNOTSUPP, "this kernel tells of system calls in another way");
+        return 0;
+}
+
+static void take_listener(struct server *s)
+{
+        struct err unused = { 0 };
+        size_t n_fds = 0;
+        int fd = -1;
+        char byte;
+        uint64_t flags = NOTIF_SYNC_WAKE_UP;
+
+        ssize_t n = io_receive(s->near, &byte, 1, &fd, 1, &n_fds, &unused);
+        if (n == 1 && n_fds == 1)
+                s->judge.listener = fd;
+        /* there is one listener, and whoever else has this socket has nothing to say */
+        fd_close(&s->near);
+        if (s->judge.listener >= 0)
+                ioctl(s->judge.listener, NOTIF_SET_FLAGS, flags);
+}
+
+/*
+ * The policy's own verdict, and nothing else, decides.  What is none that a listener is asked for
+ * cannot come; it would be refused.
+ */
+static void answer(struct server *s, const struct seccomp_notif *call)
+{
+        uint32_t action = observe_filter_run(s->policy, &call->data);
+        union answer a = { .resp = { .id = call->id } };
+        struct err unused = { 0 };
+
+        switch (action & SECCOMP_RET_ACTION_FULL) {
+        case SECCOMP_RET_ALLOW:
+        case SECCOMP_RET_LOG:
+                observe_judge_allowed(&s->judge, call, &unused);
+                a.resp.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+                break;
+        case SECCOMP_RET_ERRNO:
+                a.resp.error = -(int)(action & SECCOMP_RET_DATA);
+                observe_judge_refused(&s->judge, call, -a.resp.error, &unused);
+                break;
+        default:
+                a.resp.error = -ENOSYS;
+        }
+        if (unused.code != 0)
+                s->judge.events.n_dropped++;
+        /* it may have been ended meanwhile */
+        ioctl(s->judge.listener, SECCOMP_IOCTL_NOTIF_SEND, &a);
+}
+
+static bool has_call(int listener)
+{
+        struct pollfd fd = { .fd = listener, .events = POLLIN };
+
+        return poll(&fd, 1, 0) == 1 && (fd.revents & POLLIN);
+}
+
+static void serve_calls(struct server *s)
+{
+        size_t n = 0;
+
+        do {
+                memset(&s->calls[n], 0, sizeof(s->calls[n]));
+                /* fails when it was broken off in between */
+                if (ioctl(s->judge.listener, SECCOMP_IOCTL_NOTIF_RECV, &s->calls[n]) == 0)
+                        n++;
+        } while (n < CALLS_AT_ONCE && has_call(s->judge.listener));
+        for (size_t i = 0; i < n; i++)
+                answer(s, &s->calls[i].notif);
+}
+
+static int turn(struct server *s, struct err *e)
+{
+        struct pollfd fds[] = {
+                { .fd = s->judge.listener, .events = POLLIN },
+                { .fd = s->near, .events = POLLIN },
+                { .fd = s->sock, .events = POLLIN },
+        };
+
+        if (poll(fds, 3, -1) < 0)
+                return errno == EINTR ? 0 : err_sys(e, "cannot poll");
+        if (fds[0].revents & POLLIN)
+                serve_calls(s);
+        else if (fds[0].revents)
+                fd_close(&s->judge.listener);
+        if (fds[1].revents)
+                take_listener(s);
+        if (fds[2].revents)
+                s->is_ending = true;
+        return 0;
+}
+
+static int report(const struct server *s, struct err *e)
+{
+        const struct observe_list *events = &s->judge.events;
+        const struct observe_report head = { .n_events = events->n,
+                                             .n_dropped = events->n_dropped,
+                                             .n_unreadable = s->judge.n_unreadable };
+
+        if (io_send(s->sock, &head, sizeof(head), NULL, 0, e) < 0)
+                return -e->code;
+        for (size_t i = 0; i < events->n; i++) {
+                const struct observe_event *event = events->items[i].event;
+
+                if (io_send(s->sock, event, sizeof(*event), NULL, 0, e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
+static int serve(struct server *s, struct err *e)
+{
+        while (!s->is_ending) {
+                if (turn(s, e) < 0)
+                        return -e->code;
+        }
+        return report(s, e);
+}
+
+static int prepare(struct server *s, const struct observe *o, int launcher_pidfd, struct err *e)
+{
+        if (check_sizes(e) < 0 || observe_list_init(&s->judge.events, o->spec.max_events, e) < 0)
+                return -e->code;
+        observe_view_init(&s->view);
+        int keep[] = { s->near, s->sock };
+        return observe_confine(keep, sizeof(keep) / sizeof(keep[0]), launcher_pidfd, e);
+}
+
+_Noreturn void observe_serve(struct observe *o, int sock, int launcher_pidfd, const struct plan *p,
+                             const struct tree *t)
+{
+        struct err e = { 0 };
+        struct server *s = mem_alloc(sizeof(*s), &e);
+
+        if (!s)
+                _exit(1);
+        s->policy = o->filter;
+        s->near = fd_take(&o->near);
+        s->sock = sock;
+        s->view = (struct observe_view){ .plan = p,
+                                         .tree = t,
+                                         .keeps_allowed = o->spec.keeps_allowed };
+        s->judge = (struct observe_judge){
+                .spec = &o->spec,
+                .view = &s->view,
+                .net = { .plan = p, .keeps_allowed = o->spec.keeps_allowed, .blocked = o->blocked },
+                .listener = -1,
+        };
+        int code = prepare(s, o, launcher_pidfd, &e);
+        if (io_send(sock, &e, sizeof(e), NULL, 0, &e) < 0 || code < 0)
+                _exit(1);
+        _exit(serve(s, &e) < 0);
+}

@@ -1,0 +1,20 @@
+#ifndef KELP_LIFE_OBSERVE_SERVE_H
+#define KELP_LIFE_OBSERVE_SERVE_H
+
+#include "observe.h"
+
+/* What comes first of the report: then as many messages with an event each. */
+struct observe_report {
+        uint64_t n_events;
+        uint64_t n_dropped;
+        uint64_t n_unreadable;
+};
+
+/*
+ * The observer's process: confines itself, says "ready" by one byte, takes the listener from
+ * `o->near`, answers until the launcher shuts its side of `sock`, and reports there.
+ */
+_Noreturn void observe_serve(struct observe *o, int sock, int launcher_pidfd, const struct plan *p,
+                             const struct tree *t);
+
+#endif
