@@ -352,6 +352,8 @@ int policy_files_collect(struct policy_files *f, const struct option_list *optio
                 return -EINVAL;
         }
         int r = policy_collect(f->arena, &source, is_image, asked, n_asked, ret, problems);
+        ret->dirs[0] = POLICY_FILES_SYSTEM;
+        ret->dirs[1] = f->user_dir;
         if (add_projects(f, ret, &e) == 0)
                 return r;
         plan_add_problem(problems, &e);

@@ -41,6 +41,12 @@ int apply_expand(struct assembly *a, const struct setting *s, const char *path, 
 
         if (path[0] == '\0')
                 return err_set(e, EINVAL, "an empty path");
+        if (apply_is_pattern(s)) {
+                err_set(e, EINVAL, "'%s' is a pattern, where one path is meant", s->value);
+                return err_hint(e, "readable, hidden and protected take patterns");
+        }
+        if (!s->is_option && apply_expand_variable(a, path, &path, e) < 0)
+                return -e->code;
         if (is_home_path(path)) {
                 clean = expand_home(a, path, a->facts->home, e);
         } else if (path[0] == '/') {
@@ -112,6 +118,8 @@ int apply_readable(struct assembly *a, const struct setting *s, struct err *e)
 {
         if (take_cwd(a, s, true))
                 return 0;
+        if (apply_is_pattern(s))
+                return apply_pattern(a, s, PLAN_RULE_READABLE, e);
         return add_same_path(a, s, PLAN_RULE_READABLE, e);
 }
 
@@ -198,9 +206,15 @@ int apply_hidden(struct assembly *a, const struct setting *s, struct err *e)
 {
         const char *path;
 
+        if (apply_is_pattern(s))
+                return apply_pattern(a, s, PLAN_RULE_HIDDEN, e);
         /* a path of an image has no home of this host in it: such a one is a host path */
         if (!s->is_option && is_home_path(s->value) && (a->facts->home || a->facts->account_home))
                 return hide_in_homes(a, s, e);
+        if (!s->is_option && (s->value[0] == '$' || (s->dir && is_dotted(s->value))))
+                return apply_expand(a, s, s->value, &path, e) < 0
+                               ? -e->code
+                               : hide_host_path(a, s, path, "/", e);
         if (expand_box_path(a, s, s->value, &path, e) < 0)
                 return -e->code;
         if (a->plan->root == PLAN_ROOT_IMAGE)
@@ -213,7 +227,10 @@ int apply_protected(struct assembly *a, const struct setting *s, struct err *e)
 {
         const char *path;
 
-        if (s->value[0] == '/' || is_home_path(s->value) || is_dotted(s->value)) {
+        if (apply_is_pattern(s))
+                return apply_pattern(a, s, PLAN_RULE_PROTECTED, e);
+        if (s->value[0] == '/' || s->value[0] == '$' || is_home_path(s->value) ||
+            is_dotted(s->value)) {
                 if (apply_expand(a, s, s->value, &path, e) < 0)
                         return -e->code;
                 return apply_add_rule(a, s, PLAN_RULE_PROTECTED, NULL, path, e);

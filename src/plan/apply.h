@@ -49,6 +49,20 @@ int assembly_add(struct assembly *a, struct text_list *list, size_t limit, const
 int apply_expand(struct assembly *a, const struct setting *s, const char *path, const char **ret,
                  struct err *e);
 
+/*
+ * A policy's "$XDG_CONFIG_HOME/x" as an absolute path; others stay as they are.  Errors: a variable that
+ * is not known, or not set.
+ */
+int apply_expand_variable(struct assembly *a, const char *path, const char **ret, struct err *e);
+
+/* Whether it counts from a home or a variable that there is not: nothing is there. */
+bool apply_is_nowhere(struct assembly *a, const char *path);
+
+/* A policy's pattern, and what is to be done with all that match it. */
+bool apply_is_pattern(const struct setting *s);
+int apply_pattern(struct assembly *a, const struct setting *s, enum plan_rule_kind kind,
+                  struct err *e);
+
 /* Adds a rule.  Paths must live as long as the plan. */
 int apply_add_rule(struct assembly *a, const struct setting *s, enum plan_rule_kind kind,
                    const char *host_path, const char *box_path, struct err *e);

@@ -86,6 +86,33 @@ static const char *name_policy(struct assembly *a, const struct option_list *opt
         return name ? name : fallback;
 }
 
+static int keep_policy(struct assembly *a, const char *path, struct err *e)
+{
+        struct plan_files *files = &a->plan->files;
+
+        if (!path)
+                return 0;
+        if (arena_grow(&a->plan->arena, &files->policies, files->n_policies,
+                       sizeof(*files->policies), PLAN_MAX_RULES, "policies", e) < 0)
+                return -e->code;
+        files->policies[files->n_policies++] = path;
+        return 0;
+}
+
+/* What decided over this run, and what would decide over the next. */
+static int keep_policies(struct assembly *a, const struct policy_set *set, struct err *e)
+{
+        for (size_t i = 0; i < sizeof(set->dirs) / sizeof(set->dirs[0]); i++) {
+                if (keep_policy(a, set->dirs[i], e) < 0)
+                        return -e->code;
+        }
+        for (size_t i = 0; i < set->n; i++) {
+                if (keep_policy(a, set->items[i].path, e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
 static int apply_policies(struct assembly *a, const struct plan_request *request,
                           struct plan_problems *problems)
 {
@@ -94,7 +121,7 @@ static int apply_policies(struct assembly *a, const struct plan_request *request
         struct err e = { 0 };
 
         a->plan->policy_name = name_policy(a, request->options, fallback, &e);
-        if (!a->plan->policy_name) {
+        if (!a->plan->policy_name || keep_policies(a, set, &e) < 0) {
                 plan_add_problem(problems, &e);
                 return -e.code;
         }

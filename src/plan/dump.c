@@ -389,6 +389,21 @@ static void dump_entry(FILE *out, size_t number, const struct tree_entry *entry)
         fputc('\n', out);
 }
 
+static void dump_patterns(FILE *out, const struct tree *t)
+{
+        if (t->n_patterns > 0)
+                fprintf(out, "\nPatterns, with what matches them now:\n");
+        for (size_t i = 0; i < t->n_patterns; i++) {
+                const struct tree_pattern *pattern = &t->patterns[i];
+
+                fprintf(out, "%6zu  ", pattern->n_matches);
+                put_word(out, pattern->text);
+                fputs("  (", out);
+                put_text(out, pattern->origin);
+                fputs(")\n", out);
+        }
+}
+
 static void dump_watched(FILE *out, const struct tree *t)
 {
         bool is_first = true;
@@ -427,6 +442,7 @@ int dump_plan(FILE *out, const struct plan *p, const struct tree *t, const struc
         fprintf(out, "\nThe root, in the order in which it is made:\n");
         for (size_t i = 0; i < t->n_entries; i++)
                 dump_entry(out, i + 1, &t->entries[i]);
+        dump_patterns(out, t);
         dump_watched(out, t);
         dump_open_repos(out, t);
         if (syscalls_dump(out, p, plan_fakes_root(p, f->has_one_id), &e) < 0)

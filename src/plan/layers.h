@@ -40,7 +40,8 @@ struct policy_text {
 struct policy_set {
         struct policy_text *items;
         size_t n;
-        const char *filter; /* the built-in policy with the filter to start from */
+        const char *filter;  /* the built-in policy with the filter to start from */
+        const char *dirs[2]; /* where the next run looks for policies; NULL: nowhere */
 };
 
 /*

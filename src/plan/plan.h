@@ -85,6 +85,18 @@ struct plan_rule {
         const char *origin;
 };
 
+/*
+ * The same for all that matches a pattern when the run starts (glob.h).  An absolute one is of the
+ * host; a relative one counts from each directory that is shared, of protected each writable one.
+ */
+struct plan_pattern {
+        enum plan_rule_kind kind; /* readable, hidden, protected */
+        const char *text;
+        size_t n_before; /* how many of the rules stand before it: later ones win */
+        bool if_exists;  /* that nothing matches is no error */
+        const char *origin;
+};
+
 /* A host path that stays hidden wherever a share shows it: a volume may put it in any place. */
 struct plan_hidden {
         const char *host_path;
@@ -97,6 +109,10 @@ struct plan_files {
         size_t n_hidden;
         struct plan_rule *rules; /* later ones win over earlier ones with the same box_path */
         size_t n_rules;
+        struct plan_pattern *patterns;
+        size_t n_patterns;
+        const char **policies; /* host paths of policies: never to be written from inside */
+        size_t n_policies;
         const char *home;       /* the user's home on the host and in a host view */
         const char *cache_home; /* $XDG_CACHE_HOME, or what stands for it; NULL: not known */
         const char *cwd;        /* where kelp was started; NULL: it is gone */

@@ -247,7 +247,7 @@ static int apply_word(struct reader *r, struct assembly *a, const struct key *ke
         s->if_exists = key->kind == KEY_PATHS && word[0] == '-';
         s->value = s->if_exists ? word + 1 : word;
         /* who has no home has nothing in it */
-        if (s->if_exists && s->value[0] == '~' && !a->facts->home && !a->facts->account_home) {
+        if (s->if_exists && apply_is_nowhere(a, s->value)) {
                 noted.is_skipped = true;
                 return note_word(r, a, key, &noted, e);
         }

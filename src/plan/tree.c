@@ -35,6 +35,22 @@ struct tree_entry *tree_add(struct tree *t, enum tree_kind kind, const char *box
         return entry;
 }
 
+int tree_note_pattern(struct tree *t, const char *text, const char *origin, size_t n_matches,
+                      struct err *e)
+{
+        for (size_t i = 0; i < t->n_patterns; i++) {
+                if (t->patterns[i].text == text && t->patterns[i].origin == origin) {
+                        t->patterns[i].n_matches += n_matches;
+                        return 0;
+                }
+        }
+        if (arena_grow(&t->arena, &t->patterns, t->n_patterns, sizeof(*t->patterns),
+                       TREE_MAX_ENTRIES, "patterns", e) < 0)
+                return -e->code;
+        t->patterns[t->n_patterns++] = (struct tree_pattern){ text, origin, n_matches };
+        return 0;
+}
+
 void tree_done(struct tree *t)
 {
         for (size_t i = 0; i < t->n_entries; i++)

@@ -74,6 +74,13 @@ struct tree_watch {
         int64_t changed_ns; /* st_ctim */
 };
 
+/* What became of a pattern of a policy. */
+struct tree_pattern {
+        const char *text;
+        const char *origin;
+        size_t n_matches;
+};
+
 struct tree {
         struct arena arena;
         struct tree_entry *entries;
@@ -83,6 +90,8 @@ struct tree {
         const char *overlay_dir; /* has an upper and a work directory for each that is overlaid */
         uint64_t overlay_dev;    /* what it is */
         uint64_t overlay_ino;
+        struct tree_pattern *patterns;
+        size_t n_patterns;
         size_t n_open_repos; /* git repositories in subdirectories that are too many to protect */
 };
 
@@ -91,6 +100,10 @@ void tree_done(struct tree *t);
 /* The next entry, zeroed but for fd = -1; NULL with `e` set when the list is full. */
 struct tree_entry *tree_add(struct tree *t, enum tree_kind kind, const char *box_path,
                             const char *origin, struct err *e);
+
+/* Adds to the matches of a pattern, which may be looked for in several places. */
+int tree_note_pattern(struct tree *t, const char *text, const char *origin, size_t n_matches,
+                      struct err *e);
 
 /* "bind", "tmpfs", ... */
 const char *tree_kind_name(enum tree_kind kind);

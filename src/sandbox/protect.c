@@ -1,5 +1,6 @@
 #include "protect.h"
 
+#include "find.h"
 #include "keep.h"
 #include "protect-git.h"
 #include "str.h"
@@ -20,6 +21,53 @@ static int protect_area(const struct plan *plan, struct keep *k, const struct ke
                         return -e->code;
         }
         return protect_git_top(plan, k, area, e);
+}
+
+/* All that matches now; what appears later is neither protected nor told of. */
+static int protect_pattern(struct keep *k, const struct plan_pattern *pattern, struct find *find,
+                           struct err *e)
+{
+        size_t n = 0;
+
+        k->origin = pattern->origin;
+        for (size_t i = 0; i < k->n_areas; i++) {
+                const struct keep_area *area = &k->areas[i];
+                struct find_matches found;
+
+                if (find_paths(find, area->fd, area->host_path, pattern->text, &found, e) < 0)
+                        return err_prefix(e, "%s", pattern->origin);
+                for (size_t j = 0; j < found.n; j++) {
+                        if (keep_name(k, area, found.paths[j], e) < 0)
+                                return -e->code;
+                }
+                n += found.n;
+        }
+        return tree_note_pattern(k->tree, pattern->text, pattern->origin, n, e);
+}
+
+static int protect_patterns(const struct plan *plan, struct keep *k, struct err *e)
+{
+        struct find find = { .arena = &k->scratch };
+
+        for (size_t i = 0; i < plan->files.n_patterns; i++) {
+                const struct plan_pattern *pattern = &plan->files.patterns[i];
+
+                if (pattern->kind == PLAN_RULE_PROTECTED &&
+                    protect_pattern(k, pattern, &find, e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
+/* Whoever writes a policy decides what the next run may do: also one that is not there yet. */
+static int protect_policies(const struct plan *plan, struct keep *k, struct err *e)
+{
+        k->origin = "policy";
+        for (size_t i = 0; i < plan->files.n_policies; i++) {
+                if (keep_host_path(k, plan->files.policies[i], e) < 0)
+                        return -e->code;
+        }
+        return 0;
 }
 
 static bool is_repository(const struct keep_area *area)
@@ -115,6 +163,8 @@ static int protect_all(const struct plan *p, const struct walk_found *found, str
                 if (protect_repo(p, k, &found->repos[i], e) < 0)
                         return -e->code;
         }
+        if (protect_patterns(p, k, e) < 0 || protect_policies(p, k, e) < 0)
+                return -e->code;
         return protect_absolute(p, k, e);
 }
 

@@ -233,7 +233,7 @@ int tree_build(const struct plan *p, bool fakes_root, struct tree *t, struct err
 {
         struct rules rules = { 0 };
 
-        if (rules_resolve(p, &t->arena, &rules, e) < 0)
+        if (rules_resolve(p, t, &rules, e) < 0)
                 return -e->code;
         int r = build(p, fakes_root, t, &rules, e);
         rules_done(&rules);

@@ -203,6 +203,8 @@ static void drop_earlier(struct rules *r, const struct rule *now)
                 struct rule *old = &r->items[i];
                 bool same = str_eq(old->box_path, now->box_path);
 
+                if (old->order > now->order)
+                        continue;
                 if (same || (now->asked->kind == PLAN_RULE_HIDDEN &&
                              path_is_in(old->box_path, now->box_path)))
                         old->is_dropped = true;
@@ -248,27 +250,32 @@ static int add(struct rules *r, const struct rule *rule, struct err *e)
         return 0;
 }
 
+int rules_add(const struct plan *p, struct rules *r, const struct plan_rule *asked, size_t order,
+              struct err *e)
+{
+        struct rule rule = {
+                .asked = asked, .box_path = asked->box_path, .source = { .fd = -1 }, .order = order
+        };
+        int code = resolve_rule(p, r, &rule, e);
+
+        if (code == 0 && rule.is_dropped)
+                return 0;
+        if (code == 0) {
+                drop_earlier(r, &rule);
+                code = add(r, &rule, e);
+        }
+        if (code < 0)
+                fd_close(&rule.source.fd);
+        return code;
+}
+
 static int resolve_all(const struct plan *p, struct rules *r, struct err *e)
 {
         for (size_t i = 0; i < p->files.n_rules; i++) {
                 const struct plan_rule *asked = &p->files.rules[i];
-                struct rule rule = { .asked = asked,
-                                     .box_path = asked->box_path,
-                                     .source = { .fd = -1 } };
 
-                if (asked->kind == PLAN_RULE_PROTECTED)
-                        continue;
-                int code = resolve_rule(p, r, &rule, e);
-                if (code == 0 && rule.is_dropped)
-                        continue;
-                if (code == 0) {
-                        drop_earlier(r, &rule);
-                        code = add(r, &rule, e);
-                }
-                if (code < 0) {
-                        fd_close(&rule.source.fd);
-                        return code;
-                }
+                if (asked->kind != PLAN_RULE_PROTECTED && rules_add(p, r, asked, 2 * i + 1, e) < 0)
+                        return -e->code;
         }
         return 0;
 }
@@ -296,7 +303,7 @@ static bool has_rule(const struct rules *r, const char *box_path)
 
 /* Who names the hidden path, or one below it, as the source has chosen to show it. */
 static int hide_in_share(const struct plan *p, struct rules *r, const struct rule *share,
-                         const struct plan_hidden *hidden, const char *real, struct err *e)
+                         const char *real, const char *origin, struct err *e)
 {
         const char *source = share->source.path;
 
@@ -308,12 +315,23 @@ static int hide_in_share(const struct plan *p, struct rules *r, const struct rul
                 return -e->code;
         if (has_rule(r, box_path))
                 return 0;
-        *asked = (struct plan_rule){ .kind = PLAN_RULE_HIDDEN,
-                                     .box_path = box_path,
-                                     .if_exists = true,
-                                     .origin = hidden->origin };
+        *asked = (struct plan_rule){
+                .kind = PLAN_RULE_HIDDEN, .box_path = box_path, .if_exists = true, .origin = origin
+        };
         const struct rule rule = { .asked = asked, .box_path = box_path, .source = { .fd = -1 } };
         return add(r, &rule, e);
+}
+
+int rules_hide_elsewhere(const struct plan *p, struct rules *r, const char *real,
+                         const char *origin, struct err *e)
+{
+        for (size_t i = 0, n = r->n; i < n; i++) {
+                const struct rule share = r->items[i];
+
+                if (hide_in_share(p, r, &share, real, origin, e) < 0)
+                        return -e->code;
+        }
+        return 0;
 }
 
 /* Most shares have nothing to do with a home: the kernel is not asked about what is in it then. */
@@ -335,7 +353,6 @@ static int hide_elsewhere(const struct plan *p, struct rules *r, struct err *e)
         for (size_t i = 0; i < p->files.n_hidden; i++) {
                 const struct plan_hidden *hidden = &p->files.hidden[i];
                 struct source at = { .fd = -1 };
-                size_t n = r->n;
 
                 if (!may_be_shown(p, r, hidden))
                         continue;
@@ -347,21 +364,18 @@ static int hide_elsewhere(const struct plan *p, struct rules *r, struct err *e)
                         continue;
                 }
                 fd_close(&at.fd);
-                for (size_t j = 0; j < n; j++) {
-                        struct rule share = r->items[j];
-
-                        if (hide_in_share(p, r, &share, hidden, at.path, e) < 0)
-                                return -e->code;
-                }
+                if (rules_hide_elsewhere(p, r, at.path, hidden->origin, e) < 0)
+                        return -e->code;
         }
         return 0;
 }
 
-int rules_resolve(const struct plan *p, struct arena *a, struct rules *ret, struct err *e)
+int rules_resolve(const struct plan *p, struct tree *t, struct rules *ret, struct err *e)
 {
-        struct rules r = { .arena = a };
+        struct rules r = { .arena = &t->arena };
 
-        if (resolve_all(p, &r, e) < 0 || hide_elsewhere(p, &r, e) < 0) {
+        if (resolve_all(p, &r, e) < 0 || rules_add_patterns(p, &r, t, e) < 0 ||
+            hide_elsewhere(p, &r, e) < 0) {
                 rules_done(&r);
                 return -e->code;
         }

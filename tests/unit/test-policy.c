@@ -75,7 +75,17 @@ static const struct bad_row bad_texts[] = {
           "'x/y' is not an absolute path\nwrite /..., ~/... or ./..." },
         { "[files]\nreadable = ~bob/x\n", "'~bob/x' is not an absolute path" },
         { "[files]\nreadable = .../x\n", "'.../x' is not an absolute path" },
-        { "[files]\nreadable = $HOME/x\n", "'$HOME/x' is not an absolute path" },
+        { "[files]\nreadable = $HOM/x\n", "unknown variable '$HOM'\ndid you mean '$HOME'" },
+        { "[files]\nhidden = $USER/x\n", "unknown variable '$USER'\n" },
+        { "[files]\nhidden = -/run/$UID/x\n", "unknown variable '$UID'\n" },
+        { "[files]\nhidden = $XDG_CONFIG_HOME/$HOME\n", "unknown variable '$HOME'" },
+        { "[files]\nhidden = $XDG_RUNTIME_DIR/x\n", "that variable is not set" },
+        { "[files]\nwritable = ~/*\n", "'~/*' is a pattern, where one path is meant" },
+        { "[files]\nempty = /h*\n", "'/h*' is a pattern, where one path is meant" },
+        { "[files]\nreadable = */x\n", "'*/x' is not an absolute path" },
+        { "[files]\nhidden = /*\n", "'/*' looks through the whole host" },
+        { "[files]\nhidden = **/../x\n", "'**/../x': a pattern has no '..' in it" },
+        { "[files]\nhidden = **/[a\n", "a '[' without its ']' in a pattern" },
         { "[files]\nreadable = /x # my tools\n", "a comment needs a line of its own" },
         { "[files]\nreadable = \"/x\n", "a quote is not closed" },
         { "[files]\nreadable = \"/x\"y\n", "text right behind a quote: 'y'" },
@@ -130,7 +140,7 @@ static const struct bad_row bad_texts[] = {
         { "[policy]\nextends = sandbox\nextends = sandbox\n", ":3: 'extends' was given in line 2" },
         { "[policy]\nextend = sandbox\n", "unknown key 'extend'\ndid you mean 'extends'" },
         { "[policy]\ndescription =\n", "'description' has no value" },
-        { "[files]\nreadable = /x\x1b[1m/../..\n", "'/' itself cannot be replaced" },
+        { "[files]\nreadable = /x\x1b]1m/../..\n", "'/' itself cannot be replaced" },
 };
 
 static void refuses_bad_texts(void **state)
@@ -503,6 +513,54 @@ static void a_project_never_loosens(void **state)
         made_done(&m);
 }
 
+static const struct plan_pattern *find_pattern(const struct plan *p, const char *text)
+{
+        for (size_t i = 0; i < p->files.n_patterns; i++) {
+                if (str_eq(p->files.patterns[i].text, text))
+                        return &p->files.patterns[i];
+        }
+        return NULL;
+}
+
+static void variables_and_patterns(void **state)
+{
+        static const char text[] =
+                "[files]\n"
+                "readable = $HOME/a $XDG_CONFIG_HOME/b -$XDG_RUNTIME_DIR/c $XDG_DATA_HOME\n"
+                "hidden = -$XDG_STATE_HOME/s **/.env -~/k/*.pem ./x/**\n"
+                "readable = ~/t/*/bin /opt/[[]x]\n"
+                "protected = **/Makefile /srv/*.c\n";
+        static const char *const env[] = { "XDG_CONFIG_HOME=/cfg/", "XDG_DATA_HOME=rel", NULL };
+        const char *argv[] = { "--policy", "./my.policy", "--", "x", NULL };
+        struct made m;
+
+        (void)state;
+        made_start(&m);
+        m.facts.account_home = "/srv/ann";
+        m.facts.env = env;
+        m.policy_text = text;
+        made_run(&m, argv);
+        if (m.result != 0)
+                fail_msg("%s", made_text(&m));
+        assert_non_null(find_rule(&m.plan, PLAN_RULE_READABLE, "/home/ann/a"));
+        assert_non_null(find_rule(&m.plan, PLAN_RULE_READABLE, "/cfg/b"));
+        /* by its specification a relative one counts for nothing */
+        assert_non_null(find_rule(&m.plan, PLAN_RULE_READABLE, "/home/ann/.local/share"));
+        assert_non_null(find_rule(&m.plan, PLAN_RULE_HIDDEN, "/home/ann/.local/state/s"));
+        assert_int_equal(m.plan.files.n_patterns, 8);
+        const struct plan_pattern *pattern = find_pattern(&m.plan, "**/.env");
+        assert_int_equal(pattern->kind, PLAN_RULE_HIDDEN);
+        assert_false(pattern->if_exists);
+        assert_string_equal(pattern->origin, "./my.policy:3");
+        assert_true(find_pattern(&m.plan, "/home/ann/k/*.pem")->if_exists);
+        assert_true(find_pattern(&m.plan, "/srv/ann/k/*.pem")->if_exists);
+        assert_non_null(find_pattern(&m.plan, "/home/ann/work/x/**"));
+        assert_int_equal(find_pattern(&m.plan, "/home/ann/t/*/bin")->kind, PLAN_RULE_READABLE);
+        assert_non_null(find_pattern(&m.plan, "/opt/[[]x]"));
+        assert_int_equal(find_pattern(&m.plan, "/srv/*.c")->kind, PLAN_RULE_PROTECTED);
+        made_done(&m);
+}
+
 static const struct policy_word *find_word(const struct policy_words *words, const char *value)
 {
         for (size_t i = words->n; i > 0; i--) {
@@ -630,6 +688,7 @@ int main(void)
                 cmocka_unit_test(limits_depth),
                 cmocka_unit_test(a_project_tightens),
                 cmocka_unit_test(a_project_never_loosens),
+                cmocka_unit_test(variables_and_patterns),
                 cmocka_unit_test(lists_its_words),
                 cmocka_unit_test(built_in_sandbox),
                 cmocka_unit_test(built_in_container),
