@@ -149,7 +149,7 @@ uint64_t glob_step(const struct glob *g, uint64_t states, const char *name, bool
                         next |= UINT64_C(1) << (i + 1);
         }
         /* a "**" at the end is all that is in the directory */
-        *ret_is_match =
-                (next & end) != 0 || (next >> (g->n - 1) & 1 && str_eq(g->parts[g->n - 1], "**"));
+        bool is_in = states >> (g->n - 1) & 1 && str_eq(g->parts[g->n - 1], "**");
+        *ret_is_match = (next & end) != 0 || is_in;
         return close_states(g, next) & ~end;
 }
