@@ -45,7 +45,7 @@ int apply_expand(struct assembly *a, const struct setting *s, const char *path, 
                 err_set(e, EINVAL, "'%s' is a pattern, where one path is meant", s->value);
                 return err_hint(e, "readable, hidden and protected take patterns");
         }
-        if (!s->is_option && apply_expand_variable(a, path, &path, e) < 0)
+        if (!s->is_option && !s->is_quoted && apply_expand_variable(a, path, &path, e) < 0)
                 return -e->code;
         if (is_home_path(path)) {
                 clean = expand_home(a, path, a->facts->home, e);
@@ -211,7 +211,8 @@ int apply_hidden(struct assembly *a, const struct setting *s, struct err *e)
         /* a path of an image has no home of this host in it: such a one is a host path */
         if (!s->is_option && is_home_path(s->value) && (a->facts->home || a->facts->account_home))
                 return hide_in_homes(a, s, e);
-        if (!s->is_option && (s->value[0] == '$' || (s->dir && is_dotted(s->value))))
+        if (!s->is_option &&
+            ((s->value[0] == '$' && !s->is_quoted) || (s->dir && is_dotted(s->value))))
                 return apply_expand(a, s, s->value, &path, e) < 0
                                ? -e->code
                                : hide_host_path(a, s, path, "/", e);
@@ -229,7 +230,7 @@ int apply_protected(struct assembly *a, const struct setting *s, struct err *e)
 
         if (apply_is_pattern(s))
                 return apply_pattern(a, s, PLAN_RULE_PROTECTED, e);
-        if (s->value[0] == '/' || s->value[0] == '$' || is_home_path(s->value) ||
+        if (s->value[0] == '/' || (s->value[0] == '$' && !s->is_quoted) || is_home_path(s->value) ||
             is_dotted(s->value)) {
                 if (apply_expand(a, s, s->value, &path, e) < 0)
                         return -e->code;

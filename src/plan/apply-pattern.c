@@ -65,7 +65,7 @@ static int unknown_variable(const char *path, struct err *e)
         err_set(e, EINVAL, "unknown variable '$%s'", name);
         return near ? err_hint(e, "did you mean '$%s'", near)
                     : err_hint(e, "$HOME, $XDG_CONFIG_HOME and the like are known, at the start of "
-                                  "a path; '[$]' is a dollar sign");
+                                  "a path; one that is meant so stands in quotes");
 }
 
 /* An absolute value, or what stands for it; *ret is NULL for a place that is nowhere. */
@@ -111,7 +111,7 @@ int apply_expand_variable(struct assembly *a, const char *path, const char **ret
         if (!strchr(path, '$'))
                 return 0;
         if (path[0] != '$')
-                return strstr(path, "[$]") ? 0 : unknown_variable(strchr(path, '$'), e);
+                return unknown_variable(strchr(path, '$'), e);
         if (expand(a, path, ret, e) < 0)
                 return -e->code;
         if (*ret)
@@ -120,19 +120,20 @@ int apply_expand_variable(struct assembly *a, const char *path, const char **ret
         return err_hint(e, "with a '-' in front, a path that is not there is left out");
 }
 
-bool apply_is_nowhere(struct assembly *a, const char *path)
+bool apply_is_nowhere(struct assembly *a, const struct setting *s)
 {
         struct err unused = { 0 };
         const char *expanded;
 
-        if (path[0] == '~')
+        if (s->value[0] == '~')
                 return !a->facts->home && !a->facts->account_home;
-        return path[0] == '$' && expand(a, path, &expanded, &unused) == 0 && !expanded;
+        return s->value[0] == '$' && !s->is_quoted &&
+               expand(a, s->value, &expanded, &unused) == 0 && !expanded;
 }
 
 bool apply_is_pattern(const struct setting *s)
 {
-        return !s->is_option && glob_is_pattern(s->value);
+        return !s->is_option && !s->is_quoted && glob_is_pattern(s->value);
 }
 
 static int add(struct assembly *a, const struct setting *s, enum plan_rule_kind kind,

@@ -16,6 +16,7 @@ struct setting {
         const char *origin; /* lives as long as the plan */
         bool if_exists;     /* a policy's "-PATH" */
         const char *dir;    /* what "./PATH" counts from; NULL: the current directory */
+        bool is_quoted;     /* a policy's, in quotes: neither a pattern nor a variable */
         bool is_option;     /* typed by the user just now */
 };
 
@@ -56,7 +57,7 @@ int apply_expand(struct assembly *a, const struct setting *s, const char *path, 
 int apply_expand_variable(struct assembly *a, const char *path, const char **ret, struct err *e);
 
 /* Whether it counts from a home or a variable that there is not: nothing is there. */
-bool apply_is_nowhere(struct assembly *a, const char *path);
+bool apply_is_nowhere(struct assembly *a, const struct setting *s);
 
 /* A policy's pattern, and what is to be done with all that match it. */
 bool apply_is_pattern(const struct setting *s);

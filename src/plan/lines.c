@@ -62,6 +62,11 @@ static int take_quoted(char **at, char **ret_word, struct err *e)
         return 1;
 }
 
+bool lines_is_quoted(const char *at)
+{
+        return at[strspn(at, " \t")] == '"';
+}
+
 int lines_next_word(char **at, char **ret_word, struct err *e)
 {
         *at += strspn(*at, " \t");

@@ -28,6 +28,9 @@ int lines_next(struct lines *l, struct err *e);
 /* Puts "NAME:LINE: " in front of the error.  Returns -e->code. */
 int lines_err(const struct lines *l, struct err *e);
 
+/* Whether the next word stands in quotes. */
+bool lines_is_quoted(const char *at);
+
 /*
  * Takes the next word off *at: separated by blanks, or in double quotes, in which a backslash
  * stands before a quote or a backslash.  The word is ended in place.

@@ -247,7 +247,7 @@ static int apply_word(struct reader *r, struct assembly *a, const struct key *ke
         s->if_exists = key->kind == KEY_PATHS && word[0] == '-';
         s->value = s->if_exists ? word + 1 : word;
         /* who has no home has nothing in it */
-        if (s->if_exists && apply_is_nowhere(a, s->value)) {
+        if (s->if_exists && apply_is_nowhere(a, s)) {
                 noted.is_skipped = true;
                 return note_word(r, a, key, &noted, e);
         }
@@ -276,7 +276,8 @@ static int apply_words(struct reader *r, struct assembly *a, const struct key *k
 
         if (!s.origin)
                 return -e->code;
-        while ((more = lines_next_word(&value, &word, e)) > 0) {
+        while (s.is_quoted = lines_is_quoted(value),
+               (more = lines_next_word(&value, &word, e)) > 0) {
                 if (key->kind == KEY_WORD && n > 0)
                         return err_set(e, EINVAL, "'%s' takes one value", key->name);
                 n++;

@@ -528,7 +528,7 @@ static void variables_and_patterns(void **state)
                 "[files]\n"
                 "readable = $HOME/a $XDG_CONFIG_HOME/b -$XDG_RUNTIME_DIR/c $XDG_DATA_HOME\n"
                 "hidden = -$XDG_STATE_HOME/s **/.env -~/k/*.pem ./x/**\n"
-                "readable = ~/t/*/bin /opt/[[]x]\n"
+                "readable = ~/t/*/bin /opt/[[]x] \"/opt/[id]*/$x\" \"-~/[a]\"\n"
                 "protected = **/Makefile /srv/*.c\n";
         static const char *const env[] = { "XDG_CONFIG_HOME=/cfg/", "XDG_DATA_HOME=rel", NULL };
         const char *argv[] = { "--policy", "./my.policy", "--", "x", NULL };
@@ -547,6 +547,8 @@ static void variables_and_patterns(void **state)
         /* by its specification a relative one counts for nothing */
         assert_non_null(find_rule(&m.plan, PLAN_RULE_READABLE, "/home/ann/.local/share"));
         assert_non_null(find_rule(&m.plan, PLAN_RULE_HIDDEN, "/home/ann/.local/state/s"));
+        assert_non_null(find_rule(&m.plan, PLAN_RULE_READABLE, "/opt/[id]*/$x"));
+        assert_true(find_rule(&m.plan, PLAN_RULE_READABLE, "/home/ann/[a]")->if_exists);
         assert_int_equal(m.plan.files.n_patterns, 8);
         const struct plan_pattern *pattern = find_pattern(&m.plan, "**/.env");
         assert_int_equal(pattern->kind, PLAN_RULE_HIDDEN);
