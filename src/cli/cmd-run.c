@@ -252,7 +252,7 @@ static int run_plan(const struct plan *p, const char *kept, struct image_hold *h
 
         tell_weakenings(p);
         tell_not_kept(p, kept);
-        if (run_sandbox(p, hold, &result, &e) < 0)
+        if (run_sandbox(p, hold, NULL, &result, &e) < 0)
                 log_err(&e);
         if (result.signal == SIGINT && has_terminal())
                 die_interrupted();

@@ -30,11 +30,13 @@ struct findings {
         size_t n_left; /* lines */
 };
 
-int explain_prepare(const struct plan *p, const struct sock_fprog *filter, struct observe *ret,
-                    struct err *e)
+int explain_prepare(const struct plan *p, const struct observe_request *request,
+                    const struct sock_fprog *filter, struct observe *ret, struct err *e)
 {
         const struct observe_spec spec = { .max_events = OBSERVE_EVENTS };
 
+        if (request)
+                return observe_prepare(&request->spec, p, filter, ret, e);
         if (!p->report.explains)
                 return 0;
         return observe_prepare(&spec, p, filter, ret, e);
@@ -95,13 +97,18 @@ static void print_object(const struct observe_event *event, char *text, size_t s
                 snprintf(text, size, "%s%s", event->name, more);
 }
 
+/* " (3 times, npm)"; who it was is not known of what the proxy tells. */
 static void print_who(const struct observe_event *event, char *text, size_t size)
 {
         char times[32] = "";
+        bool has_both = event->count > 1 && event->comm[0];
 
         if (event->count > 1)
-                snprintf(times, sizeof(times), "%u times, ", event->count);
-        snprintf(text, size, "%s%s", times, event->comm[0] ? event->comm : "?");
+                snprintf(times, sizeof(times), "%u times", event->count);
+        if (event->count > 1 || event->comm[0])
+                snprintf(text, size, " (%s%s%s)", times, has_both ? ", " : "", event->comm);
+        else
+                text[0] = '\0';
 }
 
 static void tell(struct findings *all, struct finding *item)
@@ -113,7 +120,7 @@ static void tell(struct findings *all, struct finding *item)
         all->n_left--;
         print_object(&item->event, object, sizeof(object));
         print_who(&item->event, who, sizeof(who));
-        log_notice("refused: %s %s (%s)", verb_of(&item->event), object, who);
+        log_notice("refused: %s %s%s", verb_of(&item->event), object, who);
 }
 
 static void tell_hint(const struct finding *item)
@@ -217,4 +224,9 @@ void explain_report(struct observe *o, const struct plan *p, const struct tree *
         summarize(&all);
         tell_total(&total);
         arena_done(&all.arena);
+}
+
+int explain_answer(struct observe *o, const struct observe_request *request, struct err *e)
+{
+        return observe_finish(o, request->each, request->arg, request->ret_total, e);
 }

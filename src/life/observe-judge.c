@@ -4,6 +4,7 @@
 #include "observe-memory.h"
 #include "observe-words.h"
 #include "observe.h"
+#include "str.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -338,4 +339,21 @@ int observe_judge_refused(struct observe_judge *j, const struct seccomp_notif *c
 
         observe_describe_call(&call->data, &event);
         return record(j, call, &event, e);
+}
+
+int observe_judge_verdict(struct observe_judge *j, const char *text, struct err *e)
+{
+        struct observe_event event = { .kind = OBSERVE_HOST, .access = 'r', .count = 1 };
+        char name[NET_RULE_MAX_NAME + 1];
+        char verdict[16];
+        unsigned port;
+
+        if (sscanf(text, "host %253s %5u %15s", name, &port, verdict) != 3 || port > UINT16_MAX)
+                return 0;
+        event.is_refused = str_eq(verdict, "refused");
+        if (!event.is_refused && !(str_eq(verdict, "allowed") && j->spec->keeps_allowed))
+                return 0;
+        event.port = (uint16_t)port;
+        memcpy(event.name, name, strlen(name) + 1);
+        return observe_list_add(&j->events, &event, e);
 }

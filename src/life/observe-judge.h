@@ -25,4 +25,7 @@ int observe_judge_allowed(struct observe_judge *j, const struct seccomp_notif *c
 int observe_judge_refused(struct observe_judge *j, const struct seccomp_notif *call, int error,
                           struct err *e);
 
+/* A word of kelp-proxy: "host NAME PORT allowed|refused WHY"; anything else is not heard. */
+int observe_judge_verdict(struct observe_judge *j, const char *text, struct err *e);
+
 #endif

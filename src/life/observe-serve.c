@@ -48,6 +48,7 @@ struct server {
         union call calls[CALLS_AT_ONCE];
         int near;
         int sock;
+        int hosts;
         bool is_ending;
 };
 
@@ -131,15 +132,31 @@ static void serve_calls(struct server *s)
                 answer(s, &s->calls[i].notif);
 }
 
+static void take_verdict(struct server *s)
+{
+        char text[512];
+        struct err unused = { 0 };
+        ssize_t n = io_receive(s->hosts, text, sizeof(text) - 1, NULL, 0, NULL, &unused);
+
+        if (n <= 0) {
+                fd_close(&s->hosts);
+                return;
+        }
+        text[n] = '\0';
+        if (observe_judge_verdict(&s->judge, text, &unused) < 0)
+                s->judge.events.n_dropped++;
+}
+
 static int turn(struct server *s, struct err *e)
 {
         struct pollfd fds[] = {
                 { .fd = s->judge.listener, .events = POLLIN },
                 { .fd = s->near, .events = POLLIN },
                 { .fd = s->sock, .events = POLLIN },
+                { .fd = s->hosts, .events = POLLIN },
         };
 
-        if (poll(fds, 3, -1) < 0)
+        if (poll(fds, 4, -1) < 0)
                 return errno == EINTR ? 0 : err_sys(e, "cannot poll");
         if (fds[0].revents & POLLIN)
                 serve_calls(s);
@@ -147,7 +164,10 @@ static int turn(struct server *s, struct err *e)
                 fd_close(&s->judge.listener);
         if (fds[1].revents)
                 take_listener(s);
-        if (fds[2].revents)
+        if (fds[3].revents)
+                take_verdict(s);
+        /* what the proxy said last is in the socket, though it is gone */
+        if (fds[2].revents && !fds[3].revents)
                 s->is_ending = true;
         return 0;
 }
@@ -184,12 +204,12 @@ static int prepare(struct server *s, const struct observe *o, int launcher_pidfd
         if (check_sizes(e) < 0 || observe_list_init(&s->judge.events, o->spec.max_events, e) < 0)
                 return -e->code;
         observe_view_init(&s->view);
-        int keep[] = { s->near, s->sock };
-        return observe_confine(keep, sizeof(keep) / sizeof(keep[0]), launcher_pidfd, e);
+        int keep[] = { s->near, s->sock, s->hosts };
+        return observe_confine(keep, s->hosts >= 0 ? 3 : 2, launcher_pidfd, e);
 }
 
-_Noreturn void observe_serve(struct observe *o, int sock, int launcher_pidfd, const struct plan *p,
-                             const struct tree *t)
+_Noreturn void observe_serve(struct observe *o, const struct observe_ends *ends,
+                             const struct plan *p, const struct tree *t)
 {
         struct err e = { 0 };
         struct server *s = mem_alloc(sizeof(*s), &e);
@@ -198,7 +218,8 @@ _Noreturn void observe_serve(struct observe *o, int sock, int launcher_pidfd, co
                 _exit(1);
         s->policy = o->filter;
         s->near = fd_take(&o->near);
-        s->sock = sock;
+        s->sock = ends->sock;
+        s->hosts = ends->hosts;
         s->view = (struct observe_view){ .plan = p,
                                          .tree = t,
                                          .keeps_allowed = o->spec.keeps_allowed };
@@ -208,8 +229,8 @@ _Noreturn void observe_serve(struct observe *o, int sock, int launcher_pidfd, co
                 .net = { .plan = p, .keeps_allowed = o->spec.keeps_allowed, .blocked = o->blocked },
                 .listener = -1,
         };
-        int code = prepare(s, o, launcher_pidfd, &e);
-        if (io_send(sock, &e, sizeof(e), NULL, 0, &e) < 0 || code < 0)
+        int code = prepare(s, o, ends->launcher_pidfd, &e);
+        if (io_send(s->sock, &e, sizeof(e), NULL, 0, &e) < 0 || code < 0)
                 _exit(1);
         _exit(serve(s, &e) < 0);
 }

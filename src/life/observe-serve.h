@@ -10,11 +10,18 @@ struct observe_report {
         uint64_t n_unreadable;
 };
 
+/* Descriptors of the observer. */
+struct observe_ends {
+        int sock; /* of the conversation with the launcher */
+        int launcher_pidfd;
+        int hosts; /* of kelp-proxy's verdicts; -1: there are none */
+};
+
 /*
  * The observer's process: confines itself, says "ready" by one byte, takes the listener from
  * `o->near`, answers until the launcher shuts its side of `sock`, and reports there.
  */
-_Noreturn void observe_serve(struct observe *o, int sock, int launcher_pidfd, const struct plan *p,
-                             const struct tree *t);
+_Noreturn void observe_serve(struct observe *o, const struct observe_ends *ends,
+                             const struct plan *p, const struct tree *t);
 
 #endif

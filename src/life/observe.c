@@ -29,7 +29,6 @@ int observe_prepare(const struct observe_spec *spec, const struct plan *p,
         o.made = mem_alloc(sizeof(*o.made), e);
         if (!o.made ||
             observe_filter_make(filter, p->net.mode, spec->sees_all_calls, o.made, e) < 0 ||
-            observe_list_init(&o.own, o.spec.max_events, e) < 0 ||
             fd_socketpair(&o.near, &o.far, e) < 0) {
                 observe_done(&o);
                 return -e->code;
@@ -59,7 +58,8 @@ static int await_ready(struct observe *o, struct err *e)
         return err_prefix(e, "cannot observe the run");
 }
 
-int observe_start(struct observe *o, const struct plan *p, const struct tree *t, struct err *e)
+int observe_start(struct observe *o, const struct plan *p, const struct tree *t, int hosts,
+                  struct err *e)
 {
         if (!observe_is_on(o))
                 return 0;
@@ -76,23 +76,13 @@ int observe_start(struct observe *o, const struct plan *p, const struct tree *t,
         if (pid < 0)
                 return err_sys(e, "cannot fork an observer");
         if (pid == 0)
-                observe_serve(o, far, self, p, t);
+                observe_serve(o, &(struct observe_ends){ far, self, hosts }, p, t);
         o->child.pid = pid;
         /* the payload's end is its own, and its death is seen by the observer alone */
         fd_close(&o->near);
         fd_close(&o->far);
         fd_close(&far);
         return await_ready(o, e);
-}
-
-void observe_add(struct observe *o, const struct observe_event *event)
-{
-        struct err unused = { 0 };
-
-        if (!observe_is_on(o))
-                return;
-        if (observe_list_add(&o->own, event, &unused) < 0)
-                o->own.n_dropped++;
 }
 
 static bool await_message(int sock)
@@ -143,16 +133,12 @@ static int take_events(struct observe *o, observe_event_fn *each, void *arg,
 int observe_finish(struct observe *o, observe_event_fn *each, void *arg,
                    struct observe_total *ret_total, struct err *e)
 {
-        struct observe_total total = { .n_dropped = o->own.n_dropped };
+        struct observe_total total = { .is_whole = false };
 
         if (!observe_is_on(o) || o->sock < 0)
                 return 0;
         if (take_events(o, each, arg, &total, e) < 0)
                 return -e->code;
-        for (size_t i = 0; i < o->own.n; i++) {
-                if (each(o->own.items[i].event, arg, e) < 0)
-                        return -e->code;
-        }
         *ret_total = total;
         return 0;
 }
@@ -163,7 +149,6 @@ void observe_done(struct observe *o)
         fd_close(&o->near);
         fd_close(&o->far);
         fd_close(&o->sock);
-        observe_list_done(&o->own);
         free(o->made);
         free(o->blocked);
         *o = (struct observe)OBSERVE_NONE;

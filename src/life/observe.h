@@ -5,7 +5,6 @@
 #include "err.h"
 #include "filter.h"
 #include "observe-event.h"
-#include "observe-list.h"
 #include "plan.h"
 #include "proc.h"
 #include "tree.h"
@@ -46,7 +45,6 @@ struct observe {
         int far;                         /* the payload's */
         int sock;                        /* of the conversation with the observer; -1: none */
         struct child child;
-        struct observe_list own; /* what the launcher itself has learnt: observe_add() */
 };
 
 #define OBSERVE_NONE                                                                               \
@@ -66,14 +64,12 @@ static inline bool observe_is_on(const struct observe *o)
 int observe_prepare(const struct observe_spec *spec, const struct plan *p,
                     const struct sock_fprog *filter, struct observe *ret, struct err *e);
 
-/* Before the word that starts the payload, when the tree is there: forks the observer. */
-int observe_start(struct observe *o, const struct plan *p, const struct tree *t, struct err *e);
-
 /*
- * What the launcher has learnt by other ways: hosts that the proxy was asked for.  `count` is added
- * to that of the same event.
+ * Before the word that starts the payload, when the tree is there: forks the observer.  `hosts` is
+ * where kelp-proxy tells of its verdicts, which the observer reads from here on; -1: nowhere.
  */
-void observe_add(struct observe *o, const struct observe_event *event);
+int observe_start(struct observe *o, const struct plan *p, const struct tree *t, int hosts,
+                  struct err *e);
 
 typedef int observe_event_fn(const struct observe_event *event, void *arg, struct err *e);
 
@@ -81,6 +77,17 @@ struct observe_total {
         size_t n_dropped;    /* different events that there was no room for */
         size_t n_unreadable; /* calls whose arguments could not be read */
         bool is_whole;       /* false: the observer ended before the run did */
+};
+
+/*
+ * Of who wants to know what a run does, instead of --explain's summary.  Its plan has report.explains,
+ * so that the network tells, too.
+ */
+struct observe_request {
+        struct observe_spec spec;
+        observe_event_fn *each;
+        void *arg;
+        struct observe_total *ret_total;
 };
 
 /*

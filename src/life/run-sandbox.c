@@ -96,7 +96,7 @@ static int bring_up(const struct launch *l, struct run *r, struct observe *o, st
         if (l->copy && run_copy_bind(l->copy, r->init.pidfd, e) < 0)
                 return -e->code;
         e->step = STEP_SECCOMP;
-        if (observe_start(o, l->plan, &l->view->tree, e) < 0)
+        if (observe_start(o, l->plan, &l->view->tree, r->proxy_control, e) < 0)
                 return -e->code;
         e->step = STEP_NONE;
         supervise_hold_signals();
@@ -244,10 +244,11 @@ static int run_launch(const struct launch *l, struct observe *o, struct run_resu
         if (end.reason == SUPERVISE_TIMEOUT)
                 log_notice("the time limit ended the run");
         report_protected(&l->view->tree);
-        explain_report(o, p, &l->view->tree);
+        if (!l->request)
+                explain_report(o, p, &l->view->tree);
         if (is_told)
                 tell_end(p, &end);
-        return 0;
+        return l->request ? explain_answer(o, l->request, e) : 0;
 }
 
 /* `base` has the plan, the maps, and what is held. */
@@ -259,7 +260,7 @@ static int run_with(const struct launch *base, struct run_result *ret, struct er
 
         e->step = STEP_SOURCES;
         if (filter_find(l.plan, !l.maps->by_helper, &filter, e) < 0 ||
-            explain_prepare(l.plan, &filter.program, &observe, e) < 0)
+            explain_prepare(l.plan, l.request, &filter.program, &observe, e) < 0)
                 return -e->code;
         l.filter = &filter.program;
         l.watch = observe_is_on(&observe) ? &observe.watch : NULL;
@@ -383,13 +384,15 @@ static void take_back_kept(const struct plan *p, const struct kept *kept, bool h
         log_err(&lost);
 }
 
-int run_sandbox(const struct plan *p, struct image_hold *hold, struct run_result *ret,
-                struct err *e)
+int run_sandbox(const struct plan *p, struct image_hold *hold,
+                const struct observe_request *request, struct run_result *ret, struct err *e)
 {
         struct kept kept = KEPT_NONE;
         struct id_maps maps;
         struct err lost = { 0 };
-        const struct launch l = { .plan = p, .maps = &maps, .hold = hold, .kept = &kept };
+        const struct launch l = {
+                .plan = p, .maps = &maps, .hold = hold, .kept = &kept, .request = request
+        };
         int code = prepare(p, &maps, &kept, e);
 
         if (code == 0)

@@ -2,6 +2,7 @@
 #define KELP_LIFE_RUN_SANDBOX_H
 
 #include "image-hold.h"
+#include "observe.h"
 #include "plan.h"
 
 #include <stdbool.h>
@@ -24,9 +25,10 @@ struct run_result {
  * Runs the plan: prepares, launches, supervises, cleans up.  `hold` comes with the store's lock if
  * the image is from a store, and is for image_hold_done() afterwards.  Returns 0 when the payload ran;
  * otherwise a negative errno, with e->step set and ret->exit_code 125, 126 or 127.  Writes the
- * events of the status stream, if the plan has one.
+ * events of the status stream, if the plan has one.  `request`: who wants to know what the payload
+ * asks for, see observe.h; NULL: nobody.
  */
-int run_sandbox(const struct plan *p, struct image_hold *hold, struct run_result *ret,
-                struct err *e);
+int run_sandbox(const struct plan *p, struct image_hold *hold,
+                const struct observe_request *request, struct run_result *ret, struct err *e);
 
 #endif

@@ -13,6 +13,7 @@
 
 struct sock_fprog;
 struct filter_watch;
+struct observe_request;
 
 /*
  * What the launcher finds out on the host while the namespaces are being made.  Pid 1 is forked
@@ -44,6 +45,7 @@ struct launch {
         struct cpu_choice cpus;
         const struct sock_fprog *filter;
         const struct filter_watch *watch; /* the filter of a run that is observed; NULL: it is not */
+        const struct observe_request *request; /* the launcher's alone: who wants to know; or NULL */
 };
 
 /*
