@@ -1,5 +1,6 @@
 #include "emit.h"
 
+#include "call-rules.h"
 #include "mem.h"
 #include "str.h"
 
@@ -141,6 +142,14 @@ int emit_names(FILE *out, const struct groups *g, struct err *e)
         fputs("};\n", out);
         put_flags(out, "call_is_hot", g->is_hot);
         put_flags(out, "call_is_never", g->is_never);
+        fputs("\nconst int call_rule_numbers[CALL_RULES_MAX] = {\n", out);
+        for (size_t i = 0; e->code == 0 && i < call_rules_count; i++) {
+                int nr = -1;
+
+                if (calls_resolve(&g->calls, call_rules[i].call, &nr, e) == 0)
+                        fprintf(out, "        %d,\n", nr);
+        }
+        fputs("};\n", out);
         fprintf(out, "\nconst uint32_t call_arch = 0x%08x;\n", g->calls.arch->token);
         return -e->code;
 }

@@ -219,7 +219,8 @@ static int apply_layer(struct policy *p, struct groups *g, const struct layer *l
 {
         const struct call_words words = { groups_find, g, g->answers };
 
-        call_table_next_layer(&p->table);
+        if (call_table_next_layer(&p->table, e) < 0)
+                return -e->code;
         for (enum call_mode mode = CALL_DEFAULT; mode < CALL_N_MODES; mode++)
                 for (size_t i = 0; i < layer->n_lines; i++)
                         if (layer->lines[i].mode == mode &&
@@ -232,7 +233,7 @@ static int apply_layer(struct policy *p, struct groups *g, const struct layer *l
 static int read_chain(struct policy *p, const struct policy_source *source, struct groups *g,
                       const char *path, unsigned depth, struct err *e)
 {
-        struct layer layer = { .arena = &p->table.arena };
+        struct layer layer = { .arena = &p->arena };
 
         int r = layer_read(&layer, path, e);
         if (r < 0)
@@ -277,6 +278,7 @@ int policy_read(struct policy *ret, const struct policy_source *source, struct g
 
         memset(ret, 0, sizeof(*ret));
         ret->variant = source->variant;
+        ret->table.arena = &ret->arena;
         if (set_name(ret, source, e) < 0 || read_chain(ret, source, g, source->path, 0, e) < 0)
                 return -e->code;
         if (source->variant.allow_userns &&
@@ -292,16 +294,17 @@ int policy_read(struct policy *ret, const struct policy_source *source, struct g
 
 void policy_done(struct policy *p)
 {
-        call_table_done(&p->table);
+        arena_done(&p->arena);
 }
 
 int policy_compile(struct call_program **ret, const struct policy *p, const struct groups *g,
                    struct err *e)
 {
-        struct call_machine machine = { .arch = g->calls.arch->token, .is_hot = g->is_hot };
+        int numbers[CALL_RULES_MAX];
+        const struct call_machine machine = { g->calls.arch->token, numbers, g->is_hot };
 
         for (size_t i = 0; i < call_rules_count; i++)
-                if (calls_resolve(&g->calls, call_rules[i].call, &machine.rule_numbers[i], e) < 0)
+                if (calls_resolve(&g->calls, call_rules[i].call, &numbers[i], e) < 0)
                         return err_prefix(e, "in the argument rules");
         if (call_program_build(ret, &p->table, &p->variant, &machine, e) < 0)
                 return err_prefix(e, "policy '%s'", p->name);

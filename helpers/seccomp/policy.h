@@ -29,7 +29,8 @@
 
 struct policy {
         char name[GROUPS_MAX_WORD];
-        struct call_table table;
+        struct arena arena;
+        struct call_table table; /* in `arena` */
         struct call_variant variant;
 };
 

@@ -187,7 +187,7 @@ static struct entry put_answer(struct builder *b, uint32_t action)
 /* What becomes of an allowed call `nr`: kelp's own rules about its arguments, if there are any. */
 static struct entry put_rules(struct builder *b, int nr)
 {
-        uint32_t allowed = b->table->allowed[nr];
+        uint32_t allowed = call_table_allowed(b->table, nr);
         struct entry entry = put_answer(b, allowed);
 
         if (!call_table_is_passed(allowed))
@@ -342,8 +342,12 @@ int call_program_build(struct call_program **ret, const struct call_table *t,
                        const struct call_variant *variant, const struct call_machine *m,
                        struct err *e)
 {
-        autofree struct builder *b = mem_alloc(sizeof(*b), e);
+        /* most of it is never touched: nothing but new pages is zero for free */
+        __attribute__((cleanup(arena_done))) struct arena arena = { 0 };
 
+        if (arena_map(&arena, 2 * sizeof(struct builder), "a filter", e) < 0)
+                return -e->code;
+        struct builder *b = arena_alloc(&arena, sizeof(*b), e);
         if (!b)
                 return -e->code;
         b->table = t;
@@ -353,12 +357,14 @@ int call_program_build(struct call_program **ret, const struct call_table *t,
         if (b->is_full)
                 return err_set(e, E2BIG, "the filter does not fit into %d instructions",
                                BPF_MAXINSNS);
-        struct call_program *program = mem_alloc(sizeof(*program), e);
+        size_t len = (size_t)b->n;
+        struct call_program *program =
+                mem_alloc(sizeof(*program) + len * sizeof(program->insns[0]), e);
         if (!program)
                 return -e->code;
-        program->len = (size_t)b->n;
-        for (int i = 0; i < b->n; i++)
-                program->insns[i] = b->insns[b->n - 1 - i];
+        program->len = len;
+        for (size_t i = 0; i < len; i++)
+                program->insns[i] = b->insns[len - 1 - i];
         *ret = program;
         return 0;
 }

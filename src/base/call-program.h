@@ -12,16 +12,15 @@
 
 /* A compiled filter: classic BPF over struct seccomp_data, for seccomp(2). */
 struct call_program {
-        struct sock_filter insns[BPF_MAXINSNS];
         size_t len;
+        struct sock_filter insns[];
 };
 
 /* What a filter is made for. */
 struct call_machine {
-        uint32_t arch; /* AUDIT_ARCH_* */
-        int rule_numbers
-                [CALL_RULES_MAX]; /* by row of call_rules: the number of its call; -1: none */
-        const bool *is_hot;       /* by number: deserves a short way through the filter */
+        uint32_t arch;           /* AUDIT_ARCH_* */
+        const int *rule_numbers; /* by row of call_rules: the number of its call; -1: none */
+        const bool *is_hot;      /* by number: deserves a short way through the filter */
 };
 
 /*

@@ -4,15 +4,24 @@
 #include <linux/seccomp.h>
 #include <string.h>
 
-void call_table_done(struct call_table *t)
+int call_table_next_layer(struct call_table *t, struct err *e)
 {
-        arena_done(&t->arena);
-        memset(t, 0, sizeof(*t));
+        if (t->layer == UINT8_MAX)
+                return err_set(e, E2BIG, "more than %d policies with [syscalls]", UINT8_MAX);
+        t->layer++;
+        return 0;
 }
 
-void call_table_next_layer(struct call_table *t)
+uint32_t call_table_allowed(const struct call_table *t, int nr)
 {
-        t->layer++;
+        if (t->fakes && t->is_fake[nr])
+                return SECCOMP_RET_ERRNO;
+        return t->is_logged[nr] ? SECCOMP_RET_LOG : SECCOMP_RET_ALLOW;
+}
+
+const struct call_line *call_table_line(const struct call_table *t, int nr)
+{
+        return t->is_named[nr] ? &t->lines[t->by_line[nr]] : NULL;
 }
 
 bool call_table_is_passed(uint32_t action)
@@ -64,14 +73,14 @@ static int set_default(struct call_table *t, const struct call_line *line, struc
         return 0;
 }
 
-static void name_call(struct call_table *t, int nr, uint32_t action, const struct call_line *line)
+/* `line` is in t->lines. */
+static void name_call(struct call_table *t, int nr, uint32_t action, size_t line)
 {
         t->actions[nr] = action;
-        t->allowed[nr] = SECCOMP_RET_ALLOW;
+        t->is_logged[nr] = false;
         t->is_named[nr] = true;
         t->layers[nr] = t->layer;
-        t->origins[nr] = line->origin;
-        t->words[nr] = line->word;
+        t->by_line[nr] = (uint16_t)line;
 }
 
 /* A row goes in front of those of earlier files, and one that denies in front of those that do not. */
@@ -81,7 +90,7 @@ static int add_row(struct call_table *t, int nr, uint32_t action, const struct c
         bool is_deny = line->mode == CALL_DENY;
         size_t at = 0;
 
-        if (arena_grow(&t->arena, &t->rows, t->n_rows, sizeof(*t->rows), CALL_TABLE_MAX_ROWS,
+        if (arena_grow(t->arena, &t->rows, t->n_rows, sizeof(*t->rows), CALL_TABLE_MAX_ROWS,
                        "words with arguments", e) < 0)
                 return -e->code;
         while (at < t->n_rows && t->rows[at].layer == t->layer && (t->rows[at].is_deny || !is_deny))
@@ -115,7 +124,7 @@ static bool is_allowed(const struct call_table *t, int nr)
 
 static void log_call(struct call_table *t, int nr)
 {
-        t->allowed[nr] = SECCOMP_RET_LOG;
+        t->is_logged[nr] = true;
         if (t->is_named[nr] && t->actions[nr] == SECCOMP_RET_ALLOW)
                 t->actions[nr] = SECCOMP_RET_LOG;
 }
@@ -140,6 +149,15 @@ static int apply_to_allowed(struct call_table *t, const struct call_line *line, 
         return 0;
 }
 
+static int add_line(struct call_table *t, const struct call_line *line, struct err *e)
+{
+        if (arena_grow(t->arena, &t->lines, t->n_lines, sizeof(*t->lines), CALL_TABLE_MAX_LINES,
+                       "words in [syscalls]", e) < 0)
+                return -e->code;
+        t->lines[t->n_lines++] = *line;
+        return 0;
+}
+
 static int apply_word(struct call_table *t, const struct call_words *words,
                       const struct call_line *line, struct err *e)
 {
@@ -157,13 +175,15 @@ static int apply_word(struct call_table *t, const struct call_words *words,
                         return err_set(e, EINVAL, "'%s': not with arguments", line->word);
                 return apply_to_allowed(t, line, numbers, n, e);
         }
+        if (word.n_conds == 0 && add_line(t, line, e) < 0)
+                return -e->code;
         for (size_t i = 0; i < n; i++) {
                 uint32_t action = SECCOMP_RET_ALLOW;
 
                 if (line->mode == CALL_DENY)
                         action = refusal(word.refuse ? word.refuse : words->answers[numbers[i]]);
                 if (word.n_conds == 0)
-                        name_call(t, numbers[i], action, line);
+                        name_call(t, numbers[i], action, t->n_lines - 1);
                 else if (add_row(t, numbers[i], action, &word, line, e) < 0)
                         return -e->code;
         }
@@ -184,19 +204,17 @@ int call_table_allow(struct call_table *t, const struct call_words *words, const
 {
         const struct call_line line = { CALL_ALLOW, group, origin };
 
-        call_table_next_layer(t);
+        if (call_table_next_layer(t, e) < 0)
+                return -e->code;
         return call_table_apply(t, words, &line, e);
 }
 
 void call_table_fake(struct call_table *t)
 {
-        for (int nr = 0; nr < CALL_TABLE_MAX; nr++) {
-                if (!t->is_fake[nr])
-                        continue;
-                t->allowed[nr] = SECCOMP_RET_ERRNO;
-                if (t->is_named[nr] && call_table_is_passed(t->actions[nr]))
+        t->fakes = true;
+        for (int nr = 0; nr < CALL_TABLE_MAX; nr++)
+                if (t->is_fake[nr] && t->is_named[nr] && call_table_is_passed(t->actions[nr]))
                         t->actions[nr] = SECCOMP_RET_ERRNO;
-        }
 }
 
 void call_table_finish(struct call_table *t)

@@ -24,8 +24,9 @@
  */
 
 /* Numbers from here on do not exist, and get the default answer. */
-#define CALL_TABLE_MAX      CALL_WORD_MAX_NUMBER
-#define CALL_TABLE_MAX_ROWS 1000
+#define CALL_TABLE_MAX       CALL_WORD_MAX_NUMBER
+#define CALL_TABLE_MAX_ROWS  1000
+#define CALL_TABLE_MAX_LINES 40000
 
 enum call_mode {
         CALL_DEFAULT,
@@ -39,13 +40,13 @@ enum call_mode {
 struct call_line {
         enum call_mode mode;
         const char *word;
-        const char *origin; /* "my.policy:12"; words and origins live as long as the table */
+        const char *origin; /* "my.policy:12"; words and origins live as long as the arena */
 };
 
 /* An exception for certain arguments. */
 struct call_row {
         int nr;
-        unsigned layer;
+        uint8_t layer;
         bool is_deny;
         uint32_t action; /* of one that does not deny: SECCOMP_RET_ALLOW */
         struct call_cond conds[CALL_WORD_MAX_CONDS];
@@ -54,22 +55,25 @@ struct call_row {
         const char *origin;
 };
 
+/* Compact: a policy of a user's own has one filled at each start. */
 struct call_table {
-        struct arena arena;
-        uint32_t fallback; /* of what nothing names */
+        struct arena *arena; /* of the caller, who sets it: rows and lines */
+        uint32_t fallback;   /* of what nothing names */
         const char *fallback_origin;
         uint32_t actions[CALL_TABLE_MAX]; /* by number, whatever the arguments are */
-        uint32_t allowed[CALL_TABLE_MAX]; /* what "allowed" is: SECCOMP_RET_ALLOW, _LOG, or faked */
+        uint16_t by_line[CALL_TABLE_MAX]; /* call_table_line() */
+        uint8_t layers[CALL_TABLE_MAX];   /* which named the whole call last */
         bool is_named[CALL_TABLE_MAX];    /* else `actions` holds the fallback */
+        bool is_logged[CALL_TABLE_MAX];   /* what is allowed of it is logged */
         bool is_fake[CALL_TABLE_MAX];     /* what `fake` names, in every variant */
         bool has_fakes;
-        unsigned layers[CALL_TABLE_MAX];     /* which named the whole call last */
-        const char *origins[CALL_TABLE_MAX]; /* of that, or NULL */
-        const char *words[CALL_TABLE_MAX];
+        bool fakes; /* call_table_fake() was called */
+        bool has_default;
+        uint8_t layer;
         struct call_row *rows; /* in the order in which they are tried; see call_row_counts() */
         size_t n_rows;
-        unsigned layer;
-        bool has_default; /* somebody has said it */
+        struct call_line *lines; /* those that named whole calls */
+        size_t n_lines;
 };
 
 /* The vocabulary: the calls that a word means, numbers that live as long as `user`. */
@@ -80,10 +84,10 @@ struct call_words {
         const uint16_t *answers; /* by number: the errno of a refusal that names none */
 };
 
-/* A zeroed table is empty; it is to be freed with call_table_done(). */
-void call_table_done(struct call_table *t);
+/* A zeroed table with an arena is empty. */
 
-void call_table_next_layer(struct call_table *t);
+/* Errors: E2BIG, too many files. */
+int call_table_next_layer(struct call_table *t, struct err *e);
 
 /* Applies one line.  The error has its origin in front; the table is then as it was. */
 int call_table_apply(struct call_table *t, const struct call_words *words,
@@ -98,6 +102,12 @@ void call_table_fake(struct call_table *t);
 
 /* Gives what nothing names the default. */
 void call_table_finish(struct call_table *t);
+
+/* What "allowed" is for call `nr`: SECCOMP_RET_ALLOW, SECCOMP_RET_LOG, or faked. */
+uint32_t call_table_allowed(const struct call_table *t, int nr);
+
+/* The line that named the whole call `nr` last, or NULL. */
+const struct call_line *call_table_line(const struct call_table *t, int nr);
 
 /* Whether `action` lets the call through to the kernel. */
 bool call_table_is_passed(uint32_t action);

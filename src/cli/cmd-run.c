@@ -165,16 +165,13 @@ static void tell_weaker_calls(void *policy, const char *origin, const char *call
 /* What makes the sandbox weaker than its default is said, not only done. */
 static void tell_weakenings(const struct plan *p)
 {
-        struct err lost = { 0 };
-
         if (p->net.mode == PLAN_NETWORK_HOST)
                 log_notice("the network is this host's own, with all that listens on it");
         if (p->confine.may_nest_userns)
                 log_notice(
                         "user namespaces are allowed inside, which can undo what is protected in "
                         "writable directories");
-        if (syscalls_tell_weaker(p, tell_weaker_calls, (void *)p->confine.filter, &lost) < 0)
-                log_err(&lost);
+        syscalls_tell_weaker(p, tell_weaker_calls, (void *)p->confine.filter);
 }
 
 static void find_dump_facts(const struct plan *p, struct dump_facts *ret)

@@ -4,6 +4,7 @@
 #include "path.h"
 #include "policy.h"
 #include "str.h"
+#include "syscalls.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -57,11 +58,14 @@ static bool has_own_paths(const struct option_list *options)
                option_find(options, "volume");
 }
 
-/* Whether anything but the default policy, and what can only tighten it, has a word in this. */
+/*
+ * Whether anything but the default policy, and what can only tighten it, has a word in this.  A text
+ * without the word "files" has no such section, and shows nothing.
+ */
 static bool has_own_policy(const struct policy_set *set)
 {
         for (size_t i = 1; i < set->n; i++) {
-                if (set->items[i].layer != POLICY_PROJECT)
+                if (set->items[i].layer != POLICY_PROJECT && strstr(set->items[i].text, "files"))
                         return true;
         }
         return false;
@@ -377,5 +381,7 @@ int plan_assemble(struct plan *p, const struct plan_request *request,
                 return -EINVAL;
         if (request->words)
                 policy_mark_overridden(p, request->words);
-        return plan_check(p, problems);
+        syscalls_judge(p, problems);
+        plan_check(p, problems);
+        return problems->n > 0 ? -EINVAL : 0;
 }

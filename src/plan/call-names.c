@@ -78,10 +78,5 @@ void call_names_machine(struct call_machine *ret)
 {
         ret->arch = call_arch;
         ret->is_hot = call_is_hot;
-        for (size_t i = 0; i < call_rules_count; i++) {
-                const struct call_name *found = bsearch(call_rules[i].call, call_names,
-                                                        call_n_names, sizeof(*call_names), compare);
-
-                ret->rule_numbers[i] = found ? found->number : -1;
-        }
+        ret->rule_numbers = call_rule_numbers;
 }

@@ -30,6 +30,7 @@ extern const int call_group_members[];
 extern const uint16_t call_answers[CALL_TABLE_MAX]; /* the errno of a refusal */
 extern const bool call_is_hot[CALL_TABLE_MAX];      /* as struct call_machine has it */
 extern const bool call_is_never[CALL_TABLE_MAX];    /* no policy of a user's own may allow it */
+extern const int call_rule_numbers[CALL_RULES_MAX]; /* by row of call_rules; -1: not here */
 extern const uint32_t call_arch;                    /* AUDIT_ARCH_* */
 
 /*

@@ -212,6 +212,8 @@ struct plan_limits {
         uint64_t timeout_ns; /* 0: none */
 };
 
+struct syscalls;
+
 enum plan_syscall_kind {
         PLAN_SYSCALL_DEFAULT, /* ENOSYS, EPERM or kill */
         PLAN_SYSCALL_ALLOW,
@@ -237,6 +239,7 @@ struct plan_confine {
         bool may_nest_userns; /* --allow-userns */
         struct plan_syscall *syscalls;
         size_t n_syscalls;
+        const struct syscalls *judged; /* what they come to; NULL: there are none */
 };
 
 struct plan_exec {

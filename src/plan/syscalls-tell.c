@@ -7,37 +7,29 @@
 
 #include <errno.h>
 #include <linux/seccomp.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define MAX_NAMES 400
 
-static void free_table(struct call_table **t)
-{
-        if (*t)
-                call_table_done(*t);
-        free(*t);
-}
-
 /* The plan's table, and that of the built-in policy alone. */
 struct pair {
+        struct arena arena;
         struct call_table *own;
         struct call_table *builtin;
 };
 
 static void pair_done(struct pair *pair)
 {
-        free_table(&pair->own);
-        free_table(&pair->builtin);
+        arena_done(&pair->arena);
 }
 
 #define autopair __attribute__((cleanup(pair_done))) struct pair
 
 static int pair_make(const struct plan *p, bool fakes_root, struct pair *pair, struct err *e)
 {
-        if (syscalls_table(p, fakes_root, &pair->own, e) < 0)
+        if (syscalls_table(p, true, fakes_root, &pair->arena, &pair->own, e) < 0)
                 return -e->code;
-        return syscalls_builtin_table(p, fakes_root, &pair->builtin, e);
+        return syscalls_table(p, false, fakes_root, &pair->arena, &pair->builtin, e);
 }
 
 static const char *name_of(int nr, char buffer[16])
@@ -52,20 +44,41 @@ static const char *name_of(int nr, char buffer[16])
 
 /* --- weakenings --- */
 
-/* The line that lets some call `nr` through which the built-in policy refuses whatever it asks. */
-static const char *weaker_by(const struct pair *pair, int nr)
-{
-        const struct call_table *own = pair->own;
+/* Calls that the built-in policy refuses, and the user's lines that let them through. */
+struct weaker {
+        int numbers[CALL_TABLE_MAX];
+        const char *origins[CALL_TABLE_MAX]; /* NULL: it was told */
+        size_t n;
+};
 
-        if (call_table_is_passed(pair->builtin->actions[nr]))
-                return NULL;
-        if (call_table_is_passed(own->actions[nr]))
-                return own->origins[nr];
-        for (size_t i = 0; i < own->n_rows; i++)
-                if (own->rows[i].nr == nr && !own->rows[i].is_deny &&
-                    call_row_counts(own, &own->rows[i]))
-                        return own->rows[i].origin;
-        return NULL;
+static void add_weaker(struct weaker *w, int nr, const char *origin)
+{
+        for (size_t i = 0; i < w->n; i++)
+                if (w->numbers[i] == nr)
+                        return;
+        w->numbers[w->n] = nr;
+        w->origins[w->n++] = origin;
+}
+
+static void find_weaker(const struct syscalls *s, struct weaker *w)
+{
+        const struct call_table *t = &s->table;
+
+        w->n = 0;
+        for (int nr = 0; nr < CALL_TABLE_MAX; nr++) {
+                if (s->was_passed[nr] || !t->is_named[nr] || !call_table_is_passed(t->actions[nr]))
+                        continue;
+                const char *origin = call_table_line(t, nr)->origin;
+                /* what an option opens is said by itself */
+                if (!str_eq(origin, SYSCALLS_BY_NESTING))
+                        add_weaker(w, nr, origin);
+        }
+        for (size_t i = 0; i < t->n_rows; i++) {
+                const struct call_row *row = &t->rows[i];
+
+                if (!row->is_deny && !s->was_passed[row->nr] && call_row_counts(t, row))
+                        add_weaker(w, row->nr, row->origin);
+        }
 }
 
 static void add_name(char *text, size_t size, const char *name)
@@ -79,44 +92,30 @@ static void add_name(char *text, size_t size, const char *name)
                 snprintf(text + used, size - used, " ...");
 }
 
-/* Only who allows something can be weaker; most policies of one's own refuse. */
-static bool has_allow(const struct plan_confine *confine)
+void syscalls_tell_weaker(const struct plan *p,
+                          void (*tell)(void *user, const char *origin, const char *calls),
+                          void *user)
 {
-        for (size_t i = 0; i < confine->n_syscalls; i++)
-                if (confine->syscalls[i].kind == PLAN_SYSCALL_ALLOW)
-                        return true;
-        return false;
-}
+        struct weaker w;
 
-int syscalls_tell_weaker(const struct plan *p,
-                         void (*tell)(void *user, const char *origin, const char *calls),
-                         void *user, struct err *e)
-{
-        autopair pair = { 0 };
-        bool is_told[CALL_TABLE_MAX] = { false };
-
-        if (!has_allow(&p->confine))
-                return 0;
-        if (pair_make(p, false, &pair, e) < 0)
-                return -e->code;
-        for (int nr = 0; nr < CALL_TABLE_MAX; nr++) {
-                const char *origin = is_told[nr] ? NULL : weaker_by(&pair, nr);
+        if (!p->confine.judged)
+                return;
+        find_weaker(p->confine.judged, &w);
+        for (size_t i = 0; i < w.n; i++) {
+                const char *origin = w.origins[i];
                 char calls[MAX_NAMES] = "";
                 char number[16];
 
                 if (!origin)
                         continue;
-                for (int other = nr; other < CALL_TABLE_MAX; other++) {
-                        const char *by = weaker_by(&pair, other);
-
-                        if (!by || !str_eq(by, origin))
+                for (size_t j = i; j < w.n; j++) {
+                        if (!w.origins[j] || !str_eq(w.origins[j], origin))
                                 continue;
-                        is_told[other] = true;
-                        add_name(calls, sizeof(calls), name_of(other, number));
+                        w.origins[j] = NULL;
+                        add_name(calls, sizeof(calls), name_of(w.numbers[j], number));
                 }
                 tell(user, origin, calls);
         }
-        return 0;
 }
 
 /* --- --dry-run --- */
@@ -158,7 +157,8 @@ int syscalls_dump(FILE *out, const struct plan *p, bool fakes_root, struct err *
                 char number[16];
 
                 if (!is_same && own->is_named[nr])
-                        put_line(out, name_of(nr, number), own->actions[nr], own->origins[nr]);
+                        put_line(out, name_of(nr, number), own->actions[nr],
+                                 call_table_line(own, nr)->origin);
         }
         for (size_t i = 0; i < own->n_rows; i++)
                 if (call_row_counts(own, &own->rows[i]))
@@ -188,7 +188,7 @@ static void add_rows(const struct plan *p, bool fakes_root, const struct call_ta
                 if (row->nr != ret->number || !call_row_counts(t, row))
                         continue;
                 add_row(ret, row->word, row->origin,
-                        row->is_deny ? row->action : t->allowed[row->nr]);
+                        row->is_deny ? row->action : call_table_allowed(t, row->nr));
                 is_passed = is_passed || !row->is_deny;
         }
         call_names_machine(&machine);
@@ -196,7 +196,8 @@ static void add_rows(const struct plan *p, bool fakes_root, const struct call_ta
                 if (machine.rule_numbers[i] == ret->number &&
                     call_rule_counts_for(&call_rules[i], &variant))
                         add_row(ret, call_rules[i].text, NULL,
-                                call_rule_action(&call_rules[i], t->allowed[ret->number]));
+                                call_rule_action(&call_rules[i],
+                                                 call_table_allowed(t, ret->number)));
 }
 
 static int find_number(const char *call, int *ret, struct err *e)
@@ -256,8 +257,9 @@ int syscalls_ask(const struct plan *p, bool fakes_root, const char *call, struct
         }
         ret->name = call_names_of(nr);
         ret->action = t->actions[nr];
-        ret->origin = t->is_named[nr] ? t->origins[nr] : t->fallback_origin;
-        ret->word = t->is_named[nr] ? t->words[nr] : NULL;
+        const struct call_line *line = call_table_line(t, nr);
+        ret->origin = line ? line->origin : t->fallback_origin;
+        ret->word = line ? line->word : NULL;
         ret->is_never = call_is_never[nr];
         ret->is_refused_by_builtin = !call_table_is_passed(pair.builtin->actions[nr]);
         add_rows(p, fakes_root, t, ret);

@@ -67,7 +67,7 @@ static bool mode_of(const char *key, enum call_mode *ret)
 static int add_words(struct reader *r, struct line_list *list, enum call_mode mode, char *value,
                      struct err *e)
 {
-        struct arena *arena = &r->table->arena;
+        struct arena *arena = r->table->arena;
         const char *origin = arena_print(arena, e, "%s:%zu", r->text.name, r->text.number);
         char *at = origin ? arena_copy(arena, value, e) : NULL;
         char *word;
@@ -88,7 +88,7 @@ static int add_words(struct reader *r, struct line_list *list, enum call_mode mo
 static int read_builtin(struct reader *r, const char *name, const char *section,
                         struct line_list *list, struct err *e)
 {
-        const char *file = arena_print(&r->table->arena, e, "%s.policy", name);
+        const char *file = arena_print(r->table->arena, e, "%s.policy", name);
         bool is_inside = false;
         int more;
 
@@ -115,7 +115,8 @@ static int read_builtin(struct reader *r, const char *name, const char *section,
 /* Applies the lines of one file, mode by mode; each that is wrong is a problem of its own. */
 static int apply_lines(struct reader *r, const struct call_line *lines, size_t n, struct err *e)
 {
-        call_table_next_layer(r->table);
+        if (call_table_next_layer(r->table, e) < 0)
+                return -e->code;
         for (enum call_mode mode = CALL_DEFAULT; mode < CALL_N_MODES; mode++) {
                 for (size_t i = 0; i < n; i++) {
                         if (lines[i].mode == mode &&
@@ -295,7 +296,7 @@ static int apply_own_layer(struct reader *r, const struct plan_syscall *items, s
                                 return -e->code;
                         continue;
                 }
-                if (arena_grow(&r->table->arena, &list.items, list.n, sizeof(*list.items),
+                if (arena_grow(r->table->arena, &list.items, list.n, sizeof(*list.items),
                                PLAN_MAX_SYSCALLS, "words in [syscalls]", e) < 0)
                         return -e->code;
                 list.items[list.n++] = line;
@@ -318,63 +319,54 @@ static int apply_own(struct reader *r, struct err *e)
         return 0;
 }
 
-static int apply_options(struct reader *r, bool fakes_root, struct err *e)
-{
-        if (r->plan->confine.may_nest_userns &&
-            call_table_allow(r->table, &r->words, NESTING, "--allow-userns", e) < 0)
-                return -e->code;
-        if (fakes_root)
-                call_table_fake(r->table);
-        call_table_finish(r->table);
-        return 0;
-}
-
 /* With `with_own` the whole of it, else what the built-in policy would say by itself. */
-static int fill(const struct plan *p, bool with_own, bool fakes_root,
-                struct plan_problems *problems, struct call_table *t, struct err *e)
+static int fill(const struct plan *p, bool with_own, struct plan_problems *problems,
+                struct syscalls *s, struct err *e)
 {
         struct reader r;
 
-        reader_start(&r, p, t);
+        reader_start(&r, p, &s->table);
         if (apply_builtin(&r, p->confine.filter, e) < 0)
                 return -e->code;
+        for (int nr = 0; nr < CALL_TABLE_MAX; nr++)
+                s->was_passed[nr] =
+                        s->table.is_named[nr] && call_table_is_passed(s->table.actions[nr]);
         r.problems = problems;
         if (with_own && apply_own(&r, e) < 0)
                 return -e->code;
-        return apply_options(&r, fakes_root, e);
-}
-
-static void table_free(struct call_table **t)
-{
-        if (*t)
-                call_table_done(*t);
-        free(*t);
-        *t = NULL;
-}
-
-#define autotable __attribute__((cleanup(table_free))) struct call_table
-
-static int make(const struct plan *p, bool with_own, bool fakes_root, struct call_table **ret,
-                struct err *e)
-{
-        autotable *t = mem_alloc(sizeof(*t), e);
-
-        if (!t || fill(p, with_own, fakes_root, NULL, t, e) < 0)
-                return -e->code;
-        *ret = t;
-        t = NULL;
+        if (p->confine.may_nest_userns)
+                return call_table_allow(&s->table, &r.words, NESTING, SYSCALLS_BY_NESTING, e);
         return 0;
 }
 
-int syscalls_table(const struct plan *p, bool fakes_root, struct call_table **ret, struct err *e)
+static struct syscalls *make(const struct plan *p, bool with_own, struct plan_problems *problems,
+                             struct arena *arena, struct err *e)
 {
-        return make(p, true, fakes_root, ret, e);
+        struct syscalls *s = arena_alloc(arena, sizeof(*s), e);
+
+        if (!s)
+                return NULL;
+        s->table.arena = arena;
+        return fill(p, with_own, problems, s, e) < 0 ? NULL : s;
 }
 
-int syscalls_builtin_table(const struct plan *p, bool fakes_root, struct call_table **ret,
-                           struct err *e)
+static void finish(struct call_table *t, bool fakes_root)
 {
-        return make(p, false, fakes_root, ret, e);
+        if (fakes_root)
+                call_table_fake(t);
+        call_table_finish(t);
+}
+
+int syscalls_table(const struct plan *p, bool with_own, bool fakes_root, struct arena *arena,
+                   struct call_table **ret, struct err *e)
+{
+        struct syscalls *s = make(p, with_own, NULL, arena, e);
+
+        if (!s)
+                return -e->code;
+        finish(&s->table, fakes_root);
+        *ret = &s->table;
+        return 0;
 }
 
 static int compile(const struct call_table *t, const struct plan *p, bool fakes_root,
@@ -392,10 +384,19 @@ static int compile(const struct call_table *t, const struct plan *p, bool fakes_
 int syscalls_compile(const struct plan *p, bool fakes_root, struct call_program **ret,
                      struct err *e)
 {
-        autotable *t = NULL;
+        __attribute__((cleanup(arena_done))) struct arena arena = { 0 };
+        struct call_table *t = NULL;
 
-        if (syscalls_table(p, fakes_root, &t, e) < 0)
-                return -e->code;
+        if (!p->confine.judged) {
+                if (syscalls_table(p, true, fakes_root, &arena, &t, e) < 0)
+                        return -e->code;
+        } else {
+                t = arena_alloc(&arena, sizeof(*t), e);
+                if (!t)
+                        return -e->code;
+                *t = p->confine.judged->table;
+                finish(t, fakes_root);
+        }
         return compile(t, p, fakes_root, ret, e);
 }
 
@@ -416,24 +417,24 @@ static void check_start(const struct call_table *t, struct plan_problems *proble
 
                 memcpy(word.name, needed[i], strlen(needed[i]) + 1);
                 if (call_names_find(&unused, &word, &numbers, &n, &e) < 0 || n == 0 ||
-                    call_table_is_passed(t->actions[numbers[0]]))
+                    (t->is_named[numbers[0]] && call_table_is_passed(t->actions[numbers[0]])))
                         continue;
+                const struct call_line *line = call_table_line(t, numbers[0]);
                 err_set(&e, EINVAL, "%s: without '%s' no command can be started",
-                        t->origins[numbers[0]] ? t->origins[numbers[0]] : "[syscalls]", needed[i]);
+                        line ? line->origin : "[syscalls]", needed[i]);
                 plan_add_problem(problems, &e);
         }
 }
 
-void syscalls_check(const struct plan *p, struct plan_problems *problems)
+void syscalls_judge(struct plan *p, struct plan_problems *problems)
 {
         struct err e = { 0 };
-        autotable *t = NULL;
 
-        if (p->confine.n_syscalls == 0)
+        if (p->confine.n_syscalls == 0 || !p->confine.filter)
                 return;
-        t = mem_alloc(sizeof(*t), &e);
-        if (!t || fill(p, true, false, problems, t, &e) < 0)
-                plan_add_problem(problems, &e);
+        p->confine.judged = make(p, true, problems, &p->arena, &e);
+        if (p->confine.judged)
+                check_start(&p->confine.judged->table, problems);
         else
-                check_start(t, problems);
+                plan_add_problem(problems, &e);
 }

@@ -27,38 +27,43 @@
  * has as `never`.
  */
 
+struct syscalls {
+        struct call_table table;         /* of all files and --allow-userns, not finished */
+        bool was_passed[CALL_TABLE_MAX]; /* what the built-in policy lets through */
+};
+
 /*
  * Judges the words of the plan: names, what may be allowed at all, what has no effect.  All that is
- * wrong goes to `problems`.
+ * wrong goes to `problems`.  What they come to is kept in the plan, for those below.
  */
-void syscalls_check(const struct plan *p, struct plan_problems *problems);
+void syscalls_judge(struct plan *p, struct plan_problems *problems);
 
 /*
- * The table of the plan, finished.  *ret is to be freed with call_table_done() and free(3).
- * `fakes_root` as of plan_fakes_root().
+ * The finished table of the plan, in `arena`; `fakes_root` as of plan_fakes_root().  Without
+ * `with_own` it is what the built-in policy would say by itself.
  */
-int syscalls_table(const struct plan *p, bool fakes_root, struct call_table **ret, struct err *e);
-
-/* What the built-in policy would say without the plan's own words. */
-int syscalls_builtin_table(const struct plan *p, bool fakes_root, struct call_table **ret,
-                           struct err *e);
+int syscalls_table(const struct plan *p, bool with_own, bool fakes_root, struct arena *arena,
+                   struct call_table **ret, struct err *e);
 
 /* The filter of the plan.  *ret belongs to the caller (free). */
 int syscalls_compile(const struct plan *p, bool fakes_root, struct call_program **ret,
                      struct err *e);
 
 /*
- * Calls `tell` for each line by which the plan allows calls that the built-in policy refuses: a
+ * Calls `tell` for each line by which a judged plan allows calls that the built-in policy refuses: a
  * weakening, which is to be said.  `calls` are their names, joined by blanks.
  */
-int syscalls_tell_weaker(const struct plan *p,
-                         void (*tell)(void *user, const char *origin, const char *calls),
-                         void *user, struct err *e);
+void syscalls_tell_weaker(const struct plan *p,
+                          void (*tell)(void *user, const char *origin, const char *calls),
+                          void *user);
 
 /* What --dry-run says: each call that the plan answers in another way than the built-in policy. */
 int syscalls_dump(FILE *out, const struct plan *p, bool fakes_root, struct err *e);
 
 /* --- why: what one call is answered, and by which line --- */
+
+/* The origin of what --allow-userns allows. */
+#define SYSCALLS_BY_NESTING "--allow-userns"
 
 #define SYSCALLS_MAX_ROWS 64
 

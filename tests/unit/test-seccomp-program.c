@@ -72,8 +72,7 @@ static void make_random(struct random_case *c, uint32_t seed, uint32_t run)
                 if (next_random(&state) % run == 0)
                         action = random_action(&state);
                 c->policy.table.actions[nr] = action;
-                c->policy.table.allowed[nr] =
-                        action == SECCOMP_RET_LOG ? SECCOMP_RET_LOG : SECCOMP_RET_ALLOW;
+                c->policy.table.is_logged[nr] = action == SECCOMP_RET_LOG;
                 c->policy.table.is_named[nr] = next_random(&state) % 8 > 0;
                 c->groups.is_hot[nr] = next_random(&state) % 16 == 0;
         }
@@ -188,7 +187,7 @@ static void test_rules_far_away(void **state)
                         assert_int_equal(
                                 calls_resolve(&c.groups.calls, call_rules[i].call, &nr, &e), 0);
                         c.policy.table.actions[nr] = seed ? SECCOMP_RET_LOG : SECCOMP_RET_ALLOW;
-                        c.policy.table.allowed[nr] = c.policy.table.actions[nr];
+                        c.policy.table.is_logged[nr] = seed;
                 }
                 assert_int_equal(policy_compile(&c.program, &c.policy, &c.groups, &e), 0);
                 for (size_t i = 0; i < call_rules_count; i++) {
