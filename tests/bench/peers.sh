@@ -123,10 +123,19 @@ add_filter() {
     row filter without 30 "$floor --no-filter $search"
 }
 
+# A policy whose filter is not one of those that are compiled into kelp.
+add_own_policy() {
+    printf '%s\n' '[syscalls]' 'deny = keyctl:EACCES @aio mkdir:EROFS' \
+        'deny = ioctl(1=TIOCGWINSZ):ENOTTY' >"$work/own.policy"
+    chmod 0644 "$work/own.policy"
+    row host "kelp, own policy" 100 "$kelp run --network none --policy $work/own.policy -- true"
+}
+
 add_rows() {
     row host true 100 "true"
     row host floor 100 "$floor true"
     row host kelp 100 "$kelp run --network none -- true"
+    add_own_policy
     row host unshare 100 "unshare -Urmpfniu --mount-proc true"
     if command -v bwrap >/dev/null; then
         row host bwrap 100 "$(bwrap_view)true"
