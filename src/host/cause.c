@@ -81,6 +81,9 @@ bool host_find_cause(const struct host_view *v, enum host_topic topic, int code,
         case HOST_TOPIC_NETWORK:
                 return host_cause_slirp(v, ret) || host_cause_tun(v, ret) ||
                        host_cause_refused(v, code, ret);
+        case HOST_TOPIC_FILTERED:
+        case HOST_TOPIC_VETH:
+                return host_cause_veth(v, code, ret);
         case HOST_TOPIC_TUN:
                 return host_cause_tun(v, ret);
         case HOST_TOPIC_SLIRP:

@@ -17,7 +17,9 @@ enum host_topic {
         HOST_TOPIC_SYSFS,
         HOST_TOPIC_OVERLAY,
         HOST_TOPIC_LOOPBACK,
-        HOST_TOPIC_NETWORK, /* slirp4netns or its tap device: which of them is found here */
+        HOST_TOPIC_NETWORK,  /* slirp4netns or its tap device: which of them is found here */
+        HOST_TOPIC_FILTERED, /* the gateway of a filtered network */
+        HOST_TOPIC_VETH,
         HOST_TOPIC_TUN,
         HOST_TOPIC_SLIRP,
         HOST_TOPIC_LANDLOCK,
@@ -42,6 +44,7 @@ bool host_cause_proc(const struct host_view *v, int code, struct host_cause *ret
 bool host_cause_sysfs(const struct host_view *v, int code, struct host_cause *ret);
 bool host_cause_overlay(const struct host_view *v, int code, struct host_cause *ret);
 bool host_cause_tun(const struct host_view *v, struct host_cause *ret);
+bool host_cause_veth(const struct host_view *v, int code, struct host_cause *ret);
 bool host_cause_slirp(const struct host_view *v, struct host_cause *ret);
 bool host_cause_landlock(int code, struct host_cause *ret);
 bool host_cause_seccomp(const struct host_view *v, int code, struct host_cause *ret);

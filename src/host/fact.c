@@ -21,6 +21,7 @@ const struct host_probe host_probes[] = {
         { "newuidmap", false, host_probe_newidmap },
         { "seccomp", true, host_probe_seccomp },
         { "Landlock", false, host_probe_landlock },
+        { "veth", false, host_probe_veth },
         { "/dev/net/tun", false, host_probe_tun },
         { "slirp4netns", false, host_probe_slirp },
         { "DNS", false, host_probe_dns },

@@ -29,6 +29,7 @@ void host_probe_newidmap(const struct host_view *v, struct host_fact *ret);
 void host_probe_seccomp(const struct host_view *v, struct host_fact *ret);
 void host_probe_landlock(const struct host_view *v, struct host_fact *ret);
 void host_probe_tun(const struct host_view *v, struct host_fact *ret);
+void host_probe_veth(const struct host_view *v, struct host_fact *ret);
 void host_probe_slirp(const struct host_view *v, struct host_fact *ret);
 void host_probe_dns(const struct host_view *v, struct host_fact *ret);
 void host_probe_cgroup(const struct host_view *v, struct host_fact *ret);

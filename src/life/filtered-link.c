@@ -66,11 +66,11 @@ int filtered_link_make(int netns, struct err *e)
         netlink_close(&nl, info);
         if (netlink_send(&nl, e) == 0)
                 return 0;
+        /* why there are none is for `kelp doctor` to tell, and for the hint that comes from there */
         if (e->code != EOPNOTSUPP)
                 return err_prefix(e, "the wire to the gateway");
-        err_set(e, EOPNOTSUPP,
-                "the kernel has no veth devices, of which a filtered network is made");
-        return err_hint(e, "load their module: sudo modprobe veth; in a container: on its host");
+        return err_set(e, EOPNOTSUPP,
+                       "the kernel makes no veth devices, of which a filtered network is made");
 }
 
 static void add_link_up(struct netlink *nl, int index, const char *name)

@@ -1,5 +1,5 @@
-#ifndef KELP_SANDBOX_NETLINK_H
-#define KELP_SANDBOX_NETLINK_H
+#ifndef KELP_BASE_NETLINK_H
+#define KELP_BASE_NETLINK_H
 
 #include "err.h"
 
