@@ -26,6 +26,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -162,11 +163,53 @@ static void tell_weaker_calls(void *policy, const char *origin, const char *call
                    calls);
 }
 
+static bool is_every_host(const struct net_rule *rule)
+{
+        return !rule->is_deny && ((rule->kind == NET_RULE_BELOW && rule->name[0] == '\0') ||
+                                  (rule->kind == NET_RULE_NETWORK && rule->prefix == 0));
+}
+
+static bool is_own_loopback(const struct net_rule *rule)
+{
+        static const uint8_t one[16] = { [15] = 1 };
+
+        if (rule->is_deny || rule->kind != NET_RULE_NETWORK)
+                return false;
+        return rule->family == AF_INET ? rule->prefix >= 8 && rule->address[0] == 127
+                                       : rule->prefix == 128 && memcmp(rule->address, one, 16) == 0;
+}
+
+/* What a rule lets through that its user may not have in mind; each is said once. */
+static void tell_filtered(const struct plan_net *net)
+{
+        const struct net_rule *every = NULL;
+        const struct net_rule *own = NULL;
+
+        for (size_t i = 0; i < net->n_rules; i++) {
+                if (!every && is_every_host(&net->rules[i]))
+                        every = &net->rules[i];
+                if (!own && is_own_loopback(&net->rules[i]))
+                        own = &net->rules[i];
+        }
+        if (every)
+                log_notice("'%s' (%s) allows every host that is not denied", every->text,
+                           every->origin);
+        if (own)
+                log_notice("'%s' (%s) lets names and proxies lead to this host's own loopback; "
+                           "inside, that address itself is the sandbox's own",
+                           own->text, own->origin);
+        for (size_t i = 0; i < net->n_host_ports; i++)
+                log_notice("port %u of this host's 127.0.0.1 is lent to the sandbox",
+                           net->host_ports[i]);
+}
+
 /* What makes the sandbox weaker than its default is said, not only done. */
 static void tell_weakenings(const struct plan *p)
 {
         if (p->net.mode == PLAN_NETWORK_HOST)
                 log_notice("the network is this host's own, with all that listens on it");
+        if (p->net.mode == PLAN_NETWORK_FILTERED)
+                tell_filtered(&p->net);
         if (p->confine.may_nest_userns)
                 log_notice(
                         "user namespaces are allowed inside, which can undo what is protected in "

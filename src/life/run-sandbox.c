@@ -103,7 +103,7 @@ static int bring_up(const struct launch *l, struct run *r, struct observe *o, st
         return launch_go(r, e);
 }
 
-static enum host_topic topic_of(int step)
+static enum host_topic topic_of(const struct plan *p, int step)
 {
         switch (step) {
         case STEP_USERNS:
@@ -123,7 +123,8 @@ static enum host_topic topic_of(int step)
         case STEP_OVERLAY:
                 return HOST_TOPIC_OVERLAY;
         case STEP_NETWORK:
-                return HOST_TOPIC_NETWORK;
+                return p->net.mode == PLAN_NETWORK_FILTERED ? HOST_TOPIC_FILTERED
+                                                            : HOST_TOPIC_NETWORK;
         case STEP_LOOPBACK:
                 return HOST_TOPIC_LOOPBACK;
         case STEP_LANDLOCK:
@@ -195,7 +196,8 @@ static bool tell_start(const struct plan *p, int pid)
 {
         struct err lost = { 0 };
 
-        if (status_started(p->report.status_fd, pid, p->name, &lost) == 0)
+        if (status_network(p->report.status_fd, &p->net, &lost) == 0 &&
+            status_started(p->report.status_fd, pid, p->name, &lost) == 0)
                 return true;
         err_prefix(&lost, "the run goes on");
         log_err(&lost);
@@ -406,7 +408,7 @@ int run_sandbox(const struct plan *p, struct image_hold *hold,
         kept_done(&kept);
         if (code < 0) {
                 run_hint(p, e);
-                host_hint(e, topic_of(e->step));
+                host_hint(e, topic_of(p, e->step));
                 if (status_setup_failed(p->report.status_fd, e, step_name((enum step)e->step),
                                         &lost) < 0)
                         log_err(&lost);

@@ -69,6 +69,35 @@ int status_setup_failed(int fd, const struct err *why, const char *step, struct 
         return finish(fd, &l, e);
 }
 
+static int tell_rule(int fd, const struct net_rule *rule, struct err *e)
+{
+        struct line l = { .len = 0 };
+
+        put(&l, "{\"event\":\"rule\",\"verdict\":\"%s\",", rule->is_deny ? "deny" : "allow");
+        put_string(&l, "rule", rule->text, strlen(rule->text));
+        put(&l, ",");
+        /* a file's name may be of any length */
+        put_string(&l, "origin", rule->origin, strnlen(rule->origin, 400));
+        return finish(fd, &l, e);
+}
+
+int status_network(int fd, const struct plan_net *net, struct err *e)
+{
+        struct line l = { .len = 0 };
+
+        if (fd < 0 || net->mode != PLAN_NETWORK_FILTERED)
+                return 0;
+        put(&l, "{\"event\":\"network\",\"mode\":\"filtered\",\"rules\":%zu,\"host-ports\":%zu",
+            net->n_rules, net->n_host_ports);
+        if (finish(fd, &l, e) < 0)
+                return -e->code;
+        for (size_t i = 0; i < net->n_rules; i++) {
+                if (tell_rule(fd, &net->rules[i], e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
 int status_started(int fd, int pid, const char *name, struct err *e)
 {
         struct line l = { .len = 0 };

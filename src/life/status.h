@@ -1,13 +1,15 @@
 #ifndef KELP_LIFE_STATUS_H
 #define KELP_LIFE_STATUS_H
 
-#include "err.h"
 #include "observe-event.h"
+#include "plan.h"
 
 /*
  * The events of --status-fd: one JSON object a line, one write a line.
  *
  *      {"event":"setup-failed","step":"id-maps","errno":1,"error":"...","hint":"..."}
+ *      {"event":"network","mode":"filtered","rules":2,"host-ports":0}
+ *      {"event":"rule","verdict":"allow","rule":"a.test:443","origin":"option --allow"}
  *      {"event":"started","pid":4711,"name":"web"}
  *      {"event":"refused","kind":"open","path":"/home/u/.npmrc","access":"r","count":2,
  *       "comm":"npm","hidden":true,"option":"--readable ~/.npmrc",
@@ -21,6 +23,9 @@
  */
 
 int status_setup_failed(int fd, const struct err *why, const char *step, struct err *e);
+
+/* Nothing but for a filtered network. */
+int status_network(int fd, const struct plan_net *net, struct err *e);
 int status_started(int fd, int pid, const char *name, struct err *e);
 
 /*
