@@ -3,6 +3,7 @@
 #include "fd.h"
 #include "filtered-make.h"
 #include "io.h"
+#include "net-ports.h"
 #include "proc.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static int add_socket(const struct filtered_entry *entry, const struct filtered_message *message,
@@ -78,9 +80,13 @@ static int make_gateway(const struct filtered_entry *entry, struct err *e)
         return more;
 }
 
-/* Each connection takes two descriptors, and each port one. */
-static int raise_limit(struct err *e)
+/* Each port takes a descriptor, and what is no port takes some. */
+#define OTHER_FILES 40
+
+/* Connections take two descriptors each, so there cannot be too many. */
+static int raise_limit(const struct plan_net *net, struct err *e)
 {
+        struct net_port_set ports;
         struct rlimit limit;
 
         if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
@@ -88,7 +94,13 @@ static int raise_limit(struct err *e)
         limit.rlim_cur = limit.rlim_max;
         if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
                 return err_sys(e, "cannot raise the limit on open files");
-        return 0;
+        net_ports_of_rules(net, AF_UNSPEC, &ports);
+        size_t n = net_ports_count(&ports);
+        if (n + net->n_host_ports + OTHER_FILES <= limit.rlim_max)
+                return 0;
+        err_set(e, EMFILE, "the limit of %llu open files is too low for the %zu ports of the rules",
+                (unsigned long long)limit.rlim_max, n);
+        return err_hint(e, "name fewer ports, or raise it: ulimit -n, limits.conf(5)");
 }
 
 int filtered_enter_proxy(void *arg, struct err *e)
@@ -98,7 +110,7 @@ int filtered_enter_proxy(void *arg, struct err *e)
         /* a Ctrl-C that is meant for the payload goes to the whole process group of the launcher */
         if (setsid() < 0)
                 return err_sys(e, "cannot start a session");
-        if (raise_limit(e) < 0 || make_gateway(entry, e) < 0)
+        if (raise_limit(entry->net, e) < 0 || make_gateway(entry, e) < 0)
                 return -e->code;
         return filtered_config_finish(entry->config, e);
 }
@@ -129,7 +141,7 @@ int filtered_enter_publisher(void *arg, struct err *e)
 
         if (setsid() < 0)
                 return err_sys(e, "cannot start a session");
-        if (raise_limit(e) < 0)
+        if (raise_limit(entry->net, e) < 0)
                 return -e->code;
         if (setns(entry->userns, CLONE_NEWUSER) < 0)
                 return err_sys(e, "cannot enter the sandbox's user namespace");
