@@ -16,6 +16,9 @@ struct policy_command {
 };
 
 static const struct policy_command policy_commands[] = {
+        { "list", "List the policies there are, and where they come from", policy_list },
+        { "show", "Print what the policy of a run comes to, line by line", policy_show },
+        { "check", "Look for mistakes in policies, and run nothing", policy_check },
         { "why", "Say whether a path, a host or a system call is allowed", policy_why },
 };
 

@@ -189,7 +189,7 @@ static int ask(struct asked_plan *a)
 
 int policy_why(int argc, char **argv)
 {
-        struct asked_plan a = { 0 };
+        struct asked_plan a = ASKED_PLAN_NONE;
         int status = asked_plan_parse(&a, argc, argv);
 
         if (status == 0 && option_find(&a.options, "help")) {

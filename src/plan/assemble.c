@@ -169,12 +169,14 @@ static const char *why_not_cwd(const struct assembly *a, const char *cwd)
  * The policies' `writable = .` or `readable = .`, at its place: after the policies' rules, before
  * the user's own.  A directory that the user cannot write to anyway is only shown.
  */
-static int add_cwd(struct assembly *a, const struct option_list *options, struct err *e)
+static int add_cwd(struct assembly *a, const struct plan_request *request, struct err *e)
 {
         struct setting s = { .origin = a->cwd_origin };
         const char *cwd = a->facts->cwd;
 
         if (!a->cwd_origin)
+                return 0;
+        if (!cwd && request->is_question)
                 return 0;
         if (!cwd) {
                 err_set(e, ENOENT, "the current directory is gone");
@@ -186,7 +188,7 @@ static int add_cwd(struct assembly *a, const struct option_list *options, struct
                 return apply_add_rule(a, &s, is_writable ? PLAN_RULE_WRITABLE : PLAN_RULE_READABLE,
                                       cwd, cwd, e);
         /* who names paths has chosen; a root or a home is never opened by being stood in */
-        if (has_own_paths(options))
+        if (has_own_paths(request->options) || request->is_question)
                 return 0;
         err_set(e, EPERM, "the current directory '%s' would be %s, but %s", cwd,
                 a->cwd_is_readable ? "shown" : "writable", why);
@@ -361,7 +363,7 @@ int plan_assemble(struct plan *p, const struct plan_request *request,
                 return -EINVAL;
         if (apply_image(&a, &request->image, &e) < 0)
                 plan_add_problem(problems, &e);
-        if (add_cwd(&a, request->options, &e) < 0)
+        if (add_cwd(&a, request, &e) < 0)
                 plan_add_problem(problems, &e);
         apply_options(&a, request->options, problems);
         if (add_overlay(&a, request, &e) < 0)

@@ -42,6 +42,7 @@ struct plan_request {
         struct plan_image_source image;
         const char *overlay_dir; /* plan_files.overlay_dir; NULL: none */
         bool shows_home;         /* the whole home, but for what is hidden, as a scratch copy */
+        bool is_question; /* nothing runs: that the current directory cannot be shared is no mistake */
 };
 
 /*

@@ -241,6 +241,7 @@ static int apply_word(struct reader *r, struct assembly *a, const struct key *ke
 {
         struct policy_word noted = { .value = word,
                                      .origin = s->origin,
+                                     .is_quoted = s->is_quoted,
                                      .first_rule = a->plan->files.n_rules };
         struct before before;
 

@@ -47,6 +47,7 @@ struct policy_word {
         size_t n_rules;
         enum policy_layer layer;
         bool is_single;  /* of a key with one value */
+        bool is_quoted;  /* it stood in quotes: neither a pattern nor a variable */
         bool is_skipped; /* a "-PATH" below a home that is not known, a description */
 };
 

@@ -43,27 +43,6 @@ static bool quote_shell(const char *value, char *buffer, size_t size)
         return true;
 }
 
-/* As lines_next_word() reads it. */
-static bool quote_line(const char *value, char *buffer, size_t size)
-{
-        bool is_bare = value[strcspn(value, " \t\"\\")] == '\0' && value[0] != '-';
-        size_t n = 0;
-
-        if (2 * strlen(value) + 3 > size)
-                return false;
-        if (!is_bare)
-                buffer[n++] = '"';
-        for (; *value; value++) {
-                if (*value == '"' || *value == '\\')
-                        buffer[n++] = '\\';
-                buffer[n++] = *value;
-        }
-        if (!is_bare)
-                buffer[n++] = '"';
-        buffer[n] = '\0';
-        return true;
-}
-
 void why_suggest(struct why *ret, const char *option, const char *key, const char *value)
 {
         char word[WHY_MAX_TEXT - 64];
@@ -74,6 +53,6 @@ void why_suggest(struct why *ret, const char *option, const char *key, const cha
                 return;
         if (option)
                 snprintf(ret->option, sizeof(ret->option), "%s %s", option, word);
-        if (key && quote_line(value, word, sizeof(word)))
+        if (key && word_quote_line(word, sizeof(word), value))
                 snprintf(ret->line, sizeof(ret->line), "%s = %s", key, word);
 }

@@ -34,3 +34,23 @@ char *word_quote(char *buffer, size_t size, const char *text)
         buffer[used] = '\0';
         return buffer;
 }
+
+bool word_quote_line(char *buffer, size_t size, const char *text)
+{
+        bool is_plain = text[0] != '\0' && text[0] != '#' && !text[strcspn(text, " \t\"*?[$")];
+        size_t used = 0;
+
+        if (2 * strlen(text) + 3 > size || text[strcspn(text, "\n\r")] != '\0')
+                return false;
+        if (!is_plain)
+                buffer[used++] = '"';
+        for (; *text; text++) {
+                if (!is_plain && (*text == '"' || *text == '\\'))
+                        buffer[used++] = '\\';
+                buffer[used++] = *text;
+        }
+        if (!is_plain)
+                buffer[used++] = '"';
+        buffer[used] = '\0';
+        return true;
+}

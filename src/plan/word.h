@@ -1,6 +1,7 @@
 #ifndef KELP_PLAN_WORD_H
 #define KELP_PLAN_WORD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -9,5 +10,11 @@
  * does not fit is cut; the quotes are closed.  Returns `buffer`; `size` is at least 8.
  */
 char *word_quote(char *buffer, size_t size, const char *text);
+
+/*
+ * Copies `text` to `buffer` as a word of a policy that means just that: in quotes where there is a
+ * blank, or what would be a pattern or a variable.  False: it does not fit, or no word can say it.
+ */
+bool word_quote_line(char *buffer, size_t size, const char *text);
 
 #endif

@@ -109,7 +109,7 @@ literals() {
         table_options
         # of other programs and of the commands of kelp
         printf '%s\n' json output format platform ca insecure quiet apparmor-profile version variant full-fault long \
-            apparmor quick build all max-size force repair
+            apparmor quick build all max-size force repair image lines
     )
     grep -ohE '(^|[^-[:alnum:]])--[a-z][a-z-]+' README.md SECURITY.md HACKING.md "$man" "$policy_man" |
         sed 's/.*--//' | sort -u | grep -vxF "$known" | grep -vxE 'name|review|netwrok' |
@@ -127,7 +127,7 @@ literals() {
         part "$man" COMMANDS | grep -q "^\*$name\*" || echo "$name (COMMANDS)"
         part "$man" SYNOPSIS | grep -q "\*kelp $name\*" || echo "$name (SYNOPSIS)"
     done | none "not in $man:"
-    part "$man" COMMANDS | sed -nE 's/^\*([a-z]+)\*.*/\1/p' | sort |
+    part "$man" COMMANDS | sed -nE 's/^\*([a-z]+)\*.*/\1/p' | sort -u |
         comm -23 - <(printf '%s\n' "${names[@]}" | sort) | none "only in $man:"
 }
 
@@ -233,9 +233,10 @@ literals() {
     local line key number
 
     while read -r line; do
-        number=${line##*sandbox.policy:} number=${number%)*}
+        number=${line##*sandbox.policy:} number=${number%%[!0-9]*}
         case $line in
-        *" pin "*) key=protected ;;
+        *" pin "* | *protected*) key=protected ;;
+        *"denied by"*) key=deny ;;
         *" rw,"*) key=writable ;;
         *) key=readable ;;
         esac
