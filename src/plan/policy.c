@@ -266,6 +266,25 @@ static int apply_word(struct reader *r, struct assembly *a, const struct key *ke
         return note_word(r, a, key, &noted, e);
 }
 
+/* What only a slip between two words or two lines makes; in quotes it is meant. */
+static int check_word(const struct key *key, const struct setting *s, const char *word,
+                      struct err *e)
+{
+        if (s->is_quoted)
+                return 0;
+        if (str_eq(word, "=")) {
+                err_set(e, EINVAL, "a '=' among the values");
+                return err_hint(e, "each 'key = value' has a line of its own");
+        }
+        if (key->kind != KEY_PATHS)
+                return 0;
+        if (strstr(word + 1, "-~/") || strstr(word + 1, "-$") || strstr(word + 1, "-/")) {
+                err_set(e, EINVAL, "'%s' looks like two paths without a blank between them", word);
+                return err_hint(e, "if it is one, put it in quotes");
+        }
+        return 0;
+}
+
 static int apply_words(struct reader *r, struct assembly *a, const struct key *key, char *value,
                        struct err *e)
 {
@@ -282,6 +301,8 @@ static int apply_words(struct reader *r, struct assembly *a, const struct key *k
                 if (key->kind == KEY_WORD && n > 0)
                         return err_set(e, EINVAL, "'%s' takes one value", key->name);
                 n++;
+                if (check_word(key, &s, word, e) < 0)
+                        return -e->code;
                 if (apply_word(r, a, key, &s, word, e) < 0)
                         return -e->code;
         }
@@ -335,10 +356,22 @@ static int read_key(struct reader *r, struct assembly *a, char *line, struct err
         return apply_words(r, a, key, value, e);
 }
 
+/* What an eye cannot see, or an editor shows as something else. */
+static int check_characters(const char *line, struct err *e)
+{
+        for (const unsigned char *at = (const unsigned char *)line; *at; at++) {
+                if ((*at < ' ' && *at != '\t') || *at == 0x7f)
+                        return err_set(e, EINVAL, "a control character in '%s'", line);
+        }
+        return str_is_utf8(line) ? 0 : err_set(e, EILSEQ, "'%s' is not UTF-8", line);
+}
+
 static int read_line(struct reader *r, struct assembly *a, struct err *e)
 {
         char *line = str_trim(r->lines.line);
 
+        if (r->text->layer != POLICY_BUILTIN && check_characters(line, e) < 0)
+                return -e->code;
         if (line[0] == '\0' || line[0] == '#' || line[0] == ';')
                 return 0;
         if (line[0] == '[')

@@ -140,7 +140,17 @@ static const struct bad_row bad_texts[] = {
         { "[policy]\nextends = sandbox\nextends = sandbox\n", ":3: 'extends' was given in line 2" },
         { "[policy]\nextend = sandbox\n", "unknown key 'extend'\ndid you mean 'extends'" },
         { "[policy]\ndescription =\n", "'description' has no value" },
-        { "[files]\nreadable = /x\x1b]1m/../..\n", "'/' itself cannot be replaced" },
+        { "[files]\nreadable = /x\x1b]1m\n", ":2: a control character in" },
+        { "[files]\nreadable = /x\ry\n", ":2: a control character in" },
+        { "[files]\nreadable = /x\xff\n", ":2: 'readable = /x\xff' is not UTF-8" },
+        { "\xef\xbb\xbf[files]\n", ":1: '\xef\xbb\xbf[files]' is neither" },
+        { "[files]\nreadable = /a-~/b\n", "looks like two paths without a blank" },
+        { "[files]\nprotected = a = b\n", "a '=' among the values" },
+        { "[files]\n readable = /x\n  /y\n", ":3: '/y' is neither" },
+        { "[files]\nreadable = /x ; y\n", "';' is not an absolute path" },
+        { "[limits]\nopen-files = 99999999999999999999\n", "open-files: " },
+        { "[limits]\ntime = 99999999999999999999h\n", "time: " },
+        { "[environment]\nset = A=1\n[files\n", ":3: '[files' is not a section" },
 };
 
 static void refuses_bad_texts(void **state)
