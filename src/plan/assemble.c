@@ -130,7 +130,8 @@ static int apply_policies(struct assembly *a, const struct plan_request *request
                 return -e.code;
         }
         a->words = request->words;
-        a->shows_more = has_own_policy(set) || has_own_paths(request->options);
+        a->shows_more = has_own_policy(set) || has_own_paths(request->options) ||
+                        request->overlay_dir != NULL;
         a->plan->confine.filter = set->filter;
         for (size_t i = 0; i < set->n; i++)
                 policy_apply(a, &set->items[i], problems);

@@ -90,7 +90,7 @@ static void start(struct lesson *l)
 
         *l = (struct lesson){ 0 };
         made_start(&l->made);
-        l->made.policy_text = "[policy]\nextends = sandbox\n";
+        l->made.policy_text = "[policy]\nextends = sandbox\n[files]\n";
         made_run(&l->made, argv);
         assert_int_equal(l->made.result, 0);
         l->context = (struct learn_context){ .base = &l->made.plan,
