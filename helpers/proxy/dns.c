@@ -113,6 +113,7 @@ static enum dns_code read_question(struct cursor *c, unsigned n_records, struct 
 {
         if (!read_name(c, q) || c->left < 4) {
                 q->wire_len = 0;
+                q->name[0] = '\0';
                 return DNS_FORMERR;
         }
         q->type = get16(c->at);
