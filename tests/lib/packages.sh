@@ -44,6 +44,12 @@ skopeo skopeo
 docker-registry docker-registry
 htpasswd apache2-utils
 openssl openssl
+wget wget
+go golang-go
+javac openjdk-17-jdk-headless
+node nodejs
+ssh openssh-client
+dropbear dropbear-bin
 curl curl
 readelf binutils
 umoci umoci
