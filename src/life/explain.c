@@ -2,6 +2,7 @@
 
 #include "explain-allow.h"
 #include "log.h"
+#include "path.h"
 #include "status.h"
 #include "str.h"
 
@@ -167,14 +168,64 @@ static void tell_with_others(struct findings *all, size_t first)
         tell_hint(&all->items[first]);
 }
 
+static bool is_read(const struct observe_event *event)
+{
+        return event->is_hidden && !event->is_cut && event->name[0] == '/' &&
+               (event->kind == OBSERVE_OPEN || event->kind == OBSERVE_EXECUTE) &&
+               event->access != 'w';
+}
+
+/* The directory of a path as a prefix of it: its length, without the last slash. */
+static size_t dir_len(const char *path)
+{
+        return (size_t)(strrchr(path, '/') - path);
+}
+
+static bool has_same_dir(const struct observe_event *a, const struct observe_event *b)
+{
+        size_t len = dir_len(a->name);
+
+        return is_read(b) && len == dir_len(b->name) && strncmp(a->name, b->name, len) == 0;
+}
+
+static bool is_too_much(const struct plan *p, const char *dir)
+{
+        return dir[0] == '\0' || (p->files.home && path_is_in(p->files.home, dir));
+}
+
+/* Several hidden files of one directory, which is none that holds all that a user has. */
+static void join_dir(struct findings *all, size_t first)
+{
+        const struct observe_event *event = &all->items[first].event;
+        struct observe_event dir = *event;
+        struct explain_allow allow;
+        size_t n = 0;
+
+        if (!is_read(event))
+                return;
+        for (size_t i = first; i < all->n; i++)
+                n += has_same_dir(event, &all->items[i].event);
+        dir.name[dir_len(dir.name)] = '\0';
+        dir.kind = OBSERVE_OPEN;
+        if (n <= MAX_OF_A_KIND || is_too_much(all->plan, dir.name))
+                return;
+        explain_allow(all->plan, all->tree, &dir, &allow);
+        for (size_t i = first; allow.option[0] && i < all->n; i++) {
+                if (has_same_dir(event, &all->items[i].event))
+                        all->items[i].allow = allow;
+        }
+}
+
 static void summarize(struct findings *all)
 {
         size_t n_untold = 0;
 
         all->n_left = MAX_LINES;
         for (size_t i = 0; i < all->n && all->n_left > 0; i++) {
-                if (!all->items[i].is_told)
-                        tell_with_others(all, i);
+                if (all->items[i].is_told)
+                        continue;
+                join_dir(all, i);
+                tell_with_others(all, i);
         }
         for (size_t i = 0; i < all->n; i++)
                 n_untold += !all->items[i].is_told;

@@ -3,9 +3,9 @@
 #include <sys/syscall.h>
 
 /*
- * As few as will do, for each costs two switches between processes.  Not: stat and access, which
- * programs probe with all the time and which open nothing; what works on descriptors, whose opening
- * was seen; sendmsg, by which the listener itself is sent.
+ * As few as will do, for each costs two switches between processes.  stat and access are among them,
+ * as many a program looks before it opens.  Not: what works on descriptors, whose opening was seen;
+ * sendmsg, by which the listener itself is sent.
  *
  * Sources: the calls' manual pages for the order of arguments.
  */
@@ -27,6 +27,11 @@
 const struct observe_call observe_calls[] = {
         ROW(openat, OPEN, 0, 1, 2),
         ROW(openat2, OPEN_HOW, 0, 1, 2),
+        ROW(newfstatat, LOOK_FLAGS, 0, 1, 3),
+        ROW(statx, LOOK_FLAGS, 0, 1, 2),
+        ROW(faccessat, LOOK, 0, 1, -1),
+        ROW(faccessat2, LOOK_FLAGS, 0, 1, 3),
+        ROW(chdir, LOOK, -1, 0, -1),
         ROW(execve, EXECUTE, -1, 0, -1),
         ROW(execveat, EXECUTE, 0, 1, 4),
         ROW(mkdirat, MAKE, 0, 1, -1),
@@ -49,6 +54,9 @@ const struct observe_call observe_calls[] = {
 #endif
 #ifdef __NR_open
         ROW(open, OPEN, -1, 0, 1),
+        ROW(stat, LOOK, -1, 0, -1),
+        ROW(lstat, LOOK, -1, 0, -1),
+        ROW(access, LOOK, -1, 0, -1),
         ROW(creat, CREAT, -1, 0, -1),
         ROW(mkdir, MAKE, -1, 0, -1),
         ROW(mknod, MAKE, -1, 0, -1),

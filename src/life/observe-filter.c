@@ -3,6 +3,7 @@
 #include "observe-calls.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <stddef.h>
 #include <string.h>
@@ -227,6 +228,17 @@ static int check_sendmsg(const struct sock_fprog *policy, struct err *e)
         return err_hint(e, "leave --explain out, or allow sendmsg in [syscalls]");
 }
 
+/* Of a descriptor, not of a name: glibc's fstat() comes this way, as often as read. */
+static void put_look(struct maker *m, const struct observe_call *call, struct jumps *observed,
+                     struct jumps *others)
+{
+        put(m, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call->nr, 0, 4));
+        put(m, (struct sock_filter)LOAD(AT_ARG((unsigned)call->flags)));
+        put(m, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, AT_EMPTY_PATH, 1, 0));
+        observed->at[observed->n++] = put_jump(m);
+        others->at[others->n++] = put_jump(m);
+}
+
 static int check(const struct sock_fprog *policy, struct err *e)
 {
         for (size_t i = 0; i < policy->len; i++) {
@@ -245,7 +257,9 @@ static void put_observed(struct maker *m, enum plan_network mode, struct jumps *
         for (size_t i = 0; i < observe_n_calls; i++) {
                 const struct observe_call *call = &observe_calls[i];
 
-                if (call->act != OBSERVE_ACT_SEND && observe_call_is_asked(call, mode))
+                if (call->act == OBSERVE_ACT_LOOK_FLAGS)
+                        put_look(m, call, observed, others);
+                else if (call->act != OBSERVE_ACT_SEND && observe_call_is_asked(call, mode))
                         put_number(m, call->nr, observed);
         }
         for (size_t i = 0; i < observe_n_calls; i++) {

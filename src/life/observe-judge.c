@@ -281,6 +281,7 @@ static int look_by_row(struct observe_judge *j, const struct seccomp_notif *call
         const struct observe_want gone = { .kind = OBSERVE_REMOVE,
                                            .access = 'w',
                                            .no_follow = true };
+        const struct observe_want see = { .kind = OBSERVE_OPEN, .access = 'r', .looks = true };
         const struct observe_want cut = { .kind = OBSERVE_OPEN, .access = 'w' };
         struct observe_want want;
 
@@ -295,6 +296,9 @@ static int look_by_row(struct observe_judge *j, const struct seccomp_notif *call
                 return look_open_how(j, call, e);
         case OBSERVE_ACT_MAKE:
                 return look(j, call, row->dir, row->path, &make, e);
+        case OBSERVE_ACT_LOOK:
+        case OBSERVE_ACT_LOOK_FLAGS:
+                return look(j, call, row->dir, row->path, &see, e);
         case OBSERVE_ACT_REMOVE:
                 return look(j, call, row->dir, row->path, &gone, e);
         case OBSERVE_ACT_RENAME:

@@ -311,9 +311,9 @@ static bool judge_content(const struct observe_view *v, const struct spot *s,
         else if (want->access == 'w' && is_kept_by_mount(&s->st) && is_read_only(s->fd))
                 error = EROFS;
         if (error != 0)
-                return !is_left_out(s->real) && can_on_host(s->host, want->access, false) &&
-                       tell(want, s->real, error, ret);
-        return v->keeps_allowed && tell(want, s->real, 0, ret);
+                return !want->looks && !is_left_out(s->real) &&
+                       can_on_host(s->host, want->access, false) && tell(want, s->real, error, ret);
+        return v->keeps_allowed && !want->looks && tell(want, s->real, 0, ret);
 }
 
 /* "/a/b//" to "/a" and "b"; false where the last component is none that can be made or removed. */

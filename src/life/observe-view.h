@@ -35,6 +35,7 @@ struct observe_want {
         char access;    /* 'r', 'w', 'x' */
         bool no_follow; /* the last component, too */
         bool may_make;  /* as by O_CREAT */
+        bool looks;     /* opens nothing: to be let do it is no event */
 };
 
 /* `plan`, `tree` and `keeps_allowed` are the caller's to fill before. */

@@ -156,3 +156,219 @@ py() {
     grep -qF '"kind":"remove"' "$BATS_TEST_TMPDIR/refused" || show
     [ -z "$(field option)" ] || show
 }
+
+# quiet SCRIPT: the sandbox refuses nothing of it that the host would allow, so nothing is told.
+quiet() {
+    explained -- sh -c "$1"
+    ! grep -q 'refused\|^hint' "$BATS_TEST_TMPDIR/err" || show
+    [ ! -s "$BATS_TEST_TMPDIR/refused" ] || show
+}
+
+@test "what works, and what fails on the host too, is not told" {
+    quiet true
+    quiet 'cat no-such-file; ls /no/such/directory; cat /etc/shadow; echo x >/etc/new; mkdir /usr/new'
+    quiet 'echo x >file; mv file other; chmod 600 other; rm other; mkdir d; rmdir d; echo x >/tmp/x'
+    quiet 'mkdir -p ~/.cache/x; echo x >~/.cache/x/y; cat ~/.cache/x/y; exec 3<>/dev/null'
+    quiet 'cat /proc/self/status /proc/1/environ /sys/kernel/notes; ls -la / ~ /proc; cat /dev/stdin'
+    quiet "$(py 'import ssl, json, subprocess; subprocess.run(["true"])')"
+    quiet "$(py 'import socket as s
+l = s.create_server(("127.0.0.1", 0)); s.create_connection(l.getsockname())')"
+}
+
+@test "the same thing is counted, and what the same option allows stands together" {
+    mkdir -p "$HOME/.tool"
+    for i in 1 2 3 4 5 6; do echo x >"$HOME/.tool/$i"; done
+    explained -- sh -c 'for i in 1 2 3; do cat ~/.npmrc; done; for i in 1 2 3 4 5 6; do cat ~/.tool/$i; done'
+    grep -qx "kelp: refused: read $HOME/.npmrc (3 times, cat)" "$BATS_TEST_TMPDIR/err" || show
+    [ "$(grep -c '^hint: --readable ~/.npmrc$' "$BATS_TEST_TMPDIR/err")" = 1 ] || show
+    [ "$(grep -c . "$BATS_TEST_TMPDIR/refused")" = 7 ] || show
+    # several files of one directory are best allowed by that
+    [ "$(grep -c '^hint: ' "$BATS_TEST_TMPDIR/err")" = 2 ] || show
+    grep -qx 'hint: --readable ~/.tool' "$BATS_TEST_TMPDIR/err" || show
+    grep -qx 'kelp: refused: 3 more that the same would allow' "$BATS_TEST_TMPDIR/err" || show
+    # what was given to read is shown, and what was not is not
+    explained --readable "$HOME/.tool" -- sh -c 'cat ~/.npmrc ~/.tool/1'
+    [ "$(grep -c . "$BATS_TEST_TMPDIR/refused")" = 1 ] || show
+}
+
+@test "the summary has an end, the status stream has all of what is kept" {
+    for i in $(seq 530); do mkdir -p "$HOME/many/$i"; : >"$HOME/many/$i/f"; done
+    explained -- sh -c 'for i in $(seq 530); do read x <~/many/$i/f; done 2>/dev/null'
+    [ "$(grep -c '^kelp: refused: read' "$BATS_TEST_TMPDIR/err")" = 20 ] || show
+    grep -qx 'kelp: refused: 480 more; --status-fd tells of all' "$BATS_TEST_TMPDIR/err" || show
+    grep -qx 'kelp: refused: 30 more that there was no room to remember' "$BATS_TEST_TMPDIR/err" || show
+    [ "$(grep -c . "$BATS_TEST_TMPDIR/refused")" = 500 ] || show
+    # one object a line
+    jq -e . <"$BATS_TEST_TMPDIR/events" >/dev/null || show
+}
+
+@test "names from inside do not reach the terminal as they are" {
+    mkdir -p "$HOME/d"
+    : >"$HOME/d/"$'\e]0;x\a"\\\xff'
+    explained -- python3 -c 'import os; os.open(os.environ["HOME"].encode() + b"/d/\x1b]0;x\x07\"\\\xff", 0)'
+    [ "$status" = 1 ] || show
+    grep -q 'refused: read .*/d/\\x1b]0;x\\x07"\\' "$BATS_TEST_TMPDIR/err" || show
+    [ "$(tr -d '[:print:]\n\t' <"$BATS_TEST_TMPDIR/events" | wc -c)" = 0 ] || show
+    jq -es 'any(.event == "refused" and (.path | test("x1b")))' <"$BATS_TEST_TMPDIR/events" || show
+}
+
+@test "without --explain nobody is told, and the filter has no listener" {
+    run -1 --separate-stderr "$KELP" run -- cat "$HOME/.npmrc"
+    [[ $stderr != *refused* ]]
+    # --explain's filter asks; the policy's own does not
+    cat >listener.py <<'E'
+import ctypes, sys
+libc = ctypes.CDLL(None, use_errno=True)
+class Insn(ctypes.Structure):
+    _fields_ = [("code", ctypes.c_ushort), ("jt", ctypes.c_ubyte), ("jf", ctypes.c_ubyte), ("k", ctypes.c_uint)]
+class Prog(ctypes.Structure):
+    _fields_ = [("len", ctypes.c_ushort), ("filter", ctypes.POINTER(Insn))]
+insns = (Insn * 1)(Insn(6, 0, 0, 0x7fff0000))
+libc.prctl(38, 1, 0, 0, 0)
+fd = libc.syscall(ctypes.c_long(317 if sys.maxsize and __import__("os").uname().machine == "x86_64" else 277),
+                  ctypes.c_ulong(1), ctypes.c_ulong(int(sys.argv[1])), ctypes.byref(Prog(1, insns)))
+print("listener" if fd >= 0 else ctypes.get_errno(), flush=True)
+if len(sys.argv) > 2 and fd >= 0:
+    import subprocess
+    # this process keeps it open
+    sys.exit(subprocess.run(sys.argv[2:]).returncode)
+E
+    run -0 "$KELP" run -- python3 listener.py 8
+    [ "$output" = listener ]
+    # what it costs: one of the command's own is refused, a filter without one is not
+    run -0 --separate-stderr "$KELP" run --explain -- python3 listener.py 8
+    [ "$output" = 16 ]
+    run -0 --separate-stderr "$KELP" run --explain -- python3 listener.py 0
+    [ "$output" = listener ]
+    # and kelp under somebody else's listener says so, and runs nothing
+    run -125 --separate-stderr python3 listener.py 8 "$KELP" run --explain -- echo ran
+    [[ $output != *ran* && $stderr == "kelp: cannot enter the seccomp filter with a listener"*"hint: "* ]]
+    run -0 --separate-stderr python3 listener.py 8 "$KELP" run -- echo ran
+    [[ $output == *ran ]]
+}
+
+@test "a policy that leaves no way for the listener is refused" {
+    printf '[policy]\nextends = sandbox\n[syscalls]\ndeny = sendmsg\n' >no.policy
+    run -0 "$KELP" run --policy ./no.policy -- echo ran
+    [[ $output == *ran ]]
+    run -125 "$KELP" run --explain --policy ./no.policy -- echo ran
+    [[ $output == "kelp: the policy refuses sendmsg, "*"hint: leave --explain out"* && $output != *$'\n'ran ]]
+}
+
+# same SCRIPT: with and without --explain it says the same on both streams, and ends the same.
+same() {
+    local plain=0
+
+    rm -rf scratch && mkdir scratch
+    "$KELP" run -- sh -c "cd scratch; $1" >"$BATS_TEST_TMPDIR/plain" 2>&1 </dev/null || plain=$?
+    rm -rf scratch && mkdir scratch
+    status=0
+    "$KELP" run --explain -- sh -c "cd scratch; $1" >"$BATS_TEST_TMPDIR/seen" 2>&1 </dev/null || status=$?
+    grep -v '^kelp: refused: \|^hint: ' "$BATS_TEST_TMPDIR/seen" >"$BATS_TEST_TMPDIR/seen.own" || true
+    [ "$status" = "$plain" ]
+    diff "$BATS_TEST_TMPDIR/plain" "$BATS_TEST_TMPDIR/seen.own"
+}
+
+@test "the command sees no difference: results, errors, exit statuses" {
+    same 'exit 42'
+    same 'kill -TERM $$'
+    same 'cat ~/.npmrc; ls ~/.ssh; mkdir /usr/x; rm ../.git/config; unshare -U true; cat nothing'
+    same "$(py 'import os, socket as s
+def t(f, *a):
+    try: print(f.__name__, f(*a) is not None)
+    except OSError as e: print(f.__name__, e.errno)
+for p in "/etc/passwd", "/etc/shadow", "/nope/x", "/proc/1/mem", "/dev/fd/9", "", "x" * 5000, os.environ["HOME"] + "/.npmrc":
+    for f in (0, 1, 2, 0o101, 0o301, 0o200000, 0o20200000):
+        t(os.open, p, f, 0o600)
+    t(os.stat, p); t(os.unlink, p); t(os.mkdir, p); t(os.rmdir, p); t(os.rename, p, "y"); t(os.link, p, "z")
+    t(os.symlink, "q", p); t(os.chmod, p, 0o600); t(os.truncate, p, 0); t(os.listdir, p); t(os.execv, p, ["x"])
+for fam in range(50):
+    t(s.socket, fam, 1); t(s.socket, fam, 3)
+for a in ("192.0.2.1", 80), ("127.0.0.1", 1), ("0.0.0.0", 1):
+    t(s.socket().connect, a)
+t(s.socket(s.AF_UNIX).connect, "/nope"); t(s.socket(s.AF_UNIX).connect, "\0abstract")')"
+}
+
+@test "the command sees no difference: vfork, threads, signals, calls that wait" {
+    same "$(py 'import os, subprocess
+n = 0
+for i in range(150):
+    n += subprocess.run(["true"]).returncode
+    n += os.waitpid(os.posix_spawn("/bin/true", ["true"], {}), 0)[1]
+print(n)')"
+    same "$(py 'import threading, os
+bad = []
+def f(n):
+    for i in range(400):
+        try:
+            os.close(os.open("/etc/passwd", 0)); open("f%d" % n, "w").close(); os.unlink("f%d" % n)
+        except OSError as e: bad.append(e)
+t = [threading.Thread(target=f, args=(n,)) for n in range(8)]
+[x.start() for x in t]; [x.join() for x in t]
+print(len(bad))')"
+    # a fifo that nobody writes to: a signal ends the wait, and with SA_RESTART it goes on
+    same "$(py 'import os, signal, ctypes
+class Stop(Exception): pass
+def stop(*a): raise Stop
+os.mkfifo("fifo")
+signal.signal(signal.SIGALRM, stop)
+signal.setitimer(signal.ITIMER_REAL, 0.3)
+try: os.open("fifo", 0); print("opened")
+except Stop: print("stopped")
+seen = []
+signal.signal(signal.SIGALRM, lambda *a: seen.append(1))
+if os.fork() == 0:
+    import time
+    time.sleep(0.8); os.write(os.open("fifo", 1), b"x"); os._exit(0)
+signal.setitimer(signal.ITIMER_REAL, 0.2)
+print(os.read(os.open("fifo", 0), 1), seen)')"
+    # stopped and killed in the middle of it
+    same 'mkfifo f; (cat f & p=$!; sleep 0.2; kill -STOP $p; kill -CONT $p; kill -9 $p; wait $p; echo $?) 2>/dev/null'
+}
+
+@test "the observer is confined, and gone with the run" {
+    "$KELP" run --explain -- sh -c 'echo $$ >started; while [ ! -e go ]; do sleep 0.05; done' 3>&- &
+    local run=$! observer
+    while [ ! -s started ]; do sleep 0.02; done
+    observer=$(pgrep -P "$run" kelp-observe)
+    grep -qx 'NoNewPrivs:.1' "/proc/$observer/status"
+    grep -qx 'Seccomp:.2' "/proc/$observer/status"
+    grep -qx 'CapEff:.0*' "/proc/$observer/status"
+    touch go
+    wait "$run"
+    [ ! -e "/proc/$observer" ]
+}
+
+@test "without its observer calls fail, kelp says so, and the exit status is the command's" {
+    "$KELP" run --explain -- python3 -c '
+import os, time
+open("started", "w").close()
+fd = os.open(".", os.O_RDONLY)
+while "go" not in os.listdir(fd): time.sleep(0.05)
+try: os.open("/etc/passwd", os.O_RDONLY); os.write(1, b"opened\n")
+except OSError as e: os.write(1, b"errno %d\n" % e.errno)
+os._exit(7)' >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+    local run=$! status=0
+    while [ ! -e started ]; do sleep 0.02; done
+    kill -9 "$(pgrep -P "$run" kelp-observe)"
+    touch go
+    wait "$run" || status=$?
+    [ "$status" = 7 ] || show
+    # ENOSYS: nothing passes that nobody judges
+    grep -qx 'errno 38' "$BATS_TEST_TMPDIR/out" || show
+    grep -q '^kelp: what was refused is not known in full: the observer ended' "$BATS_TEST_TMPDIR/err" || show
+}
+
+@test "an image: volumes, the user's keys in them, and a root that is not the host's" {
+    make_rootfs "$base/rootfs"
+    mkdir -p "$base/share"
+    echo x >"$base/share/file"
+    run_image=(--network none --userns single -v "$base/share:/data:ro")
+    explained "${run_image[@]}" "$base/rootfs" sh -c 'echo y >>/data/file'
+    [ "$status" = 1 ] || show
+    grep -qF '"kind":"open","path":"/data/file","access":"w"' "$BATS_TEST_TMPDIR/refused" || show
+    explained "${run_image[@]}" "$base/rootfs" sh -c "cat $HOME/.npmrc; cat /etc/hostname; echo x >/etc/new; cat /nope"
+    [ ! -s "$BATS_TEST_TMPDIR/refused" ] || show
+    explained --network none --userns single -v "$HOME:/h:ro" "$base/rootfs" cat /h/.ssh/id_ed25519
+    grep -qF '"path":"/h/.ssh' "$BATS_TEST_TMPDIR/refused" || show
+}

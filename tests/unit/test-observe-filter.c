@@ -305,14 +305,17 @@ static void calls_with_paths_are_asked_about(void **state)
         const struct sock_fprog program = program_of(made);
         static const uint64_t args[6] = { 0 };
         static const int asked[] = { __NR_openat, __NR_execve, __NR_unlinkat, __NR_connect };
-        static const int others[] = { __NR_read,       __NR_write,   __NR_close,
-                                      __NR_newfstatat, __NR_sendmsg, __NR_exit_group };
+        static const uint64_t of_fd[6] = { 3, 0x1000, 0x2000, 0x1000, 0, 0 };
+        static const int others[] = { __NR_read,  __NR_write,   __NR_close,
+                                      __NR_fstat, __NR_sendmsg, __NR_exit_group };
 
         (void)state;
         for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++)
                 assert_int_equal(run_one(&program, asked[i], args), SECCOMP_RET_USER_NOTIF);
         for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
                 assert_int_equal(run_one(&program, others[i], args), SECCOMP_RET_ALLOW);
+        assert_int_equal(run_one(&program, __NR_newfstatat, args), SECCOMP_RET_USER_NOTIF);
+        assert_int_equal(run_one(&program, __NR_newfstatat, of_fd), SECCOMP_RET_ALLOW);
         free(made);
 }
 
