@@ -84,10 +84,13 @@ static int find_value(struct assembly *a, const struct variable *v, const char *
         return e->code == 0 ? 0 : -e->code;
 }
 
-/* `path` begins with a dollar sign.  *ret is NULL for a place that is nowhere. */
+/*
+ * `path` begins with a dollar sign; a colon ends it where options may follow.  *ret is NULL for a place
+ * that is nowhere.
+ */
 static int expand(struct assembly *a, const char *path, const char **ret, struct err *e)
 {
-        size_t len = strcspn(path + 1, "/");
+        size_t len = strcspn(path + 1, "/:");
         const struct variable *v = find_variable(path + 1, len);
         const char *value;
 

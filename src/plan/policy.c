@@ -41,6 +41,7 @@ static const struct key keys[] = {
         { "files", "temporary", KEY_PATHS, apply_temporary },
         { "files", "empty", KEY_PATHS, apply_empty },
         { "files", "cache", KEY_WORDS, apply_cache },
+        { "files", "socket", KEY_PATHS, apply_socket },
         { "files", "home", KEY_WORD, apply_home, COMPARED },
         { "environment", "pass", KEY_WORDS, apply_env_pass },
         { "environment", "set", KEY_WORDS, apply_env_set },

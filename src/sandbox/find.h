@@ -17,7 +17,8 @@
  * it says.
  */
 
-#define FIND_MAX_LOOKED  1000000u
+/* some patterns over a repository with all that it depends on; it takes some seconds */
+#define FIND_MAX_LOOKED  4000000u
 #define FIND_MAX_MATCHES 20000u
 #define FIND_MAX_DEPTH   100
 

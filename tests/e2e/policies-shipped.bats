@@ -7,7 +7,8 @@
 bats_require_minimum_version 1.5.0
 load ../lib/kelp
 
-views='sandbox strict build ci'
+views='sandbox strict build ci desktop agent'
+presets='npm pip cargo go gradle'
 
 setup() {
     dir=$(cd "$BATS_TEST_TMPDIR" && pwd -P)
@@ -15,6 +16,10 @@ setup() {
     unset XDG_CACHE_HOME XDG_CONFIG_HOME XDG_RUNTIME_DIR
     mkdir -p "$HOME" "$dir/ws"
     cd "$dir/ws" || return 1
+}
+
+teardown() {
+    listener_stop
 }
 
 # A run under the policies $1 (words), without a network, whatever they say of it.
@@ -35,7 +40,7 @@ make_repository() {
     git init -q .
     for name in .git/hooks/pre-commit .claude/hooks/x .cursor/mcp.json .vscode/tasks.json \
         .pre-commit-config.yaml .devcontainer/devcontainer.json .github/workflows/x.yml .gitlab-ci.yml \
-        .mcp.json; do
+        .mcp.json .exrc; do
         mkdir -p "$(dirname "$name")"
         echo x >"$name"
     done
@@ -51,9 +56,17 @@ make_repository() {
         run -125 under "$name" "$dir/root" true
         [[ $output == *"policy '$name' is for a view of this host, not for an image"* ]]
     done
-    under container "$dir/root" true
-    run -125 under container -- true
-    [[ $output == *"policy 'container' is for an image, not for a view of this host"* ]]
+    for name in container apt; do
+        under "$name" "$dir/root" true
+        run -125 under "$name" -- true
+        [[ $output == *"policy '$name' is for an image, not for a view of this host"* ]]
+    done
+    for name in $presets; do
+        under "$name" -- true
+        under "$name" "$dir/root" true
+    done
+    under "agent $presets" -- true
+    under "apt $presets" "$dir/root" true
 }
 
 @test "each says in its first lines whom it protects from what" {
@@ -207,4 +220,190 @@ EOF
     run -0 under ci --dry-run -- true
     [[ $output == *"3600.000 s of time"* ]]
     [[ $output == *"fsize 21474836480:21474836480"* ]]
+}
+
+# --- agent ---
+
+@test "agent: the repository can be worked on, hooks, tasks and agents' settings cannot be changed" {
+    make_repository
+    under agent -- sh -c 'echo more >>main.c && mkdir src && echo new >src/new.c && git add main.c'
+    [ "$(tail -n 1 main.c)" = more ]
+    run under agent -- ./probe protected protected=.git/hooks,.git/hooks/pre-commit,.git/config,.claude/hooks,.claude/hooks/x,.cursor,.cursor/mcp.json,.vscode/tasks.json,.pre-commit-config.yaml,.devcontainer,.mcp.json,.exrc
+    echo "$output"
+    [ "$status" = 0 ]
+    # what is read before it runs is the agent's to edit
+    under agent -- sh -c 'echo y >.github/workflows/x.yml'
+    # the negative control
+    run under sandbox -- ./probe protected protected=.cursor/mcp.json
+    [ "$status" = 1 ]
+}
+
+@test "agent: what it makes that runs later is told" {
+    git init -q .
+    run -0 --separate-stderr under agent -- sh -c 'mkdir -p .cursor .claude/hooks && echo x >.cursor/mcp.json && echo x >.claude/hooks/x && echo x >.envrc'
+    for name in .cursor .claude/hooks .envrc; do
+        [[ $stderr == *"the sandbox made '$PWD/$name', which takes effect outside of it"* ]]
+    done
+    run -0 --separate-stderr under agent -- sh -c 'echo x >plain'
+    [ -z "$stderr" ]
+}
+
+@test "agent: the home is empty, but for git's configuration, which cannot be changed" {
+    mkdir -p "$HOME/.ssh" "$HOME/.aws" "$HOME/.config/gh" "$HOME/.config/git" "$HOME/.claude"
+    for name in .ssh/id_ed25519 .aws/credentials .config/gh/hosts.yml .git-credentials .netrc .npmrc \
+        .config/git/credentials .claude/.credentials.json .bash_history; do
+        echo CANARY >"$HOME/$name"
+    done
+    git config --global user.name Ann
+    git config --global user.email ann@example.org
+    echo '*.swp' >"$HOME/.config/git/ignore"
+    git init -q .
+    echo x >file
+    under agent -- sh -c 'git add file && git commit -qm one'
+    [ "$(git log --format='%an %ae')" = 'Ann ann@example.org' ]
+    run under agent -- sh -c 'grep -rs CANARY ~; find ~ -type f; git config --global alias.x "!evil"; git config --global user.name; cat ~/.config/git/ignore'
+    [[ $output != *CANARY* ]]
+    [ "$(git config --global --list)" = $'user.name=Ann\nuser.email=ann@example.org' ]
+    [ "${lines[-1]}" = '*.swp' ]
+    # the negative control: shown by hand, a key is seen
+    run -0 under agent --readable ~/.aws -- cat "$HOME/.aws/credentials"
+    [ "$output" = CANARY ]
+}
+
+@test "agent: secrets in the repository are hidden, and what is none is not" {
+    local secrets='.env .env.local .env.test.local .env.production sub/deep/er/.env sub/server.key deploy/id_ed25519
+        certs/tls.pem terraform.tfstate service-account-x.json web/secrets.yml .netrc' name
+    local plain='.env.example .env.sample main.c venv/lib/certifi/cacert.pem node_modules/x/test/fixture.key sub/public.pub'
+    git init -q .
+    for name in $secrets $plain; do
+        mkdir -p "$(dirname "$name")"
+        echo "CANARY $name" >"$name"
+    done
+    # shellcheck disable=SC2086 # lists of names
+    run under agent -- sh -c 'cat $0 $1; for name in $0; do echo x >$name; rm -f $name; mv $name moved; done' "$secrets" "$plain"
+    # shellcheck disable=SC2086
+    diff <(printf 'CANARY %s\n' $plain) <(grep '^CANARY' <<<"$output")
+    for name in $secrets; do
+        [ "$(cat "$name")" = "CANARY $name" ]
+    done
+    # what a package manager has to remove is not covered
+    under agent -- rm -r node_modules
+    [ ! -e node_modules ]
+    # by another link to it
+    ln -s .env link
+    run ! under agent -- cat link
+    # the negative controls: named, one is seen; under another policy all are
+    run -0 under agent --readable .env -- cat .env
+    [ "$output" = "CANARY .env" ]
+    # shellcheck disable=SC2086
+    run -0 under sandbox -- cat $secrets
+    [ "$(grep -c '^CANARY' <<<"$output")" = 12 ]
+}
+
+@test "agent: secrets of the environment stay out, until one is named" {
+    export ANTHROPIC_API_KEY=CANARY GITHUB_TOKEN=CANARY AWS_SECRET_ACCESS_KEY=CANARY \
+        DATABASE_URL=CANARY SSH_AUTH_SOCK=/CANARY KUBECONFIG=CANARY
+    run -0 under agent -- env
+    [[ $output != *CANARY* ]]
+    run -0 under agent -e ANTHROPIC_API_KEY -- env
+    [ "$(grep -c CANARY <<<"$output")" = 1 ]
+}
+
+@test "agent: hosts by name, which a policy of one's own narrows" {
+    run -0 "$KELP" run --policy agent --dry-run -- true
+    for host in api.anthropic.com api.openai.com github.com registry.npmjs.org pypi.org; do
+        grep -qE "\b$host:443\b" <<<"$output"
+    done
+    printf '[policy]\nextends = agent\n[network]\ndeny = github.com api.openai.com\n' >../mine.policy
+    run -0 "$KELP" run --policy ../mine.policy --dry-run -- true
+    grep -qE "^denied +github.com +" <<<"$output"
+}
+
+# --- desktop ---
+
+@test "desktop: sockets of the session that are there, and nothing else of it" {
+    export XDG_RUNTIME_DIR=$dir/run
+    mkdir -p "$XDG_RUNTIME_DIR/pulse" "$HOME/.config/gtk-3.0" "$HOME/.fonts"
+    chmod 700 "$XDG_RUNTIME_DIR"
+    echo CANARY >"$XDG_RUNTIME_DIR/secret"
+    echo CANARY >"$HOME/.config/gtk-3.0/bookmarks"
+    echo settings >"$HOME/.config/gtk-3.0/settings.ini"
+    echo font >"$HOME/.fonts/a"
+    cat >connect.py <<'EOF'
+import os, socket, sys
+for name in sys.argv[1:]:
+    try:
+        os.chdir(os.path.dirname(name))
+        socket.socket(socket.AF_UNIX).connect(os.path.basename(name))
+        print("connected")
+    except OSError as e:
+        print(e.strerror)
+EOF
+    plant_listener_at wayland-0 bus
+    run -0 under desktop -- python3 -B connect.py "$XDG_RUNTIME_DIR/wayland-0" "$XDG_RUNTIME_DIR/bus"
+    [ "${lines[0]}" = connected ]
+    [ "${lines[1]}" != connected ]
+    run -0 under sandbox -- python3 -B connect.py "$XDG_RUNTIME_DIR/wayland-0"
+    [ "$output" != connected ]
+    listener_stop
+    run -0 under desktop -- sh -c 'grep -rs CANARY ~ "$XDG_RUNTIME_DIR"; cat ~/.fonts/a ~/.config/gtk-3.0/settings.ini; stat -c %a "$XDG_RUNTIME_DIR"; echo x >"$XDG_RUNTIME_DIR/mine" && echo written; echo $GDK_BACKEND'
+    [ "$output" = $'font\nsettings\n700\nwritten\nwayland' ]
+    [ ! -e "$XDG_RUNTIME_DIR/mine" ]
+    # without a session there is nothing to show, and no error
+    unset XDG_RUNTIME_DIR
+    under desktop -- true
+}
+
+# Listens on these names in $XDG_RUNTIME_DIR until listener_stop.
+plant_listener_at() {
+    mkfifo "$dir/listener.pipe"
+    (
+        cd "$XDG_RUNTIME_DIR" || exit 1
+        exec python3 "$KELP_SRC/tests/lib/listen.py" "${@/#/unix:}" <"$dir/listener.pipe" >"$dir/listener.log" 2>&1 3>&-
+    ) &
+    listener_pid=$!
+    # shellcheck disable=SC2034 # of listener_stop
+    exec {listener_fd}>"$dir/listener.pipe"
+    while ! grep -q '^ready' "$dir/listener.log" 2>/dev/null; do
+        kill -0 "$listener_pid"
+        sleep 0.02
+    done
+}
+
+# --- presets ---
+
+@test "presets: each has caches of its own, and tools are told of them" {
+    local name
+    for name in $presets; do
+        run -0 under "$name" -- sh -c 'env; ls /run/kelp /run/kelp/*'
+        [[ $output == *=/run/kelp/* ]]
+    done
+    [ "$(ls "$HOME/.cache/kelp/caches" | tr '\n' ' ')" = 'cargo cargo-git go gradle gradle-wrapper npm pip ' ]
+    run -0 under npm -- sh -c 'ls /run/kelp/cache; echo "$npm_config_cache"'
+    [ "$output" = $'npm\n/run/kelp/cache/npm' ]
+}
+
+@test "presets: what a tool obeys is not kept from run to run, only what it fetched" {
+    under cargo -- sh -c 'cd "$CARGO_HOME" && echo "[build]" >config.toml && mkdir -p bin && echo x >bin/cargo-x && echo crate >registry/x && echo repo >git/x'
+    run -0 under cargo -- sh -c 'cd "$CARGO_HOME" && find . -type f | sort'
+    [ "$output" = $'./git/x\n./registry/x' ]
+    under gradle -- sh -c 'cd "$GRADLE_USER_HOME" && mkdir init.d && echo x >init.d/x.gradle && echo x >gradle.properties && echo jar >caches/x && echo dist >wrapper/x'
+    run -0 under gradle -- sh -c 'cd "$GRADLE_USER_HOME" && find . -type f | sort'
+    [ "$output" = $'./caches/x\n./wrapper/x' ]
+}
+
+@test "presets: the tools' own directories of the host are neither read nor written" {
+    local name
+    for name in .npm .npmrc-dir .cache/pip .cargo/registry go/pkg/mod .cache/go-build .gradle/caches; do
+        mkdir -p "$HOME/$name"
+        echo CANARY >"$HOME/$name/file"
+    done
+    echo '//registry.npmjs.org/:_authToken=CANARY' >"$HOME/.npmrc"
+    echo 'token = "CANARY"' >"$HOME/.cargo/credentials.toml"
+    echo 'password=CANARY' >"$HOME/.gradle/gradle.properties"
+    before=$(tree_hash "$HOME")
+    run under "$presets" -- sh -c 'grep -rs CANARY ~ /run/kelp; mkdir -p ~/.npm ~/.gradle ~/go/pkg; echo x >~/.npm/x; echo x >~/.gradle/x; echo x >~/go/pkg/x; echo ran'
+    [ "$output" = ran ]
+    rm -rf "$HOME/.cache/kelp"
+    [ "$(tree_hash "$HOME")" = "$before" ]
 }

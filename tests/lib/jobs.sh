@@ -21,7 +21,7 @@ job_list() {
 }
 
 # These want a Debian root file system.
-debian_jobs='e2e/image-kinds e2e/image-same e2e/fake-root'
+debian_jobs='e2e/image-kinds e2e/image-same e2e/fake-root e2e/presets'
 
 make_debian_tar() {
     local dir=$1

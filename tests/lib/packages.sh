@@ -34,6 +34,8 @@ ip iproute2
 ps procps
 jq jq
 python3 python3
+node nodejs
+npm npm
 busybox busybox-static
 setpriv util-linux
 setfattr attr

@@ -181,7 +181,7 @@ literals() {
     done
     for name in policies/*.policy; do
         name=$(basename "$name" .policy)
-        grep -q "^# THE POLICY ${name^^}$" "$policy_man"
+        grep -qE "^##? THE POLICY ${name^^}$" "$policy_man"
     done
 }
 
