@@ -52,6 +52,13 @@ leaves_nothing() {
     leaves_nothing "$KELP" run --network user -- true
 }
 
+@test "a filtered network" {
+    touch "$dir/ws/log"
+    leaves_nothing "$KELP" run --allow good.test --host-port 22 --net-log "$dir/ws/log" -- true
+    leaves_nothing "$KELP" run --allow good.test --net-log "$dir/ws/log" -- sh -c 'sleep 100 & exit 3'
+    leaves_nothing "$KELP" run --allow good.test -p 127.0.0.1:1:80 -- true
+}
+
 @test "runs that fail before they start" {
     leaves_nothing "$KELP" run -- /no/such/program
     leaves_nothing "$KELP" run -v /no/such:/x -- true
