@@ -89,6 +89,23 @@ static void emit_rules(FILE *out, const struct policy *p, const char *name)
         }
 }
 
+/* The policy's own words with arguments.  Returns whether one of them allows something. */
+static bool emit_rows(FILE *out, const struct call_table *t, int nr)
+{
+        bool has_allow = false;
+
+        for (size_t i = 0; i < t->n_rows; i++) {
+                const struct call_row *row = &t->rows[i];
+
+                if (row->nr != nr || !call_row_counts(t, row))
+                        continue;
+                uint32_t action = row->is_deny ? row->action : call_table_allowed(t, nr);
+                fprintf(out, "     %-24s %s: %s\n", "", call_action_name(action), row->word);
+                has_allow = has_allow || !row->is_deny;
+        }
+        return has_allow;
+}
+
 int emit_text(FILE *out, const struct policy *p, const struct groups *g,
               const struct call_program *program, struct err *e)
 {
@@ -105,7 +122,8 @@ int emit_text(FILE *out, const struct policy *p, const struct groups *g,
                         continue;
                 const char *name = calls_name(&g->calls, nr, &arena);
                 fprintf(out, "%4d %-24s %s\n", nr, name, call_action_name(p->table.actions[nr]));
-                if (call_table_is_passed(p->table.actions[nr]))
+                bool has_allow = emit_rows(out, &p->table, nr);
+                if (has_allow || call_table_is_passed(p->table.actions[nr]))
                         emit_rules(out, p, name);
         }
         arena_done(&arena);

@@ -157,10 +157,10 @@ static void check_fds(const struct plan *p, struct plan_problems *problems)
                 check_kept_fd(p->report.keep_fds[i], problems);
 }
 
-static void tell_weaker_calls(void *policy, const char *origin, const char *calls)
+static void tell_weaker_calls(void *policy, const char *origin, const char *words)
 {
         log_notice("%s allows system calls that '%s' refuses: %s", origin, (const char *)policy,
-                   calls);
+                   words);
 }
 
 static bool is_every_host(const struct net_rule *rule)

@@ -9,7 +9,7 @@
 #include <linux/seccomp.h>
 #include <string.h>
 
-#define MAX_NAMES 400
+#define MAX_WORDS 400
 
 /* The plan's table, and that of the built-in policy alone. */
 struct pair {
@@ -44,20 +44,19 @@ static const char *name_of(int nr, char buffer[16])
 
 /* --- weakenings --- */
 
-/* Calls that the built-in policy refuses, and the user's lines that let them through. */
+/* The user's words that let calls through which the built-in policy refuses, each once. */
 struct weaker {
-        int numbers[CALL_TABLE_MAX];
-        const char *origins[CALL_TABLE_MAX]; /* NULL: it was told */
+        struct call_line lines[CALL_TABLE_MAX];
         size_t n;
 };
 
-static void add_weaker(struct weaker *w, int nr, const char *origin)
+static void add_weaker(struct weaker *w, const char *word, const char *origin)
 {
         for (size_t i = 0; i < w->n; i++)
-                if (w->numbers[i] == nr)
+                if (str_eq(w->lines[i].word, word) && str_eq(w->lines[i].origin, origin))
                         return;
-        w->numbers[w->n] = nr;
-        w->origins[w->n++] = origin;
+        if (w->n < CALL_TABLE_MAX)
+                w->lines[w->n++] = (struct call_line){ CALL_ALLOW, word, origin };
 }
 
 static void find_weaker(const struct syscalls *s, struct weaker *w)
@@ -68,32 +67,32 @@ static void find_weaker(const struct syscalls *s, struct weaker *w)
         for (int nr = 0; nr < CALL_TABLE_MAX; nr++) {
                 if (s->was_passed[nr] || !t->is_named[nr] || !call_table_is_passed(t->actions[nr]))
                         continue;
-                const char *origin = call_table_line(t, nr)->origin;
+                const struct call_line *line = call_table_line(t, nr);
                 /* what an option opens is said by itself */
-                if (!str_eq(origin, SYSCALLS_BY_NESTING))
-                        add_weaker(w, nr, origin);
+                if (!str_eq(line->origin, SYSCALLS_BY_NESTING))
+                        add_weaker(w, line->word, line->origin);
         }
         for (size_t i = 0; i < t->n_rows; i++) {
                 const struct call_row *row = &t->rows[i];
 
                 if (!row->is_deny && !s->was_passed[row->nr] && call_row_counts(t, row))
-                        add_weaker(w, row->nr, row->origin);
+                        add_weaker(w, row->word, row->origin);
         }
 }
 
-static void add_name(char *text, size_t size, const char *name)
+static void add_word(char *text, size_t size, const char *word)
 {
         size_t used = strlen(text);
 
         /* what does not fit is at least seen to go on */
-        if (used + strlen(name) + 6 < size)
-                snprintf(text + used, size - used, "%s%s", used > 0 ? " " : "", name);
+        if (used + strlen(word) + 6 < size)
+                snprintf(text + used, size - used, "%s%s", used > 0 ? " " : "", word);
         else if (!str_has_suffix(text, " ..."))
                 snprintf(text + used, size - used, " ...");
 }
 
 void syscalls_tell_weaker(const struct plan *p,
-                          void (*tell)(void *user, const char *origin, const char *calls),
+                          void (*tell)(void *user, const char *origin, const char *words),
                           void *user)
 {
         struct weaker w;
@@ -102,19 +101,17 @@ void syscalls_tell_weaker(const struct plan *p,
                 return;
         find_weaker(p->confine.judged, &w);
         for (size_t i = 0; i < w.n; i++) {
-                const char *origin = w.origins[i];
-                char calls[MAX_NAMES] = "";
-                char number[16];
+                const char *origin = w.lines[i].origin;
+                char words[MAX_WORDS] = "";
 
-                if (!origin)
-                        continue;
-                for (size_t j = i; j < w.n; j++) {
-                        if (!w.origins[j] || !str_eq(w.origins[j], origin))
+                for (size_t j = i; origin && j < w.n; j++) {
+                        if (!w.lines[j].origin || !str_eq(w.lines[j].origin, origin))
                                 continue;
-                        w.origins[j] = NULL;
-                        add_name(calls, sizeof(calls), name_of(w.numbers[j], number));
+                        w.lines[j].origin = NULL;
+                        add_word(words, sizeof(words), w.lines[j].word);
                 }
-                tell(user, origin, calls);
+                if (origin)
+                        tell(user, origin, words);
         }
 }
 

@@ -51,10 +51,10 @@ int syscalls_compile(const struct plan *p, bool fakes_root, struct call_program 
 
 /*
  * Calls `tell` for each line by which a judged plan allows calls that the built-in policy refuses: a
- * weakening, which is to be said.  `calls` are their names, joined by blanks.
+ * weakening, which is to be said.  `words` are those of the line that do, joined by blanks.
  */
 void syscalls_tell_weaker(const struct plan *p,
-                          void (*tell)(void *user, const char *origin, const char *calls),
+                          void (*tell)(void *user, const char *origin, const char *words),
                           void *user);
 
 /* What --dry-run says: each call that the plan answers in another way than the built-in policy. */

@@ -195,6 +195,21 @@ wrong() {
     answers EPERM clone 0x10000011 0 0 0 0
 }
 
+# All that a policy can open at once: what the probe of attacks looks for behind it stays shut.
+@test "the walls behind the filter do not lean on it" {
+    cp "$PROBE" probe
+    policy 'allow = @default-allow @debug @keyring @module @reboot @bpf @perf @io-uring @userfault' \
+        'allow = @page-gift @cpu-emulation @lsm @inode-flags @obsolete @raw-io @clock @swap @privileged' \
+        'allow = @numa @chroot ioctl socket socketpair clone prctl personality'
+    local check
+    for check in tty-ioctls netlink personality abi pid1 trace userns unshare setns mount-table kernel-files; do
+        run -0 --separate-stderr "$KELP" run --policy ./my.policy -- ./probe "$check"
+        run ! grep '^open' <<<"$output"
+    done
+    # shellcheck disable=SC2154 # run sets it
+    [[ $stderr == *"my.policy:4 allows system calls that 'sandbox' refuses: "*"@numa"* ]]
+}
+
 @test "--allow-userns and --fake-root go with a policy of one's own" {
     policy 'deny = keyctl:EACCES'
     options=(--allow-userns)

@@ -510,6 +510,9 @@ static void test_weaker_is_told(void **state)
         expect_told("allow lseek", "");
         expect_told("allow ptrace lseek; allow bpf kcmp 500",
                     "my.policy:1: ptrace\nmy.policy:2: kcmp bpf 500\n");
+        expect_told("allow @debug @keyring @default-allow ptrace",
+                    "my.policy:1: ptrace @keyring @debug\n");
+        expect_told("deny socket; allow socket(0=AF_UNIX)", "");
         expect_told("allow ptrace bpf / deny ptrace", "my.policy:1: bpf\n");
         expect_told("allow ioctl(1=TIOCGWINSZ)", "");
 }
