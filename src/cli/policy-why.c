@@ -121,37 +121,60 @@ static int ask_path(struct asked_plan *a, const struct question *q)
         return status;
 }
 
-/* With slirp4netns the host is kept out by its addresses, which a plan does not know. */
-static int judge_blocked(const struct question *q, struct why *why, struct err *e)
+/* A rule of this one address opens it though it is this host's own. */
+static bool is_opened_alone(const struct plan_net *net, int family, const uint8_t *address,
+                            uint16_t port)
+{
+        for (size_t i = 0; i < net->n_rules; i++) {
+                const struct net_rule *rule = &net->rules[i];
+
+                if (!rule->is_deny && rule->prefix == (family == AF_INET ? 32 : 128) &&
+                    net_rule_matches_address(rule, family, address, port))
+                        return true;
+        }
+        return false;
+}
+
+/* By addresses that a plan does not know: this host's, and with slirp4netns the link's. */
+static int judge_address(const struct plan *p, const struct question *q, struct why *why,
+                         struct err *e)
 {
         unsigned char address[16];
         int family = strchr(q->text, ':') ? AF_INET6 : AF_INET;
+        bool is_filtered = p->net.mode == PLAN_NETWORK_FILTERED;
         struct blocked blocked;
 
         if (inet_pton(family, q->text, address) != 1) {
-                snprintf(why->comment, sizeof(why->comment),
-                         "if its address is neither this host's nor the link's own");
+                if (!is_filtered)
+                        snprintf(why->comment, sizeof(why->comment),
+                                 "if its address is neither this host's nor the link's own");
                 return 0;
         }
         if (blocked_collect(&blocked, e) < 0)
                 return -e->code;
         const struct blocked_net *net = blocked_find(&blocked, family, address);
-        if (net)
-                why_say(why, false, NULL, "%s",
-                        net->is_host ? "an address of this host, which is kept out"
-                                     : "a special address, which leads to this host or its link");
+        if (!net || (is_filtered && (!net->is_host || (family == AF_INET && address[0] == 127) ||
+                                     is_opened_alone(&p->net, family, address, q->port))))
+                return 0;
+        why_say(why, false, NULL, "%s",
+                net->is_host ? "an address of this host, which is kept out"
+                             : "a special address, which leads to this host or its link");
+        if (is_filtered)
+                why_suggest_host(p, q->text, q->port, why);
         return 0;
 }
 
 static int ask_host(struct asked_plan *a, const struct question *q)
 {
+        const struct plan *p = &a->plan;
         struct err e = { 0 };
         struct why why;
 
-        if (why_host(&a->plan, q->text, q->port, &why, &e) < 0)
+        if (why_host(p, q->text, q->port, &why, &e) < 0)
                 return fail(&e);
-        if (a->plan.net.mode == PLAN_NETWORK_USER && why.is_allowed &&
-            judge_blocked(q, &why, &e) < 0)
+        if (why.is_allowed &&
+            (p->net.mode == PLAN_NETWORK_USER || p->net.mode == PLAN_NETWORK_FILTERED) &&
+            judge_address(p, q, &why, &e) < 0)
                 return fail(&e);
         return tell(&why, '\0');
 }

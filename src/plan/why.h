@@ -45,6 +45,9 @@ void why_suggest(struct why *ret, const char *option, const char *key, const cha
  */
 int why_host(const struct plan *p, const char *host, uint16_t port, struct why *ret, struct err *e);
 
+/* Suggests what would allow the host by a rule of its own. */
+void why_suggest_host(const struct plan *p, const char *host, uint16_t port, struct why *ret);
+
 /*
  * Whether the system call of that name or number is let through.  `fakes_root` as of
  * plan_fakes_root().  Errors: ENOENT for a name that is not known, with the nearest as hint.

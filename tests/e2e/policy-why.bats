@@ -4,6 +4,7 @@
 
 bats_require_minimum_version 1.5.0
 load ../lib/kelp
+load ../lib/filtered
 
 setup() {
     dir=$BATS_TEST_TMPDIR
@@ -266,4 +267,65 @@ image_paths() {
             return 1
         }
     done < <(grep -E '^nr [0-9]+ (ok|other)$' inside)
+}
+
+# In the scene: says "LIE" where `why` and a run are not of one mind; what is suggested is tried, too.
+hosts_scene() {
+    cat <<'END'
+serve neighbour http:0.0.0.0/80 http:0.0.0.0/443 http:0.0.0.0/8080
+neighbour ip addr add 203.0.113.3/24 dev v2
+serve_more host http:0.0.0.0/80 http:0.0.0.0/8081 http:0.0.0.0/8082
+hosts '203.0.113.2 good.test other.test a.good.test bad.good.test'
+
+reaches() {
+    local target=$1
+
+    shift
+    box "$@" -- python3 client.py "tcp:$target" 2>/dev/null | grep -q '^reached'
+}
+
+# same_hosts OPTION... -- HOST/PORT...
+same_hosts() {
+    local options=() target said did hint
+
+    while [ "$1" != -- ]; do
+        options+=("$1")
+        shift
+    done
+    shift
+    for target; do
+        said=no did=no
+        "$KELP" policy why "${options[@]}" "${target/\//:}" >why.out 2>&1 && said=yes
+        reaches "$target" "${options[@]}" && did=yes
+        echo "asked ${options[*]} $target: $said"
+        [ "$said" = "$did" ] || { echo "LIE: $did, not: $(cat why.out)"; }
+        hint=$(sed -n 's/^hint: //; s/, or in a policy: .*//; /^--/p' why.out)
+        [ -n "$hint" ] || continue
+        reaches "$target" "${options[@]}" $hint && echo "hinted: $hint" || echo "VAIN: $hint"
+    done
+}
+END
+}
+
+@test "why says of hosts what a run does" {
+    filtered_setup
+    cd "$HOME/work"
+    scene < <(
+        hosts_scene
+        cat <<'END'
+same_hosts -- good.test/80 203.0.113.2/443 127.0.0.1/8081 localhost/8081
+same_hosts --allow good.test -- good.test/80 good.test/443 good.test/8080 other.test/80 a.good.test/80 \
+    203.0.113.2/80 GOOD.test./80
+same_hosts --allow '*.good.test' --deny bad.good.test -- a.good.test/80 bad.good.test/80 good.test/80
+same_hosts --allow 203.0.113.0/24:80 --deny 203.0.113.3 -- 203.0.113.2/80 203.0.113.3/80 203.0.113.2/8080 \
+    203.0.113.1/80
+same_hosts --host-port 8081 -- 127.0.0.1/8081 localhost/8081 127.0.0.1/8082 203.0.113.1/8081 good.test/80
+END
+    )
+    [ "$status" -eq 0 ]
+    lacks LIE
+    lacks VAIN
+    [ "$(grep -c '^asked .*: yes$' <<<"$output")" -ge 6 ]
+    [ "$(grep -c '^asked .*: no$' <<<"$output")" -ge 10 ]
+    [ "$(grep -c '^hinted: ' <<<"$output")" -ge 8 ]
 }
