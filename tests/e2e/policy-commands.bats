@@ -65,12 +65,12 @@ refused() {
     grep -qE '^sandbox +host +built in +a read-only view' <<<"$output"
     grep -qE '^container +image +built in +a container' <<<"$output"
     printf '[policy]\ndescription = mine\n' >"$HOME/.config/kelp/sandbox.policy"
-    printf '[policy]\nextends = sandbox\ndescription = \e[1mbold\n' >"$HOME/.config/kelp/other.policy"
+    printf '[policy]\nextends = sandbox\ndescription = \xe2\x80\xaebold\n' >"$HOME/.config/kelp/other.policy"
     printf '[files]\nhiden = /etc\n' >"$HOME/.config/kelp/bad.policy"
     printf '[network]\nmode = none\n' >"$HOME/.config/kelp/preset.policy"
     run -0 "$KELP" policy list
     grep -qE '^sandbox +host +built in \+ your own +mine$' <<<"$output"
-    grep -qE '^other +host +your own +\\x1b\[1mbold$' <<<"$output"
+    grep -qE '^other +host +your own +(.x[0-9a-f]{2})+bold$' <<<"$output"
     grep -qE '^bad +- +your own +\(has mistakes: kelp policy check bad\)$' <<<"$output"
     grep -qE '^preset +any +your own +' <<<"$output"
 }
