@@ -240,6 +240,33 @@ static bool is_known_call(const char *groups, const char *word)
         return strstr(groups, name) != NULL;
 }
 
+/* "futex" for "@futex": a call of a group that was allowed as a whole. */
+static bool is_of_group(const char *groups, const struct plan *old, const char *word)
+{
+        char name[300];
+
+        snprintf(name, sizeof(name), " %s ", word);
+        for (size_t i = 0; i < old->confine.n_syscalls; i++) {
+                const struct plan_syscall *s = &old->confine.syscalls[i];
+                char start[300];
+
+                if (s->kind != PLAN_SYSCALL_ALLOW || s->word[0] != '@')
+                        continue;
+                /* a line of it ends where the next one begins, or a comment */
+                snprintf(start, sizeof(start), " group %s ", s->word);
+                for (const char *at = groups; (at = strstr(at, start)); at++) {
+                        const char *line = at + strlen(start) - 1;
+                        const char *found = strstr(line, name);
+                        const char *end = strstr(line, " group ");
+                        const char *comment = strchr(line, '#');
+
+                        if (found && (!end || found < end) && (!comment || found < comment))
+                                return true;
+                }
+        }
+        return false;
+}
+
 static const char *compare_syscalls(const struct plan *old, const struct plan *now,
                                     const char *groups)
 {
@@ -252,7 +279,8 @@ static const char *compare_syscalls(const struct plan *old, const struct plan *n
         for (size_t i = 0; i < now->confine.n_syscalls; i++) {
                 const struct plan_syscall *s = &now->confine.syscalls[i];
 
-                if (s->kind == PLAN_SYSCALL_ALLOW && !find_syscall(old, s))
+                if (s->kind == PLAN_SYSCALL_ALLOW && !find_syscall(old, s) &&
+                    !is_of_group(groups, old, s->word))
                         return s->word;
         }
         for (size_t i = 0; i < old->confine.n_syscalls; i++) {
