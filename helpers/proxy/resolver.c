@@ -1,13 +1,16 @@
 #include "resolver.h"
 
+#include "fd.h"
 #include "mem.h"
 
 #include <ares.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 
 #define TIMEOUT_MS 2000
@@ -23,10 +26,14 @@ struct ares_socket {
 struct resolver {
         struct loop *loop;
         ares_channel channel;
+        const char *servers; /* NULL: those of this host */
         struct ares_socket *sockets;
+        size_t n_pending;
+        struct timespec changed; /* resolv.conf, as the channel knows it */
 };
 
 struct lookup {
+        struct resolver *resolver;
         resolver_done *done; /* NULL: forgotten */
         void *owner;
 };
@@ -99,8 +106,9 @@ static void guest_round(void *guest)
         ares_process_fd(r->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 }
 
-static int open_channel(struct resolver *r, const char *servers, struct err *e)
+static int open_channel(struct resolver *r, ares_channel *ret, struct err *e)
 {
+        const char *servers = r->servers;
         struct ares_options options = {
                 .flags = ARES_FLAG_NOSEARCH,
                 .timeout = TIMEOUT_MS,
@@ -111,14 +119,47 @@ static int open_channel(struct resolver *r, const char *servers, struct err *e)
         };
         int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB |
                    (servers ? ARES_OPT_LOOKUPS : 0);
-        int status = ares_init_options(&r->channel, &options, mask);
+        int status = ares_init_options(ret, &options, mask);
 
         if (status != ARES_SUCCESS)
                 return err_set(e, EIO, "cannot set up the resolver: %s", ares_strerror(status));
-        if (servers && (status = ares_set_servers_ports_csv(r->channel, servers)) != ARES_SUCCESS)
+        if (servers && (status = ares_set_servers_ports_csv(*ret, servers)) != ARES_SUCCESS)
                 return err_set(e, EINVAL, "cannot use the servers of names '%s': %s", servers,
                                ares_strerror(status));
         return 0;
+}
+
+static const char resolv_conf[] = "/etc/resolv.conf";
+
+static void read_changed(struct timespec *ret)
+{
+        struct stat st;
+
+        *ret = stat(resolv_conf, &st) == 0 ? st.st_mtim : (struct timespec){ 0 };
+}
+
+/*
+ * A machine that goes to another network has other servers of names there.  A file that has taken
+ * the place of the one at the start cannot be read (Landlock goes by the file): what was known then
+ * is better than nothing.  Nothing is changed under a question that waits for its answer.
+ */
+static void follow_changes(struct resolver *r)
+{
+        struct timespec now;
+        struct err unused = { 0 };
+        ares_channel fresh = NULL;
+
+        if (r->servers || r->n_pending > 0)
+                return;
+        read_changed(&now);
+        if (now.tv_sec == r->changed.tv_sec && now.tv_nsec == r->changed.tv_nsec)
+                return;
+        autofd fd = open(resolv_conf, O_RDONLY | O_CLOEXEC);
+        if (fd < 0 || open_channel(r, &fresh, &unused) < 0)
+                return;
+        ares_destroy(r->channel);
+        r->channel = fresh;
+        r->changed = now;
 }
 
 struct resolver *resolver_make(struct loop *loop, const char *servers, struct err *e)
@@ -128,7 +169,9 @@ struct resolver *resolver_make(struct loop *loop, const char *servers, struct er
         if (!r)
                 return NULL;
         r->loop = loop;
-        if (open_channel(r, servers, e) < 0) {
+        r->servers = servers;
+        read_changed(&r->changed);
+        if (open_channel(r, &r->channel, e) < 0) {
                 resolver_free(r);
                 return NULL;
         }
@@ -175,12 +218,14 @@ static void answered(void *data, int status, int timeouts, struct ares_addrinfo 
                 n += take_address(node, &addresses[n]);
         if (info)
                 ares_freeaddrinfo(info);
+        struct resolver *r = l->resolver;
         resolver_done *done = l->done;
         void *owner = l->owner;
         free(l);
         if (done)
                 done(owner, addresses, n,
                      n > 0 ? NULL : ares_strerror(status == ARES_SUCCESS ? ARES_ENODATA : status));
+        r->n_pending--;
 }
 
 void resolver_ask(struct resolver *r, const char *name, resolver_done *done, void *owner,
@@ -195,7 +240,9 @@ void resolver_ask(struct resolver *r, const char *name, resolver_done *done, voi
                 done(owner, NULL, 0, "out of memory");
                 return;
         }
-        *l = (struct lookup){ .done = done, .owner = owner };
+        follow_changes(r);
+        r->n_pending++;
+        *l = (struct lookup){ .resolver = r, .done = done, .owner = owner };
         ares_getaddrinfo(r->channel, name, NULL, &hints, answered, l);
 }
 

@@ -1,7 +1,9 @@
 """Names, and the addresses that they lead to."""
 
+import os
 import socket
 import struct
+import tempfile
 import time
 
 from scene import PUBLIC, PUBLIC6, SILENT, Names, Proxy, Server, case, echo, equal, question, read_n, refused
@@ -216,3 +218,33 @@ def exhausted():
         equal(codes, {0: 16384, 2: 50})
         if p.pss() - before > 8192 or p.pss() > 16384:
             raise AssertionError(f"{before} KiB became {p.pss()} KiB")
+
+
+@case("names are those of this host's own files, as they are now")
+def own_files():
+    server = Server(echo)
+    Names({"a.test": ["203.0.113.21"]}, "127.0.0.53", 53)
+    Names({"a.test": ["203.0.113.22"]}, "127.0.0.54", 53)
+    with tempfile.TemporaryDirectory() as top:
+        conf, hosts = os.path.join(top, "resolv.conf"), os.path.join(top, "hosts")
+        write(hosts, "203.0.113.20 b.test\n")
+        write(conf, "nameserver 127.0.0.53\n")
+        # in a mount namespace of its own, with the two in their places
+        place = f"mount --bind {conf} \"$(realpath /etc/resolv.conf)\" && mount --bind {hosts} /etc/hosts && exec \"$@\""
+        with Proxy(f"rule allow *:{server.port}", connect=True,
+                   wrap=["unshare", "--mount", "sh", "-c", place, "sh"]) as p:
+            equal(p.hello, "ready")
+            for host in ["a.test", "b.test"]:
+                sock, head = p.connect(f"{host}:{server.port}")
+                equal((host, head[:12]), (host, b"HTTP/1.1 200"))
+                talks(sock)
+            write(conf, "nameserver 127.0.0.54\n")
+            sock, head = p.connect(f"a.test:{server.port}")
+            equal(head[:12], b"HTTP/1.1 200")
+            talks(sock)
+            equal([row["address"] for row in p.wait_lines(3)], ["203.0.113.21", "203.0.113.20", "203.0.113.22"])
+
+
+def write(path, text):
+    with open(path, "w") as f:
+        f.write(text)

@@ -108,11 +108,11 @@ def equal(got, want):
 class Names:
     """A server of names: each name has a list of addresses, or a function of how often it was asked."""
 
-    def __init__(self, table):
+    def __init__(self, table, address="127.0.0.1", port=0):
         self.table = table
         self.asked = []
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind(("127.0.0.1", 0))
+        self.sock.bind((address, port))
         self.port = self.sock.getsockname()[1]
         threading.Thread(target=self.serve, daemon=True).start()
 
