@@ -159,6 +159,8 @@ static int add_hidden(const struct plan *p, struct tree *t, const struct rules *
 static int add_rule(const struct plan *p, struct tree *t, const struct rules *rules,
                     struct rule *rule, struct err *e)
 {
+        if (rule->is_link)
+                return add_link(t, rule, e);
         switch (rule->asked->kind) {
         case PLAN_RULE_READABLE:
         case PLAN_RULE_WRITABLE:

@@ -205,8 +205,12 @@ static void drop_earlier(struct rules *r, const struct rule *now)
 
                 if (old->order > now->order)
                         continue;
-                if (same || (now->asked->kind == PLAN_RULE_HIDDEN &&
-                             path_is_in(old->box_path, now->box_path)))
+                /* another name for what is shown: both stay */
+                if (same && old->link_path && now->source.path) {
+                        fd_close(&old->source.fd);
+                        old->is_link = true;
+                } else if (same || (now->asked->kind == PLAN_RULE_HIDDEN &&
+                                    path_is_in(old->box_path, now->box_path)))
                         old->is_dropped = true;
         }
 }

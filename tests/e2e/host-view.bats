@@ -280,3 +280,20 @@ setup() {
     run -0 "$KELP" run "${many[@]}" -- sh -c 'cat /mnt/*/f | wc -l'
     [ "$output" = 200 ]
 }
+
+@test "a symlink and what it leads to can both be shown, in any order" {
+    mkdir "$HOME/real"
+    echo text >"$HOME/real/file"
+    ln -s real/file "$HOME/link"
+    run -0 "$KELP" run --readable "$HOME/link" --readable "$HOME/real/file" -- \
+        sh -c 'cat ~/link ~/real/file; readlink ~/link'
+    [ "$output" = "text
+text
+$HOME/real/file" ]
+    run -0 "$KELP" run --readable "$HOME/real/file" --readable "$HOME/link" -- cat "$HOME/link" "$HOME/real/file"
+    [ "$output" = $'text\ntext' ]
+    # what is hidden stays so by either name
+    run "$KELP" run --readable "$HOME/link" --readable "$HOME/real/file" --hide "$HOME/real/file" -- cat "$HOME/link"
+    [ "$status" != 0 ]
+    [[ $output != *text* ]]
+}
