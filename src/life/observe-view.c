@@ -301,6 +301,15 @@ static bool is_kept_by_mount(const struct stat *st)
         return S_ISREG(st->st_mode) || S_ISDIR(st->st_mode) || S_ISLNK(st->st_mode);
 }
 
+/*
+ * Of what is allowed, as it was asked for: who is to be shown it again needs the symlinks on the way,
+ * too.  Behind ".." the words alone do not tell where that is.
+ */
+static const char *name_of(const struct spot *s)
+{
+        return strstr(s->path, "/..") ? s->real : s->path;
+}
+
 static bool judge_content(const struct observe_view *v, const struct spot *s,
                           const struct observe_want *want, struct observe_event *ret)
 {
@@ -313,7 +322,7 @@ static bool judge_content(const struct observe_view *v, const struct spot *s,
         if (error != 0)
                 return !want->looks && !is_left_out(s->real) &&
                        can_on_host(s->host, want->access, false) && tell(want, s->real, error, ret);
-        return v->keeps_allowed && !want->looks && tell(want, s->real, 0, ret);
+        return v->keeps_allowed && !want->looks && tell(want, name_of(s), 0, ret);
 }
 
 /* "/a/b//" to "/a" and "b"; false where the last component is none that can be made or removed. */
@@ -387,7 +396,7 @@ static bool judge_change(const struct observe_view *v, const struct spot *s,
                 return s->host[0] && !is_left_out(s->real) &&
                        fstatat(AT_FDCWD, s->host, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
                        st.st_uid == getuid() && tell(want, s->real, EROFS, ret);
-        return v->keeps_allowed && tell(want, s->real, 0, ret);
+        return v->keeps_allowed && tell(want, name_of(s), 0, ret);
 }
 
 static bool judge(const struct observe_view *v, const struct spot *s,
