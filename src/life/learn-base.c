@@ -150,26 +150,23 @@ static size_t known_depth(const char *rest)
         return rest[0] == '.' ? 1 : 0;
 }
 
-const char *learn_known_directory(struct arena *a, const char *home, const char *path,
-                                  bool *ret_is_shared, struct err *e)
+enum learn_owner learn_find_owner(struct arena *a, const char *home, const char *path,
+                                  const char **ret, struct err *e)
 {
         const char *rest = path + strlen(home) + 1;
         size_t depth = known_depth(rest);
         size_t len = 0;
 
-        *ret_is_shared = false;
-        for (size_t i = 0; i < depth; i++) {
-                size_t part = component_length(rest + len);
-
-                len += part;
-                if (rest[len] == '\0') {
-                        *ret_is_shared = i + 1 < depth;
-                        return NULL;
-                }
-                if (i + 1 < depth)
-                        len++;
-        }
         if (depth == 0)
-                return NULL;
-        return arena_copy_n(a, path, strlen(home) + 1 + len, e);
+                return LEARN_OWN_NOBODYS;
+        for (size_t i = 0; i < depth; i++) {
+                len += component_length(rest + len);
+                if (i + 1 == depth)
+                        break;
+                if (rest[len] == '\0')
+                        return LEARN_OWN_SHARED;
+                len++;
+        }
+        *ret = arena_copy_n(a, path, strlen(home) + 1 + len, e);
+        return LEARN_OWN_PROGRAMS;
 }

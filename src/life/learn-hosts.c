@@ -21,6 +21,22 @@ static bool is_used_with_port(const struct learn *l, const char *name, bool is_r
         return false;
 }
 
+/*
+ * A name is allowed by a rule, and then what it leads to may be refused: of that kelp-proxy tells
+ * both.
+ */
+static bool is_refused_in_the_end(const struct learn *l, const struct learn_use *use)
+{
+        for (size_t i = 0; i < l->n_uses; i++) {
+                const struct learn_use *other = &l->uses[i];
+
+                if (other->kind == OBSERVE_HOST && other->is_refused && other->port == use->port &&
+                    other->count >= use->count && str_eq(other->name, use->name))
+                        return true;
+        }
+        return false;
+}
+
 /* The sandbox's own loopback, and what stands for names in it. */
 static bool is_inside(const char *name)
 {
@@ -38,13 +54,14 @@ static bool is_address(const char *name)
 static int note_refused(struct learn *l, const struct learn_use *use, struct err *e)
 {
         const char *name = learn_safe(l, use->name, e);
+        const char *by = use->comm[0] ? ", by " : "";
         const char *text = NULL;
 
         if (name && use->port != 0)
-                text = arena_print(&l->arena, e, "host %s, port %u, by %s: --allow %s:%u", name,
-                                   use->port, use->comm, name, use->port);
+                text = arena_print(&l->arena, e, "host %s, port %u%s%s: --allow %s:%u", name,
+                                   use->port, by, use->comm, name, use->port);
         else if (name)
-                text = arena_print(&l->arena, e, "host %s, by %s: --allow %s", name, use->comm,
+                text = arena_print(&l->arena, e, "host %s%s%s: --allow %s", name, by, use->comm,
                                    name);
         return text ? learn_note_refused(l, text, e) : -e->code;
 }
@@ -61,11 +78,25 @@ static int add_host(struct learn *l, const struct learn_use *use, struct err *e)
         else
                 value = arena_print(&l->arena, e, "%s:%u", use->name, use->port);
         const char *reason =
-                value ? arena_print(&l->arena, e, "%s by %s, %llu time%s",
-                                    use->port ? "asked for" : "looked up", use->comm,
+                value ? arena_print(&l->arena, e, "%s%s%s, %llu time%s",
+                                    use->port ? "asked for" : "looked up",
+                                    use->comm[0] ? " by " : "", use->comm,
                                     (unsigned long long)use->count, use->count == 1 ? "" : "s")
                       : NULL;
         return reason ? learn_add_line(l, LEARN_ALLOW, false, value, reason, e) : -e->code;
+}
+
+/* kelp-proxy does not know who asked; the observer may have seen it, too. */
+static bool is_told_by_other(const struct learn *l, const struct learn_use *use)
+{
+        for (size_t i = 0; use->comm[0] == '\0' && i < l->n_uses; i++) {
+                const struct learn_use *other = &l->uses[i];
+
+                if (other->kind == OBSERVE_HOST && other->is_refused && other->comm[0] &&
+                    other->port == use->port && str_eq(other->name, use->name))
+                        return true;
+        }
+        return false;
 }
 
 static int settle_host(struct learn *l, const struct learn_use *use, struct err *e)
@@ -78,11 +109,15 @@ static int settle_host(struct learn *l, const struct learn_use *use, struct err 
                 /* a look-up that came with a refused connection says nothing more */
                 if (use->port == 0 && is_used_with_port(l, use->name, true))
                         return 0;
+                if (is_told_by_other(l, use))
+                        return 0;
                 return note_refused(l, use, e);
         }
-        if (use->port == 0 && is_used_with_port(l, use->name, false))
+        /* the connection that came of it says more, also where it was refused */
+        if (use->port == 0 &&
+            (is_used_with_port(l, use->name, false) || is_used_with_port(l, use->name, true)))
                 return 0;
-        return add_host(l, use, e);
+        return is_refused_in_the_end(l, use) ? 0 : add_host(l, use, e);
 }
 
 int learn_settle_hosts(struct learn *l, struct err *e)

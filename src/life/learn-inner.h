@@ -31,13 +31,18 @@ int learn_settle_paths(struct learn *l, const struct learn_context *c, struct er
 int learn_settle_hosts(struct learn *l, struct err *e);
 int learn_settle_calls(struct learn *l, struct err *e);
 
+enum learn_owner {
+        LEARN_OWN_NOBODYS,  /* of no program in particular: what was used in it decides */
+        LEARN_OWN_PROGRAMS, /* one program's: ~/.cache/NAME, ~/.npm, ~/.toolrc */
+        LEARN_OWN_SHARED,   /* ~/.config: many programs have theirs in it */
+};
+
 /*
- * The directory that `path`, in the home `home`, is to be granted with, where it is plain to whom it
- * belongs: ~/.cache/NAME, ~/.npm.  NULL: there is none.  *ret_is_shared: many programs have theirs
- * in it, so that it is never granted itself.
+ * To whom `path`, which lies in the home `home`, belongs; where that is plain for a program, *ret is
+ * the directory or file to be granted with it.  e->code tells of an error.
  */
-const char *learn_known_directory(struct arena *a, const char *home, const char *path,
-                                  bool *ret_is_shared, struct err *e);
+enum learn_owner learn_find_owner(struct arena *a, const char *home, const char *path,
+                                  const char **ret, struct err *e);
 
 /* A value as the reader of policies takes it back; NULL with e->code 0: it cannot be written. */
 const char *learn_quote(struct learn *l, const struct learn_context *c,

@@ -71,6 +71,13 @@ static struct place *find_place(struct sorting *s, const char *path, char access
         return place;
 }
 
+static enum learn_object look(struct sorting *s, const char *path, struct err *e)
+{
+        const char *unused;
+
+        return s->c->look(path, &s->l->arena, &unused, s->c->arg, e);
+}
+
 /* What a place must lie below: the home, or the root of everything that is not in it. */
 static const char *floor_of(const struct sorting *s, const char *path)
 {
@@ -92,7 +99,7 @@ static const char *existing_above(struct sorting *s, const char *path, struct er
         struct arena *a = &s->l->arena;
         const char *floor = floor_of(s, path);
 
-        while (path && s->c->look(path, s->c->arg) != LEARN_DIRECTORY) {
+        while (path && look(s, path, e) != LEARN_DIRECTORY) {
                 const char *parent = path_parent(a, path, e);
 
                 if (!parent || str_eq(parent, floor))
@@ -117,7 +124,7 @@ static struct place *choose_free(struct sorting *s, const struct learn_use *use,
 
         if (object != LEARN_DIRECTORY || makes_names(use))
                 dir = path_parent(&s->l->arena, path, e);
-        if (dir && access == 'w' && s->c->look(dir, s->c->arg) != LEARN_DIRECTORY)
+        if (dir && access == 'w' && look(s, dir, e) != LEARN_DIRECTORY)
                 dir = existing_above(s, dir, e);
         if (!dir)
                 return NULL;
@@ -133,23 +140,39 @@ static struct place *choose_free(struct sorting *s, const struct learn_use *use,
         return place;
 }
 
+/* What a policy never gives as a whole, though the command asked what is in it. */
+static int tell_shared(struct sorting *s, const struct learn_use *use, const char *path,
+                       struct err *e)
+{
+        const char *name = learn_short(s->l, s->c, path, e);
+        const char *safe = name ? learn_safe(s->l, name, e) : NULL;
+        const char *text = safe ? arena_print(&s->l->arena, e, "a list of all that is in %s, by %s",
+                                              safe, use->comm)
+                                : NULL;
+
+        return text ? learn_note_refused(s->l, text, e) : -e->code;
+}
+
+/* NULL with e->code 0: it needs no line, or none is possible. */
 static struct place *choose_place(struct sorting *s, const struct learn_use *use, const char *path,
                                   enum learn_object object, char access, struct err *e)
 {
         const char *home = s->c->base->files.home;
-        bool is_shared = false;
-        const char *dir = NULL;
+        const char *own = NULL;
 
         if (str_eq(floor_of(s, path), "/"))
                 return choose_free(s, use, path, object, access, e);
-        dir = learn_known_directory(&s->l->arena, home, path, &is_shared, e);
-        if (e->code != 0 || is_shared)
-                return NULL;
-        if (!dir && object == LEARN_DIRECTORY && path[strlen(home) + 1] == '.')
-                dir = path;
-        if (!dir)
+        switch (learn_find_owner(&s->l->arena, home, path, &own, e)) {
+        case LEARN_OWN_NOBODYS:
                 return choose_free(s, use, path, object, access, e);
-        struct place *place = find_place(s, dir, access, e);
+        case LEARN_OWN_SHARED:
+                if (access == 'r')
+                        tell_shared(s, use, path, e);
+                return NULL;
+        case LEARN_OWN_PROGRAMS:
+                break;
+        }
+        struct place *place = own ? find_place(s, own, access, e) : NULL;
         if (place)
                 place->is_whole = true;
         return place;
@@ -225,22 +248,23 @@ static bool is_of_path(const struct learn_use *use)
         return false;
 }
 
-static int sort_use(struct sorting *s, const struct learn_use *use, struct err *e)
+static int sort_path(struct sorting *s, const struct learn_use *use, const char *path,
+                     enum learn_object object, struct err *e)
 {
-        const char *path = path_clean(&s->l->arena, "/", use->name, e);
         char access = use->access == 'w' ? 'w' : 'r';
 
-        if (!path)
-                return -e->code;
         /* a home may lie anywhere */
         if (str_eq(floor_of(s, path), "/") && learn_is_own(path))
                 return 0;
-        enum learn_object object = s->c->look(path, s->c->arg);
         int secret = sort_secret(s, use, path, object, e);
         if (secret != 0)
                 return secret < 0 ? secret : 0;
-        if (learn_is_given(s->c->base, path, access) || is_above_floor(s, path))
+        if (learn_is_given(s->c->base, path, access))
                 return 0;
+        if (is_above_floor(s, path))
+                return access == 'r' && str_eq(path, floor_of(s, path))
+                               ? tell_shared(s, use, path, e)
+                               : 0;
         /* what was not there needed nothing, nor did a directory that was there already */
         if ((access == 'r' && object == LEARN_NOTHING) ||
             (use->kind == OBSERVE_CREATE && object == LEARN_DIRECTORY))
@@ -253,6 +277,28 @@ static int sort_use(struct sorting *s, const struct learn_use *use, struct err *
         note_text(place->names, &place->n_names, path);
         note_text(place->comms, &place->n_comms, use->comm);
         return 0;
+}
+
+/*
+ * A symlink and what it leads to are both needed, and either may be a secret: then neither is granted.
+ */
+static int sort_use(struct sorting *s, const struct learn_use *use, struct err *e)
+{
+        const char *path = path_clean(&s->l->arena, "/", use->name, e);
+        const char *real = NULL;
+
+        if (!path)
+                return -e->code;
+        enum learn_object object = s->c->look(path, &s->l->arena, &real, s->c->arg, e);
+        if (e->code != 0)
+                return -e->code;
+        if (!real || str_eq(real, path))
+                return sort_path(s, use, path, object, e);
+        if (learn_find_secret(s->c->base, real))
+                return sort_path(s, use, real, object, e);
+        if (sort_path(s, use, path, object, e) < 0)
+                return -e->code;
+        return learn_find_secret(s->c->base, path) ? 0 : sort_path(s, use, real, object, e);
 }
 
 static void join_into(struct place *into, const struct place *from)
@@ -364,7 +410,7 @@ static const char *reason_of(struct sorting *s, const struct place *place, struc
         const char *names = comms && !str_eq(path, place->names[0])
                                     ? list_texts(s, place->names, place->n_names, path, e)
                                     : "";
-        bool is_new = s->c->look(path, s->c->arg) == LEARN_NOTHING;
+        bool is_new = look(s, path, e) == LEARN_NOTHING;
 
         if (!names)
                 return NULL;

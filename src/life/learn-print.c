@@ -20,6 +20,7 @@ struct key_text {
 static const struct key_text keys[] = {
         [LEARN_READABLE] = { "files", "readable" },  [LEARN_WRITABLE] = { "files", "writable" },
         [LEARN_HIDDEN] = { "files", "hidden" },      [LEARN_ALLOW] = { "network", "allow" },
+        [LEARN_DENY] = { "network", "deny" },        [LEARN_HOST_PORT] = { "network", "host-port" },
         [LEARN_DENY_CALLS] = { "syscalls", "deny" },
 };
 static_assert(sizeof(keys) / sizeof(keys[0]) == LEARN_KEY_COUNT, "a key for every kind of line");
@@ -85,8 +86,8 @@ static void put_notes(FILE *out, const char *title, const char *const *notes, si
 static const char secrets_title[] =
         "Secrets, left out: the command asked for them, and this policy does not show them.";
 static const char refused_title[] =
-        "Refused while the command was being watched, and not granted "
-        "here either; an option\n# that would allow it stands behind it.";
+        "Not granted: what was refused while the command was being watched, and what no policy "
+        "that\n# is learnt gives.";
 
 static void put_head(FILE *out, struct learn *l, const struct learn_context *c)
 {
@@ -127,7 +128,7 @@ static int put_lines(FILE *out, struct learn *l, const struct learn_context *c, 
                 if (!str_eq(section, keys[line->key].section)) {
                         section = keys[line->key].section;
                         fprintf(out, "\n[%s]\n", section);
-                        if (line->key == LEARN_ALLOW)
+                        if (str_eq(section, "network"))
                                 fputs("# no other host can be reached\nmode = filtered\n", out);
                 }
                 if (put_line(out, l, c, line, e) < 0)

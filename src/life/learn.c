@@ -95,6 +95,52 @@ int learn_note_refused(struct learn *l, const char *text, struct err *e)
         return add_note(l, &l->refused, &l->n_refused, text, e);
 }
 
+static int carry_hidden(struct learn *l, const struct plan *p, struct err *e)
+{
+        for (size_t i = 0; i < p->files.n_rules; i++) {
+                const struct plan_rule *rule = &p->files.rules[i];
+
+                if (rule->kind == PLAN_RULE_HIDDEN && str_eq(rule->origin, "option --hide") &&
+                    learn_add_line(l, LEARN_HIDDEN, true, rule->box_path, "given with --hide", e) <
+                            0)
+                        return -e->code;
+        }
+        return 0;
+}
+
+static int carry_hosts(struct learn *l, const struct plan_net *net, struct err *e)
+{
+        for (size_t i = 0; i < net->n_rules; i++) {
+                const struct net_rule *rule = &net->rules[i];
+                bool is_option = str_has_prefix(rule->origin, "option");
+                int r = 0;
+
+                if (is_option && rule->is_deny)
+                        r = learn_add_line(l, LEARN_DENY, false, rule->text, "given with --deny",
+                                           e);
+                else if (is_option && rule->kind == NET_RULE_NETWORK)
+                        r = learn_add_line(l, LEARN_ALLOW, false, rule->text,
+                                           "given with --allow: names may lead there", e);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int learn_carry(struct learn *l, const struct plan *p, struct err *e)
+{
+        if (carry_hidden(l, p, e) < 0 || carry_hosts(l, &p->net, e) < 0)
+                return -e->code;
+        for (size_t i = 0; i < p->net.n_host_ports; i++) {
+                const char *port = arena_print(&l->arena, e, "%u", p->net.host_ports[i]);
+
+                if (!port || learn_add_line(l, LEARN_HOST_PORT, false, port,
+                                            "given with --host-port", e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
 static int compare_lines(const void *a, const void *b)
 {
         const struct learn_line *x = a;

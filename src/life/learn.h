@@ -28,8 +28,12 @@ struct learn_context {
         const char *base_name;
         const char *command; /* as it was typed, for the description */
         const char *options; /* names of options that a later run needs as well; "" for none */
-        /* what the host has at a clean path; what the command made itself is not there */
-        enum learn_object (*look)(const char *path, void *arg);
+        /*
+         * What the host has at a clean path, where what the command made is not there; and in *ret_real,
+         * in `a`, the path without symlinks, or NULL.  LEARN_NOTHING with `e` set on failure.
+         */
+        enum learn_object (*look)(const char *path, struct arena *a, const char **ret_real,
+                                  void *arg, struct err *e);
         void *arg;
 };
 
@@ -49,6 +53,8 @@ enum learn_key {
         LEARN_WRITABLE,
         LEARN_HIDDEN,
         LEARN_ALLOW,
+        LEARN_DENY,
+        LEARN_HOST_PORT,
         LEARN_DENY_CALLS,
         LEARN_KEY_COUNT,
 };
@@ -83,6 +89,12 @@ void learn_done(struct learn *l);
 
 /* Takes a copy of what matters in an event. */
 int learn_add(struct learn *l, const struct observe_event *event, struct err *e);
+
+/*
+ * What options of the watched run `p` said that a later one needs as well, or is to be held to: what
+ * is hidden, hosts that are refused, addresses that names may lead to, ports of this host.
+ */
+int learn_carry(struct learn *l, const struct plan *p, struct err *e);
 
 /* Works out lines, secrets and refused, from all that was added. */
 int learn_settle(struct learn *l, const struct learn_context *c, struct err *e);

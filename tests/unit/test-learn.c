@@ -61,11 +61,25 @@ static const char *const on_host[] = {
         "/srv/data/file",
 };
 
-static enum learn_object look(const char *path, void *arg)
+/* ~/link-to-notes leads to ~/notes, ~/innocent to a key, and a file of the work directory out of it. */
+static const char *real_of(const char *path)
 {
+        if (str_eq(path, "/home/ann/link-to-notes/a"))
+                return "/home/ann/notes/a";
+        if (str_eq(path, "/home/ann/innocent"))
+                return "/home/ann/.ssh/id_ed25519";
+        return str_eq(path, "/home/ann/work/data") ? "/home/ann/lone/file" : path;
+}
+
+static enum learn_object look(const char *path, struct arena *a, const char **ret_real, void *arg,
+                              struct err *e)
+{
+        (void)a;
+        (void)arg;
+        (void)e;
+        path = *ret_real = real_of(path);
         size_t len = strlen(path);
 
-        (void)arg;
         for (size_t i = 0; i < sizeof(on_host) / sizeof(on_host[0]); i++) {
                 if (strncmp(on_host[i], path, len) != 0)
                         continue;
@@ -309,10 +323,16 @@ static void test_a_program_has_its_own_directories(void **state)
         makes(&l, "/home/ann/.cache/tool/deep/down/x");
         makes(&l, "/home/ann/.local/share/tool/new");
         makes(&l, "/home/ann/.other/a/b");
+        makes(&l, "/home/ann/.cache/new");
+        see(&l, OBSERVE_RENAME, 'w', "/home/ann/.config/flat.conf", 0);
+        reads(&l, "/home/ann/.config");
         settle(&l);
-        assert_int_equal(l.learn.n_lines, 5);
+        assert_int_equal(l.learn.n_lines, 6);
+        assert_non_null(find(&l, LEARN_WRITABLE, "/home/ann/.cache/new"));
         assert_non_null(find(&l, LEARN_READABLE, "/home/ann/.config/tool"));
-        assert_non_null(find(&l, LEARN_READABLE, "/home/ann/.config/flat.conf"));
+        assert_non_null(find(&l, LEARN_WRITABLE, "/home/ann/.config/flat.conf"));
+        assert_int_equal(l.learn.n_refused, 1);
+        assert_non_null(strstr(l.learn.refused[0], "~/.config,"));
         assert_non_null(find(&l, LEARN_WRITABLE, "/home/ann/.cache/tool"));
         assert_non_null(find(&l, LEARN_WRITABLE, "/home/ann/.local/share/tool"));
         const struct learn_line *line = find(&l, LEARN_WRITABLE, "/home/ann/.other");
@@ -425,12 +445,59 @@ static void test_hosts(void **state)
         see(&l, OBSERVE_HOST, 'r', "no name\n[files]", 443);
         see_refused(&l, OBSERVE_HOST, 'r', "refused.org", 25);
         see_refused(&l, OBSERVE_HOST, 'r', "refused.org", 0);
+        see(&l, OBSERVE_HOST, 'r', "private.org", 0);
+        see(&l, OBSERVE_HOST, 'r', "private.org", 443);
+        see_refused(&l, OBSERVE_HOST, 'r', "private.org", 443);
         settle(&l);
         assert_int_equal(l.learn.n_lines, 3);
         assert_non_null(find(&l, LEARN_ALLOW, "example.org:443"));
         assert_non_null(find(&l, LEARN_ALLOW, "only-asked.org"));
         assert_non_null(find(&l, LEARN_ALLOW, "[2001:db8::1]:22"));
-        assert_int_equal(l.learn.n_refused, 2);
+        assert_int_equal(l.learn.n_refused, 3);
+        finish(&l);
+}
+
+/* What the user said of the watched run holds for the later ones. */
+static void test_symlinks(void **state)
+{
+        struct lesson l;
+
+        (void)state;
+        start(&l);
+        reads(&l, "/home/ann/link-to-notes/a");
+        reads(&l, "/home/ann/innocent");
+        reads(&l, "/home/ann/work/data");
+        settle(&l);
+        assert_int_equal(l.learn.n_lines, 3);
+        assert_non_null(find(&l, LEARN_READABLE, "/home/ann/link-to-notes/a"));
+        assert_non_null(find(&l, LEARN_READABLE, "/home/ann/notes/a"));
+        assert_non_null(find(&l, LEARN_READABLE, "/home/ann/lone/file"));
+        has_secret(&l, "~/.ssh,");
+        finish(&l);
+}
+
+static void test_options_are_carried_over(void **state)
+{
+        static const char *const argv[] = { "--hide",      "~/notes/b", "--deny",  "bad.org",
+                                            "--allow",     "good.org",  "--allow", "10.0.0.0/8",
+                                            "--host-port", "5432",      "--",      "x",
+                                            NULL };
+        struct lesson l;
+        struct made run;
+
+        (void)state;
+        start(&l);
+        made_start(&run);
+        made_run(&run, argv);
+        assert_string_equal(made_text(&run), "");
+        assert_int_equal(learn_carry(&l.learn, &run.plan, &l.e), 0);
+        settle(&l);
+        assert_int_equal(l.learn.n_lines, 4);
+        assert_non_null(find(&l, LEARN_HIDDEN, "/home/ann/notes/b"));
+        assert_non_null(find(&l, LEARN_ALLOW, "10.0.0.0/8"));
+        assert_non_null(find(&l, LEARN_DENY, "bad.org"));
+        assert_non_null(find(&l, LEARN_HOST_PORT, "5432"));
+        made_done(&run);
         finish(&l);
 }
 
@@ -730,6 +797,8 @@ int main(void)
                 cmocka_unit_test(test_a_secret_in_what_is_shown_is_hidden),
                 cmocka_unit_test(test_a_secret_of_the_current_directory_is_told),
                 cmocka_unit_test(test_hosts),
+                cmocka_unit_test(test_symlinks),
+                cmocka_unit_test(test_options_are_carried_over),
                 cmocka_unit_test(test_calls),
                 cmocka_unit_test(test_print_is_read_back),
                 cmocka_unit_test(test_each_line_has_its_reason),
