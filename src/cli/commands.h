@@ -5,6 +5,7 @@
 
 int cmd_run(int argc, char **argv);
 int cmd_image(int argc, char **argv); /* import, images, rmi, verify, prune, export, rm, commit */
+int cmd_learn(int argc, char **argv);
 int cmd_pull(int argc, char **argv);
 int cmd_policy(int argc, char **argv); /* list, show, check, why */
 int cmd_version(int argc, char **argv);

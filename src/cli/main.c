@@ -33,6 +33,7 @@ static int cmd_help(int argc, char **argv);
 static const struct command commands[] = {
         { "run", "Run a command in a sandbox, or a container of an image", cmd_run },
         { "policy", "Say what is allowed, and which line of which policy says so", cmd_policy },
+        { "learn", "Run a command contained, and write a policy of what it needs", cmd_learn },
         { "doctor", "Say what this machine can do, and the fix for what it can't", cmd_doctor },
         { "pull", "Take an image from a registry into the store", cmd_pull },
         { "import", "Take an image from a file or directory into the store", cmd_image },
@@ -55,7 +56,6 @@ static const struct command commands[] = {
         { "diff", NULL, NULL },
         { "apply", NULL, NULL },
         { "discard", NULL, NULL },
-        { "learn", NULL, NULL },
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
