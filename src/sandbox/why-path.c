@@ -261,6 +261,9 @@ int why_path(const struct plan *p, const struct tree *t, const char *box_path,
 
         if (r == 0)
                 r = judge(&q, ret, e);
+        if (r == 0 && !ret->comment[0] && !str_eq(q.look.box_path, box_path))
+                snprintf(ret->comment, sizeof(ret->comment), "it leads to '%.600s'",
+                         q.look.box_path);
         arena_done(&scratch);
         return r;
 }

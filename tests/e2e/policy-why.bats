@@ -240,6 +240,37 @@ image_paths() {
     [ "$(grep -c ' no ' all)" -gt 100 ]
 }
 
+@test "why says of paths in an image of layers, and in a sandbox that is kept, what a run does" {
+    plant_scene
+    mkdir "$dir/root"
+    make_rootfs "$dir/root"
+    cp try.sh "$dir/root/"
+    mkdir -p "$dir/root/removed/sub" "$dir/root/replaced" "$dir/root/mnt"
+    cp "$PROBE" "$dir/root/bin/spare"
+    echo x >"$dir/root/replaced/old"
+    ln -s etc "$dir/root/link"
+    ln -s /bin "$dir/root/absolute"
+    ln -s etc "$dir/root/turned"
+    tar -C "$dir/root" -cf "$dir/low.tar" .
+    "$KELP" import "$dir/low.tar" low
+    # another layer: removed, made anew with other files, a symlink that became a directory
+    "$KELP" run --userns single --name box --keep low sh -c 'rm -r /removed /replaced /turned; mkdir /replaced /turned
+        echo x >/replaced/new; echo x >/turned/file; echo x >/added'
+    "$KELP" commit box high
+    mapfile -t paths < <(
+        image_paths | grep -vE '^/mnt/|^/bin/true'
+        printf '%s\n' /removed/sub /turned /turned/file /turned/passwd /added /added/x
+    )
+    image=low
+    same --userns single -- "${paths[@]}"
+    image=high
+    same --userns single -- "${paths[@]}"
+    image=low
+    same --userns single --name box --keep -- "${paths[@]}"
+    [ "$(grep -c ' yes ' all)" -gt 100 ]
+    [ "$(grep -c ' no ' all)" -gt 100 ]
+}
+
 @test "why says of system calls what a run does" {
     local number answer verdict action n_refused=0
 
