@@ -52,14 +52,18 @@ int filtered_link_make(int netns, struct err *e)
 {
         struct netlink nl = { .len = 0 };
         struct ifinfomsg head = { .ifi_family = AF_UNSPEC, .ifi_index = INDEX };
+        /* about what loopback has: nothing on this wire needs smaller pieces */
+        uint32_t mtu = 65535;
 
         netlink_begin(&nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof(head), GATE_NAME);
         netlink_add(&nl, IFLA_IFNAME, GATE_NAME, sizeof(GATE_NAME));
+        netlink_add(&nl, IFLA_MTU, &mtu, sizeof(mtu));
         size_t info = netlink_open(&nl, IFLA_LINKINFO, NULL, 0);
         netlink_add(&nl, IFLA_INFO_KIND, "veth", sizeof("veth"));
         size_t data = netlink_open(&nl, IFLA_INFO_DATA, NULL, 0);
         size_t peer = netlink_open(&nl, VETH_INFO_PEER, &head, sizeof(head));
         netlink_add(&nl, IFLA_IFNAME, BOX_NAME, sizeof(BOX_NAME));
+        netlink_add(&nl, IFLA_MTU, &mtu, sizeof(mtu));
         netlink_add(&nl, IFLA_NET_NS_FD, &netns, sizeof(netns));
         netlink_close(&nl, peer);
         netlink_close(&nl, data);
