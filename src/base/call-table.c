@@ -80,7 +80,7 @@ static void name_call(struct call_table *t, int nr, uint32_t action, size_t line
         t->is_logged[nr] = false;
         t->is_named[nr] = true;
         t->layers[nr] = t->layer;
-        t->by_line[nr] = (uint16_t)line;
+        t->by_line[nr] = (uint32_t)line;
 }
 
 /* A row goes in front of those of earlier files, and one that denies in front of those that do not. */

@@ -26,7 +26,7 @@
 /* Numbers from here on do not exist, and get the default answer. */
 #define CALL_TABLE_MAX       CALL_WORD_MAX_NUMBER
 #define CALL_TABLE_MAX_ROWS  1000
-#define CALL_TABLE_MAX_LINES 40000
+#define CALL_TABLE_MAX_LINES 250000
 
 enum call_mode {
         CALL_DEFAULT,
@@ -61,7 +61,7 @@ struct call_table {
         uint32_t fallback;   /* of what nothing names */
         const char *fallback_origin;
         uint32_t actions[CALL_TABLE_MAX]; /* by number, whatever the arguments are */
-        uint16_t by_line[CALL_TABLE_MAX]; /* call_table_line() */
+        uint32_t by_line[CALL_TABLE_MAX]; /* call_table_line() */
         uint8_t layers[CALL_TABLE_MAX];   /* which named the whole call last */
         bool is_named[CALL_TABLE_MAX];    /* else `actions` holds the fallback */
         bool is_logged[CALL_TABLE_MAX];   /* what is allowed of it is logged */

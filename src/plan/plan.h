@@ -29,7 +29,7 @@
 #define PLAN_MAX_LAYERS   500
 #define PLAN_MAX_FDS      100
 #define PLAN_MAX_RLIMITS  16
-#define PLAN_MAX_SYSCALLS 20000
+#define PLAN_MAX_SYSCALLS 200000
 
 /*
  * The sandbox's side of a filtered network: a gateway that is nothing but listening sockets, and
