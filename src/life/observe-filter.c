@@ -168,18 +168,19 @@ static void put_copy(struct maker *m, const struct sock_fprog *policy, bool is_o
 }
 
 /*
- * Every thread is made by clone3 first, which a filter cannot look into, and by clone when the answer
- * is ENOSYS: nobody is told of that, and nobody waits for it.
+ * Refusals that nobody is told of, and nobody waits for.  Every thread is made by clone3 first, which
+ * a filter cannot look into, and by clone when the answer is ENOSYS.  -1 is no call at all: how a
+ * tracer takes one back, also before there is somebody to ask.
  */
-static void put_clone3(struct maker *m, const struct sock_fprog *policy)
+static void put_unasked(struct maker *m, const struct sock_fprog *policy, int nr)
 {
-        const struct seccomp_data data = { .nr = __NR_clone3, .arch = NATIVE_ARCH };
+        const struct seccomp_data data = { .nr = nr, .arch = NATIVE_ARCH };
         bool looked_at_args;
         uint32_t action = run(policy, &data, &looked_at_args);
 
         if (looked_at_args || action != (SECCOMP_RET_ERRNO | ENOSYS))
                 return;
-        put(m, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_clone3, 0, 1));
+        put(m, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)nr, 0, 1));
         put(m, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action));
 }
 
@@ -287,7 +288,8 @@ int observe_filter_make(const struct sock_fprog *policy, enum plan_network mode,
         put(&m, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 1, 0));
         others.at[others.n++] = put_jump(&m);
         put(&m, (struct sock_filter)LOAD(AT_NR));
-        put_clone3(&m, policy);
+        put_unasked(&m, policy, __NR_clone3);
+        put_unasked(&m, policy, -1);
         for (size_t i = 0; all_calls && i < sizeof(hot_calls) / sizeof(hot_calls[0]); i++)
                 put_number(&m, hot_calls[i], &others);
         if (all_calls)

@@ -30,6 +30,10 @@
 
 #define CALLS_AT_ONCE 32
 
+/* What may fail for want of memory is tried again, within reason: to give up fails every call. */
+#define SEND_AGAIN 3
+#define POLL_AGAIN 100
+
 /* The kernel's struct may be longer than ours; see seccomp_unotify(2). */
 union call {
         struct seccomp_notif notif;
@@ -49,6 +53,7 @@ struct server {
         int near;
         int sock;
         int hosts;
+        int n_failed; /* polls in a row */
         bool is_ending;
 };
 
@@ -107,8 +112,12 @@ static void answer(struct server *s, const struct seccomp_notif *call)
         }
         if (unused.code != 0)
                 s->judge.events.n_dropped++;
-        /* it may have been ended meanwhile */
-        ioctl(s->judge.listener, SECCOMP_IOCTL_NOTIF_SEND, &a);
+        /* ENOENT: it was ended meanwhile.  Whoever gets no answer waits for ever */
+        for (int i = 0; i < SEND_AGAIN; i++) {
+                if (ioctl(s->judge.listener, SECCOMP_IOCTL_NOTIF_SEND, &a) == 0 || errno == ENOENT)
+                        return;
+        }
+        fd_close(&s->judge.listener);
 }
 
 static bool has_call(int listener)
@@ -157,7 +166,8 @@ static int turn(struct server *s, struct err *e)
         };
 
         if (poll(fds, 4, -1) < 0)
-                return errno == EINTR ? 0 : err_sys(e, "cannot poll");
+                return s->n_failed++ < POLL_AGAIN ? 0 : err_sys(e, "cannot poll");
+        s->n_failed = 0;
         if (fds[0].revents & POLLIN)
                 serve_calls(s);
         else if (fds[0].revents)

@@ -36,6 +36,7 @@ int observe_prepare(const struct observe_spec *spec, const struct plan *p,
         o.watch = (struct filter_watch){
                 .program = { .len = o.made->len, .filter = o.made->insns },
                 .sock = o.far,
+                .far = o.near,
         };
         *ret = o;
         return 0;

@@ -9,6 +9,8 @@
 struct filter_watch {
         struct sock_fprog program;
         int sock; /* SEQPACKET: gets one message with the listener */
+        int far;  /* its other end, which must be nobody's but the observer's: what was sent there
+                   * would else outlive it, and whoever asks would wait for ever */
 };
 
 /* Enters a seccomp filter; no_new_privs must be set.  Source: seccomp(2). */

@@ -155,6 +155,15 @@ static int await_init(int pipe, struct err *e)
         return 0;
 }
 
+/* No exec says so by itself: nobody was there to be asked. */
+static void tell_unobserved(const struct box *b, struct err *e)
+{
+        if (!b->launch->watch || e->code != ENOSYS)
+                return;
+        e->step = STEP_SECCOMP;
+        err_set(e, ENOSYS, "the observer ended before the command was started");
+}
+
 /* Never returns: what fails is told over the pipe; see await_exec() for what its end means. */
 static _Noreturn void payload_main(struct box *b, int pipe, const struct exec_image *image)
 {
@@ -174,6 +183,7 @@ static _Noreturn void payload_main(struct box *b, int pipe, const struct exec_im
                 if (io_write_all(pipe, "", 1, "pipe", &e) == 0) {
                         e.step = STEP_EXEC;
                         exec_run(image, &e);
+                        tell_unobserved(b, &e);
                 }
         }
         io_write_all(pipe, &e, sizeof(e), "pipe", &unused);

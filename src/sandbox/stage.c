@@ -2,6 +2,7 @@
 
 #include "box.h"
 #include "fd.h"
+#include "filter.h"
 #include "net.h"
 #include "step.h"
 #include "sync.h"
@@ -15,11 +16,13 @@
 #include <unistd.h>
 
 /* A copy of a lock would keep it when the launcher is gone, and none of it is pid 1's business. */
-static void drop_hold(const struct image_hold *launchers)
+static void drop_hold(const struct launch *l)
 {
-        struct image_hold own = *launchers;
+        struct image_hold own = *l->hold;
 
         image_hold_done(&own);
+        if (l->watch)
+                close(l->watch->far);
 }
 
 /* What needs no map is done while the launcher writes them. */
@@ -29,7 +32,7 @@ static int await_maps(const struct launch *l, int sock, int launcher_pidfd, stru
         /* also when it is stopped: then it would not see the end of the conversation */
         if (proc_die_with(launcher_pidfd, e) < 0)
                 return -e->code;
-        drop_hold(l->hold);
+        drop_hold(l);
         /* what the caller of kelp ignored or blocked is none of the sandbox's business */
         if (proc_reset_signals(e) < 0)
                 return -e->code;

@@ -326,6 +326,31 @@ print(os.read(os.open("fifo", 0), 1), seen)')"
     same 'mkfifo f; (cat f & p=$!; sleep 0.2; kill -STOP $p; kill -CONT $p; kill -9 $p; wait $p; echo $?) 2>/dev/null'
 }
 
+@test "the command sees no difference: every system call, and arguments that lead nowhere" {
+    cp "$KELP_BUILD/helpers/seccomp/probe-syscalls" .
+    same ../probe-syscalls
+    same "$(py 'import ctypes, mmap, os
+libc = ctypes.CDLL(None, use_errno=True)
+def call(name, *a):
+    ctypes.set_errno(0)
+    r = getattr(libc, name)(*[ctypes.c_void_p(x) if isinstance(x, int) else x for x in a])
+    print(name, r if r <= 0 else 1, ctypes.get_errno())
+# a string at the very end of what can be read, with its end and without
+m = mmap.mmap(-1, 8192); at = ctypes.addressof(ctypes.c_char.from_buffer(m))
+libc.mprotect(ctypes.c_void_p(at + 4096), 4096, 0)
+m[4084:4096] = b"/etc/passwd\0"
+bad = [0, 1, at + 4096, at + 4095, 2**63, 2**64 - 1, at + 4084]
+for p in bad:
+    for name in "open", "unlink", "mkdir", "chdir", "execv", "truncate", "rmdir": call(name, p, 0, 0)
+    call("rename", p, p); call("connect", 0, p, 16); call("bind", 0, p, 110); call("sendto", 0, p, 40, 0x4000, p, 16)
+m[4084:4096] = b"x" * 12
+call("open", at + 4084, 0, 0)
+import socket
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.connect(("127.0.0.1", 9))
+for n in 0, 1, 4, 1000, 2**32 - 1:
+    call("sendmmsg", u.fileno(), at + 4084, n, 0); call("connect", u.fileno(), at, n)')"
+}
+
 @test "the observer is confined, and gone with the run" {
     "$KELP" run --explain -- sh -c 'echo $$ >started; while [ ! -e go ]; do sleep 0.05; done' 3>&- &
     local run=$! observer
