@@ -263,7 +263,6 @@ static void finish(struct lesson *l)
 
         if (overlay_dir_remove(&l->overlay, &lost) < 0)
                 log_err(&lost);
-        learn_file_done(&l->file);
         learn_done(&l->learn);
         plan_done(&l->run);
         plan_done(&l->base);
@@ -272,7 +271,7 @@ static void finish(struct lesson *l)
 
 int cmd_learn(int argc, char **argv)
 {
-        struct lesson l = { .file = LEARN_FILE_NONE, .overlay = OVERLAY_DIR_NONE };
+        struct lesson l = { .overlay = OVERLAY_DIR_NONE };
         struct err e = { 0 };
         int status = EXIT_FAILED;
 

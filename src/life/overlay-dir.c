@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define PREFIX      "kelp-overlay-"
+#define LOCK        "lock"
 #define MAX_TRIES   20
 #define MAX_DEPTH   100 /* each level holds a descriptor; what is deeper is moved up */
 #define MAX_REMOVED 50  /* left-overs of other runs, each time */
@@ -124,28 +125,33 @@ static int erase_tree(int parent, const char *name, struct err *e)
         return 0;
 }
 
-/* Whether `fd` is still what has the name: who removed a left-over may have held the lock before. */
-static bool is_named(int parent, const char *name, int fd)
+/* The lock of the directory `dir`; -1: somebody has it, or it cannot be had. */
+static int take_lock(int dir)
 {
+        autofd lock = openat(dir, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
         struct stat st;
-        struct stat own;
 
-        return fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && fstat(fd, &own) == 0 &&
-               st.st_dev == own.st_dev && st.st_ino == own.st_ino;
+        if (lock < 0 || io_lock(lock, LOCK_EX | LOCK_NB) < 0)
+                return -1;
+        /* whoever had it before may have removed it meanwhile */
+        if (fstat(lock, &st) < 0 || st.st_nlink == 0)
+                return -1;
+        return fd_take(&lock);
 }
 
 /* A left-over: of this user, with the lock free.  Anything else is left alone. */
 static void sweep_one(int parent, const char *name)
 {
-        autofd fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        autofd dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         struct err unused = { 0 };
         struct stat st;
 
-        if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid() ||
-            io_lock(fd, LOCK_EX | LOCK_NB) < 0 || !is_named(parent, name, fd))
+        if (dir < 0 || fstat(dir, &st) < 0 || st.st_uid != geteuid())
                 return;
+        autofd lock = take_lock(dir);
         /* what cannot be removed now will be met again */
-        (void)erase_tree(parent, name, &unused);
+        if (lock >= 0)
+                (void)erase_tree(parent, name, &unused);
 }
 
 static void sweep(int parent)
@@ -178,70 +184,83 @@ static const char *choose_parent(struct arena *a, struct err *e)
 }
 
 /* A new name, and its lock before anybody else has it. */
-static int make_one(struct arena *a, struct overlay_dir *dir, struct err *e)
+static int make_one(struct arena *a, int parent, struct overlay_dir *ret, struct err *e)
 {
         uint64_t number;
+        struct stat st;
 
         if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
                 return err_sys(e, "cannot get random bytes");
-        dir->name = arena_print(a, e, PREFIX "%016llx", (unsigned long long)number);
-        if (!dir->name)
+        ret->name = arena_print(a, e, PREFIX "%016llx", (unsigned long long)number);
+        if (!ret->name)
                 return -e->code;
-        if (mkdirat(dir->parent, dir->name, 0700) < 0)
+        if (mkdirat(parent, ret->name, 0700) < 0)
                 return err_sys(e, "cannot make a directory");
-        dir->fd = openat(dir->parent, dir->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (dir->fd < 0)
-                return err_sys(e, "cannot open '%s'", dir->name);
-        if (io_lock(dir->fd, LOCK_EX | LOCK_NB) < 0 || !is_named(dir->parent, dir->name, dir->fd)) {
-                fd_close(&dir->fd);
-                return err_set(e, EAGAIN, "cannot lock '%s'", dir->name);
-        }
+        autofd dir = openat(parent, ret->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (dir < 0 || fstat(dir, &st) < 0)
+                return err_sys(e, "cannot open '%s'", ret->name);
+        ret->lock = take_lock(dir);
+        if (ret->lock < 0)
+                return err_set(e, EAGAIN, "cannot lock '%s'", ret->name);
+        ret->dev = st.st_dev;
+        ret->ino = st.st_ino;
         return 0;
+}
+
+static int make(struct arena *a, int parent, struct overlay_dir *ret, struct err *e)
+{
+        int r = -EAGAIN;
+
+        sweep(parent);
+        for (int i = 0; i < MAX_TRIES && r == -EAGAIN; i++) {
+                *e = (struct err){ .step = e->step };
+                r = make_one(a, parent, ret, e);
+        }
+        if (r < 0)
+                return r;
+        ret->path = path_join(a, ret->parent, ret->name, e);
+        return ret->path ? 0 : -e->code;
 }
 
 int overlay_dir_make(struct arena *a, struct overlay_dir *ret, struct err *e)
 {
         struct overlay_dir dir = OVERLAY_DIR_NONE;
-        const char *parent = choose_parent(a, e);
 
-        if (!parent)
+        dir.parent = choose_parent(a, e);
+        if (!dir.parent)
                 return -e->code;
-        dir.parent = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (dir.parent < 0) {
-                err_sys(e, "cannot open '%s'", parent);
-                return err_hint(e, "set TMPDIR to a directory that you may write to");
-        }
-        sweep(dir.parent);
-        int r = -EAGAIN;
-        for (int i = 0; i < MAX_TRIES && r == -EAGAIN; i++) {
-                *e = (struct err){ .step = e->step };
-                r = make_one(a, &dir, e);
-        }
-        if (r == 0) {
-                dir.path = path_join(a, parent, dir.name, e);
-                r = dir.path ? 0 : -e->code;
-        }
-        if (r < 0) {
-                struct err unused = { 0 };
-
-                err_prefix(e, "no room in '%s' for what the sandbox writes", parent);
-                (void)overlay_dir_remove(&dir, &unused);
+        autofd parent = open(dir.parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (parent < 0)
+                err_sys(e, "cannot open '%s'", dir.parent);
+        else if (make(a, parent, &dir, e) < 0)
+                err_prefix(e, "no room in '%s' for what the sandbox writes", dir.parent);
+        if (e->code != 0) {
+                fd_close(&dir.lock);
                 return err_hint(e, "set TMPDIR to a directory that you may write to");
         }
         *ret = dir;
         return 0;
 }
 
+static int remove_tree(const struct overlay_dir *dir, struct err *e)
+{
+        autofd parent = open(dir->parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        struct stat st;
+
+        if (parent < 0 || fstatat(parent, dir->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return err_sys(e, "cannot find it");
+        if (st.st_dev != dir->dev || st.st_ino != dir->ino)
+                return err_set(e, ESTALE, "it is another one by now");
+        return erase_tree(parent, dir->name, e);
+}
+
 int overlay_dir_remove(struct overlay_dir *dir, struct err *e)
 {
         int r = 0;
 
-        if (dir->fd >= 0)
-                r = erase_tree(dir->parent, dir->name, e);
-        if (r < 0 && dir->path)
-                err_prefix(e, "cannot remove '%s'", dir->path);
-        fd_close(&dir->fd);
-        fd_close(&dir->parent);
+        if (dir->path && remove_tree(dir, e) < 0)
+                r = err_prefix(e, "cannot remove '%s'", dir->path);
+        fd_close(&dir->lock);
         dir->path = NULL;
         return r;
 }
