@@ -8,6 +8,7 @@ bats_require_minimum_version 1.5.0
 load ../lib/kelp
 
 setup() {
+    PATH=$PATH:/usr/sbin:/sbin
     dir=$BATS_TEST_TMPDIR
     export HOME=$dir/home TMPDIR=$dir/tmp
     mkdir -p "$HOME"/.ssh "$HOME"/.cache/tool "$HOME"/notes "$HOME"/work/.git/hooks "$dir/tmp"
@@ -449,6 +450,7 @@ for host in \"good.test\", \"127.0.0.2\", \"203.0.113.7\":
     echo page >"$dir/page"
     cat >"$dir/script" <<SH
 unprivileged() { unshare -U --map-user=$(id -u) --map-group=$(id -g) -- "\$@"; }
+set -e
 ip link set lo up
 unshare -n sleep 200 3>&- &
 other=\$!
@@ -459,6 +461,7 @@ ip link set up0 up
 nsenter -t \$other -n sh -c 'ip addr add 9.9.9.9/24 dev eth0; ip link set eth0 up'
 (cd $dir && exec nsenter -t \$other -n python3 -m http.server --bind 9.9.9.9 80) >$dir/server.log 2>&1 3>&- &
 while ! grep -q Serving $dir/server.log; do sleep 0.05; done
+set +e
 get='import urllib.request as r; print(r.urlopen("http://9.9.9.9/page", timeout=20).read().decode().strip())'
 unprivileged $KELP learn -o $dir/one.policy -- python3 -c "\$get"
 echo "names \$?"
@@ -470,7 +473,7 @@ unprivileged $KELP learn --allow-any-host --deny 9.9.9.0/24 -o $dir/two.policy -
 echo "denied \$?"
 kill %1 %2
 SH
-    run --separate-stderr timeout 100 unshare -Urmn bash "$dir/script"
+    run --separate-stderr timeout 60 unshare -Urmn bash "$dir/script"
     echo "$output"
     echo "$stderr"
     [ "$output" = $'names 1\npage\nany 0\npage\nsame 0\ndenied 1' ]
