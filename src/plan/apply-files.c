@@ -223,6 +223,19 @@ int apply_hidden(struct assembly *a, const struct setting *s, struct err *e)
         return hide_host_path(a, s, path, "/", e);
 }
 
+/* What other sandboxes keep is theirs, also for one that has the home: each has a place for its own. */
+int apply_hide_caches(struct assembly *a, struct err *e)
+{
+        const struct setting s = { .if_exists = true, .origin = "built in" };
+        const char *home = a->facts->cache_home;
+        const char *path;
+
+        if (!home || !a->shows_more)
+                return 0;
+        path = path_clean(&a->plan->arena, home, "kelp/caches", e);
+        return path ? hide_host_path(a, &s, path, home, e) : -e->code;
+}
+
 /* A relative path counts from each writable directory and stays as it is, but clean. */
 int apply_protected(struct assembly *a, const struct setting *s, struct err *e)
 {

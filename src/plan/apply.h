@@ -72,6 +72,7 @@ int apply_add_rule(struct assembly *a, const struct setting *s, enum plan_rule_k
 int apply_readable(struct assembly *a, const struct setting *s, struct err *e);
 int apply_writable(struct assembly *a, const struct setting *s, struct err *e);
 int apply_hidden(struct assembly *a, const struct setting *s, struct err *e);
+int apply_hide_caches(struct assembly *a, struct err *e); /* kelp's own, in what is shared */
 int apply_protected(struct assembly *a, const struct setting *s, struct err *e);
 int apply_temporary(struct assembly *a, const struct setting *s, struct err *e);
 int apply_cache(struct assembly *a, const struct setting *s, struct err *e);

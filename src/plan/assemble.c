@@ -366,6 +366,8 @@ int plan_assemble(struct plan *p, const struct plan_request *request,
                 plan_add_problem(problems, &e);
         if (add_cwd(&a, request, &e) < 0)
                 plan_add_problem(problems, &e);
+        if (apply_hide_caches(&a, &e) < 0)
+                plan_add_problem(problems, &e);
         apply_options(&a, request->options, problems);
         if (add_overlay(&a, request, &e) < 0)
                 plan_add_problem(problems, &e);

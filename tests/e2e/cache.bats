@@ -59,6 +59,23 @@ refused() {
     run -0 "$KELP" run --policy ../two.policy -- cat "$HOME/.other/file"
 }
 
+@test "who is given the home is not given the caches of others" {
+    one -- sh -c 'echo first >/run/kelp/cache/one/file'
+    run ! "$KELP" run --writable "$HOME" -- cat "$caches/one/file"
+    run ! "$KELP" run --writable "$HOME" -- sh -c "echo evil >'$caches/one/file'"
+    run ! "$KELP" run -v "$HOME:/mnt/home" -- cat /mnt/home/.cache/kelp/caches/one/file
+    # the control: the home is there
+    echo x >"$HOME/seen"
+    run -0 "$KELP" run -v "$HOME:/mnt/home" -- cat /mnt/home/seen
+    # with a cache of its own as well, and who names one has chosen to show it
+    run -0 one --writable "$HOME" -- cat /run/kelp/cache/one/file
+    [ "$output" = first ]
+    run ! one --writable "$HOME" -- ls "$caches/one"
+    run -0 "$KELP" run --readable "$caches/one" -- cat "$caches/one/file"
+    [ "$output" = first ]
+    [ "$(cat "$caches/one/file")" = first ]
+}
+
 @test "programs of a cache run, and none of them has more rights" {
     one -- sh -c 'cp /bin/true /run/kelp/cache/one/prog && chmod 4755 /run/kelp/cache/one/prog'
     run -0 one -- /run/kelp/cache/one/prog
