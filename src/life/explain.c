@@ -140,7 +140,14 @@ static void tell_hint(const struct finding *item)
 
 static bool has_same_way(const struct finding *a, const struct finding *b)
 {
-        return str_eq(a->allow.option, b->allow.option) && str_eq(a->allow.line, b->allow.line);
+        const struct explain_allow *x = &a->allow;
+        const struct explain_allow *y = &b->allow;
+
+        /* "nothing does" joins only what is alike */
+        if (!x->option[0] && !x->line[0] && a->event.kind != b->event.kind)
+                return false;
+        return str_eq(x->option, y->option) && str_eq(x->line, y->line) &&
+               str_eq(x->comment, y->comment);
 }
 
 /* This one, and next to it all that the same word would allow. */

@@ -291,6 +291,11 @@ static void dump_exec(FILE *out, const struct plan *p)
         for (size_t i = 0; i < p->report.n_keep_fds; i++)
                 fprintf(out, " %d", p->report.keep_fds[i]);
         fputs(exec->force_tty ? ", on a terminal of its own\n" : "\n", out);
+        if (p->report.explains) {
+                put_label(out, "explained");
+                fputs("an observer is asked about calls with names, and told of refused ones\n",
+                      out);
+        }
         put_label(out, "environment");
         for (size_t i = 0; i < exec->n_env; i++) {
                 char safe[512];

@@ -40,6 +40,67 @@ static void reads(struct pipe_ends p, const char *expected)
         assert_string_equal(text, expected);
 }
 
+static void what_was_refused(void **state)
+{
+        struct pipe_ends p = open_pipe();
+        struct observe_event open = { .kind = OBSERVE_OPEN,
+                                      .access = 'r',
+                                      .is_hidden = true,
+                                      .count = 2,
+                                      .comm = "npm",
+                                      .name = "/h/\"a\\\n" };
+        struct observe_event host = {
+                .kind = OBSERVE_HOST, .access = 'r', .port = 443, .count = 1, .name = "example.org"
+        };
+        struct observe_event call = { .kind = OBSERVE_SYSCALL,
+                                      .access = 'r',
+                                      .count = 1,
+                                      .name = "ptrace",
+                                      .detail = "0x10" };
+        struct observe_event family = {
+                .kind = OBSERVE_SOCKET, .access = 'r', .count = 1, .name = "AF_VSOCK"
+        };
+
+        (void)state;
+        assert_int_equal(
+                status_refused(p.out, &open, "--readable x", "[files] readable = x", &failed), 0);
+        reads(p, "{\"event\":\"refused\",\"kind\":\"open\",\"path\":\"/h/\\\"a\\\\\\\\x0a\","
+                 "\"access\":\"r\",\"hidden\":true,\"count\":2,\"comm\":\"npm\","
+                 "\"option\":\"--readable x\",\"policy\":\"[files] readable = x\"}\n");
+        assert_int_equal(status_refused(p.out, &host, "", "", &failed), 0);
+        reads(p, "{\"event\":\"refused\",\"kind\":\"host\",\"host\":\"example.org\",\"port\":443,"
+                 "\"count\":1}\n");
+        assert_int_equal(status_refused(p.out, &call, "", "", &failed), 0);
+        reads(p, "{\"event\":\"refused\",\"kind\":\"syscall\",\"call\":\"ptrace\","
+                 "\"arguments\":\"0x10\",\"count\":1}\n");
+        assert_int_equal(status_refused(p.out, &family, "", "", &failed), 0);
+        reads(p,
+              "{\"event\":\"refused\",\"kind\":\"socket\",\"family\":\"AF_VSOCK\",\"count\":1}\n");
+        assert_int_equal(status_refused(-1, &open, "", "", &failed), 0);
+        close(p.in);
+        close(p.out);
+}
+
+/* The longest names, all of which have to be escaped, are still one line. */
+static void the_longest(void **state)
+{
+        struct pipe_ends p = open_pipe();
+        struct observe_event event = { .kind = OBSERVE_OPEN, .access = 'r', .count = 1 };
+        char option[640];
+        char text[65536];
+
+        (void)state;
+        memset(event.name, '\x01', sizeof(event.name) - 1);
+        memset(option, '\x01', sizeof(option));
+        option[sizeof(option) - 1] = '\0';
+        assert_int_equal(status_refused(p.out, &event, option, option, &failed), 0);
+        ssize_t n = read(p.in, text, sizeof(text));
+        assert_true(n > 4 * 1023 + 8 * 639);
+        assert_memory_equal(text + n - 2, "}\n", 2);
+        close(p.in);
+        close(p.out);
+}
+
 static void one_line_an_event(void **state)
 {
         struct pipe_ends p = open_pipe();
@@ -118,6 +179,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(one_line_an_event),
+                cmocka_unit_test(what_was_refused),
+                cmocka_unit_test(the_longest),
                 cmocka_unit_test(failures_are_escaped),
                 cmocka_unit_test(the_longest_failure_fits),
                 cmocka_unit_test(nobody_listens),
