@@ -48,6 +48,14 @@ static bool kernel_has_ipv6(void)
         return true;
 }
 
+static int check_ipv6(struct err *e)
+{
+        if (kernel_has_ipv6())
+                return 0;
+        err_set(e, EAFNOSUPPORT, "a rule names an IPv6 address, and this kernel has no IPv6");
+        return err_hint(e, "leave the rule out; a name needs none");
+}
+
 int filtered_link_make(int netns, struct err *e)
 {
         struct netlink nl = { .len = 0 };
@@ -246,6 +254,8 @@ int filtered_link_set_gateway(const struct plan_net *net, struct err *e)
 {
         struct netlink nl = { .len = 0 };
 
+        if (filtered_has_ipv6(net) && check_ipv6(e) < 0)
+                return -e->code;
         add_link_up(&nl, LOOPBACK, "lo");
         add_settings(&nl, GATE_NAME);
         add_link_up(&nl, INDEX, GATE_NAME);

@@ -146,6 +146,37 @@ END
     has '^wget 1'
 }
 
+@test "without newuidmap and without slirp4netns" {
+    scene <<'END'
+serve neighbour http:203.0.113.2/80
+hosts '203.0.113.2 good.test'
+image
+for name in slirp4netns newuidmap newgidmap; do
+    program=$(command -v "$name") || continue
+    mount --bind /dev/null "$program"
+done
+box --allow good.test ./root busybox wget -qO- http://good.test/
+box --allow good.test -- python3 client.py tcp:good.test/80
+END
+    [ "$status" -eq 0 ]
+    has '^hello from neighbour'
+    has '^reached tcp:good.test/80'
+}
+
+@test "an image with subordinate ids" {
+    command -v newuidmap >/dev/null && grep -q "^$(id -un):" /etc/subuid ||
+        skip "the machine lacks subordinate ids of this user"
+    export XDG_DATA_HOME=$PWD/data
+    make_rootfs root
+    run -0 "$KELP" run --allow good.test --userns subids ./root ip addr
+    has 'inet 198.18.0.2/30'
+    run "$KELP" run --allow good.test --userns subids ./root nslookup other.test
+    echo "$output"
+    has '^Server:.*198.18.0.1'
+    has NXDOMAIN
+    "$KELP" prune >/dev/null
+}
+
 @test "a port of this host that is lent, and no other" {
     scene <<'END'
 serve host http:127.0.0.1/5432 http:127.0.0.1/5433
