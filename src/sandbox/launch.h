@@ -44,8 +44,10 @@ struct launch {
         const struct image_copy *copy; /* of the image's files, instead of its layers; or NULL */
         struct cpu_choice cpus;
         const struct sock_fprog *filter;
-        const struct filter_watch *watch; /* the filter of a run that is observed; NULL: it is not */
-        const struct observe_request *request; /* the launcher's alone: who wants to know; or NULL */
+        const struct filter_watch
+                *watch; /* the filter of a run that is observed; NULL: it is not */
+        const struct observe_request
+                *request; /* the launcher's alone: who wants to know; or NULL */
 };
 
 /*
