@@ -110,7 +110,7 @@ static int open_channel(struct resolver *r, ares_channel *ret, struct err *e)
 {
         const char *servers = r->servers;
         struct ares_options options = {
-                .flags = ARES_FLAG_NOSEARCH,
+                .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES,
                 .timeout = TIMEOUT_MS,
                 .tries = TRIES,
                 .lookups = (char *)"b",

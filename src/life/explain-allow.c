@@ -73,6 +73,12 @@ static void allow_host(const struct plan *p, const struct observe_event *event,
         struct err unused = { 0 };
         struct why why = { 0 };
 
+        /* a name that is allowed, and leads where that is not enough */
+        if (event->detail[0]) {
+                snprintf(ret->option, sizeof(ret->option), "--allow %s", event->detail);
+                snprintf(ret->line, sizeof(ret->line), "[network] allow = %s", event->detail);
+                return;
+        }
         if (why_host(p, event->name, event->port, &why, &unused) == 0)
                 take(&why, ret);
 }

@@ -36,7 +36,8 @@ struct observe_event {
         uint32_t count; /* how often the same was asked for */
         char comm[16];  /* of the process that was the first to ask */
         char name[OBSERVE_MAX_NAME];
-        char detail[OBSERVE_MAX_DETAIL]; /* "" where there is none */
+        char detail
+                [OBSERVE_MAX_DETAIL]; /* of a host: the rule that it lacks; "" where there is none */
 };
 
 /* "open", "create", ...: the word of status lines. */

@@ -345,6 +345,17 @@ int observe_judge_refused(struct observe_judge *j, const struct seccomp_notif *c
         return record(j, call, &event, e);
 }
 
+/* The rule that kelp-proxy says would have let it through: "... '--allow 10.1.2.3:443' ...". */
+static void take_advice(const char *text, struct observe_event *event)
+{
+        static const char option[] = "'--allow ";
+        const char *at = strstr(text, option);
+        size_t len = at ? strcspn(at + sizeof(option) - 1, "' ") : 0;
+
+        if (len > 0 && len < sizeof(event->detail))
+                memcpy(event->detail, at + sizeof(option) - 1, len);
+}
+
 int observe_judge_verdict(struct observe_judge *j, const char *text, struct err *e)
 {
         struct observe_event event = { .kind = OBSERVE_HOST, .access = 'r', .count = 1 };
@@ -359,5 +370,7 @@ int observe_judge_verdict(struct observe_judge *j, const char *text, struct err 
                 return 0;
         event.port = (uint16_t)port;
         memcpy(event.name, name, strlen(name) + 1);
+        if (event.is_refused)
+                take_advice(text, &event);
         return observe_list_add(&j->events, &event, e);
 }

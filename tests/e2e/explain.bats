@@ -149,6 +149,17 @@ s.create_connection(("192.0.2.1", 443), 5)')"
         "$(py "import socket as s; s.create_connection((\"127.0.0.1\", $port), 5)")"
 }
 
+# /etc/hosts of a mount namespace of the test's own has the name.
+@test "a name that is allowed and leads to a private address needs that address, too" {
+    printf '127.0.0.1 localhost\n10.1.2.3 corp.test\n' >hosts
+    run -0 unshare -Urm sh -c 'mount --bind hosts /etc/hosts && exec "$@"' sh \
+        "$KELP" run --explain --allow corp.test -- sh -c 'curl -s -m 3 http://corp.test/; :'
+    [[ $output == *"kelp: refused: connect to corp.test:80"*"hint: --allow 10.1.2.3:80"* ]]
+    run -0 unshare -Urm sh -c 'mount --bind hosts /etc/hosts && exec "$@"' sh \
+        "$KELP" run --explain --allow corp.test --allow 10.1.2.3:80 -- sh -c 'timeout 1 curl -s http://corp.test/; :'
+    [[ $output != *"refused: connect"* ]]
+}
+
 @test "what no option allows is said to be so" {
     explained -- sh -c "$(py 'import socket as s; s.socket(40, 1)')"
     [ "$status" = 1 ] || show

@@ -48,7 +48,7 @@ htpasswd apache2-utils
 openssl openssl
 wget wget
 go golang-go
-javac openjdk-17-jdk-headless
+javac default-jdk-headless
 node nodejs
 ssh openssh-client
 dropbear dropbear-bin
