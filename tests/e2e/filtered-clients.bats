@@ -88,11 +88,12 @@ setup() {
     cd "$BATS_FILE_TMPDIR/work" || return 1
 }
 
-# The client $1 has got the page, and nothing from the other name, within a second.
+# The client $1 has got the page, and nothing from the other name: within a second, or on a busy
+# machine no later than it has got the page.  A resolver that hears nothing waits for five.
 reaches_one() {
-    local status ms
+    local status ms most
 
-    read -r _ _ status ms < <(grep "^$1 good.test " results)
+    read -r _ _ status most < <(grep "^$1 good.test " results)
     tail -n 5 "got/$1-good.test" "got/$1-good.test.err"
     [ "$status" = 0 ]
     grep -q "hello from the one" "got/$1-good.test"
@@ -100,7 +101,7 @@ reaches_one() {
     echo "other.test: status $status after $ms ms"
     tail -n 5 "got/$1-other.test.err"
     [ "$status" != 0 ]
-    [ "$ms" -lt 1000 ]
+    [ "$ms" -lt 1000 ] || [ "$ms" -lt "$((most < 4000 ? most : 4000))" ]
     ! grep -q "hello from the one" "got/$1-other.test"
 }
 
