@@ -5,6 +5,7 @@
 #include "fd.h"
 #include "layers.h"
 #include "learn-file.h"
+#include "learn-home.h"
 #include "learn-words.h"
 #include "learn.h"
 #include "log.h"
@@ -37,6 +38,8 @@ struct lesson {
         struct plan_facts facts;
         struct learn_file file;
         struct overlay_dir overlay;
+        struct plan_home_part *home_parts; /* none: the home is shown as a whole */
+        size_t n_home_parts;
         struct plan run;  /* what is watched */
         struct plan base; /* what a run without a policy of its own gives */
         struct learn learn;
@@ -107,7 +110,9 @@ static int assemble(struct lesson *l, const struct option_list *options, const c
                 .options = options,
                 .policies = &policies,
                 .overlay_dir = is_run ? l->overlay.path : NULL,
-                .shows_home = is_run,
+                .shows_home = is_run && l->n_home_parts == 0,
+                .home_parts = l->home_parts,
+                .n_home_parts = is_run ? l->n_home_parts : 0,
         };
 
         if (!problems || collect(l, options, text, &policies, problems, e) < 0)
@@ -247,12 +252,27 @@ static int watch(struct lesson *l, struct err *e)
         return write_policy(l, e) < 0 ? EXIT_FAILED : result.exit_code;
 }
 
+static int find_home(struct lesson *l, struct err *e)
+{
+        const char *mount = NULL;
+
+        if (learn_find_home_parts(&l->arena, l->facts.home, &l->home_parts, &l->n_home_parts,
+                                  &mount, e) < 0)
+                return -e->code;
+        if (mount)
+                log_notice("another file system is mounted in your home, at '%s': while the "
+                           "command is watched, it cannot write to files right in the home, nor "
+                           "to what has that mount in it",
+                           mount);
+        return 0;
+}
+
 static int prepare(struct lesson *l, struct err *e)
 {
         if (facts_find(&l->arena, &l->facts, e) < 0 ||
             learn_file_open(&l->arena, l->words.output, l->words.is_merge, l->words.is_forced,
                             &l->file, e) < 0 ||
-            overlay_dir_make(&l->arena, &l->overlay, e) < 0)
+            overlay_dir_make(&l->arena, &l->overlay, e) < 0 || find_home(l, e) < 0)
                 return -e->code;
         return make_plans(l, e);
 }

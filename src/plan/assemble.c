@@ -353,6 +353,24 @@ static int add_overlay(struct assembly *a, const struct plan_request *request, s
         return 0;
 }
 
+/* Before all policies: what they hide or show otherwise stays as they have it. */
+static int add_home_parts(struct assembly *a, const struct plan_request *request, struct err *e)
+{
+        const struct setting s = { .origin = "overlay", .if_exists = true };
+        struct plan_files *files = &a->plan->files;
+
+        for (size_t i = 0; i < request->n_home_parts; i++) {
+                const struct plan_home_part *part = &request->home_parts[i];
+
+                if (apply_add_rule(a, &s,
+                                   part->is_scratch ? PLAN_RULE_WRITABLE : PLAN_RULE_READABLE,
+                                   part->path, part->path, e) < 0)
+                        return -e->code;
+                files->rules[files->n_rules - 1].is_scratch = part->is_scratch;
+        }
+        return 0;
+}
+
 int plan_assemble(struct plan *p, const struct plan_request *request,
                   struct plan_problems *problems)
 {
@@ -360,6 +378,8 @@ int plan_assemble(struct plan *p, const struct plan_request *request,
         struct err e = { 0 };
 
         set_defaults(&a, request);
+        if (add_home_parts(&a, request, &e) < 0)
+                plan_add_problem(problems, &e);
         if (apply_policies(&a, request, problems) < 0)
                 return -EINVAL;
         if (apply_image(&a, &request->image, &e) < 0)

@@ -34,6 +34,12 @@ struct plan_image_source {
 struct policy_set;
 struct policy_words;
 
+/* What lies right in the home. */
+struct plan_home_part {
+        const char *path;
+        bool is_scratch; /* false: read-only */
+};
+
 struct plan_request {
         const struct plan_facts *facts;
         const struct option_list *options;
@@ -42,6 +48,9 @@ struct plan_request {
         struct plan_image_source image;
         const char *overlay_dir; /* plan_files.overlay_dir; NULL: none */
         bool shows_home;         /* the whole home, but for what is hidden, as a scratch copy */
+        /* with overlay_dir, where that cannot be: parts of the home in an empty one */
+        const struct plan_home_part *home_parts;
+        size_t n_home_parts;
         bool is_question; /* nothing runs: that the current directory cannot be shared is no mistake */
 };
 

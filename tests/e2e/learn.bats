@@ -148,11 +148,11 @@ in_mounts() {
 }
 
 @test "a directory that cannot be an overlay is an error, and nothing runs" {
-    mkdir "$HOME/disk"
-    in_mounts "mount -t tmpfs none $HOME/disk; unprivileged $KELP learn -o $policy -- echo ran"
+    mkdir disk
+    in_mounts "mount -t tmpfs none $HOME/work/disk; unprivileged $KELP learn -o $policy -- echo ran"
     [ "$status" = 125 ]
     [ -z "$output" ]
-    says "another file system is mounted in it, at '$HOME/disk'"
+    says "another file system is mounted in it, at '$HOME/work/disk'"
     [ ! -e "$policy" ]
     # an overlay cannot take the changes of another one
     mkdir "$dir"/{lower,upper,workdir,top}
@@ -165,6 +165,27 @@ in_mounts() {
     says "hint: TMPDIR says where"
     says $'\n125'
     [ ! -e "$policy" ]
+}
+
+@test "a home with a mount in it is shown in parts, and as little is changed" {
+    mkdir "$HOME"/disk "$HOME"/deep "$HOME"/deep/disk
+    echo '[user]' >"$HOME/.gitconfig"
+    ln -s notes/a "$HOME/link"
+    before=$(tree_hash "$HOME")
+    in_mounts "mount -t tmpfs none $HOME/disk; mount -t tmpfs none $HOME/deep/disk; echo m >$HOME/disk/m; cd $HOME/work
+        unprivileged $KELP learn -o $policy -- sh -c '
+            cat ~/link ~/.gitconfig ~/disk/m; cat ~/.ssh/id_ed25519
+            echo x >~/notes/b; cat ~/notes/b; echo y >~/disk/m; echo z >~/.gitconfig; echo q >~/deep/q
+            echo new >file; cat file; ls -A ~/.ssh'
+        cat $HOME/disk/m"
+    [ "$output" = $'alpha\n[user]\nm\nx\nnew\nm' ]
+    says "another file system is mounted in your home, at '$HOME/disk'"
+    says ".gitconfig: Read-only file system"
+    says "deep/q: Read-only file system"
+    [ "$(tree_hash "$HOME")" = "$before" ]
+    has_line 'readable = -~/link'
+    has_line 'writable = -~/notes/b'
+    run ! grep -q '^[^#]*ssh' "$policy"
 }
 
 @test "control: the same namespaces without the mount" {
