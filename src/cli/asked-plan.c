@@ -11,6 +11,7 @@
 #include "userns.h"
 
 #include <errno.h>
+#include <string.h>
 
 static int fail(const struct err *e)
 {
@@ -163,6 +164,20 @@ static void forget(struct asked_plan *a)
         a->said = (struct policy_words){ 0 };
 }
 
+/* Of a word that was no option nothing is said of one. */
+static void drop_option(struct plan_problems *problems)
+{
+        static const char prefix[] = "option '--policy': ";
+        const size_t len = sizeof(prefix) - 1;
+
+        for (size_t i = 0; i < problems->n; i++) {
+                char *text = problems->items[i].text;
+
+                if (str_has_prefix(text, prefix))
+                        memmove(text, text + len, strlen(text + len) + 1);
+        }
+}
+
 int asked_plan_read(struct asked_plan *a, bool is_image, struct plan_problems *problems)
 {
         struct plan_image_source image = { 0 };
@@ -177,7 +192,9 @@ int asked_plan_read(struct asked_plan *a, bool is_image, struct plan_problems *p
                 image.name = "IMAGE";
                 image.directory = "/";
         }
-        return assemble(a, &image, true, problems);
+        int r = assemble(a, &image, true, problems);
+        drop_option(problems);
+        return r;
 }
 
 int asked_plan_read_any(struct asked_plan *a, struct plan_problems *problems)

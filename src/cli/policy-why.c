@@ -17,10 +17,10 @@
 static const char usage[] =
         "Usage:  kelp policy why [OPTIONS] PATH [r|w|x]\n"
         "        kelp policy why [OPTIONS] HOST[:PORT]\n"
-        "        kelp policy why [OPTIONS] syscall NAME\n\n"
+        "        kelp policy why [OPTIONS] syscall NAME...\n\n"
         "Says whether a run with these options, from this directory, may do that, and by which line\n"
         "of which policy; where something would allow it, that is named. What begins with '/', '~'\n"
-        "or '.' is a path. Several letters are several questions.\n\n"
+        "or '.' is a path. Several letters or names are several questions.\n\n"
         "  --image NAME     in an image, not in a view of this host\n"
         "                   all other options are those of kelp run: --policy, --writable, ...\n\n"
         "Exit status: 0 when all of it is allowed, 1 when something is refused, 125 when there is no\n"
@@ -62,11 +62,13 @@ static void put_hint(const struct why *why)
         fputc('\n', stdout);
 }
 
-/* `letter`: of several questions, which this is about; 0: there is only one. */
-static int tell(const struct why *why, char letter)
+/* `question`: of several, which this is the answer to; NULL: there is only one. */
+static int tell(const struct why *why, const char *question)
 {
-        if (letter)
-                printf("%c: ", letter);
+        if (question) {
+                put(question);
+                fputs(": ", stdout);
+        }
         put_verdict(why);
         put_hint(why);
         return why->is_allowed ? 0 : POLICY_NO;
@@ -102,6 +104,11 @@ static const char *box_path(struct asked_plan *a, const char *text, struct err *
 
 static int ask_path(struct asked_plan *a, const struct question *q)
 {
+        static const char *const letters[] = {
+                [WHY_READ] = "r",
+                [WHY_WRITE] = "w",
+                [WHY_EXECUTE] = "x",
+        };
         struct err e = { 0 };
         const char *path = box_path(a, q->text, &e);
 
@@ -115,7 +122,7 @@ static int ask_path(struct asked_plan *a, const struct question *q)
 
                 if (why_path(&a->plan, &a->tree, path, q->accesses[i], &why, &e) < 0)
                         return fail(&e);
-                if (tell(&why, q->n_accesses > 1 ? "rwx"[q->accesses[i]] : '\0') != 0)
+                if (tell(&why, q->n_accesses > 1 ? letters[q->accesses[i]] : NULL) != 0)
                         status = POLICY_NO;
         }
         return status;
@@ -176,17 +183,23 @@ static int ask_host(struct asked_plan *a, const struct question *q)
             (p->net.mode == PLAN_NETWORK_USER || p->net.mode == PLAN_NETWORK_FILTERED) &&
             judge_address(p, q, &why, &e) < 0)
                 return fail(&e);
-        return tell(&why, '\0');
+        return tell(&why, NULL);
 }
 
-static int ask_syscall(struct asked_plan *a, const struct question *q)
+static int ask_syscalls(struct asked_plan *a, const struct question *q)
 {
         struct err e = { 0 };
-        struct why why;
+        int status = 0;
 
-        if (why_syscall(&a->plan, a->fakes_root, q->text, &why, &e) < 0)
-                return fail(&e);
-        return tell(&why, '\0');
+        for (size_t i = 0; i < q->n_calls; i++) {
+                struct why why;
+
+                if (why_syscall(&a->plan, a->fakes_root, q->calls[i], &why, &e) < 0)
+                        return fail(&e);
+                if (tell(&why, q->n_calls > 1 ? q->calls[i] : NULL) != 0)
+                        status = POLICY_NO;
+        }
+        return status;
 }
 
 static int ask(struct asked_plan *a)
@@ -205,7 +218,7 @@ static int ask(struct asked_plan *a)
         case QUESTION_HOST:
                 return ask_host(a, &q);
         case QUESTION_SYSCALL:
-                return ask_syscall(a, &q);
+                return ask_syscalls(a, &q);
         }
         return EXIT_FAILED;
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char usage[] = "kelp policy why PATH [r|w|x], HOST:PORT or syscall NAME";
+static const char usage[] = "kelp policy why PATH [r|w|x], HOST:PORT or syscall NAME...";
 
 static bool is_path(const char *word)
 {
@@ -97,15 +97,15 @@ static int hint_url(const char *word, struct err *e)
                         host, str_has_prefix(word, "http://") ? "80" : "443");
 }
 
-static int read_syscall(const char *const *words, size_t n, struct question *ret, struct err *e)
+static int read_syscalls(const char *const *words, size_t n, struct question *ret, struct err *e)
 {
-        if (n != 2) {
-                err_set(e, EINVAL, n < 2 ? "which system call?" : "unexpected word '%s'",
-                        words[n - 1]);
-                return err_hint(e, "one name: kelp policy why syscall mount");
+        if (n < 2) {
+                err_set(e, EINVAL, "which system call?");
+                return err_hint(e, "name it: kelp policy why syscall mount");
         }
         ret->kind = QUESTION_SYSCALL;
-        ret->text = words[1];
+        ret->calls = words + 1;
+        ret->n_calls = n - 1;
         return 0;
 }
 
@@ -118,7 +118,7 @@ int question_read(struct arena *arena, const char *const *words, size_t n, struc
                 return err_hint(e, "%s", usage);
         }
         if (str_eq(words[0], "syscall"))
-                return read_syscall(words, n, ret, e);
+                return read_syscalls(words, n, ret, e);
         if (strstr(words[0], "://"))
                 return hint_url(words[0], e);
         if (is_path(words[0]) || access(words[0], F_OK) == 0)

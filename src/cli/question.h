@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The words of `kelp policy why`: PATH [r|w|x], HOST[:PORT] or syscall NAME. */
+/* The words of `kelp policy why`: PATH [r|w|x], HOST[:PORT] or syscall NAME... */
 
 enum question_kind { QUESTION_PATH, QUESTION_HOST, QUESTION_SYSCALL };
 
@@ -16,10 +16,12 @@ enum question_kind { QUESTION_PATH, QUESTION_HOST, QUESTION_SYSCALL };
 
 struct question {
         enum question_kind kind;
-        const char *text; /* the path as it was typed; the host without its port; the call */
+        const char *text; /* the path as it was typed; the host without its port */
         uint16_t port;    /* 0: any */
         enum why_access accesses[QUESTION_MAX_ACCESSES];
         size_t n_accesses;
+        const char *const *calls;
+        size_t n_calls;
 };
 
 /*

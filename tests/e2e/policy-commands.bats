@@ -166,7 +166,8 @@ POLICY
     done
     [ "$(grep -c ^kelp: <<<"$stderr")" = 6 ]
     [ "$(grep -c '^hint: did you mean' <<<"$stderr")" -ge 4 ]
-    run -1 "$KELP" policy check ./none.policy
+    run -1 --separate-stderr "$KELP" policy check ./none.policy
+    [[ $stderr == "kelp: cannot open './none.policy': No such file or directory"* ]]
     run -1 "$KELP" policy check sandbx
 }
 

@@ -55,24 +55,21 @@ plant_project() {
     mkfifo fifo
 }
 
-# ask OPTION... -- : for the questions of standard input, each "ACCESS PATH", what `why` says.
-ask() {
-    local options=() access path status answer
+# answers_of PATH OPTION...: what `why` says of reading, executing and writing it, a line each.
+answers_of() {
+    local path=$1 status=0 access verdict expected=0
 
-    while [ "$1" != -- ]; do
-        options+=("$1")
-        shift
-    done
-    while read -r access path; do
-        status=0
-        "$KELP" policy why "${options[@]}" "$path" "$access" >why.out 2>&1 || status=$?
-        case $status in
-        0) answer=yes ;;
-        1) answer=no ;;
-        *) answer="status-$status: $(cat why.out)" ;;
+    shift
+    "$KELP" policy why "$@" "$path" rxw >why.out 2>&1 || status=$?
+    while read -r access verdict _; do
+        case $access$verdict in
+        [rxw]:allowed:) echo "${access%:} yes $path" ;;
+        [rxw]:refused:) expected=1 && echo "${access%:} no $path" ;;
+        kelp:*) echo "$path: $(cat why.out)" ;;
         esac
-        echo "$access $answer $path"
-    done
+    done <why.out
+    # the status is that of all of them
+    [ "$status" = "$expected" ] || echo "status $status of $path"
 }
 
 # questions PATH...: each of them for reading, writing and executing; writing last, it leaves traces.
@@ -86,7 +83,7 @@ questions() {
 
 # same OPTION... -- PATH...: `why` and a run say the same of all of them.  In $image, if that is set.
 same() {
-    local options=() of_image=()
+    local options=() of_image=() path
 
     while [ "$1" != -- ]; do
         options+=("$1")
@@ -95,10 +92,12 @@ same() {
     shift
     questions "$@" >list
     [ -z "${image:-}" ] || of_image=(--image "$image")
-    ask "${of_image[@]}" "${options[@]}" -- <list >said
+    for path; do
+        answers_of "$path" "${of_image[@]}" "${options[@]}"
+    done | sort >said
     "$KELP" run "${options[@]}" "${image:---}" sh "${image:+/}try.sh" <list >did || cat did
     [ "$(wc -l <did)" = "$(wc -l <list)" ]
-    diff -u said did
+    sort did | diff -u said -
     cat said >>all
 }
 
@@ -233,11 +232,11 @@ image_paths() {
     image=$dir/root
     same -v "$PWD/sub:/mnt/host" -v "$dir/data:/mnt/ro:ro" -- "${paths[@]}"
     # root of an image can open what is hidden, and finds something empty
-    mapfile -t paths < <(image_paths | grep -vx /replaced)
+    mapfile -t paths < <(image_paths | grep -E '^/(closed|bin|etc|root|replaced/|mnt|tmp|new|dev/null)')
     same --read-only --hide /replaced --tmpfs /root/new -- "${paths[@]}" /root/new/x
     same --cap-drop ALL -- "${paths[@]}"
-    [ "$(grep -c ' yes ' all)" -gt 100 ]
-    [ "$(grep -c ' no ' all)" -gt 100 ]
+    [ "$(grep -c ' yes ' all)" -gt 60 ]
+    [ "$(grep -c ' no ' all)" -gt 60 ]
 }
 
 @test "why says of paths in an image of layers, and in a sandbox that is kept, what a run does" {
@@ -258,7 +257,7 @@ image_paths() {
         echo x >/replaced/new; echo x >/turned/file; echo x >/added'
     "$KELP" commit box high
     mapfile -t paths < <(
-        image_paths | grep -vE '^/mnt/|^/bin/true'
+        image_paths | grep -E '^/(etc|bin/spare|root|removed|replaced|link|absolute|dangling)'
         printf '%s\n' /removed/sub /turned /turned/file /turned/passwd /added /added/x
     )
     image=low
@@ -267,37 +266,26 @@ image_paths() {
     same --userns single -- "${paths[@]}"
     image=low
     same --userns single --name box --keep -- "${paths[@]}"
-    [ "$(grep -c ' yes ' all)" -gt 100 ]
-    [ "$(grep -c ' no ' all)" -gt 100 ]
+    [ "$(grep -c ' yes ' all)" -gt 60 ]
+    [ "$(grep -c ' no ' all)" -gt 60 ]
 }
 
 @test "why says of system calls what a run does" {
-    local number answer verdict action n_refused=0
-
     cp "$KELP_BUILD/helpers/seccomp/probe-syscalls" .
-    "$KELP" run -- ./probe-syscalls >inside
-    while read -r _ number answer; do
-        verdict=$("$KELP" policy why syscall "$number") || true
-        case $verdict in
-        # what is let through is answered by the kernel, as it sees fit
-        allowed:*) continue ;;
-        refused:*) action=$(sed -n '1s/.*, answered \([A-Za-z]*\).*/\1/p' <<<"$verdict") ;;
-        *) action="no answer: $verdict" ;;
-        esac
-        n_refused=$((n_refused + 1))
-        [ "$answer" = "$action" ] || {
-            echo "$number: $answer, not: $verdict"
-            return 1
-        }
-    done < <(grep '^nr .*' inside | awk '$2 < 475')
-    [ "$n_refused" -gt 100 ]
-    # and all that a filter lets through is said to be
-    while read -r _ number _; do
-        "$KELP" policy why syscall "$number" >said || {
-            echo "$number: $(cat said)"
-            return 1
-        }
-    done < <(grep -E '^nr [0-9]+ (ok|other)$' inside)
+    "$KELP" run -- ./probe-syscalls | awk '$1 == "nr" && $2 < 475' >inside
+    mapfile -t numbers < <(cut -d' ' -f2 inside)
+    run -1 "$KELP" policy why syscall "${numbers[@]}"
+    # what is let through the kernel answers as it sees fit, but what it was seen to answer is let through
+    grep -E '^[0-9]+: ' <<<"$output" | awk '
+        NR == FNR { answer[$2 ":"] = $3; next }
+        { asked++ }
+        $2 == "allowed:" { next }
+        { refused++; said = $0; sub(/.*, answered /, "", said); sub(/,.*/, "", said) }
+        said != answer[$1] { print answer[$1] ", not: " $0; lies++ }
+        END { print asked " " refused " " lies + 0 }' inside - >counts
+    cat counts
+    [ "$(cut -d' ' -f1,3 counts)" = "${#numbers[@]} 0" ]
+    [ "$(cut -d' ' -f2 counts)" -gt 100 ]
 }
 
 # In the scene: says "LIE" where `why` and a run are not of one mind; what is suggested is tried, too.
