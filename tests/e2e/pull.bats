@@ -346,7 +346,7 @@ libraries_of() {
 }
 
 @test "who links what: kelp no library of images, kelp-pull no unpacker, kelp-image no network" {
-    local image pull relink
+    local image pull proxy relink
 
     run -0 libraries_of src/cli/kelp
     [[ $output == cap || $output == "c cap" ]]
@@ -360,6 +360,9 @@ libraries_of() {
     # which shows that libraries are seen
     [[ " $image " == *" archive "* && " $image " == *" jansson "* && " $pull " == *" curl "* ]]
     [[ " $pull " != *" archive "* && " $image " != *" curl "* && " $image " != *" ssl "* ]]
+    # nor has the way out of a filtered network more than it is for
+    proxy=$(readelf -d "$KELP_BUILD/helpers/proxy/kelp-proxy" | grep -o '\[lib.*\]' | sort | xargs)
+    assert_eq "$proxy" '[libc.so.6] [libcares.so.2] [libseccomp.so.2]'
 }
 
 # What it then cannot do is tested from inside, by the unit test of confine.c.
