@@ -180,3 +180,19 @@ refused() {
     run -0 --separate-stderr one -- sh -c 'echo y >/run/kelp/cache/one/r/.git/hooks/pre-commit'
     [ -z "$stderr" ]
 }
+
+@test "standing in the cache directory opens no cache" {
+    one -- sh -c 'echo mine >/run/kelp/cache/one/file'
+    cd "$HOME/.cache"
+    run "$KELP" run -- sh -c 'touch here; cat kelp/caches/one/file; echo x >kelp/caches/one/file'
+    [ -e here ]
+    [ "$(cat "$caches/one/file")" = mine ]
+    [[ $output != *mine* ]]
+    for place in "$HOME/.cache/kelp" "$caches" "$caches/one"; do
+        cd "$place"
+        run "$KELP" run -- sh -c "echo x >'$caches/one/file'; cat '$caches/one/file'"
+        echo "$output"
+        [[ $output != *mine* ]]
+        [ "$(cat "$caches/one/file")" = mine ]
+    done
+}
