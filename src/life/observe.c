@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 /* A report is made of what lies in memory: whoever takes longer will never be done. */
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 5000
 
 int observe_prepare(const struct observe_spec *spec, const struct plan *p,
                     const struct sock_fprog *filter, struct observe *ret, struct err *e)
@@ -106,15 +106,21 @@ static bool take(struct observe *o, void *data, size_t size)
                io_receive(o->sock, data, size, NULL, 0, NULL, &unused) == (ssize_t)size;
 }
 
+/* Either is the word to report. */
+static bool ask_for_report(int sock)
+{
+        struct err unused = { 0 };
+
+        return shutdown(sock, SHUT_WR) == 0 || io_send(sock, "", 1, NULL, 0, &unused) == 0;
+}
+
 static int take_events(struct observe *o, observe_event_fn *each, void *arg,
                        struct observe_total *ret, struct err *e)
 {
         struct observe_report head;
         struct observe_event event;
 
-        /* this is the word to report */
-        shutdown(o->sock, SHUT_WR);
-        if (!take(o, &head, sizeof(head)))
+        if (!ask_for_report(o->sock) || !take(o, &head, sizeof(head)))
                 return 0;
         ret->n_dropped += head.n_dropped;
         ret->n_unreadable = head.n_unreadable;
