@@ -132,6 +132,25 @@ same() {
         .git/config sub sub/new
 }
 
+@test "why says of paths under other policies what a run does" {
+    local policy
+
+    plant_scene
+    mkdir -p .claude/hooks
+    echo x | tee .claude/hooks/h >.env
+    printf '[files]\nhidden = ./a\n' >.kelp.policy
+    printf '[files]\nhidden = **/.env\n' >"$dir/pattern.policy"
+    for policy in agent strict npm "$dir/pattern.policy"; do
+        same --policy "$policy" -- a .env sub/new .claude/hooks/h .claude/hooks/new .kelp.policy \
+            "$HOME/.ssh/id" "$HOME/new" /etc/passwd /tmp/x /run/kelp/cache/npm /run/kelp/cache/x
+    done
+    # the patterns and the caches make a difference
+    grep -qx 'r no .env' all
+    grep -qx 'r yes .env' all
+    grep -qx 'w yes /run/kelp/cache/npm' all
+    grep -qx 'w no /run/kelp/cache/npm' all
+}
+
 # The words behind "hint: " of why.out: the option, and the line of a policy; either may be missing.
 hint_option() {
     sed -n 's/^hint: //; s/, or in a policy: .*//; /^-/p' why.out
