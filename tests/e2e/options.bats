@@ -114,7 +114,7 @@ refused() {
 }
 
 @test "commands and options of later versions are refused as such" {
-    for name in exec ps logs attach stop kill stats diff apply discard learn; do
+    for name in exec ps logs attach stop kill stats diff apply discard; do
         refused "'kelp $name' is not yet supported"$'\n'"hint: *" "$name"
     done
     for name in memory cpus pids-limit mount detach init review \
