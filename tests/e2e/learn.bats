@@ -480,7 +480,7 @@ ip link add up0 type veth peer name eth0 netns \$other
 ip addr add 9.9.9.1/24 dev up0
 ip link set up0 up
 nsenter -t \$other -n sh -c 'ip addr add 9.9.9.9/24 dev eth0; ip link set eth0 up'
-(cd $dir && exec nsenter -t \$other -n python3 -m http.server --bind 9.9.9.9 80) >$dir/server.log 2>&1 3>&- &
+(cd $dir && exec nsenter -t \$other -n python3 -u -m http.server --bind 9.9.9.9 80) >$dir/server.log 2>&1 3>&- &
 while ! grep -q Serving $dir/server.log; do sleep 0.05; done
 set +e
 get='import urllib.request as r; print(r.urlopen("http://9.9.9.9/page", timeout=20).read().decode().strip())'
