@@ -149,9 +149,11 @@ static int look_from_base(struct search *s, struct err *e)
         return r;
 }
 
+/* A rule that has become the link to another one shows nothing by itself. */
 static bool is_share(const struct rule *rule)
 {
-        return !rule->is_dropped && !rule->asked->cache && S_ISDIR(rule->source.st.st_mode) &&
+        return !rule->is_dropped && !rule->is_link && !rule->asked->cache &&
+               S_ISDIR(rule->source.st.st_mode) &&
                (rule->asked->kind == PLAN_RULE_READABLE || rule->asked->kind == PLAN_RULE_WRITABLE);
 }
 

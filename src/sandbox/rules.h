@@ -17,7 +17,7 @@ struct rule {
         const struct plan_rule *asked;
         const char *box_path;
         const char *link_path; /* where the user's own name for it was a symlink, or NULL */
-        struct source source;  /* fd -1 when the rule has no source */
+        struct source source;  /* fd -1 when the rule has no source, or is a link alone */
         size_t order; /* later ones win; odd for the plan's rules, even for what patterns found */
         bool is_link; /* a later one shows the same place: this one is the link to it alone */
         bool is_dropped;

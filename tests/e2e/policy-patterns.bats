@@ -34,6 +34,17 @@ policy() {
     run -0 "$KELP" run --policy "$p" -- cat other
 }
 
+@test "what matches is hidden in a share of two names, one of them a symlink" {
+    mkdir "$BATS_TEST_TMPDIR/free"
+    ln -s "$work" "$BATS_TEST_TMPDIR/link"
+    cd "$BATS_TEST_TMPDIR/free"
+    both=(--readable "$BATS_TEST_TMPDIR/link" --readable "$work")
+    policy '[files]\nhidden = **/.env\n'
+    run -0 "$KELP" run --policy "$p" "${both[@]}" -- cat "$work/other" "$BATS_TEST_TMPDIR/link/other"
+    run -1 "$KELP" run --policy "$p" "${both[@]}" -- cat "$work/a/.env" "$BATS_TEST_TMPDIR/link/a/.env"
+    [ "$(grep -c 'Permission denied' <<<"$output")" = 2 ]
+}
+
 @test "what matches is hidden in every share, and in an image's volumes" {
     mkdir root root/v "$BATS_TEST_TMPDIR/free"
     policy '[files]\nhidden = **/.env\n'
