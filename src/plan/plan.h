@@ -20,9 +20,9 @@
  * and for --dry-run: "option --writable", "sandbox.policy:12", "image busybox".
  */
 
-#define PLAN_MAX_RULES    1000
+#define PLAN_MAX_RULES    100000
 #define PLAN_MAX_ARGS     100000
-#define PLAN_MAX_ENV      10000
+#define PLAN_MAX_ENV      20000
 #define PLAN_MAX_PORTS    200
 #define PLAN_MAX_HOSTS    1000
 #define PLAN_MAX_NET      20000

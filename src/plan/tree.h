@@ -15,7 +15,7 @@
  * audit before exec compares the mount table with it.
  */
 
-#define TREE_MAX_ENTRIES 4000
+#define TREE_MAX_ENTRIES 200000
 
 enum tree_kind {
         TREE_DIR,     /* a directory in the root's own tmpfs */
@@ -92,6 +92,7 @@ struct tree {
         uint64_t overlay_ino;
         struct tree_pattern *patterns;
         size_t n_patterns;
+        struct tree_index *index; /* of large lists (tree_find_*); NULL: none yet */
         size_t n_open_repos; /* git repositories in subdirectories that are too many to protect */
 };
 
@@ -100,6 +101,16 @@ void tree_done(struct tree *t);
 /* The next entry, zeroed but for fd = -1; NULL with `e` set when the list is full. */
 struct tree_entry *tree_add(struct tree *t, enum tree_kind kind, const char *box_path,
                             const char *origin, struct err *e);
+
+/*
+ * The last entry in front of `before` (NULL: of all) whose place is the first `len` bytes of
+ * `box_path`, or NULL: of a long list without a look at each.
+ */
+const struct tree_entry *tree_find_last(const struct tree *t, const char *box_path, size_t len,
+                                        const struct tree_entry *before);
+
+/* To be called when entries were moved. */
+int tree_index_again(struct tree *t, struct err *e);
 
 /* Adds to the matches of a pattern, which may be looked for in several places. */
 int tree_note_pattern(struct tree *t, const char *text, const char *origin, size_t n_matches,

@@ -65,6 +65,7 @@ struct mount_line {
 struct mount_table {
         struct mount_line *lines;
         size_t n;
+        size_t n_open; /* from here on all are named */
 };
 
 /* "\040" and its like; source: proc_pid_mountinfo(5). */
@@ -158,9 +159,12 @@ static bool is_mount(const struct tree_entry *entry)
 }
 
 /* The topmost mount at `point` that no later entry has. */
-static struct mount_line *find_line(const struct mount_table *table, const char *point)
+static struct mount_line *find_line(struct mount_table *table, const char *point)
 {
-        for (size_t i = table->n; i > 0; i--) {
+        /* both are gone through from their ends: what is looked for is mostly the last one left */
+        while (table->n_open > 0 && table->lines[table->n_open - 1].is_named)
+                table->n_open--;
+        for (size_t i = table->n_open; i > 0; i--) {
                 struct mount_line *line = &table->lines[i - 1];
 
                 if (!line->is_named && str_eq(line->point, point))
@@ -174,7 +178,7 @@ static struct mount_line *find_line(const struct mount_table *table, const char 
  * never that of the root: nothing is mounted there again.  *ret_is_there tells whether there is
  * anything at all.
  */
-static struct mount_line *find_real(const struct mount_table *table, const struct tree_entry *entry,
+static struct mount_line *find_real(struct mount_table *table, const struct tree_entry *entry,
                                     bool *ret_is_there)
 {
         int no_follow = entry->flags & TREE_NO_FOLLOW ? O_NOFOLLOW : 0;
@@ -199,7 +203,7 @@ static unsigned wanted_flags(const struct plan *p, const struct tree_entry *entr
 }
 
 static int check_entry(const struct plan *p, const struct tree_entry *entry,
-                       const struct mount_table *table, struct err *e)
+                       struct mount_table *table, struct err *e)
 {
         unsigned want = wanted_flags(p, entry);
         struct mount_line *line = find_line(table, entry->box_path);
@@ -279,6 +283,7 @@ static int check_mounts(const struct plan *p, const struct tree *t, struct arena
                 return -e->code;
         if (table.n == 0)
                 return err_set(e, EPROTO, "the mount table is empty");
+        table.n_open = table.n;
         /* entries and table have the same order: of several mounts at a place each gets its own */
         for (size_t i = t->n_entries; i > 0; i--) {
                 const struct tree_entry *entry = &t->entries[i - 1];

@@ -40,6 +40,8 @@ static struct tree_entry *add_above(struct tree *t, enum tree_kind kind, const c
         memmove(&t->entries[at + 1], &t->entries[at],
                 (t->n_entries - 1 - at) * sizeof(*t->entries));
         t->entries[at] = added;
+        if (tree_index_again(t, e) < 0)
+                return NULL;
         return &t->entries[at];
 }
 

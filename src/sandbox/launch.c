@@ -21,8 +21,8 @@
  * known.
  */
 
-/* The longest lists have about 2 MiB; what is not used takes no memory. */
-#define VIEW_SIZE ((size_t)8 << 20)
+/* The longest lists have about 200 MiB; what is not used takes no memory. */
+#define VIEW_SIZE ((size_t)256 << 20)
 
 /* A message of the view; the smallest buffers of sockets take some of them. */
 #define VIEW_CHUNK ((size_t)8 << 10)

@@ -10,45 +10,52 @@ static bool is_mount(const struct tree_entry *entry)
         return entry->kind != TREE_DIR && entry->kind != TREE_SYMLINK;
 }
 
+/* The length of what `box_path`, `len` bytes of it, lies in; 0 above "/". */
+static size_t parent_len(const char *box_path, size_t len)
+{
+        if (len <= 1)
+                return 0;
+        while (box_path[len - 1] != '/')
+                len--;
+        return len > 1 ? len - 1 : 1;
+}
+
 const struct tree_entry *place_owner(const struct tree *t, const char *box_path)
 {
-        const struct tree_entry *owner = NULL;
-        size_t best = 0;
+        for (size_t len = strlen(box_path); len > 0; len = parent_len(box_path, len)) {
+                const struct tree_entry *entry = tree_find_last(t, box_path, len, NULL);
 
-        for (size_t i = 0; i < t->n_entries; i++) {
-                const struct tree_entry *entry = &t->entries[i];
-                size_t len = strlen(entry->box_path);
-
-                if (is_mount(entry) && len >= best && path_is_in(box_path, entry->box_path)) {
-                        owner = entry;
-                        best = len;
-                }
+                while (entry && !is_mount(entry))
+                        entry = tree_find_last(t, box_path, len, entry);
+                if (entry)
+                        return entry;
         }
-        return owner;
+        return NULL;
+}
+
+static bool is_through_link(const struct tree *t, const char *box_path)
+{
+        for (size_t len = strlen(box_path); len > 0; len = parent_len(box_path, len)) {
+                const struct tree_entry *entry = tree_find_last(t, box_path, len, NULL);
+
+                while (entry && entry->kind != TREE_SYMLINK)
+                        entry = tree_find_last(t, box_path, len, entry);
+                if (entry)
+                        return true;
+        }
+        return false;
 }
 
 bool place_is_ours(const struct tree *t, const char *box_path)
 {
         const struct tree_entry *owner = place_owner(t, box_path);
 
-        if (!owner || owner->kind != TREE_TMPFS)
-                return false;
-        for (size_t i = 0; i < t->n_entries; i++) {
-                const struct tree_entry *entry = &t->entries[i];
-
-                if (entry->kind == TREE_SYMLINK && path_is_in(box_path, entry->box_path))
-                        return false;
-        }
-        return true;
+        return owner && owner->kind == TREE_TMPFS && !is_through_link(t, box_path);
 }
 
 const struct tree_entry *place_find(const struct tree *t, const char *box_path)
 {
-        for (size_t i = t->n_entries; i > 0; i--) {
-                if (str_eq(t->entries[i - 1].box_path, box_path))
-                        return &t->entries[i - 1];
-        }
-        return NULL;
+        return tree_find_last(t, box_path, strlen(box_path), NULL);
 }
 
 int place_make_parents(struct tree *t, const char *box_path, const char *origin, struct err *e)

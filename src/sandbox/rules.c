@@ -2,14 +2,17 @@
 
 #include "cache.h"
 #include "fd.h"
+#include "find.h"
 #include "path.h"
 #include "str.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -36,6 +39,9 @@ static const char *hint_no_share(const struct plan_rule *asked)
 
 static void hint_absent(const struct plan_rule *asked, struct err *e)
 {
+        if (e->code == EMFILE)
+                err_hint(e, "each path that is shown takes a descriptor: raise the hard limit of "
+                            "open files (ulimit -Hn)");
         if (e->code != ENOENT)
                 return;
         if (asked->kind == PLAN_RULE_HIDDEN)
@@ -196,25 +202,6 @@ static int resolve_rule(const struct plan *p, struct rules *r, struct rule *rule
         return 0;
 }
 
-/* What `now` takes the place of. */
-static void drop_earlier(struct rules *r, const struct rule *now)
-{
-        for (size_t i = 0; i < r->n; i++) {
-                struct rule *old = &r->items[i];
-                bool same = str_eq(old->box_path, now->box_path);
-
-                if (old->order > now->order)
-                        continue;
-                /* another name for what is shown: both stay */
-                if (same && old->link_path && now->source.path) {
-                        fd_close(&old->source.fd);
-                        old->is_link = true;
-                } else if (same || (now->asked->kind == PLAN_RULE_HIDDEN &&
-                                    path_is_in(old->box_path, now->box_path)))
-                        old->is_dropped = true;
-        }
-}
-
 /* Parents first; '/' sorts before every other byte, so "/a/b" comes before "/a-b". */
 static int compare_paths(const void *a, const void *b)
 {
@@ -264,13 +251,82 @@ int rules_add(const struct plan *p, struct rules *r, const struct plan_rule *ask
 
         if (code == 0 && rule.is_dropped)
                 return 0;
-        if (code == 0) {
-                drop_earlier(r, &rule);
+        if (code == 0)
                 code = add(r, &rule, e);
-        }
         if (code < 0)
                 fd_close(&rule.source.fd);
         return code;
+}
+
+static int compare_places(const void *a, const void *b)
+{
+        const struct rule *const *x = a;
+        const struct rule *const *y = b;
+        int order = compare_paths(*x, *y);
+
+        if (order != 0)
+                return order;
+        return (*x)->order < (*y)->order ? -1 : (*x)->order > (*y)->order;
+}
+
+/* A directory on the way, and the last rule that hides it or one above it; `order` 0: none. */
+struct cover {
+        const char *box_path;
+        size_t order;
+};
+
+static const struct rule *last_of_place(struct rule **sorted, size_t n, size_t i)
+{
+        while (i + 1 < n && str_eq(sorted[i + 1]->box_path, sorted[i]->box_path))
+                i++;
+        return sorted[i];
+}
+
+/* Another name for what is shown stays, beside it. */
+static void give_way(struct rule *rule, const struct rule *now)
+{
+        if (rule->link_path && now->source.path) {
+                fd_close(&rule->source.fd);
+                rule->is_link = true;
+        } else {
+                rule->is_dropped = true;
+        }
+}
+
+/* Of several rules for one place the last stays, and in what is hidden those that come later. */
+static void drop_in_order(struct rule **sorted, size_t n, struct cover *stack)
+{
+        size_t depth = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                struct rule *rule = sorted[i];
+
+                while (depth > 0 && !path_is_in(rule->box_path, stack[depth - 1].box_path))
+                        depth--;
+                size_t hidden = depth > 0 ? stack[depth - 1].order : 0;
+                if (rule->order < hidden)
+                        rule->is_dropped = true;
+                else if (i + 1 < n && str_eq(sorted[i + 1]->box_path, rule->box_path))
+                        give_way(rule, last_of_place(sorted, n, i));
+                if (rule->asked->kind == PLAN_RULE_HIDDEN && rule->order > hidden)
+                        stack[depth++] = (struct cover){ rule->box_path, rule->order };
+        }
+}
+
+/* With one sort: every rule compared with every other takes seconds where there are many. */
+static int drop_overruled(struct rules *r, struct err *e)
+{
+        autofree struct rule **sorted = mem_alloc((r->n + 1) * sizeof(*sorted), e);
+        autofree struct cover *stack = mem_alloc((r->n + 1) * sizeof(*stack), e);
+
+        if (!sorted || !stack)
+                return -e->code;
+        for (size_t i = 0; i < r->n; i++)
+                sorted[i] = &r->items[i];
+        if (r->n > 1)
+                qsort(sorted, r->n, sizeof(*sorted), compare_places);
+        drop_in_order(sorted, r->n, stack);
+        return 0;
 }
 
 static int resolve_all(const struct plan *p, struct rules *r, struct err *e)
@@ -281,7 +337,7 @@ static int resolve_all(const struct plan *p, struct rules *r, struct err *e)
                 if (asked->kind != PLAN_RULE_PROTECTED && rules_add(p, r, asked, 2 * i + 1, e) < 0)
                         return -e->code;
         }
-        return 0;
+        return drop_overruled(r, e);
 }
 
 /*
@@ -322,7 +378,9 @@ static int hide_in_share(const struct plan *p, struct rules *r, const struct rul
         *asked = (struct plan_rule){
                 .kind = PLAN_RULE_HIDDEN, .box_path = box_path, .if_exists = true, .origin = origin
         };
-        const struct rule rule = { .asked = asked, .box_path = box_path, .source = { .fd = -1 } };
+        const struct rule rule = {
+                .asked = asked, .box_path = box_path, .source = { .fd = -1 }, .order = SIZE_MAX
+        };
         return add(r, &rule, e);
 }
 
@@ -374,11 +432,38 @@ static int hide_elsewhere(const struct plan *p, struct rules *r, struct err *e)
         return 0;
 }
 
+static int add_patterns(const struct plan *p, struct rules *r, struct tree *t, struct err *e)
+{
+        if (p->files.n_patterns == 0)
+                return 0;
+        return rules_add_patterns(p, r, t, e) < 0 ? -e->code : drop_overruled(r, e);
+}
+
+/*
+ * Each share is held open until it is mounted.  Only the launcher gets the room: the stage, and with it
+ * the payload, was started before.
+ */
+static void make_room_for_fds(const struct plan *p)
+{
+        const rlim_t others = 200;
+        rlim_t want = p->files.n_rules + others;
+        struct rlimit limit;
+
+        if (p->files.n_patterns > 0)
+                want += FIND_MAX_MATCHES;
+        if ((p->files.n_rules < others && p->files.n_patterns == 0) ||
+            getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= want)
+                return;
+        limit.rlim_cur = limit.rlim_max < want ? limit.rlim_max : want;
+        setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int rules_resolve(const struct plan *p, struct tree *t, struct rules *ret, struct err *e)
 {
         struct rules r = { .arena = &t->arena };
 
-        if (resolve_all(p, &r, e) < 0 || rules_add_patterns(p, &r, t, e) < 0 ||
+        make_room_for_fds(p);
+        if (resolve_all(p, &r, e) < 0 || add_patterns(p, &r, t, e) < 0 ||
             hide_elsewhere(p, &r, e) < 0) {
                 rules_done(&r);
                 return -e->code;
@@ -397,11 +482,18 @@ void rules_done(struct rules *r)
 
 bool rules_has_inside(const struct rules *r, const char *box_path)
 {
-        for (size_t i = 0; i < r->n; i++) {
-                const char *path = r->items[i].box_path;
+        const struct rule wanted = { .box_path = box_path };
+        size_t first = 0;
+        size_t end = r->n;
 
-                if (path_is_in(path, box_path) && !str_eq(path, box_path))
-                        return true;
+        /* they are in order: what lies in it stands right behind it */
+        while (first < end) {
+                size_t middle = first + (end - first) / 2;
+
+                if (compare_paths(&r->items[middle], &wanted) <= 0)
+                        first = middle + 1;
+                else
+                        end = middle;
         }
-        return false;
+        return first < r->n && path_is_in(r->items[first].box_path, box_path);
 }
