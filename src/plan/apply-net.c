@@ -186,14 +186,14 @@ int apply_publish(struct assembly *a, const struct setting *s, struct err *e)
         }
         port.is_udp = protocol && str_eq(protocol, "udp");
 
-        const char *host_port = NULL;
-        if (take_address(&at, &port.host_address, e) == 0) {
-                host_port = str_next_field(&at, ':');
-                if (!at || strchr(at, ':'))
-                        err_set(e, EINVAL, "'%s' is not [IP:]HOST:BOX", s->value);
+        static const char hint[] = "like 8080:80, 0.0.0.0:8080:80 or 5353:53/udp";
+        if (take_address(&at, &port.host_address, e) < 0)
+                return err_hint(e, hint);
+        const char *host_port = str_next_field(&at, ':');
+        if (!at || strchr(at, ':')) {
+                err_set(e, EINVAL, "'%s' is not [IP:]HOST:BOX", s->value);
+                return err_hint(e, hint);
         }
-        if (e->code != 0)
-                return err_hint(e, "like 8080:80, 0.0.0.0:8080:80 or 5353:53/udp");
         if (parse_port(host_port, &port.host_port, e) < 0 || parse_port(at, &port.box_port, e) < 0)
                 return -e->code;
         if (arena_grow(&a->plan->arena, &net->ports, net->n_ports, sizeof(port), PLAN_MAX_PORTS,

@@ -385,7 +385,8 @@ static int read_line(struct reader *r, struct assembly *a, struct err *e)
         return read_key(r, a, line, e);
 }
 
-int policy_apply(struct assembly *a, const struct policy_text *text, struct plan_problems *problems)
+void policy_apply(struct assembly *a, const struct policy_text *text,
+                  struct plan_problems *problems)
 {
         struct reader r;
         struct err e = { 0 };
@@ -398,17 +399,18 @@ int policy_apply(struct assembly *a, const struct policy_text *text, struct plan
         memset(r.seen, 0, sizeof(r.seen));
         if (lines_start(&r.lines, text->text, text->name, &e) < 0) {
                 plan_add_problem(problems, &e);
-                return -e.code;
+                return;
         }
         while ((more = lines_next(&r.lines, &e)) > 0) {
-                if (read_line(&r, a, &e) < 0) {
-                        lines_err(&r.lines, &e);
-                        plan_add_problem(problems, &e);
-                }
+                if (read_line(&r, a, &e) == 0)
+                        continue;
+                lines_err(&r.lines, &e);
+                plan_add_problem(problems, &e);
+                /* the next line is not to be taken for wrong because this one was */
+                e = (struct err){ 0 };
         }
         if (more < 0)
                 plan_add_problem(problems, &e);
-        return -e.code;
 }
 
 /* The value of `extends`, in l->line, or NULL. */

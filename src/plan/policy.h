@@ -30,8 +30,8 @@ int policy_extends(struct arena *arena, const struct policy_text *text, char ***
                    size_t *ret_n, size_t *ret_line, struct err *e);
 
 /* Applies a text.  Each wrong line is a problem of its own; the rest is read on. */
-int policy_apply(struct assembly *a, const struct policy_text *text,
-                 struct plan_problems *problems);
+void policy_apply(struct assembly *a, const struct policy_text *text,
+                  struct plan_problems *problems);
 
 /*
  * One word of one line, for those who show what a policy says.  With what became of it: a later
