@@ -3,6 +3,7 @@
 #include "lines.h"
 #include "mem.h"
 #include "str.h"
+#include "word.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -35,43 +36,21 @@ const char *learn_key_name(enum learn_key key)
         return keys[key].key;
 }
 
-static bool has_control(const char *text)
-{
-        for (; *text; text++) {
-                if ((unsigned char)*text < ' ' || *text == 0x7f)
-                        return true;
-        }
-        return false;
-}
-
-static bool needs_quotes(const char *text)
-{
-        return text[strcspn(text, " \"\\#;*?[]{}$")] != '\0';
-}
-
 const char *learn_quote(struct learn *l, const struct learn_context *c,
                         const struct learn_line *line, struct err *e)
 {
         const char *text = line->value;
         char quoted[2 * OBSERVE_MAX_NAME + 8];
-        size_t n = 0;
+        char word[OBSERVE_MAX_NAME + 2];
 
         if (line->value[0] == '/')
                 text = learn_short(l, c, line->value, e);
-        if (!text || has_control(text) || strlen(text) > OBSERVE_MAX_NAME)
+        if (!text || strlen(text) > OBSERVE_MAX_NAME)
                 return NULL;
-        if (!needs_quotes(text))
-                return arena_print(&l->arena, e, "%s%s", line->if_exists ? "-" : "", text);
-        quoted[n++] = '"';
-        if (line->if_exists)
-                quoted[n++] = '-';
-        for (; *text; text++) {
-                if (*text == '"' || *text == '\\')
-                        quoted[n++] = '\\';
-                quoted[n++] = *text;
-        }
-        quoted[n++] = '"';
-        return arena_copy_n(&l->arena, quoted, n, e);
+        snprintf(word, sizeof(word), "%s%s", line->if_exists ? "-" : "", text);
+        if (!word_quote_line(quoted, sizeof(quoted), word))
+                return NULL;
+        return arena_copy(&l->arena, quoted, e);
 }
 
 static void put_notes(FILE *out, const char *title, const char *const *notes, size_t n)

@@ -2,6 +2,7 @@
 
 #include "lines.h"
 #include "str.h"
+#include "word.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -279,7 +280,7 @@ static int check_word(const struct key *key, const struct setting *s, const char
         }
         if (key->kind != KEY_PATHS)
                 return 0;
-        if (strstr(word + 1, "-~/") || strstr(word + 1, "-$") || strstr(word + 1, "-/")) {
+        if (word_looks_joined(word)) {
                 err_set(e, EINVAL, "'%s' looks like two paths without a blank between them", word);
                 return err_hint(e, "if it is one, put it in quotes");
         }
@@ -360,11 +361,11 @@ static int read_key(struct reader *r, struct assembly *a, char *line, struct err
 /* What an eye cannot see, or an editor shows as something else. */
 static int check_characters(const char *line, struct err *e)
 {
-        for (const unsigned char *at = (const unsigned char *)line; *at; at++) {
-                if ((*at < ' ' && *at != '\t') || *at == 0x7f)
-                        return err_set(e, EINVAL, "a control character in '%s'", line);
-        }
-        return str_is_utf8(line) ? 0 : err_set(e, EILSEQ, "'%s' is not UTF-8", line);
+        if (word_is_readable(line))
+                return 0;
+        if (str_is_utf8(line))
+                return err_set(e, EINVAL, "a control character in '%s'", line);
+        return err_set(e, EILSEQ, "'%s' is not UTF-8", line);
 }
 
 static int read_line(struct reader *r, struct assembly *a, struct err *e)

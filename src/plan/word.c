@@ -35,12 +35,28 @@ char *word_quote(char *buffer, size_t size, const char *text)
         return buffer;
 }
 
+bool word_looks_joined(const char *text)
+{
+        return text[0] != '\0' &&
+               (strstr(text + 1, "-~/") || strstr(text + 1, "-$") || strstr(text + 1, "-/"));
+}
+
+bool word_is_readable(const char *text)
+{
+        for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
+                if ((*at < ' ' && *at != '\t') || *at == 0x7f)
+                        return false;
+        }
+        return str_is_utf8(text);
+}
+
 bool word_quote_line(char *buffer, size_t size, const char *text)
 {
-        bool is_plain = text[0] != '\0' && text[0] != '#' && !text[strcspn(text, " \t\"*?[$")];
+        bool is_plain = text[0] != '\0' && text[0] != '#' && !text[strcspn(text, " \t\"*?[$")] &&
+                        !str_eq(text, "=") && !word_looks_joined(text);
         size_t used = 0;
 
-        if (2 * strlen(text) + 3 > size || text[strcspn(text, "\n\r")] != '\0')
+        if (2 * strlen(text) + 3 > size || !word_is_readable(text))
                 return false;
         if (!is_plain)
                 buffer[used++] = '"';

@@ -11,9 +11,16 @@
  */
 char *word_quote(char *buffer, size_t size, const char *text);
 
+/* Whether a policy takes a bare word for two paths without a blank between them. */
+bool word_looks_joined(const char *text);
+
+/* Whether a policy may hold it: UTF-8 without control characters, which an eye cannot see. */
+bool word_is_readable(const char *text);
+
 /*
  * Copies `text` to `buffer` as a word of a policy that means just that: in quotes where there is a
- * blank, or what would be a pattern or a variable.  False: it does not fit, or no word can say it.
+ * blank, or what would be a pattern, a variable or a slip.  False: it does not fit, or no word can
+ * say it.
  */
 bool word_quote_line(char *buffer, size_t size, const char *text);
 

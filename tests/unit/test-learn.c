@@ -52,6 +52,10 @@ static const char *const on_host[] = {
         "/home/ann/with \"blank\" *\\/",
         "/home/ann/with \"blank\" *\\/a",
         "/home/ann/with \"blank\" *\\/b",
+        "/home/ann/no\xfftext/",
+        "/home/ann/no\xfftext/a",
+        "/home/ann/dash-/",
+        "/home/ann/dash-/a",
         "/mnt/disk/",
         "/mnt/disk/data/",
         "/mnt/disk/data/a",
@@ -555,6 +559,8 @@ static void test_print_is_read_back(void **state)
         reads(&l, "/home/ann/notes/b");
         reads(&l, "/home/ann/with \"blank\" *\\/a");
         reads(&l, "/home/ann/with \"blank\" *\\/b");
+        reads(&l, "/home/ann/no\xfftext/a");
+        reads(&l, "/home/ann/dash-/a");
         makes(&l, "/home/ann/.cache/tool/x");
         reads(&l, "/home/ann/.ssh/id_ed25519");
         see_refused(&l, OBSERVE_OPEN, 'w', "/srv/data/file", 0);
@@ -566,7 +572,9 @@ static void test_print_is_read_back(void **state)
         assert_true(plan_gives(&m.plan, PLAN_RULE_READABLE, "/home/ann/notes"));
         assert_true(plan_gives(&m.plan, PLAN_RULE_WRITABLE, "/home/ann/.cache/tool"));
         assert_true(plan_gives(&m.plan, PLAN_RULE_READABLE, "/home/ann/with \"blank\" *\\"));
+        assert_true(plan_gives(&m.plan, PLAN_RULE_READABLE, "/home/ann/dash-/a"));
         assert_false(plan_gives(&m.plan, PLAN_RULE_READABLE, "/home/ann/.ssh"));
+        assert_non_null(strstr(text, "a name that no policy can have was left out"));
         made_done(&m);
         finish(&l);
 }

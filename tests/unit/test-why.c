@@ -141,6 +141,7 @@ static void suggestions_are_written_as_they_are_read(void **state)
                 { "/a\"b\\c", "--readable '/a\"b\\c'", "[files] readable = \"/a\\\"b\\\\c\"" },
                 { "/a*", "--readable '/a*'", "[files] readable = \"/a*\"" },
                 { "$x", "--readable '$x'", "[files] readable = \"$x\"" },
+                { "/a-/b", "--readable /a-/b", "[files] readable = \"/a-/b\"" },
                 /* what a terminal would obey, and what no line can say */
                 { "/a\x1b[1m", "", "" },
                 { "/a\nb", "", "" },
