@@ -14,7 +14,9 @@
 #include <unistd.h>
 
 #define MAX_LOOKED 1000000u
-#define MAX_DEPTH  256
+/* of all shares: there may be thousands of them */
+#define MAX_LOOKED_ALL (4 * MAX_LOOKED)
+#define MAX_DEPTH      256
 
 bool walk_is_out_of_reach(int code)
 {
@@ -152,6 +154,24 @@ static int walk_entry(struct walk *w, int dirfd, const struct dirent *entry, siz
         return note_special(w, dirfd, entry->d_name, type == DT_FIFO ? "fifo" : "socket", e);
 }
 
+static int count_entry(struct walk *w, struct err *e)
+{
+        if (++w->looked > MAX_LOOKED) {
+                err_set(e, E2BIG,
+                        "cannot look for sockets and fifos in '%s': it has more than %u entries",
+                        w->share->box_path, MAX_LOOKED);
+                return err_hint(e, "share a directory further down");
+        }
+        if (++w->found->looked > MAX_LOOKED_ALL) {
+                err_set(e, E2BIG,
+                        "cannot look for sockets and fifos in '%s': all that is shared has more "
+                        "than %u entries",
+                        w->share->box_path, MAX_LOOKED_ALL);
+                return err_hint(e, "share less, or directories further down");
+        }
+        return 0;
+}
+
 /* Takes `dirfd`. */
 static int walk_dir(struct walk *w, int dirfd, size_t len, int depth, struct err *e)
 {
@@ -171,13 +191,8 @@ static int walk_dir(struct walk *w, int dirfd, size_t len, int depth, struct err
         while (errno = 0, (entry = readdir(dir))) {
                 if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
                         continue;
-                if (++w->looked > MAX_LOOKED) {
-                        err_set(e, E2BIG,
-                                "cannot look for sockets and fifos in '%s': it has more "
-                                "than %u entries",
-                                w->share->box_path, MAX_LOOKED);
-                        return err_hint(e, "share a directory further down");
-                }
+                if (count_entry(w, e) < 0)
+                        return -e->code;
                 if (walk_entry(w, dirfd, entry, len, depth, e) < 0)
                         return -e->code;
         }

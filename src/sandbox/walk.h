@@ -38,6 +38,7 @@ struct walk_found {
         struct walk_repo *repos;
         size_t n_repos;
         size_t n_more_repos; /* beyond WALK_MAX_REPOS */
+        size_t looked;       /* entries, in all shares */
 };
 
 /* Fills `ret`, which is zeroed; to be done with also after an error. */

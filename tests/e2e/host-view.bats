@@ -256,12 +256,12 @@ setup() {
 
 @test "more than can be handled is refused, and the limit is named" {
     local i many=()
-    for ((i = 0; i < 1100; i++)); do
-        many+=(-v "/usr:/mnt/$i:ro")
+    for ((i = 0; i < 5001; i++)); do
+        many+=(-v "$dir:/mnt/$i:ro")
     done
     run -125 "$KELP" run "${many[@]}" -- true
     [[ ${lines[0]} == kelp:*"limit is"* ]]
-    seq -f 'V%g=1' 10100 >many
+    seq -f 'V%.0f=1' 20100 >many
     run -125 "$KELP" run --env-file many -- true
     [[ ${lines[0]} == kelp:* ]]
     head -c 3000000 /dev/zero | tr '\0' x >long
