@@ -107,5 +107,7 @@ void conn_relay_ready(struct conn *c, bool is_client, uint32_t events)
                 c->client_is_hung = c->client_is_hung || is_client;
                 c->server_is_hung = c->server_is_hung || !is_client;
         }
+        if (events & EPOLLIN)
+                (is_client ? &c->out : &c->in)->is_ready = true;
         move(c);
 }

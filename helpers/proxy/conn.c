@@ -269,6 +269,7 @@ static struct conn *make(struct proxy *p, const struct config_listener *listener
         }
         setsockopt(*fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         setsockopt(*fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+        setsockopt(*fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
         c->grave.bury = bury;
         c->proxy = p;
         c->listener = listener;

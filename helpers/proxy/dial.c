@@ -74,6 +74,7 @@ static int open_socket(const struct address *a, uint16_t port)
         /* what passes here has been gathered once already */
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+        setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
         if (connect(fd, (const struct sockaddr *)&sa, len) < 0 && errno != EINPROGRESS)
                 return -errno;
         return fd_take(&fd);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -43,6 +44,23 @@ static void give_pipe(struct flow_pool *pool, struct flow_pipe *pipe)
         close_pipe(pipe);
 }
 
+/*
+ * splice(2) stops in front of a byte that was sent as urgent (MSG_OOB) and never passes it: it says
+ * that there is nothing, epoll that there is something, for ever.  With SO_OOBINLINE recv(2) takes
+ * that byte like any other.  The pipe is empty, so what is written at once fits.
+ */
+static ssize_t fill_by_copy(const struct flow *f, int from)
+{
+        char data[PIPE_BUF];
+        ssize_t n = recv(from, data, sizeof(data), 0);
+
+        if (n > 0 && write(f->pipe.writer, data, (size_t)n) != n) {
+                errno = EIO;
+                return -1;
+        }
+        return n;
+}
+
 /* Returns how many bytes have come in, -EAGAIN when there are none, or -errno. */
 static ssize_t fill(struct flow_pool *pool, struct flow *f, int from)
 {
@@ -53,6 +71,9 @@ static ssize_t fill(struct flow_pool *pool, struct flow *f, int from)
         }
         ssize_t n = splice(from, NULL, f->pipe.writer, NULL, PIPE_SIZE,
                            SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+        if (n < 0 && errno == EAGAIN && f->is_ready)
+                n = fill_by_copy(f, from);
+        f->is_ready = false;
         if (n < 0)
                 return -errno;
         f->held = (size_t)n;

@@ -31,6 +31,7 @@ struct flow {
         size_t head_at;
         bool has_end;   /* nothing more comes in */
         bool is_shut;   /* and that has been passed on */
+        bool is_ready;  /* epoll has said that there is something to read */
         uint64_t bytes; /* passed on; of a head what its giver says */
 };
 

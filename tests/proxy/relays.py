@@ -31,6 +31,31 @@ def whole():
         equal((row["in"], row["out"]), (len(data), len(data)))
 
 
+@case("urgent bytes pass like others, both ways, and nobody spins for them")
+def urgent():
+    def serve(sock):
+        equal(read_n(sock, 8), b"one!two?")
+        sock.sendall(b"a")
+        sock.send(b"b", socket.MSG_OOB)
+        sock.sendall(b"c")
+        sock.send(b"d", socket.MSG_OOB)
+        read_all(sock)
+
+    server, proxy = make(serve)
+    with proxy as p:
+        sock = p.dial("a.test", server.port)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+        sock.sendall(b"one")
+        sock.send(b"!", socket.MSG_OOB)
+        sock.sendall(b"two")
+        sock.send(b"?", socket.MSG_OOB)
+        equal(read_n(sock, 4), b"abcd")
+        before = p.ticks()
+        time.sleep(0.5)
+        if p.ticks() - before > 10:
+            raise AssertionError(f"{p.ticks() - before} ticks in half a second")
+
+
 @case("who has said all can still be answered")
 def half_close():
     def count(sock):

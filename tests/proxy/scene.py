@@ -313,6 +313,12 @@ class Proxy:
         with open(f"/proc/{self.process.pid}/smaps_rollup") as f:
             return next(int(line.split()[1]) for line in f if line.startswith("Pss:"))
 
+    def ticks(self):
+        """Of the processor, that it has used."""
+        with open(f"/proc/{self.process.pid}/stat") as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        return int(fields[11]) + int(fields[12])
+
     def n_fds(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fdinfo"))
 
