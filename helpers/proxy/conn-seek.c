@@ -8,6 +8,7 @@
 #include "http.h"
 #include "net-special.h"
 #include "no-proxy.h"
+#include "str.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -117,13 +118,23 @@ static void dial(struct conn *c, const struct address *addresses, size_t n, uint
 
 /* ------ the proxy of this host ------ */
 
+/*
+ * There it would be the other machine, or this one where that proxy runs here: it is resolved and
+ * judged like any other name that leads to a loopback address.  Source: RFC 6761, section 6.3.
+ */
+static bool is_localhost(const char *name)
+{
+        return str_eq(name, "localhost") || str_has_suffix(name, ".localhost");
+}
+
 static bool wants_upstream(const struct conn *c)
 {
         const struct config *config = &c->proxy->config;
         const struct address *a = &c->target.address;
         char host[NET_RULE_MAX_NAME + 1];
 
-        if (!config->upstream || c->listener->kind == LISTENER_FORWARD)
+        if (!config->upstream || c->listener->kind == LISTENER_FORWARD ||
+            is_localhost(c->target.name))
                 return false;
         /* what is special is near, and was allowed by its address */
         if (c->target.name[0] == '\0' && net_special_find(a->family, a->bytes, 0))

@@ -188,7 +188,8 @@ def upstream():
     asked = []
     upstream = Server(serve, here=True)
     server, proxy = make(echo, f"upstream 127.0.0.1 {upstream.port} eDp5", "no-proxy six.test .else",
-                         "rule allow refused.test:*", "rule allow 10.9.9.9:*", "rule allow 198.51.100.7:*")
+                         "rule allow refused.test:*", "rule allow 10.9.9.9:*", "rule allow 198.51.100.7:*",
+                         "rule allow localhost:*", "rule allow *.localhost:*")
     with proxy as p:
         sock, head = p.connect(f"a.test:{server.port}")
         equal(head, b"HTTP/1.1 200 Connection established\r\n\r\n")
@@ -205,6 +206,9 @@ def upstream():
             sock, head = p.connect(authority)
             equal((authority, head[:12]), (authority, b"HTTP/1.1 200"))
             pairs(sock)
+        # that is this host, which the other proxy would take for itself, and no rule has its address
+        for authority in ["localhost:80", "LOCALHOST.:80", "a.localhost:80"]:
+            equal((authority, p.connect(authority)[1][:12] in [b"HTTP/1.1 403", b"HTTP/1.1 502"]), (authority, True))
         equal((server.wait(2), len(asked)), (2, 3))
         equal(p.connect("refused.test:443")[1][:12], b"HTTP/1.1 502")
         equal(p.connect("b.test:443")[1][:12], b"HTTP/1.1 403")
