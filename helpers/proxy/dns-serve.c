@@ -75,6 +75,7 @@ static void answer_name(struct proxy *p, const struct dns_question *q, struct dn
                 address = names_get(p->names, q->name, p->loop.now / 1000000000u);
                 if (address != 0) {
                         set_number(a, address);
+                        journal_tell_made(&p->journal, q->name, address, p->loop.now);
                 } else {
                         a->code = DNS_SERVFAIL;
                         v = (struct verdict){ .reason = "too many names are in use" };

@@ -133,3 +133,16 @@ bool journal_is_repeated(struct journal *j, const struct journal_entry *entry, u
         at->until = now + REPEAT_NS;
         return false;
 }
+
+void journal_tell_made(struct journal *j, const char *name, uint32_t address, uint64_t now)
+{
+        const struct journal_entry entry = { .host = name, .reason = "made-up address" };
+        char text[1024];
+
+        if (j->control < 0 || journal_is_repeated(j, &entry, now))
+                return;
+        int len = snprintf(text, sizeof(text), "name %u.%u.%u.%u %s", address >> 24,
+                           address >> 16 & 0xff, address >> 8 & 0xff, address & 0xff, name);
+        if (len > 0)
+                (void)!send(j->control, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}

@@ -49,6 +49,9 @@ void journal_log(struct journal *j, const struct journal_entry *entry);
 /* The event.  One that the socket has no room for is lost: nobody waits for a reader. */
 void journal_tell(struct journal *j, const struct journal_entry *entry);
 
+/* The event of an answer: which name the made-up `address` (in host order) stands for. */
+void journal_tell_made(struct journal *j, const char *name, uint32_t address, uint64_t now);
+
 /* Whether the same was said within ten seconds; if not, it is now.  `now` is in ns. */
 bool journal_is_repeated(struct journal *j, const struct journal_entry *entry, uint64_t now);
 

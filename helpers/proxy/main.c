@@ -5,8 +5,8 @@
  *
  * CONTROL is the number of a SEQPACKET socket, CONFIG that of a file with the lines of config.h.
  * "ready" is sent once it is confined and serves, "error TEXT" (a hint behind a newline) when it
- * cannot; with `events` a message a verdict: "host NAME PORT allowed|refused WHY".  It ends when the
- * control socket does.
+ * cannot; with `events` a message a verdict: "host NAME PORT allowed|refused WHY", and for an
+ * address that is made up "name ADDRESS NAME".  It ends when the control socket does.
  *
  * Exit status: 0; 125 when it failed.
  */

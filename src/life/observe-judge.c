@@ -363,6 +363,7 @@ int observe_judge_verdict(struct observe_judge *j, const char *text, struct err 
         char verdict[16];
         unsigned port;
 
+        observe_made_hear(&j->made, text);
         if (sscanf(text, "host %253s %5u %15s", name, &port, verdict) != 3 || port > UINT16_MAX)
                 return 0;
         event.is_refused = str_eq(verdict, "refused");

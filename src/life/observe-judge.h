@@ -2,6 +2,7 @@
 #define KELP_LIFE_OBSERVE_JUDGE_H
 
 #include "observe-list.h"
+#include "observe-made.h"
 #include "observe-net.h"
 #include "observe-view.h"
 
@@ -13,6 +14,7 @@ struct observe_judge {
         struct observe_view *view;
         struct observe_net net;
         struct observe_list events;
+        struct observe_made made;
         int listener;  /* to ask whether the call is still the one that it was */
         bool can_read; /* the payload is out of reach until it has executed its program */
         size_t n_unreadable;
@@ -25,7 +27,10 @@ int observe_judge_allowed(struct observe_judge *j, const struct seccomp_notif *c
 int observe_judge_refused(struct observe_judge *j, const struct seccomp_notif *call, int error,
                           struct err *e);
 
-/* A word of kelp-proxy: "host NAME PORT allowed|refused WHY"; anything else is not heard. */
+/*
+ * A word of kelp-proxy: "host NAME PORT allowed|refused WHY", or "name ADDRESS NAME"; anything else is
+ * not heard.
+ */
 int observe_judge_verdict(struct observe_judge *j, const char *text, struct err *e);
 
 #endif

@@ -76,6 +76,18 @@ static bool is_fake(const struct target *t)
         return t->family == AF_INET && t->address[0] == 198 && (t->address[1] & 0xfe) == 18;
 }
 
+/* Whether kelp-proxy listens there.  Where no rule names the port, nobody does, and it hears nothing. */
+static bool is_served(const struct plan_net *net, const struct target *t)
+{
+        if (t->address[1] == 18)
+                return true;
+        for (size_t i = 0; i < net->n_rules; i++) {
+                if (!net->rules[i].is_deny && net_rule_has_port(&net->rules[i], t->port))
+                        return true;
+        }
+        return false;
+}
+
 /*
  * Whether somebody listens on a port, by the table of /proc/PID/net/tcp: "sl: ADDRESS:PORT REMOTE
  * 0A ...", the port in hex, 0A for a listener.  Source: the kernel's proc_net_tcp.rst.
@@ -143,7 +155,7 @@ static int judge(const struct observe_net *n, pid_t pid, const struct target *t)
                                                                                      : 0;
         case PLAN_NETWORK_FILTERED:
                 if (is_fake(t))
-                        return 0;
+                        return is_served(net, t) ? 0 : ECONNREFUSED;
                 rule = net_rules_find_address(net->rules, net->n_rules, t->family, t->address,
                                               t->port);
                 return rule && !rule->is_deny ? 0 : ENETUNREACH;

@@ -192,9 +192,11 @@ static int report(const struct server *s, struct err *e)
         if (io_send(s->sock, &head, sizeof(head), NULL, 0, e) < 0)
                 return -e->code;
         for (size_t i = 0; i < events->n; i++) {
-                const struct observe_event *event = events->items[i].event;
+                struct observe_event event = *events->items[i].event;
 
-                if (io_send(s->sock, event, sizeof(*event), NULL, 0, e) < 0)
+                /* only now has all been heard that the proxy had to say */
+                observe_made_put(&s->judge.made, &event);
+                if (io_send(s->sock, &event, sizeof(event), NULL, 0, e) < 0)
                         return -e->code;
         }
         return 0;

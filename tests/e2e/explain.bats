@@ -146,6 +146,11 @@ s.create_connection(("192.0.2.1", 443), 5)')"
     grep -qF '"kind":"host","host":"b.example","port":0' "$BATS_TEST_TMPDIR/refused" || show
     grep -qF '"kind":"host","host":"192.0.2.1","port":443' "$BATS_TEST_TMPDIR/refused" || show
     grep -qx 'hint: --allow b.example' "$BATS_TEST_TMPDIR/err" || show
+    # nobody listens on a port that no rule names
+    explained --allow a.example:80 -- sh -c "$(py 'import socket as s
+s.create_connection(("a.example", 22), 5)')"
+    grep -qF '"kind":"host","host":"a.example","port":22' "$BATS_TEST_TMPDIR/refused" || show
+    grep -qx 'hint: --allow a.example:22' "$BATS_TEST_TMPDIR/err" || show
     planted host 127.0.0.1 "--host-port $port" \
         "$(py "import socket as s; s.create_connection((\"127.0.0.1\", $port), 5)")"
 }

@@ -88,7 +88,8 @@ def connects():
         equal([(row["name"], row["port"], row["verdict"]) for row in line],
               [("a.test", server.port, "allowed"), ("a.test", 8081, "refused")])
         equal((line[0]["address"], line[0]["in"], line[0]["out"]), (PUBLIC, 5, 5))
-        equal(p.events(), [f"host a.test 0 allowed by a.test:{server.port}",
+        equal(p.events(), ["name 198.19.0.1 a.test",
+                           f"host a.test 0 allowed by a.test:{server.port}",
                            f"host a.test {server.port} allowed by a.test:{server.port}",
                            "host a.test 8081 refused no rule allows it"])
         equal(p.close(), (0, ""))

@@ -1,3 +1,4 @@
+#include "observe-made.h"
 #include "observe-net.h"
 
 #include <arpa/inet.h>
@@ -174,9 +175,48 @@ static void a_filtered_one_goes_by_its_rules(void **state)
         assert_true(look(&p, "192.0.2.7", 80, &event));
         assert_true(look(&p, "192.0.2.9", 443, &event));
         assert_true(look(&p, "198.51.100.1", 443, &event));
-        /* the addresses that stand for names are the proxy's to judge */
+        /* the addresses that stand for names are the proxy's to judge, but where it does not listen */
         assert_false(look(&p, "198.18.0.1", 53, &event));
         assert_false(look(&p, "198.19.3.4", 443, &event));
+        assert_true(look(&p, "198.19.3.4", 22, &event));
+        assert_int_equal(event.error, ECONNREFUSED);
+        assert_string_equal(event.name, "198.19.3.4");
+        assert_int_equal(event.port, 22);
+}
+
+static const char *put(const struct observe_made *m, const char *address)
+{
+        static struct observe_event event;
+
+        event = (struct observe_event){ .kind = OBSERVE_HOST, .port = 22 };
+        snprintf(event.name, sizeof(event.name), "%s", address);
+        observe_made_put(m, &event);
+        return event.name;
+}
+
+static void made_up_addresses_have_names(void **state)
+{
+        struct observe_made m = { .names = NULL };
+
+        (void)state;
+        assert_string_equal(put(&m, "198.19.0.1"), "198.19.0.1");
+        observe_made_hear(&m, "name 198.19.0.1 a.example");
+        observe_made_hear(&m, "name 198.19.255.255 b.example");
+        assert_string_equal(put(&m, "198.19.0.1"), "a.example");
+        assert_string_equal(put(&m, "198.19.255.255"), "b.example");
+        observe_made_hear(&m, "name 198.19.0.1 c.example");
+        assert_string_equal(put(&m, "198.19.0.1"), "c.example");
+        /* no words of it, and no addresses of it */
+        observe_made_hear(&m, "host 198.19.0.1 0 allowed");
+        observe_made_hear(&m, "name 198.18.0.1 x.example");
+        observe_made_hear(&m, "name 198.19.1.256 x.example");
+        observe_made_hear(&m, "name 198.19.1.2.3 x.example");
+        observe_made_hear(&m, "name 198.19.1.2");
+        assert_string_equal(put(&m, "198.19.0.1"), "c.example");
+        assert_string_equal(put(&m, "198.18.0.1"), "198.18.0.1");
+        assert_string_equal(put(&m, "198.19.1.2"), "198.19.1.2");
+        assert_string_equal(put(&m, "::1"), "::1");
+        observe_made_done(&m);
 }
 
 static void unix_names(void **state)
@@ -209,6 +249,7 @@ int main(void)
                 cmocka_unit_test(long_names),
                 cmocka_unit_test(no_network_reaches_nobody),
                 cmocka_unit_test(a_filtered_one_goes_by_its_rules),
+                cmocka_unit_test(made_up_addresses_have_names),
                 cmocka_unit_test(unix_names),
         };
 
