@@ -99,7 +99,7 @@ static size_t answer(struct proxy *p, const uint8_t *data, size_t len, uint8_t *
                 return dns_write(&q, &a, out);
         if (str_eq(q.name, "localhost") || str_has_suffix(q.name, ".localhost"))
                 answer_localhost(&q, &a);
-        else if (str_has_suffix(q.name, ".arpa"))
+        else if (str_has_suffix(q.name, ".in-addr.arpa") || str_has_suffix(q.name, ".ip6.arpa"))
                 answer_reverse(p, &q, &a);
         else
                 answer_name(p, &q, &a);

@@ -46,7 +46,7 @@ def other_types():
 
 @case("localhost is the sandbox's own, and a made-up address has its name")
 def localhost():
-    with Proxy("rule allow a.test") as p:
+    with Proxy("rule allow a.test", "rule allow nas.home.arpa") as p:
         equal(p.ask("localhost").address, "127.0.0.1")
         equal(p.ask("x.localhost", 28).address, "::1")
         equal(p.ask("localhost", 15).n_answers, 0)
@@ -54,6 +54,9 @@ def localhost():
         equal(p.ask(back, 12).name, "a.test")
         equal(p.ask("9.9.19.198.in-addr.arpa", 12).code, 3)
         equal(p.ask("8.8.8.8.in-addr.arpa", 12).code, 3)
+        equal(p.ask("1." * 32 + "ip6.arpa", 12).code, 3)
+        # the names of a home's own network are names like others
+        equal((p.ask("nas.home.arpa").code, p.ask("other.home.arpa").code), (0, 3))
 
 
 @case("questions that are none are refused or dropped, by UDP and TCP")
