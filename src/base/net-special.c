@@ -35,6 +35,7 @@ static const struct net_special specials[] = {
         { "192.88.99.0", AF_INET, 24, false, true, "a 6to4 relay's address" },
         { "198.18.0.0", AF_INET, 15, false, true, "a private address of tests and sandboxes" },
         { "fc00::", AF_INET6, 7, false, true, "a private address" },
+        { "::ffff:0:0:0", AF_INET6, 96, false, true, "an IPv4-translated address" },
         { "64:ff9b::", AF_INET6, 96, false, true, "an IPv4 address behind NAT64" },
         { "64:ff9b:1::", AF_INET6, 48, false, true, "an IPv4 address behind NAT64" },
         { "2001::", AF_INET6, 32, false, true, "a Teredo address" },
