@@ -26,6 +26,9 @@ bool learn_is_own(const char *path);
 /* The hidden path of the base that `path` is in; or `path` itself if it looks like a secret. */
 const char *learn_find_secret(const struct plan *base, const char *path);
 
+/* Whether what is written there is run or obeyed outside of a sandbox, later. */
+bool learn_acts_outside(const struct plan *base, const char *path);
+
 /* Lines, secrets and refusals of paths; of hosts; of calls. */
 int learn_settle_paths(struct learn *l, const struct learn_context *c, struct err *e);
 int learn_settle_hosts(struct learn *l, struct err *e);

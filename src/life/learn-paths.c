@@ -179,13 +179,13 @@ static struct place *choose_place(struct sorting *s, const struct learn_use *use
 }
 
 static int tell_refused(struct sorting *s, const struct learn_use *use, const char *path,
-                        struct err *e)
+                        const char *why, struct err *e)
 {
         const char *name = learn_short(s->l, s->c, path, e);
         const char *safe = name ? learn_safe(s->l, name, e) : NULL;
         const char *text =
-                safe ? arena_print(&s->l->arena, e, "%s %s, by %s",
-                                   use->access == 'w' ? "write" : "read", safe, use->comm)
+                safe ? arena_print(&s->l->arena, e, "%s %s, by %s%s",
+                                   use->access == 'w' ? "write" : "read", safe, use->comm, why)
                      : NULL;
 
         return text ? learn_note_refused(s->l, text, e) : -e->code;
@@ -248,6 +248,11 @@ static bool is_of_path(const struct learn_use *use)
         return false;
 }
 
+static bool acts_outside(const struct sorting *s, const struct learn_use *use, const char *path)
+{
+        return use->access == 'w' && learn_acts_outside(s->c->base, path);
+}
+
 static int sort_path(struct sorting *s, const struct learn_use *use, const char *path,
                      enum learn_object object, struct err *e)
 {
@@ -270,7 +275,9 @@ static int sort_path(struct sorting *s, const struct learn_use *use, const char 
             (use->kind == OBSERVE_CREATE && object == LEARN_DIRECTORY))
                 return 0;
         if (use->is_refused)
-                return tell_refused(s, use, path, e);
+                return tell_refused(s, use, path, "", e);
+        if (acts_outside(s, use, path))
+                return tell_refused(s, use, path, ": it takes effect outside of a sandbox", e);
         struct place *place = choose_place(s, use, path, object, access, e);
         if (!place)
                 return -e->code;
@@ -280,7 +287,8 @@ static int sort_path(struct sorting *s, const struct learn_use *use, const char 
 }
 
 /*
- * A symlink and what it leads to are both needed, and either may be a secret: then neither is granted.
+ * A symlink and what it leads to are both needed, and either may be a secret, or take effect outside:
+ * then neither is granted.
  */
 static int sort_use(struct sorting *s, const struct learn_use *use, struct err *e)
 {
@@ -294,11 +302,13 @@ static int sort_use(struct sorting *s, const struct learn_use *use, struct err *
                 return -e->code;
         if (!real || str_eq(real, path))
                 return sort_path(s, use, path, object, e);
-        if (learn_find_secret(s->c->base, real))
+        if (learn_find_secret(s->c->base, real) || acts_outside(s, use, real))
                 return sort_path(s, use, real, object, e);
         if (sort_path(s, use, path, object, e) < 0)
                 return -e->code;
-        return learn_find_secret(s->c->base, path) ? 0 : sort_path(s, use, real, object, e);
+        if (learn_find_secret(s->c->base, path) || acts_outside(s, use, path))
+                return 0;
+        return sort_path(s, use, real, object, e);
 }
 
 static void join_into(struct place *into, const struct place *from)

@@ -364,6 +364,25 @@ SH
     [ "$output" = c ]
 }
 
+@test "what takes effect outside is not granted, whatever the command asks for" {
+    mkdir -p "$HOME"/.config/kelp "$HOME"/other/.git/hooks
+    for file in .bashrc .profile .config/kelp/mine.policy other/.git/hooks/pre-commit; do
+        echo old >"$HOME/$file"
+    done
+    ln -s ../.profile innocent
+    learn -- sh -c 'echo evil >>~/.bashrc; echo evil >>innocent; echo evil >~/.config/kelp/mine.policy
+        echo evil >~/.config/kelp/sandbox.policy; echo evil >>~/other/.git/hooks/pre-commit; echo x >~/notes/x'
+    [ "$status" = 0 ]
+    says "not granted: write ~/.bashrc, by sh: it takes effect outside of a sandbox"
+    says "not granted: write ~/.profile, by sh"
+    says "not granted: write ~/.config/kelp/mine.policy, by sh"
+    says "not granted: write ~/other/.git/hooks/pre-commit, by sh"
+    [ "$(grep '^writable' "$policy")" = 'writable = -~/notes' ]
+    under -- sh -c 'for i in ~/.bashrc innocent ~/.config/kelp/mine.policy ~/other/.git/hooks/pre-commit
+        do echo evil >>$i; done; true'
+    run ! grep -rs evil "$HOME"
+}
+
 @test "--merge adds what a second run needs, and keeps every line" {
     learn -- cat "$HOME/notes/a"
     sed -i 's/^\[files\]/# mine\n[files]/' "$policy"

@@ -35,6 +35,13 @@ static const char *const on_host[] = {
         "/home/ann/lib/three/",
         "/home/ann/lib/three/x",
         "/home/ann/.gitconfig",
+        "/home/ann/.bashrc",
+        "/home/ann/.profile",
+        "/home/ann/lone/.git/",
+        "/home/ann/lone/.git/hooks/",
+        "/home/ann/lone/.git/config",
+        "/home/ann/.config/kelp/",
+        "/home/ann/bin/",
         "/home/ann/.ssh/",
         "/home/ann/.ssh/id_ed25519",
         "/home/ann/.cache/",
@@ -65,13 +72,15 @@ static const char *const on_host[] = {
         "/srv/data/file",
 };
 
-/* ~/link-to-notes leads to ~/notes, ~/innocent to a key, and a file of the work directory out of it. */
+/* ~/link-to-notes leads to ~/notes, ~/innocent to a key, and files of the work directory out of it. */
 static const char *real_of(const char *path)
 {
         if (str_eq(path, "/home/ann/link-to-notes/a"))
                 return "/home/ann/notes/a";
         if (str_eq(path, "/home/ann/innocent"))
                 return "/home/ann/.ssh/id_ed25519";
+        if (str_eq(path, "/home/ann/work/startup"))
+                return "/home/ann/.profile";
         return str_eq(path, "/home/ann/work/data") ? "/home/ann/lone/file" : path;
 }
 
@@ -400,6 +409,70 @@ static void test_secrets_are_left_out(void **state)
         has_secret(&l, "~/.ssh,");
         has_secret(&l, "~/.config/gh,");
         has_secret(&l, "~/.netrc,");
+        finish(&l);
+}
+
+static void has_refused(const struct lesson *l, const char *text)
+{
+        for (size_t i = 0; i < l->learn.n_refused; i++) {
+                if (strstr(l->learn.refused[i], text))
+                        return;
+        }
+        fail_msg("not refused: '%s'", text);
+}
+
+static void test_what_acts_outside_is_not_granted(void **state)
+{
+        static const char *const paths[] = {
+                "/home/ann/.bashrc",
+                "/home/ann/.gitconfig",
+                "/home/ann/.config/kelp/sandbox.policy",
+                "/home/ann/.config/systemd/user/x.service",
+                "/home/ann/.local/share/kelp/store/x",
+                "/home/ann/.cache/kelp/x",
+                "/home/ann/bin/ls",
+                "/home/ann/lone/.git/hooks/post-commit",
+                "/home/ann/lone/.git/config",
+                "/home/ann/lone/.git/modules/a/b/hooks/post-commit",
+                "/home/ann/lone/.git/worktrees/a/config.worktree",
+                "/home/ann/lone/.envrc",
+                "/srv/data/.vscode/tasks.json",
+        };
+        struct lesson l;
+
+        (void)state;
+        start(&l);
+        for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+                makes(&l, paths[i]);
+                see(&l, OBSERVE_OPEN, 'w', paths[i], 0);
+        }
+        /* a symlink, and what it leads to */
+        see(&l, OBSERVE_OPEN, 'w', "/home/ann/work/startup", 0);
+        settle(&l);
+        assert_int_equal(l.learn.n_lines, 0);
+        has_refused(&l, "write ~/.bashrc, by tool: it takes effect outside");
+        has_refused(&l, "write ~/.profile, ");
+        has_refused(&l, "write ~/lone/.git/hooks/post-commit, ");
+        finish(&l);
+}
+
+static void test_what_only_looks_like_that_is_granted(void **state)
+{
+        struct lesson l;
+
+        (void)state;
+        start(&l);
+        reads(&l, "/home/ann/.gitconfig");
+        makes(&l, "/home/ann/lone/hooks");
+        makes(&l, "/home/ann/lone/.git/index");
+        makes(&l, "/home/ann/lib/one/bin");
+        makes(&l, "/home/ann/notes/x.bashrc");
+        settle(&l);
+        assert_non_null(find(&l, LEARN_READABLE, "/home/ann/.gitconfig"));
+        assert_non_null(find(&l, LEARN_WRITABLE, "/home/ann/lone"));
+        assert_non_null(find(&l, LEARN_WRITABLE, "/home/ann/lib/one"));
+        assert_non_null(find(&l, LEARN_WRITABLE, "/home/ann/notes"));
+        assert_int_equal(l.learn.n_refused, 0);
         finish(&l);
 }
 
@@ -802,6 +875,8 @@ int main(void)
                 cmocka_unit_test(test_writable_covers_readable),
                 cmocka_unit_test(test_elsewhere),
                 cmocka_unit_test(test_secrets_are_left_out),
+                cmocka_unit_test(test_what_acts_outside_is_not_granted),
+                cmocka_unit_test(test_what_only_looks_like_that_is_granted),
                 cmocka_unit_test(test_a_secret_in_what_is_shown_is_hidden),
                 cmocka_unit_test(test_a_secret_of_the_current_directory_is_told),
                 cmocka_unit_test(test_hosts),
