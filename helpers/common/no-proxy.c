@@ -1,5 +1,6 @@
 #include "no-proxy.h"
 
+#include "net-rule.h"
 #include "parse.h"
 #include "str.h"
 
@@ -38,16 +39,6 @@ static void strip(char *host)
         }
 }
 
-static bool has_same_start(const struct address *a, const struct address *b, uint64_t bits)
-{
-        size_t whole = bits / 8;
-        unsigned rest = bits % 8;
-
-        if (memcmp(a->bytes, b->bytes, whole) != 0)
-                return false;
-        return rest == 0 || (a->bytes[whole] ^ b->bytes[whole]) >> (8 - rest) == 0;
-}
-
 /* `net` is ADDRESS or ADDRESS/BITS; it is taken apart. */
 static bool is_in_net(const struct address *a, char *net)
 {
@@ -63,7 +54,7 @@ static bool is_in_net(const struct address *a, char *net)
                 return false;
         if (slash && parse_number(slash + 1, 0, a->bits, &bits, &unused) < 0)
                 return false;
-        return has_same_start(a, &b, bits);
+        return net_rule_has_same_start(a->bytes, b.bytes, (unsigned)bits);
 }
 
 static bool is_below(const char *host, char *name)

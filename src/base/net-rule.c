@@ -268,14 +268,14 @@ bool net_rule_matches_name(const struct net_rule *rule, const char *name, uint16
         return false;
 }
 
-static bool is_within(const uint8_t *address, const struct net_rule *rule)
+bool net_rule_has_same_start(const uint8_t *a, const uint8_t *b, unsigned bits)
 {
-        size_t whole = rule->prefix / 8;
-        unsigned rest = rule->prefix % 8;
+        size_t whole = bits / 8;
+        unsigned rest = bits % 8;
 
-        if (memcmp(address, rule->address, whole) != 0)
+        if (memcmp(a, b, whole) != 0)
                 return false;
-        return rest == 0 || ((address[whole] ^ rule->address[whole]) >> (8 - rest)) == 0;
+        return rest == 0 || ((a[whole] ^ b[whole]) >> (8 - rest)) == 0;
 }
 
 bool net_rule_matches_address(const struct net_rule *rule, int family, const uint8_t *address,
@@ -288,7 +288,8 @@ bool net_rule_matches_address(const struct net_rule *rule, int family, const uin
                 address += sizeof(mapped);
         }
         return rule->kind == NET_RULE_NETWORK && rule->family == family &&
-               is_within(address, rule) && net_rule_has_port(rule, port);
+               net_rule_has_same_start(address, rule->address, rule->prefix) &&
+               net_rule_has_port(rule, port);
 }
 
 /* Who asks for any port is denied only where every port is. */

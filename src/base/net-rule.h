@@ -80,4 +80,7 @@ const struct net_rule *net_rules_find_name(const struct net_rule *rules, size_t 
 const struct net_rule *net_rules_find_address(const struct net_rule *rules, size_t n, int family,
                                               const uint8_t *address, uint16_t port);
 
+/* Whether the first `bits` of two addresses of one family are the same. */
+bool net_rule_has_same_start(const uint8_t *a, const uint8_t *b, unsigned bits);
+
 #endif

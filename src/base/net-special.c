@@ -52,14 +52,17 @@ const struct net_special *net_specials(size_t *ret_n)
 
 static bool has(const struct net_special *special, const uint8_t *address)
 {
-        size_t whole = special->prefix / 8;
-        unsigned rest = special->prefix % 8;
         uint8_t own[16];
 
-        if (inet_pton(special->family, special->address, own) != 1 ||
-            memcmp(own, address, whole) != 0)
-                return false;
-        return rest == 0 || ((own[whole] ^ address[whole]) >> (8 - rest)) == 0;
+        return inet_pton(special->family, special->address, own) == 1 &&
+               net_rule_has_same_start(own, address, special->prefix);
+}
+
+bool net_special_is_ours(int family, const uint8_t *address)
+{
+        static const uint8_t ours[4] = { 198, 18, 0, 0 };
+
+        return family == AF_INET && net_rule_has_same_start(ours, address, 15);
 }
 
 const struct net_special *net_special_find(int family, const uint8_t *address, size_t from)

@@ -32,6 +32,12 @@ const struct net_special *net_specials(size_t *ret_n);
 const struct net_special *net_special_find(int family, const uint8_t *address, size_t from);
 
 /*
+ * Whether it is of 198.18.0.0/15, of which the sandbox's side of a filtered network is made: a rule
+ * for it would be one for that.
+ */
+bool net_special_is_ours(int family, const uint8_t *address);
+
+/*
  * Whether one of `rules` opens a special address to `port`: it allows an address or a network that
  * lies within each of the special ones around it.  0.0.0.0/0 opens none, 10.1.0.0/16 what it says,
  * and a metadata service needs its own address.  Deny rules are not looked at.

@@ -103,21 +103,14 @@ int blocked_collect(struct blocked *b, struct err *e)
         return add_host(b, e);
 }
 
-static bool covers(const struct blocked_net *net, const uint8_t *address)
-{
-        size_t whole = net->prefix / 8;
-        unsigned rest = net->prefix % 8;
-
-        if (memcmp(net->address, address, whole) != 0)
-                return false;
-        return rest == 0 || ((net->address[whole] ^ address[whole]) >> (8 - rest)) == 0;
-}
-
 const struct blocked_net *blocked_find(const struct blocked *b, int family, const void *address)
 {
         for (size_t i = 0; i < b->n; i++) {
-                if (b->nets[i].family == family && covers(&b->nets[i], address))
-                        return &b->nets[i];
+                const struct blocked_net *net = &b->nets[i];
+
+                if (net->family == family &&
+                    net_rule_has_same_start(net->address, address, net->prefix))
+                        return net;
         }
         return NULL;
 }

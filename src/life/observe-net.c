@@ -2,6 +2,7 @@
 
 #include "io.h"
 #include "mem.h"
+#include "net-special.h"
 #include "str.h"
 
 #include <arpa/inet.h>
@@ -73,7 +74,7 @@ static bool is_loopback(const struct target *t)
 
 static bool is_fake(const struct target *t)
 {
-        return t->family == AF_INET && t->address[0] == 198 && (t->address[1] & 0xfe) == 18;
+        return net_special_is_ours(t->family, t->address);
 }
 
 /* Whether kelp-proxy listens there.  Where no rule names the port, nobody does, and it hears nothing. */

@@ -1,6 +1,7 @@
 #include "check-filtered.h"
 
 #include "net-ports.h"
+#include "net-special.h"
 #include "str.h"
 
 #include <arpa/inet.h>
@@ -37,8 +38,8 @@ static void check_denials(const struct plan_net *net, struct plan_problems *prob
 /* Ranges of addresses that the sandbox's own side of a filtered network is made of. */
 static bool is_ours(const struct net_rule *rule)
 {
-        return rule->kind == NET_RULE_NETWORK && rule->family == AF_INET && rule->prefix >= 15 &&
-               rule->address[0] == 198 && (rule->address[1] & 0xfe) == 18;
+        return rule->kind == NET_RULE_NETWORK && rule->prefix >= 15 &&
+               net_special_is_ours(rule->family, rule->address);
 }
 
 static bool is_any_port(const struct net_rule *rule)

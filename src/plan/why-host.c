@@ -8,9 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The sandbox's own side of a filtered network: 198.18.0.0/15, which no rule opens. */
-#define OWN_NET       0xc6120000u
-#define OWN_MASK      0xfffe0000u
 #define FIRST_GROUP   224 /* RFC 1112: no TCP leads to a group */
 #define MAX_RULE_TEXT (NET_RULE_MAX_NAME + 16)
 
@@ -110,13 +107,10 @@ static bool can_be_opened(const struct target *target, const char *text)
                 return false;
         if (target->family == AF_UNSPEC)
                 return true;
-        if (target->family == AF_INET) {
-                uint32_t address;
-
-                memcpy(&address, target->address, sizeof(address));
-                if (target->address[0] >= FIRST_GROUP || (ntohl(address) & OWN_MASK) == OWN_NET)
-                        return false;
-        }
+        if (target->family == AF_INET && target->address[0] >= FIRST_GROUP)
+                return false;
+        if (net_special_is_ours(target->family, target->address))
+                return false;
         return !net_special_find(target->family, target->address, 0) ||
                net_special_is_opened(&rule, 1, target->family, target->address,
                                      target->port ? target->port : 80);

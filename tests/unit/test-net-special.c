@@ -157,12 +157,31 @@ static void not_opened(void **state)
         assert_false(opens("::/0", "::ffff:127.0.0.1", 80));
 }
 
+static bool is_ours(const char *text)
+{
+        int family = strchr(text, ':') ? AF_INET6 : AF_INET;
+        uint8_t address[16];
+
+        assert_int_equal(inet_pton(family, text, address), 1);
+        return net_special_is_ours(family, address);
+}
+
+static void ours(void **state)
+{
+        (void)state;
+        assert_true(is_ours("198.18.0.0"));
+        assert_true(is_ours("198.19.255.255"));
+        assert_false(is_ours("198.17.255.255"));
+        assert_false(is_ours("198.20.0.0"));
+        assert_false(is_ours("c612::1"));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(special_ones), cmocka_unit_test(public_ones),
                 cmocka_unit_test(names),        cmocka_unit_test(opened),
-                cmocka_unit_test(not_opened),
+                cmocka_unit_test(not_opened),   cmocka_unit_test(ours),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
