@@ -1,6 +1,8 @@
 #include "learn-inner.h"
 
+#include "call-names.h"
 #include "net-rule.h"
+#include "net-special.h"
 #include "str.h"
 
 #include <arpa/inet.h>
@@ -37,18 +39,34 @@ static bool is_refused_in_the_end(const struct learn *l, const struct learn_use 
         return false;
 }
 
+static int family_of(const char *name, uint8_t address[16])
+{
+        if (inet_pton(AF_INET, name, address) == 1)
+                return AF_INET;
+        return inet_pton(AF_INET6, name, address) == 1 ? AF_INET6 : AF_UNSPEC;
+}
+
 /* The sandbox's own loopback, and what stands for names in it. */
 static bool is_inside(const char *name)
 {
-        return str_has_prefix(name, "127.") || str_eq(name, "::1") || str_eq(name, "localhost") ||
-               str_has_prefix(name, "198.18.") || str_has_prefix(name, "198.19.");
+        static const uint8_t v6[16] = { [15] = 1 };
+        uint8_t address[16];
+
+        switch (family_of(name, address)) {
+        case AF_INET:
+                return address[0] == 127 || net_special_is_ours(AF_INET, address);
+        case AF_INET6:
+                return memcmp(address, v6, sizeof(v6)) == 0;
+        default:
+                return str_eq(name, "localhost");
+        }
 }
 
 static bool is_address(const char *name)
 {
-        unsigned char address[16];
+        uint8_t address[16];
 
-        return inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1;
+        return family_of(name, address) != AF_UNSPEC;
 }
 
 static int note_refused(struct learn *l, const struct learn_use *use, struct err *e)
@@ -133,29 +151,25 @@ int learn_settle_hosts(struct learn *l, struct err *e)
  * Groups of policies/syscalls.groups that the base policy allows and many commands can do without.
  * A group with calls that depend on the data, the terminal or the libc's mood is not among them.
  */
-struct optional_group {
+static const struct optional_group {
         const char *name;
         const char *what;
-        const char *const *calls; /* NULL-terminated */
+} optional_groups[] = {
+        { "@aio", "asynchronous reads and writes" },
+        { "@ipc", "shared memory, semaphores and messages of System V and POSIX" },
+        { "@sandbox", "sandboxes of its own" },
 };
 
-static const char *const aio_calls[] = {
-        "io_setup", "io_submit", "io_getevents", "io_pgetevents", "io_cancel", "io_destroy", NULL
-};
-static const char *const ipc_calls[] = {
-        "shmget",          "shmat",      "shmdt",         "shmctl",    "semget",
-        "semop",           "semtimedop", "semctl",        "msgget",    "msgsnd",
-        "msgrcv",          "msgctl",     "mq_open",       "mq_unlink", "mq_timedsend",
-        "mq_timedreceive", "mq_notify",  "mq_getsetattr", NULL
-};
-static const char *const sandbox_calls[] = { "seccomp", "landlock_create_ruleset",
-                                             "landlock_add_rule", "landlock_restrict_self", NULL };
+#define N_GROUPS (sizeof(optional_groups) / sizeof(optional_groups[0]))
 
-static const struct optional_group optional_groups[] = {
-        { "@aio", "asynchronous reads and writes", aio_calls },
-        { "@ipc", "shared memory, semaphores and messages of System V and POSIX", ipc_calls },
-        { "@sandbox", "sandboxes of its own", sandbox_calls },
-};
+bool learn_is_optional_group(const char *name)
+{
+        for (size_t i = 0; i < N_GROUPS; i++) {
+                if (str_eq(optional_groups[i].name, name))
+                        return true;
+        }
+        return false;
+}
 
 static bool has_call(const struct learn *l, const char *name)
 {
@@ -166,10 +180,18 @@ static bool has_call(const struct learn *l, const char *name)
         return false;
 }
 
+/* A group that is not known may be used. */
 static bool is_used(const struct learn *l, const struct optional_group *group)
 {
-        for (size_t i = 0; group->calls[i]; i++) {
-                if (has_call(l, group->calls[i]))
+        const int *numbers = NULL;
+        size_t n = 0;
+
+        if (!call_names_group(group->name, &numbers, &n))
+                return true;
+        for (size_t i = 0; i < n; i++) {
+                const char *name = call_names_of(numbers[i]);
+
+                if (name && has_call(l, name))
                         return true;
         }
         return false;
@@ -196,7 +218,7 @@ int learn_settle_calls(struct learn *l, struct err *e)
         /* who has not looked at all calls knows of none that was not made */
         if (!l->has_seen_calls)
                 return 0;
-        for (size_t i = 0; i < sizeof(optional_groups) / sizeof(optional_groups[0]); i++) {
+        for (size_t i = 0; i < N_GROUPS; i++) {
                 const struct optional_group *group = &optional_groups[i];
 
                 if (is_used(l, group))

@@ -34,6 +34,9 @@ int learn_settle_paths(struct learn *l, const struct learn_context *c, struct er
 int learn_settle_hosts(struct learn *l, struct err *e);
 int learn_settle_calls(struct learn *l, struct err *e);
 
+/* Whether a group of calls is one that a learnt policy refuses where it was not used. */
+bool learn_is_optional_group(const char *name);
+
 enum learn_owner {
         LEARN_OWN_NOBODYS,  /* of no program in particular: what was used in it decides */
         LEARN_OWN_PROGRAMS, /* one program's: ~/.cache/NAME, ~/.npm, ~/.toolrc */

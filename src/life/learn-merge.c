@@ -72,20 +72,14 @@ static int note_refusal(struct merge *m, const struct lines *at, const char *wor
 /* An earlier run that made none of these calls has them refused, and this one made some. */
 static int look_at_denied(struct merge *m, const struct lines *at, const char *word, struct err *e)
 {
-        static const char *const learnt[] = { "@aio", "@ipc", "@sandbox" };
+        bool is_unused = !m->l->has_seen_calls;
 
-        for (size_t i = 0; i < sizeof(learnt) / sizeof(learnt[0]); i++) {
-                bool is_unused = !m->l->has_seen_calls;
-
-                if (!str_eq(learnt[i], word))
-                        continue;
-                for (size_t j = 0; j < m->l->n_lines; j++)
-                        is_unused = is_unused || (m->l->lines[j].key == LEARN_DENY_CALLS &&
-                                                  str_eq(m->l->lines[j].value, word));
-                if (!is_unused)
-                        return note_refusal(m, at, word, e);
-        }
-        return 0;
+        if (!learn_is_optional_group(word))
+                return 0;
+        for (size_t i = 0; i < m->l->n_lines; i++)
+                is_unused = is_unused || (m->l->lines[i].key == LEARN_DENY_CALLS &&
+                                          str_eq(m->l->lines[i].value, word));
+        return is_unused ? 0 : note_refusal(m, at, word, e);
 }
 
 static int look_at_word(struct merge *m, const struct lines *at, enum learn_key key,

@@ -30,6 +30,18 @@ static int compare(const void *key, const void *item)
         return strcmp(key, ((const struct call_name *)item)->name);
 }
 
+bool call_names_group(const char *name, const int **ret_numbers, size_t *ret_n)
+{
+        for (size_t i = 0; i < call_n_groups; i++) {
+                if (!str_eq(call_groups[i].name, name))
+                        continue;
+                *ret_numbers = call_group_members + call_groups[i].first;
+                *ret_n = call_groups[i].n;
+                return true;
+        }
+        return false;
+}
+
 int call_names_find(void *user, const struct call_word *word, const int **ret_numbers,
                     size_t *ret_n, struct err *e)
 {
@@ -41,13 +53,8 @@ int call_names_find(void *user, const struct call_word *word, const int **ret_nu
                 *ret_n = 1;
                 return 0;
         }
-        for (size_t i = 0; word->name[0] == '@' && i < call_n_groups; i++) {
-                if (str_eq(call_groups[i].name, word->name)) {
-                        *ret_numbers = call_group_members + call_groups[i].first;
-                        *ret_n = call_groups[i].n;
-                        return 0;
-                }
-        }
+        if (word->name[0] == '@' && call_names_group(word->name, ret_numbers, ret_n))
+                return 0;
         const struct call_name *found =
                 bsearch(word->name, call_names, call_n_names, sizeof(*call_names), compare);
         if (!found)

@@ -40,6 +40,9 @@ extern const uint32_t call_arch;                    /* AUDIT_ARCH_* */
 int call_names_find(void *user, const struct call_word *word, const int **ret_numbers,
                     size_t *ret_n, struct err *e);
 
+/* The calls of group `name`, "@ipc"; false: there is no such group. */
+bool call_names_group(const char *name, const int **ret_numbers, size_t *ret_n);
+
 /* Whether there is such a call or group: 0, or as above. */
 int call_names_check(const struct call_word *word, struct err *e);
 

@@ -161,13 +161,10 @@ static int apply_builtin(struct reader *r, const char *name, struct err *e)
 
 static bool is_nesting(int number)
 {
-        const struct call_word word = { .name = NESTING, .number = -1 };
         const int *numbers = NULL;
         size_t n = 0;
-        struct err ignored;
-        int unused;
 
-        if (call_names_find(&unused, &word, &numbers, &n, &ignored) < 0)
+        if (!call_names_group(NESTING, &numbers, &n))
                 return false;
         for (size_t i = 0; i < n; i++)
                 if (numbers[i] == number)

@@ -519,6 +519,7 @@ static void test_hosts(void **state)
         see(&l, OBSERVE_HOST, 'r', "2001:db8::1", 22);
         see(&l, OBSERVE_HOST, 'r', "127.0.0.1", 5432);
         see(&l, OBSERVE_HOST, 'r', "198.19.0.7", 443);
+        see(&l, OBSERVE_HOST, 'r', "127.0.example.org", 443);
         see(&l, OBSERVE_HOST, 'r', "no name\n[files]", 443);
         see_refused(&l, OBSERVE_HOST, 'r', "refused.org", 25);
         see_refused(&l, OBSERVE_HOST, 'r', "refused.org", 0);
@@ -526,8 +527,9 @@ static void test_hosts(void **state)
         see(&l, OBSERVE_HOST, 'r', "private.org", 443);
         see_refused(&l, OBSERVE_HOST, 'r', "private.org", 443);
         settle(&l);
-        assert_int_equal(l.learn.n_lines, 3);
+        assert_int_equal(l.learn.n_lines, 4);
         assert_non_null(find(&l, LEARN_ALLOW, "example.org:443"));
+        assert_non_null(find(&l, LEARN_ALLOW, "127.0.example.org:443"));
         assert_non_null(find(&l, LEARN_ALLOW, "only-asked.org"));
         assert_non_null(find(&l, LEARN_ALLOW, "[2001:db8::1]:22"));
         assert_int_equal(l.learn.n_refused, 3);
