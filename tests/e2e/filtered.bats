@@ -303,6 +303,7 @@ hosts '203.0.113.2 direct.test'
 export https_proxy=http://ann:s3cret@203.0.113.2:3128 no_proxy=direct.test
 box --allow nowhere.test --allow direct.test -- sh -c 'python3 client.py tcp:nowhere.test/443 tcp:direct.test/80 tcp:203.0.113.2/3128; env'
 box --allow nowhere.test --dry-run -- true | grep ^upstream
+box --allow 203.0.113.7 -- echo alone 2>&1 | sed 's/^/by address: /'
 cat proxy.log
 END
     [ "$status" -eq 0 ]
@@ -311,6 +312,9 @@ END
     has '^refused tcp:203.0.113.2/3128: ENETUNREACH'
     has '^asked CONNECT nowhere.test:443 HTTP/1.1|.*Basic YW5uOnMzY3JldA=='
     has '^upstream      203.0.113.2 port 3128, of https_proxy'
+    has '^kelp: the proxy of https_proxy looks names up, and may lead them to this host'
+    has '^by address: alone'
+    lacks '^by address: kelp'
     lacks s3cret
     lacks '^https_proxy'
 }
