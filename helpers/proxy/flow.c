@@ -46,8 +46,9 @@ static void give_pipe(struct flow_pool *pool, struct flow_pipe *pipe)
 
 /*
  * splice(2) stops in front of a byte that was sent as urgent (MSG_OOB) and never passes it: it says
- * that there is nothing, epoll that there is something, for ever.  With SO_OOBINLINE recv(2) takes
- * that byte like any other.  The pipe is empty, so what is written at once fits.
+ * that there is nothing, or when the other side has sent its end that this is the end, and epoll that
+ * there is something, for ever.  With SO_OOBINLINE recv(2) takes that byte like any other.  The pipe
+ * is empty, so what is written at once fits.
  */
 static ssize_t fill_by_copy(const struct flow *f, int from)
 {
@@ -71,7 +72,7 @@ static ssize_t fill(struct flow_pool *pool, struct flow *f, int from)
         }
         ssize_t n = splice(from, NULL, f->pipe.writer, NULL, PIPE_SIZE,
                            SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-        if (n < 0 && errno == EAGAIN && f->is_ready)
+        if (n == 0 || (n < 0 && errno == EAGAIN && f->is_ready))
                 n = fill_by_copy(f, from);
         f->is_ready = false;
         if (n < 0)

@@ -40,7 +40,11 @@ def urgent():
         sock.send(b"b", socket.MSG_OOB)
         sock.sendall(b"c")
         sock.send(b"d", socket.MSG_OOB)
-        read_all(sock)
+        # and one with the end right behind what follows it
+        equal(read_n(sock, 3), b"end")
+        sock.sendall(b"e")
+        sock.send(b"f", socket.MSG_OOB)
+        sock.sendall(b"g")
 
     server, proxy = make(serve)
     with proxy as p:
@@ -55,6 +59,9 @@ def urgent():
         time.sleep(0.5)
         if p.ticks() - before > 10:
             raise AssertionError(f"{p.ticks() - before} ticks in half a second")
+        sock.sendall(b"end")
+        time.sleep(0.2)
+        equal(read_all(sock), b"efg")
 
 
 @case("who has said all can still be answered")
