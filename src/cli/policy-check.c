@@ -80,7 +80,9 @@ static int check(struct checker *c, const char *policy, const char *what, struct
         int r = problems && policy ? asked_plan_add_policy(&a, policy, e) : -e->code;
 
         a.skips_project = policy != NULL;
-        if (r == 0 && asked_plan_read_any(&a, problems) < 0) {
+        /* a project's file that would loosen a view of this host is none that only tightens */
+        if (r == 0 && (policy ? asked_plan_read_any(&a, problems)
+                              : asked_plan_read(&a, false, problems)) < 0) {
                 c->has_mistakes = true;
                 r = tell(c, problems, e);
                 say(what, "has mistakes", 0);

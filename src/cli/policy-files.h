@@ -2,6 +2,7 @@
 #define KELP_CLI_POLICY_FILES_H
 
 #include "layers.h"
+#include "plan.h"
 
 /*
  * The files that policies are read from: /etc/kelp/NAME.policy, those of the user's own directory
@@ -22,7 +23,7 @@ struct policy_files {
 };
 
 #define POLICY_FILES_SYSTEM  "/etc/kelp"
-#define POLICY_FILES_PROJECT ".kelp.policy"
+#define POLICY_FILES_PROJECT PLAN_PROJECT_POLICY
 
 /* Memory of all that is found comes from `arena`, which must live as long as the plan. */
 int policy_files_start(struct policy_files *ret, struct arena *arena,

@@ -83,6 +83,16 @@ static void allow_host(const struct plan *p, const struct observe_event *event,
                 take(&why, ret);
 }
 
+static void suggest_call(const struct syscalls_answer *answer, const char *name,
+                         struct explain_allow *ret)
+{
+        struct why why = { 0 };
+
+        why_say(&why, false, answer->origin, "denied");
+        why_suggest(&why, NULL, "[syscalls] allow", name);
+        take(&why, ret);
+}
+
 /* What no file of a user's own can allow is not suggested. */
 static void allow_call(const struct plan *p, const struct observe_event *event,
                        struct explain_allow *ret)
@@ -95,7 +105,7 @@ static void allow_call(const struct plan *p, const struct observe_event *event,
                 snprintf(ret->option, sizeof(ret->option), "--allow-userns");
         else if (syscalls_ask(p, false, event->name, &arena, &answer, &unused) == 0 &&
                  !answer.is_never && !call_table_is_passed(answer.action))
-                snprintf(ret->line, sizeof(ret->line), "[syscalls] allow = %.64s", event->name);
+                suggest_call(&answer, event->name, ret);
         arena_done(&arena);
 }
 

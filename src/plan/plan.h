@@ -38,6 +38,9 @@
 #define PLAN_GATEWAY "198.18.0.1"
 #define PLAN_FAKES   "198.19.0.0/16"
 
+/* The name of a project's own file. */
+#define PLAN_PROJECT_POLICY ".kelp.policy"
+
 enum plan_root {
         PLAN_ROOT_HOST,  /* a read-only view of this host */
         PLAN_ROOT_IMAGE, /* an overlay of an image's layers, or of one plain directory */

@@ -80,7 +80,7 @@ static void suggest(const struct plan *p, struct why *ret, const char *option, c
         why_suggest(ret, option, key, value);
         if (p->net.mode == PLAN_NETWORK_FILTERED || !origin || !str_has_prefix(origin, "option "))
                 return;
-        snprintf(ret->comment, sizeof(ret->comment), "with '%.300s' in place of %.60s it would be",
+        snprintf(ret->comment, sizeof(ret->comment), "'%.300s' in place of %.60s would allow it",
                  ret->option, origin);
         ret->option[0] = '\0';
         ret->line[0] = '\0';
@@ -191,6 +191,25 @@ static void ask_address(const struct plan *p, const struct target *target, struc
         }
 }
 
+/* What is denied stays so in the network that another rule makes. */
+static void ask_nothing(const struct plan *p, const struct target *target, struct why *ret)
+{
+        const struct plan_net *net = &p->net;
+        const struct net_rule *rule =
+                target->family == AF_UNSPEC
+                        ? net_rules_find_name(net->rules, net->n_rules, target->name, target->port)
+                        : net_rules_find_address(net->rules, net->n_rules, target->family,
+                                                 target->address, target->port);
+
+        if (rule && rule->is_deny) {
+                why_say(ret, false, rule->origin, "there is no network, and '%s' is denied",
+                        rule->text);
+                return;
+        }
+        why_say(ret, false, net->mode_origin, "there is no network");
+        suggest_allow(p, target, ret);
+}
+
 int why_host(const struct plan *p, const char *host, uint16_t port, struct why *ret, struct err *e)
 {
         struct target target;
@@ -208,8 +227,7 @@ int why_host(const struct plan *p, const char *host, uint16_t port, struct why *
         }
         switch (p->net.mode) {
         case PLAN_NETWORK_NONE:
-                why_say(ret, false, p->net.mode_origin, "there is no network");
-                suggest_allow(p, &target, ret);
+                ask_nothing(p, &target, ret);
                 break;
         case PLAN_NETWORK_USER:
                 why_say(ret, true, p->net.mode_origin, "the network is open");

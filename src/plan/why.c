@@ -13,6 +13,14 @@ static bool is_line(const char *origin)
         return origin && (str_has_prefix(origin, "option ") || strchr(origin, ':'));
 }
 
+/* "/home/u/project/.kelp.policy:2".  It stands behind all policies, and what they say does not undo it. */
+static bool is_of_project(const char *origin)
+{
+        const char *slash = origin ? strrchr(origin, '/') : NULL;
+
+        return slash && str_has_prefix(slash, "/" PLAN_PROJECT_POLICY ":");
+}
+
 void why_say(struct why *ret, bool is_allowed, const char *origin, const char *fmt, ...)
 {
         va_list ap;
@@ -53,6 +61,11 @@ void why_suggest(struct why *ret, const char *option, const char *key, const cha
                 return;
         if (option)
                 snprintf(ret->option, sizeof(ret->option), "%s %s", option, word);
-        if (key && word_quote_line(word, sizeof(word), value))
-                snprintf(ret->line, sizeof(ret->line), "%s = %s", key, word);
+        if (!is_of_project(ret->origin)) {
+                if (key && word_quote_line(word, sizeof(word), value))
+                        snprintf(ret->line, sizeof(ret->line), "%s = %s", key, word);
+        } else if (!option) {
+                snprintf(ret->comment, sizeof(ret->comment),
+                         "no policy comes behind the project's own file: change it there");
+        }
 }

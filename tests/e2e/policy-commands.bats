@@ -211,6 +211,11 @@ good: ok
 a run in this directory: has mistakes" ]
     [ "$(grep -c 'would loosen' <<<"$stderr")" = 1 ]
     grep -qF "$HOME/.config/kelp/bad.policy:2: unknown key 'hiden'" <<<"$stderr"
+    # what would loosen a view of this host does so though an image has as much
+    printf '[network]\nmode = user\n' >.kelp.policy
+    run -1 --separate-stderr "$KELP" policy check
+    grep -qF "'mode = user' would loosen" <<<"$stderr"
+    run -125 "$KELP" run -- true
     # a project's file is one wherever it is checked from
     mkdir "$dir/elsewhere"
     cd "$dir/elsewhere"

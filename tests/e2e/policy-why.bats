@@ -367,3 +367,29 @@ END
     [ "$(grep -c '^asked .*: no$' <<<"$output")" -ge 10 ]
     [ "$(grep -c '^hinted: ' <<<"$output")" -ge 8 ]
 }
+
+# It stands behind every policy, so that none of them can undo what it says; options can.
+@test "what a project's own file refuses is no policy's to allow" {
+    printf '%s\n' '[files]' 'hidden = ./a' '[network]' 'mode = none' 'deny = b.example' '[syscalls]' \
+        'deny = getuid' >.kelp.policy
+    printf '%s\n' '[files]' 'readable = ./a' '[network]' 'allow = a.example' '[syscalls]' \
+        'allow = getuid' >../mine.policy
+    echo x >a
+    for policy in '' --policy=../mine.policy; do
+        run -1 "$KELP" policy why $policy a.example
+        [ "${lines[1]}" = "hint: --allow a.example" ]
+        run -1 "$KELP" policy why $policy a
+        [ "${lines[1]}" = "hint: --readable ~/work/a" ]
+        run -1 "$KELP" policy why $policy syscall getuid
+        [ "${lines[1]}" = "note: no policy comes behind the project's own file: change it there" ]
+        # with the network that an option makes it is still denied
+        run -1 "$KELP" policy why $policy b.example
+        [ "$output" = "refused: there is no network, and 'b.example' is denied, by $PWD/.kelp.policy:5" ]
+    done
+    run -0 "$KELP" policy why --allow a.example a.example
+    run -1 "$KELP" policy why --allow b.example b.example
+    run -0 "$KELP" policy why --readable a a
+    run -0 "$KELP" run --explain -- python3 -c 'import os; os.getuid()'
+    [[ $output == *"hint: no policy comes behind the project's own file: change it there"* ]]
+    [[ $output != *"[syscalls] allow"* ]]
+}
