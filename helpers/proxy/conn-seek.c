@@ -41,7 +41,8 @@ static void beg(struct conn *c)
         ssize_t n = send(c->server.fd, text, len, MSG_NOSIGNAL);
 
         explicit_bzero(text, sizeof(text));
-        if (n != (ssize_t)len || loop_watch(&c->proxy->loop, &c->server, EPOLLIN) < 0) {
+        if (n != (ssize_t)len ||
+            loop_watch(&c->proxy->loop, &c->server, EPOLLIN | EPOLLRDHUP) < 0) {
                 conn_fail(c, EIO, "the proxy of this host does not listen");
                 return;
         }
@@ -49,7 +50,7 @@ static void beg(struct conn *c)
 }
 
 /* Reads the answer byte by byte behind what is looked at: what follows its head is the server's. */
-void conn_beg_ready(struct conn *c)
+void conn_beg_ready(struct conn *c, uint32_t events)
 {
         char head[HTTP_MAX_HEAD];
         char reason[64];
@@ -59,11 +60,12 @@ void conn_beg_ready(struct conn *c)
 
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
                 return;
-        if (n <= 0) {
+        int status = n > 0 ? http_read_answer(head, (size_t)n, &head_len, &e) : 0;
+        /* what was looked at is there again: an end behind a piece of a head is not seen by it */
+        if (status == 0 && (n <= 0 || (events & EPOLLRDHUP))) {
                 conn_fail(c, ECONNRESET, "the proxy of this host has hung up");
                 return;
         }
-        int status = http_read_answer(head, (size_t)n, &head_len, &e);
         if (status < 0) {
                 conn_fail(c, EPROTO, "the proxy of this host does not speak HTTP");
                 return;

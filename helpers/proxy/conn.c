@@ -230,7 +230,7 @@ static void server_ready(struct watch *w, uint32_t events)
         struct conn *c = w->owner;
 
         if (c->stage == CONN_BEGS)
-                conn_beg_ready(c);
+                conn_beg_ready(c, events);
         else if (c->stage == CONN_RELAYS)
                 conn_relay_ready(c, false, events);
 }

@@ -90,7 +90,7 @@ void conn_ask_ready(struct conn *c);
 
 /* conn-seek.c: `target` is what is meant, or `fake` an address that stands for a name. */
 void conn_seek(struct conn *c);
-void conn_beg_ready(struct conn *c);
+void conn_beg_ready(struct conn *c, uint32_t events);
 
 /* conn-relay.c: both sides are there; `buffer` has what the client has sent already. */
 void conn_relay(struct conn *c);

@@ -222,7 +222,7 @@ def upstream_broken():
     def serve(sock):
         read_head(sock)
         sock.sendall(answers.pop(0))
-    answers = [b"", b"SSH-2.0\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + b"x" * 9000]
+    answers = [b"", b"SSH-2.0\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + b"x" * 9000, b"HTTP/1.1 200 OK\r\n"]
     upstream = Server(serve, here=True)
     _, proxy = make(echo, f"upstream 127.0.0.1 {upstream.port}")
     with proxy as p:
@@ -230,7 +230,7 @@ def upstream_broken():
             equal(p.connect(f"a.test:{p.connect_port}")[1][:12], b"HTTP/1.1 403")
     server, proxy = make(echo, f"upstream 127.0.0.1 {upstream.port}")
     with proxy as p:
-        for _ in range(3):
+        for _ in range(4):
             equal(p.connect(f"a.test:{server.port}")[1][:12], b"HTTP/1.1 502")
         upstream.close()
         equal(p.connect(f"a.test:{server.port}")[1][:12], b"HTTP/1.1 502")
