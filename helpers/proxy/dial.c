@@ -180,6 +180,14 @@ struct dial *dial_start(struct loop *loop, const struct address *addresses, size
         return NULL;
 }
 
+/* What the kernel says of an address that there is no way to: a connection would be told the same. */
+static bool is_no_way(int error)
+{
+        return error == ENETUNREACH || error == EHOSTUNREACH || error == ENETDOWN ||
+               error == EADDRNOTAVAIL || error == EAFNOSUPPORT || error == EACCES ||
+               error == EINVAL;
+}
+
 /*
  * To get to an address of its own the kernel takes that very address as the source, whatever
  * interface it is on.  A datagram socket asks for the way without a packet.
@@ -193,8 +201,8 @@ bool dial_is_own(const struct address *a)
         uint16_t port;
 
         if (fd < 0 || connect(fd, (const struct sockaddr *)&sa, len) < 0)
-                return false;
+                return !is_no_way(errno);
         len = sizeof(sa);
-        return getsockname(fd, (struct sockaddr *)&sa, &len) == 0 &&
-               address_from_socket(&sa, &source, &port) && address_is_same(&source, a);
+        return getsockname(fd, (struct sockaddr *)&sa, &len) < 0 ||
+               !address_from_socket(&sa, &source, &port) || address_is_same(&source, a);
 }

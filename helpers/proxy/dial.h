@@ -27,7 +27,10 @@ struct dial *dial_start(struct loop *loop, const struct address *addresses, size
 /* Gives up; `done` is not called. */
 void dial_stop(struct dial *d);
 
-/* Whether `a` is an address of this host, by the source that the kernel takes to get there. */
+/*
+ * Whether `a` is an address of this host, by the source that the kernel takes to get there.  What
+ * cannot be told, as there are no descriptors left or no memory, is taken for one.
+ */
 bool dial_is_own(const struct address *a);
 
 #endif
