@@ -217,9 +217,9 @@ wrong() {
     run -0 "$KELP" run --policy ./my.policy --allow-userns -- unshare -Ur id -u
     [ "${lines[-1]}" = 0 ]
     printf '[policy]\nextends = container\n[syscalls]\ndeny = fchmodat2:EACCES\n' >my.policy
-    run -0 "$KELP" run --userns single --policy ./my.policy "$rootfs" chown 1:1 /etc
+    run -0 "$KELP" run --network none --userns single --policy ./my.policy "$rootfs" chown 1:1 /etc
     printf '[policy]\nextends = container\n[syscalls]\ndeny = chown:EACCES fchownat:EACCES\n' >my.policy
-    run -1 "$KELP" run --userns single --policy ./my.policy "$rootfs" chown 1:1 /etc
+    run -1 "$KELP" run --network none --userns single --policy ./my.policy "$rootfs" chown 1:1 /etc
     [[ $output == *"ermission denied"* ]]
 }
 

@@ -91,7 +91,8 @@ same() {
     done
     shift
     questions "$@" >list
-    [ -z "${image:-}" ] || of_image=(--image "$image")
+    # what an image's own network needs is none of these questions
+    [ -z "${image:-}" ] || of_image=(--image "$image") options+=(--network none)
     for path; do
         answers_of "$path" "${of_image[@]}" "${options[@]}"
     done | sort >said
@@ -272,7 +273,7 @@ image_paths() {
     tar -C "$dir/root" -cf "$dir/low.tar" .
     "$KELP" import "$dir/low.tar" low
     # another layer: removed, made anew with other files, a symlink that became a directory
-    "$KELP" run --userns single --name box --keep low sh -c 'rm -r /removed /replaced /turned; mkdir /replaced /turned
+    "$KELP" run --network none --userns single --name box --keep low sh -c 'rm -r /removed /replaced /turned; mkdir /replaced /turned
         echo x >/replaced/new; echo x >/turned/file; echo x >/added'
     "$KELP" commit box high
     mapfile -t paths < <(
