@@ -80,13 +80,24 @@ static int make_gateway(const struct filtered_entry *entry, struct err *e)
         return more;
 }
 
-/* Each port takes a descriptor, and what is no port takes some. */
+/* What is no port takes some descriptors, too. */
 #define OTHER_FILES 40
+
+/* A listener of IPv6 stands beside each of IPv4 where there are any. */
+static size_t count_listeners(const struct plan_net *net)
+{
+        struct net_port_set ports;
+
+        net_ports_of_rules(net, AF_UNSPEC, &ports);
+        size_t n = net_ports_count(&ports);
+        net_ports_of_rules(net, AF_INET6, &ports);
+        return n + net_ports_count(&ports);
+}
 
 /* Connections take two descriptors each, so there cannot be too many. */
 static int raise_limit(const struct plan_net *net, struct err *e)
 {
-        struct net_port_set ports;
+        size_t n = count_listeners(net);
         struct rlimit limit;
 
         if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
@@ -94,9 +105,7 @@ static int raise_limit(const struct plan_net *net, struct err *e)
         limit.rlim_cur = limit.rlim_max;
         if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
                 return err_sys(e, "cannot raise the limit on open files");
-        net_ports_of_rules(net, AF_UNSPEC, &ports);
-        size_t n = net_ports_count(&ports);
-        if (n + net->n_host_ports + OTHER_FILES <= limit.rlim_max)
+        if (n + 2 * net->n_host_ports + OTHER_FILES <= limit.rlim_max)
                 return 0;
         err_set(e, EMFILE, "the limit of %llu open files is too low for the %zu ports of the rules",
                 (unsigned long long)limit.rlim_max, n);

@@ -390,13 +390,16 @@ END
 @test "namespaces or descriptors that run out: nothing starts, and it says why" {
     scene <<'END'
 unshare -U --map-user="$scene_uid" --map-group="$scene_gid" -- sh -c '
+    ulimit -n 150; "$KELP" run --allow good.test:1-100 --allow "[2001:db8::1]:1-100" -- echo started || echo "status $?"
     ulimit -n 64; "$KELP" run --allow good.test:1-100 -- echo started || echo "status $?"'
 unshare -Ur sh -c 'echo 1 >/proc/sys/user/max_net_namespaces; "$KELP" run --allow good.test -- echo started || echo "status $?"'
 END
     [ "$status" -eq 0 ]
     lacks '^started'
-    [ "$(grep -c '^status 125' <<<"$output")" -eq 2 ]
+    [ "$(grep -c '^status 125' <<<"$output")" -eq 3 ]
     has '^kelp: --network filtered: the limit of 64 open files is too low for the 100 ports of the rules'
+    # an address of IPv6 has listeners of its own
+    has '^kelp: --network filtered: the limit of 150 open files is too low for the 200 ports of the rules'
     has '^hint: .*ulimit -n'
     has '^kelp: --network filtered: cannot create the network namespace of the gateway: No space left'
     has '^hint: .*user.max_net_namespaces is 1 here'
