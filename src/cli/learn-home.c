@@ -18,18 +18,11 @@
 /* The first mount strictly below `path`, in the arena; NULL with e->code 0: there is none. */
 static const char *find_mount(struct arena *a, const char *mounts, const char *path, struct err *e)
 {
-        autofree char *copy = strdup(mounts);
-        struct host_mount mount;
+        autofree char *point = NULL;
 
-        if (!copy) {
-                err_set(e, ENOMEM, "no memory for the mount table");
+        if (host_find_mount_below(mounts, path, &point, e) < 0 || !point)
                 return NULL;
-        }
-        for (char *at = copy; host_next_mount(&at, &mount);) {
-                if (path_is_in(mount.point, path) && !str_eq(mount.point, path))
-                        return arena_copy(a, mount.point, e);
-        }
-        return NULL;
+        return arena_copy(a, point, e);
 }
 
 /* A symlink is shown as what it leads to, where that is in the home. */

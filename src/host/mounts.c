@@ -4,6 +4,7 @@
 #include "path.h"
 #include "str.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,16 +87,36 @@ bool host_is_root_a_mount(const struct host_view *v)
         return false;
 }
 
+static const char *next_mount_below(char **at, const char *path)
+{
+        struct host_mount mount;
+
+        while (host_next_mount(at, &mount)) {
+                if (!str_eq(mount.point, path) && path_is_in(mount.point, path))
+                        return mount.point;
+        }
+        return NULL;
+}
+
 bool host_has_mounts_below(const struct host_view *v, const char *path)
 {
         autofree char *text = host_read_mounts(v);
-        struct host_mount mount;
+        char *at = text;
 
-        for (char *at = text; host_next_mount(&at, &mount);) {
-                if (!str_eq(mount.point, path) && path_is_in(mount.point, path))
-                        return true;
-        }
-        return false;
+        return next_mount_below(&at, path) != NULL;
+}
+
+int host_find_mount_below(const char *mounts, const char *path, char **ret, struct err *e)
+{
+        /* it is taken apart */
+        autofree char *copy = strdup(mounts);
+        char *at = copy;
+        const char *point = copy ? next_mount_below(&at, path) : NULL;
+
+        *ret = point ? strdup(point) : NULL;
+        if (!copy || (point && !*ret))
+                return err_set(e, ENOMEM, "no memory for the mount table");
+        return 0;
 }
 
 bool host_has_option(const char *options, const char *option)

@@ -1,6 +1,7 @@
 #ifndef KELP_HOST_MOUNTS_H
 #define KELP_HOST_MOUNTS_H
 
+#include "err.h"
 #include "view.h"
 
 #include <stdbool.h>
@@ -27,6 +28,12 @@ bool host_is_root_a_mount(const struct host_view *v);
 
 /* Whether something is mounted below the directory `path`. */
 bool host_has_mounts_below(const struct host_view *v, const char *path);
+
+/*
+ * The first mount of `mounts`, a text of mountinfo, that lies below the directory `path`: for free(),
+ * or NULL where there is none.
+ */
+int host_find_mount_below(const char *mounts, const char *path, char **ret, struct err *e);
 
 /* Whether "ro" is one of the options "rw,nosuid,...". */
 bool host_has_option(const char *options, const char *option);

@@ -133,20 +133,19 @@ static bool is_writable_file(const struct tree_entry *entry)
  * The kernel shows a user nothing that lies below a mount point of somebody else's: a directory
  * with one in it is no layer.
  */
-static int check_no_mounts(const struct tree_entry *entry, char *at, struct err *e)
+static int check_no_mounts(const struct tree_entry *entry, const char *mounts, struct err *e)
 {
-        struct host_mount mount;
+        autofree char *point = NULL;
 
-        while (host_next_mount(&at, &mount)) {
-                if (!path_is_in(mount.point, entry->source) || str_eq(mount.point, entry->source))
-                        continue;
-                err_set(e, EXDEV,
-                        "cannot keep the changes of '%s' apart: another file system is mounted in "
-                        "it, at '%s'",
-                        entry->source, mount.point);
-                return err_hint(e, "unmount that, or share directories further down");
-        }
-        return 0;
+        if (host_find_mount_below(mounts, entry->source, &point, e) < 0)
+                return -e->code;
+        if (!point)
+                return 0;
+        err_set(e, EXDEV,
+                "cannot keep the changes of '%s' apart: another file system is mounted in "
+                "it, at '%s'",
+                entry->source, point);
+        return err_hint(e, "unmount that, or share directories further down");
 }
 
 static int overlay_entry(struct tree *t, struct tree_entry *entry, size_t number,
@@ -157,11 +156,7 @@ static int overlay_entry(struct tree *t, struct tree_entry *entry, size_t number
                         entry->source, t->overlay_dir);
                 return err_hint(e, "set TMPDIR to a directory elsewhere");
         }
-        /* host_next_mount() takes the text apart */
-        autofree char *copy = strdup(mounts);
-        if (!copy)
-                return err_set(e, ENOMEM, "no memory for the mount table");
-        if (check_no_mounts(entry, copy, e) < 0)
+        if (check_no_mounts(entry, mounts, e) < 0)
                 return -e->code;
         entry->upper = arena_print(&t->arena, e, "%zu", number);
         if (!entry->upper)
