@@ -112,13 +112,13 @@ static const struct constant clone_flags[] = {
 };
 
 static const struct constant families[] = {
-        VALUE(AF_UNSPEC),    VALUE(AF_UNIX),  VALUE(AF_LOCAL),
-        VALUE(AF_INET),      VALUE(AF_INET6), VALUE(AF_NETLINK),
-        VALUE(AF_PACKET),    VALUE(AF_ALG),   VALUE(AF_VSOCK),
-        VALUE(AF_BLUETOOTH), VALUE(AF_CAN),   VALUE(AF_TIPC),
-        VALUE(AF_RDS),       VALUE(AF_KEY),   VALUE(AF_XDP),
-        VALUE(AF_SMC),       VALUE(AF_RXRPC), VALUE(AF_QIPCRTR),
-        VALUE(AF_NFC),       VALUE(AF_KCM),   END,
+        VALUE(AF_UNSPEC), VALUE(AF_UNIX),      VALUE(AF_LOCAL),  VALUE(AF_INET),
+        VALUE(AF_INET6),  VALUE(AF_NETLINK),   VALUE(AF_PACKET), VALUE(AF_ALG),
+        VALUE(AF_VSOCK),  VALUE(AF_BLUETOOTH), VALUE(AF_CAN),    VALUE(AF_TIPC),
+        VALUE(AF_RDS),    VALUE(AF_KEY),       VALUE(AF_XDP),    VALUE(AF_SMC),
+        VALUE(AF_RXRPC),  VALUE(AF_QIPCRTR),   VALUE(AF_NFC),    VALUE(AF_KCM),
+        VALUE(AF_LLC),    VALUE(AF_AX25),      VALUE(AF_IPX),    VALUE(AF_APPLETALK),
+        VALUE(AF_X25),    VALUE(AF_PPPOX),     VALUE(AF_PHONET), END,
 };
 
 static const struct constant types[] = {
@@ -255,4 +255,16 @@ bool call_constant_find(const char *call, unsigned arg, const char *name, uint32
         if (nearest)
                 *nearest = str_nearest(name, names);
         return false;
+}
+
+const char *call_constant_name(const char *call, unsigned arg, uint32_t value)
+{
+        uint32_t mask;
+        const struct constant *known = constants_of(call, arg, &mask);
+
+        for (; known && known->name; known++) {
+                if (known->value == (value & mask))
+                        return known->name;
+        }
+        return NULL;
 }

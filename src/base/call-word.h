@@ -74,6 +74,9 @@ int call_word_parse_default(const char *text, int *ret, struct err *e);
 bool call_constant_find(const char *call, unsigned arg, const char *name, uint32_t *ret,
                         const char **nearest);
 
+/* The other way round: what manual pages call `value`, or NULL.  Bits that do not count may be set. */
+const char *call_constant_name(const char *call, unsigned arg, uint32_t value);
+
 /* Whether words may judge argument `arg` of `call`; *ret_mask has the bits that the kernel looks at. */
 bool call_constant_has_arg(const char *call, unsigned arg, uint32_t *ret_mask);
 

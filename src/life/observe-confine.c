@@ -1,6 +1,7 @@
 #include "observe-confine.h"
 
 #include "fd.h"
+#include "filter-code.h"
 #include "filter.h"
 #include "proc.h"
 #include "rights.h"
@@ -8,8 +9,6 @@
 #include <asm/unistd.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
-#include <linux/seccomp.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -24,57 +23,45 @@
  * (no such call but to its sockets, and a size limit of 0), and tell nobody but the launcher.
  */
 
-#if defined(__x86_64__)
-#define NATIVE_ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define NATIVE_ARCH AUDIT_ARCH_AARCH64
-#else
-#error "the observer's filter does not know this architecture"
-#endif
-
-#define LOAD(member)  BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, member))
-#define ALLOW(number) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1), GIVE(SECCOMP_RET_ALLOW)
-#define GIVE(what)    BPF_STMT(BPF_RET | BPF_K, what)
-
 static const struct sock_filter code[] = {
-        LOAD(arch),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 1, 0),
-        GIVE(SECCOMP_RET_KILL_PROCESS),
-        LOAD(nr),
-        ALLOW(__NR_ioctl),
-        ALLOW(__NR_ppoll),
+        FILTER_LOAD(arch),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FILTER_ARCH, 1, 0),
+        FILTER_GIVE(SECCOMP_RET_KILL_PROCESS),
+        FILTER_LOAD(nr),
+        FILTER_ALLOW(__NR_ioctl),
+        FILTER_ALLOW(__NR_ppoll),
 #ifdef __NR_poll
-        ALLOW(__NR_poll),
-        ALLOW(__NR_readlink),
-        ALLOW(__NR_stat),
-        ALLOW(__NR_lstat),
-        ALLOW(__NR_open),
+        FILTER_ALLOW(__NR_poll),
+        FILTER_ALLOW(__NR_readlink),
+        FILTER_ALLOW(__NR_stat),
+        FILTER_ALLOW(__NR_lstat),
+        FILTER_ALLOW(__NR_open),
 #endif
-        ALLOW(__NR_process_vm_readv),
-        ALLOW(__NR_openat2),
-        ALLOW(__NR_openat),
-        ALLOW(__NR_close),
-        ALLOW(__NR_readlinkat),
-        ALLOW(__NR_fstat),
-        ALLOW(__NR_newfstatat),
-        ALLOW(__NR_statx),
-        ALLOW(__NR_fstatfs),
-        ALLOW(__NR_faccessat2),
-        ALLOW(__NR_read),
-        ALLOW(__NR_recvmsg),
-        ALLOW(__NR_sendmsg),
-        ALLOW(__NR_getuid),
+        FILTER_ALLOW(__NR_process_vm_readv),
+        FILTER_ALLOW(__NR_openat2),
+        FILTER_ALLOW(__NR_openat),
+        FILTER_ALLOW(__NR_close),
+        FILTER_ALLOW(__NR_readlinkat),
+        FILTER_ALLOW(__NR_fstat),
+        FILTER_ALLOW(__NR_newfstatat),
+        FILTER_ALLOW(__NR_statx),
+        FILTER_ALLOW(__NR_fstatfs),
+        FILTER_ALLOW(__NR_faccessat2),
+        FILTER_ALLOW(__NR_read),
+        FILTER_ALLOW(__NR_recvmsg),
+        FILTER_ALLOW(__NR_sendmsg),
+        FILTER_ALLOW(__NR_getuid),
         /* memory of the C library */
-        ALLOW(__NR_brk),
-        ALLOW(__NR_mmap),
-        ALLOW(__NR_munmap),
-        ALLOW(__NR_mremap),
-        ALLOW(__NR_madvise),
-        ALLOW(__NR_getrandom),
-        ALLOW(__NR_restart_syscall),
-        ALLOW(__NR_exit_group),
-        ALLOW(UINT32_MAX),
-        GIVE(SECCOMP_RET_KILL_PROCESS),
+        FILTER_ALLOW(__NR_brk),
+        FILTER_ALLOW(__NR_mmap),
+        FILTER_ALLOW(__NR_munmap),
+        FILTER_ALLOW(__NR_mremap),
+        FILTER_ALLOW(__NR_madvise),
+        FILTER_ALLOW(__NR_getrandom),
+        FILTER_ALLOW(__NR_restart_syscall),
+        FILTER_ALLOW(__NR_exit_group),
+        FILTER_ALLOW(UINT32_MAX),
+        FILTER_GIVE(SECCOMP_RET_KILL_PROCESS),
 };
 
 static int compare_ints(const void *a, const void *b)

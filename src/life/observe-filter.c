@@ -1,21 +1,14 @@
 #include "observe-filter.h"
 
+#include "filter-code.h"
 #include "observe-calls.h"
+#include "observe-net.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/syscall.h>
-
-#if defined(__x86_64__)
-#define NATIVE_ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define NATIVE_ARCH AUDIT_ARCH_AARCH64
-#else
-#error "the observer does not know this architecture"
-#endif
 
 #define AT_NR       offsetof(struct seccomp_data, nr)
 #define AT_ARCH     offsetof(struct seccomp_data, arch)
@@ -23,9 +16,8 @@
 #define AT_ARG(n)   ((uint32_t)(offsetof(struct seccomp_data, args) + (n) * sizeof(uint64_t)))
 #define LOAD(where) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, where)
 
-/* What the C library sends a question to a DNS server with; a question has at most 512 bytes. */
+/* What the C library sends a question to a DNS server with. */
 #define MSG_OF_RESOLVER 0x4000u
-#define MAX_QUESTION    512u
 
 /* With all calls observed: what would take most of the time, and says nothing about a program. */
 static const int hot_calls[] = {
@@ -52,7 +44,7 @@ static bool is_known(const struct sock_filter *insn)
 {
         switch (insn->code) {
         case BPF_LD | BPF_W | BPF_ABS:
-                return insn->k % 4 == 0 && insn->k + 4 <= sizeof(struct seccomp_data);
+                return insn->k % 4 == 0 && insn->k < sizeof(struct seccomp_data);
         case BPF_ALU | BPF_AND | BPF_K:
         case BPF_RET | BPF_K:
         case BPF_JMP | BPF_JA:
@@ -174,7 +166,7 @@ static void put_copy(struct maker *m, const struct sock_fprog *policy, bool is_o
  */
 static void put_unasked(struct maker *m, const struct sock_fprog *policy, int nr)
 {
-        const struct seccomp_data data = { .nr = nr, .arch = NATIVE_ARCH };
+        const struct seccomp_data data = { .nr = nr, .arch = FILTER_ARCH };
         bool looked_at_args;
         uint32_t action = run(policy, &data, &looked_at_args);
 
@@ -210,7 +202,7 @@ static void put_sendto(struct maker *m, struct jumps *observed, struct jumps *ot
         put(m, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0));
         observed->at[observed->n++] = put_jump(m);
         put(m, (struct sock_filter)LOAD(AT_ARG(2)));
-        put(m, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, MAX_QUESTION, 2, 0));
+        put(m, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, OBSERVE_MAX_QUESTION, 2, 0));
         put(m, (struct sock_filter)LOAD(AT_ARG(3)));
         put(m, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, MSG_OF_RESOLVER, 1, 0));
         others->at[others->n++] = put_jump(m);
@@ -219,7 +211,7 @@ static void put_sendto(struct maker *m, struct jumps *observed, struct jumps *ot
 /* The listener goes to the observer by sendmsg: nobody could answer if that were asked about. */
 static int check_sendmsg(const struct sock_fprog *policy, struct err *e)
 {
-        const struct seccomp_data data = { .nr = __NR_sendmsg, .arch = NATIVE_ARCH };
+        const struct seccomp_data data = { .nr = __NR_sendmsg, .arch = FILTER_ARCH };
         bool looked_at_args;
         uint32_t action = run(policy, &data, &looked_at_args);
 
@@ -285,7 +277,7 @@ int observe_filter_make(const struct sock_fprog *policy, enum plan_network mode,
                 return -e->code;
         ret->len = 0;
         put(&m, (struct sock_filter)LOAD(AT_ARCH));
-        put(&m, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 1, 0));
+        put(&m, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FILTER_ARCH, 1, 0));
         others.at[others.n++] = put_jump(&m);
         put(&m, (struct sock_filter)LOAD(AT_NR));
         put_unasked(&m, policy, __NR_clone3);

@@ -23,9 +23,6 @@
  * still waited in afterwards: a pid may have become somebody else's.
  */
 
-/* Questions to name servers have at most 512 bytes without EDNS's consent of the server. */
-#define MAX_QUESTION 512
-
 /* sendmmsg: the C library sends two questions at once. */
 #define MAX_MESSAGES 4
 
@@ -218,7 +215,7 @@ static int look_bind(struct observe_judge *j, const struct seccomp_notif *call, 
 static int look_data(struct observe_judge *j, const struct seccomp_notif *call, uint64_t at,
                      uint64_t len, bool *ret_is_question, struct err *e)
 {
-        unsigned char data[MAX_QUESTION];
+        unsigned char data[OBSERVE_MAX_QUESTION];
         char name[NET_RULE_MAX_NAME + 1];
 
         *ret_is_question = len <= sizeof(data) &&

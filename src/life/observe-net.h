@@ -13,6 +13,9 @@
 
 /* What the network of the sandbox will say to an address, and what a name server is asked for. */
 
+/* More than that no question has without EDNS's consent of the server (RFC 1035, 2.3.4). */
+#define OBSERVE_MAX_QUESTION 512
+
 struct observe_net {
         const struct plan *plan;
         const struct blocked *blocked; /* of the network "user"; NULL: not known */

@@ -1,10 +1,11 @@
 #include "observe-words.h"
 
 #include "call-names.h"
+#include "call-word.h"
 
+#include <assert.h>
 #include <sched.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -13,57 +14,18 @@
  * memory says nothing, and is another one each time.
  */
 
-struct word {
-        uint64_t value;
-        const char *name;
+static const char *const kind_names[] = {
+        [OBSERVE_OPEN] = "open",     [OBSERVE_CREATE] = "create", [OBSERVE_RENAME] = "rename",
+        [OBSERVE_REMOVE] = "remove", [OBSERVE_CHANGE] = "change", [OBSERVE_EXECUTE] = "execute",
+        [OBSERVE_SOCKET] = "socket", [OBSERVE_HOST] = "host",     [OBSERVE_SYSCALL] = "syscall",
 };
+#define N_KINDS (sizeof(kind_names) / sizeof(kind_names[0]))
+static_assert(N_KINDS == OBSERVE_SYSCALL + 1, "a name for every kind");
 
-static const struct word kind_words[] = {
-        { OBSERVE_OPEN, "open" },     { OBSERVE_CREATE, "create" }, { OBSERVE_RENAME, "rename" },
-        { OBSERVE_REMOVE, "remove" }, { OBSERVE_CHANGE, "change" }, { OBSERVE_EXECUTE, "execute" },
-        { OBSERVE_SOCKET, "socket" }, { OBSERVE_HOST, "host" },     { OBSERVE_SYSCALL, "syscall" },
-};
-
-/* Source: address_families(7), and linux/socket.h. */
-static const struct word family_words[] = {
-        { AF_UNIX, "AF_UNIX" },
-        { AF_INET, "AF_INET" },
-        { AF_INET6, "AF_INET6" },
-        { AF_NETLINK, "AF_NETLINK" },
-        { AF_PACKET, "AF_PACKET" },
-        { AF_VSOCK, "AF_VSOCK" },
-        { AF_ALG, "AF_ALG" },
-        { AF_BLUETOOTH, "AF_BLUETOOTH" },
-        { AF_CAN, "AF_CAN" },
-        { AF_TIPC, "AF_TIPC" },
-        { AF_RDS, "AF_RDS" },
-        { AF_KEY, "AF_KEY" },
-        { AF_XDP, "AF_XDP" },
-        { AF_NFC, "AF_NFC" },
-        { AF_SMC, "AF_SMC" },
-        { AF_KCM, "AF_KCM" },
-        { AF_QIPCRTR, "AF_QIPCRTR" },
-        { AF_LLC, "AF_LLC" },
-        { AF_AX25, "AF_AX25" },
-        { AF_IPX, "AF_IPX" },
-        { AF_APPLETALK, "AF_APPLETALK" },
-        { AF_X25, "AF_X25" },
-        { AF_PPPOX, "AF_PPPOX" },
-        { AF_PHONET, "AF_PHONET" },
-};
-
-static const struct word type_words[] = {
-        { SOCK_STREAM, "SOCK_STREAM" }, { SOCK_DGRAM, "SOCK_DGRAM" },
-        { SOCK_RAW, "SOCK_RAW" },       { SOCK_SEQPACKET, "SOCK_SEQPACKET" },
-        { SOCK_RDM, "SOCK_RDM" },
-};
-
-static const struct word clone_words[] = {
-        { CLONE_NEWUSER, "CLONE_NEWUSER" },     { CLONE_NEWNS, "CLONE_NEWNS" },
-        { CLONE_NEWPID, "CLONE_NEWPID" },       { CLONE_NEWNET, "CLONE_NEWNET" },
-        { CLONE_NEWIPC, "CLONE_NEWIPC" },       { CLONE_NEWUTS, "CLONE_NEWUTS" },
-        { CLONE_NEWCGROUP, "CLONE_NEWCGROUP" },
-};
+/* What new namespaces are asked for with; the other flags say nothing about a policy. */
+static const uint64_t namespace_flags[] = { CLONE_NEWUSER,  CLONE_NEWNS,  CLONE_NEWPID,
+                                            CLONE_NEWNET,   CLONE_NEWIPC, CLONE_NEWUTS,
+                                            CLONE_NEWCGROUP };
 
 /* Which arguments of a call are numbers; all others are not shown. */
 static const struct {
@@ -80,28 +42,18 @@ static const struct {
 #endif
 };
 
-static const char *find(const struct word *words, size_t n, uint64_t value)
-{
-        for (size_t i = 0; i < n; i++) {
-                if (words[i].value == value)
-                        return words[i].name;
-        }
-        return NULL;
-}
-
-#define FIND(words, value) find(words, sizeof(words) / sizeof((words)[0]), value)
-
 const char *observe_kind_name(enum observe_kind kind)
 {
-        return FIND(kind_words, kind);
+        /* it came over a socket */
+        return (size_t)kind < N_KINDS ? kind_names[kind] : "unknown";
 }
 
 static void describe_socket(const struct seccomp_data *data, struct observe_event *ret)
 {
         unsigned family = (unsigned)data->args[0];
         unsigned type = (unsigned)data->args[1] & 0xf;
-        const char *family_name = FIND(family_words, family);
-        const char *type_name = FIND(type_words, type);
+        const char *family_name = call_constant_name("socket", 0, family);
+        const char *type_name = call_constant_name("socket", 1, type);
 
         ret->kind = OBSERVE_SOCKET;
         if (family_name)
@@ -120,10 +72,13 @@ static void describe_flags(uint64_t flags, struct observe_event *ret)
 {
         size_t len = 0;
 
-        for (size_t i = 0; i < sizeof(clone_words) / sizeof(clone_words[0]); i++) {
-                if (flags & clone_words[i].value)
+        for (size_t i = 0; i < sizeof(namespace_flags) / sizeof(namespace_flags[0]); i++) {
+                uint32_t flag = (uint32_t)(flags & namespace_flags[i]);
+
+                if (flag)
                         len += (size_t)snprintf(ret->detail + len, sizeof(ret->detail) - len,
-                                                "%s%s", len > 0 ? "|" : "", clone_words[i].name);
+                                                "%s%s", len > 0 ? "|" : "",
+                                                call_constant_name("clone", 0, flag));
         }
         if (len == 0)
                 snprintf(ret->detail, sizeof(ret->detail), "%#llx", (unsigned long long)flags);

@@ -418,11 +418,16 @@ static void what_cannot_be_observed_is_refused(void **state)
                 BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
                 BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
         };
+        struct sock_filter beyond[] = {
+                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, UINT32_MAX - 3),
+                BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        };
         struct sock_filter *too_long = calloc(BPF_MAXINSNS / 2, sizeof(*too_long));
         struct err e = { 0 };
 
         (void)state;
         assert_int_equal(make_of(unknown, 2, &e), -EINVAL);
+        assert_int_equal(make_of(beyond, 2, &e), -EINVAL);
         assert_int_equal(make_of(no_sendmsg, 4, &e), -EINVAL);
         assert_non_null(strstr(e.text, "sendmsg"));
         assert_int_equal(make_of(some_sendmsg, 6, &e), -EINVAL);
