@@ -25,7 +25,6 @@
  */
 
 /* Linux 6.6: whoever is woken runs on the same processor, as the one who wakes is about to sleep. */
-#define NOTIF_SET_FLAGS    SECCOMP_IOW(4, uint64_t)
 #define NOTIF_SYNC_WAKE_UP 1
 
 #define CALLS_AT_ONCE 32
@@ -84,7 +83,7 @@ static void take_listener(struct server *s)
         /* there is one listener, and whoever else has this socket has nothing to say */
         fd_close(&s->near);
         if (s->judge.listener >= 0)
-                ioctl(s->judge.listener, NOTIF_SET_FLAGS, flags);
+                ioctl(s->judge.listener, OBSERVE_NOTIF_SET_FLAGS, flags);
 }
 
 /*
