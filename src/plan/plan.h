@@ -85,6 +85,7 @@ struct plan_rule {
         unsigned mode;     /* temporary: permission bits; 0: 1777 */
         bool if_exists;    /* an absent host_path (or box_path) is no error */
         bool is_scratch;   /* writable and overlaid: nobody will look at what was written */
+        bool is_anywhere;  /* hidden: found by a pattern that finds it wherever it is moved */
         const char *origin;
 };
 

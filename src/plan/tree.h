@@ -48,6 +48,7 @@ enum tree_flags {
         TREE_IS_CACHE = 1 << 12,    /* bind: kelp's own, of which nothing outside makes use */
         TREE_OVERLAID = 1 << 13,    /* bind: what is written goes to `upper`, not to the source */
         TREE_SCRATCH = 1 << 14,     /* overlaid, and nobody will look at what was written */
+        TREE_ANYWHERE = 1 << 15,    /* empty: it is found again wherever it is moved */
 };
 
 struct tree_entry {

@@ -332,3 +332,30 @@ int keep_name(struct keep *k, const struct keep_area *area, const char *name, st
                 len++;
         }
 }
+
+int keep_way(struct keep *k, const struct keep_area *area, const char *name, struct err *e)
+{
+        struct arena *a = &k->scratch;
+
+        for (const char *at = name; (at = strchr(at, '/')) != NULL; at++) {
+                char *part = arena_copy_n(a, name, (size_t)(at - name), e);
+                char *box_path = part ? path_join(a, area->box_path, part, e) : NULL;
+                struct stat st;
+
+                if (!box_path)
+                        return -e->code;
+                /* by its place first, as many have the same way */
+                if (has_pin(k->tree, box_path))
+                        continue;
+                if (look_at(area, part, &st) < 0) {
+                        if (errno == ENOENT || errno == ENOTDIR)
+                                return 0;
+                        return err_sys(e, "cannot keep '%s' in its place", box_path);
+                }
+                if (!S_ISDIR(st.st_mode) || is_covered(k->tree, area, part, box_path))
+                        return 0;
+                if (keep_pin(k, box_path, 0, e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}

@@ -37,6 +37,9 @@ struct keep {
  */
 int keep_name(struct keep *k, const struct keep_area *area, const char *name, struct err *e);
 
+/* Keeps the directories above the clean relative `name` where they are, but not what it names. */
+int keep_way(struct keep *k, const struct keep_area *area, const char *name, struct err *e);
+
 /* Keeps a clean host path in every area that shows it. */
 int keep_host_path(struct keep *k, const char *host_path, struct err *e);
 

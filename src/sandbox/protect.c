@@ -2,10 +2,12 @@
 
 #include "find.h"
 #include "keep.h"
+#include "path.h"
 #include "protect-git.h"
 #include "str.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 
 static int protect_area(const struct plan *plan, struct keep *k, const struct keep_area *area,
@@ -150,6 +152,45 @@ static int find_areas(struct keep *k, struct err *e)
         return 0;
 }
 
+/* The nearest around it, or NULL. */
+static const struct keep_area *area_around(const struct keep *k, const char *box_path)
+{
+        const struct keep_area *best = NULL;
+
+        for (size_t i = 0; i < k->n_areas; i++) {
+                const struct keep_area *area = &k->areas[i];
+
+                if (path_is_in(box_path, area->box_path) && !str_eq(box_path, area->box_path) &&
+                    (!best || strlen(area->box_path) > strlen(best->box_path)))
+                        best = area;
+        }
+        return best;
+}
+
+/*
+ * What hides, or shows something else, is at a name.  Whoever moves a directory above it takes that
+ * name away: then the next run finds nothing to hide, and this one a free place to put something in.
+ */
+static int keep_ways(struct keep *k, struct err *e)
+{
+        for (size_t i = 0; i < k->tree->n_entries; i++) {
+                /* a copy: what is added may come before it */
+                const struct tree_entry entry = k->tree->entries[i];
+                bool is_mount = entry.kind == TREE_EMPTY || entry.kind == TREE_TMPFS ||
+                                entry.kind == TREE_BIND;
+                const struct keep_area *area = is_mount && !(entry.flags & TREE_ANYWHERE)
+                                                       ? area_around(k, entry.box_path)
+                                                       : NULL;
+
+                if (!area)
+                        continue;
+                k->origin = entry.origin;
+                if (keep_way(k, area, entry.box_path + strlen(area->box_path) + 1, e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
 static int protect_all(const struct plan *p, const struct walk_found *found, struct keep *k,
                        struct err *e)
 {
@@ -163,9 +204,10 @@ static int protect_all(const struct plan *p, const struct walk_found *found, str
                 if (protect_repo(p, k, &found->repos[i], e) < 0)
                         return -e->code;
         }
-        if (protect_patterns(p, k, e) < 0 || protect_policies(p, k, e) < 0)
+        if (protect_patterns(p, k, e) < 0 || protect_policies(p, k, e) < 0 ||
+            protect_absolute(p, k, e) < 0)
                 return -e->code;
-        return protect_absolute(p, k, e);
+        return keep_ways(k, e);
 }
 
 int protect_add(const struct plan *p, const struct walk_found *found, struct tree *t, struct err *e)

@@ -153,6 +153,8 @@ static int add_hidden(const struct plan *p, struct tree *t, const struct rules *
         if (!entry)
                 return -e->code;
         entry->flags = rule->asked->if_exists || p->root == PLAN_ROOT_HOST ? TREE_IF_EXISTS : 0;
+        if (rule->asked->is_anywhere)
+                entry->flags |= TREE_ANYWHERE;
         return 0;
 }
 

@@ -27,7 +27,38 @@ struct search {
         bool has_looked;
 };
 
-static int add_rule(struct search *s, const char *path, struct err *e)
+static bool is_share(const struct rule *rule)
+{
+        return !rule->is_dropped && !rule->is_link && !rule->asked->cache &&
+               S_ISDIR(rule->source.st.st_mode) &&
+               (rule->asked->kind == PLAN_RULE_READABLE || rule->asked->kind == PLAN_RULE_WRITABLE);
+}
+
+/*
+ * "**" and one name find a path wherever it is moved in the share that it lies in.  Of other patterns
+ * the directories above it have to stay as they are; see protect.c.
+ */
+static bool is_anywhere(const struct search *s, const char *path)
+{
+        const char *text = s->pattern->text;
+        size_t len = text[0] == '/' ? glob_base_len(text) : 0;
+        const char *rest = text + len + (text[0] == '/');
+        const char *base = arena_copy_n(s->find.arena, text, len, &(struct err){ 0 });
+        const struct rule *share = NULL;
+
+        if (!base || strncmp(rest, "**/", 3) != 0 || strchr(rest + 3, '/'))
+                return false;
+        for (size_t i = 0; i < s->rules->n; i++) {
+                const struct rule *rule = &s->rules->items[i];
+
+                if (is_share(rule) && path_is_in(path, rule->box_path) &&
+                    (!share || strlen(rule->box_path) > strlen(share->box_path)))
+                        share = rule;
+        }
+        return share && path_is_in(share->box_path, base);
+}
+
+static int add_rule(struct search *s, const char *path, bool anywhere, struct err *e)
 {
         struct plan_rule *asked = arena_alloc(s->rules->arena, sizeof(*asked), e);
         const char *copy = arena_copy(s->rules->arena, path, e);
@@ -39,6 +70,7 @@ static int add_rule(struct search *s, const char *path, struct err *e)
                 .host_path = s->pattern->kind == PLAN_RULE_READABLE ? copy : NULL,
                 .box_path = copy,
                 .if_exists = true,
+                .is_anywhere = anywhere,
                 .origin = s->pattern->origin,
         };
         return rules_add(s->plan, s->rules, asked, 2 * s->pattern->n_before, e);
@@ -75,7 +107,7 @@ static int hide(struct search *s, const char *path, struct err *e)
         fd_close(&at.fd);
         s->n_matches++;
         if (s->plan->root == PLAN_ROOT_HOST && !is_settled(s, at.path) &&
-            add_rule(s, at.path, e) < 0)
+            add_rule(s, at.path, str_eq(at.path, path) && is_anywhere(s, path), e) < 0)
                 return -e->code;
         const char *real = arena_copy(s->rules->arena, at.path, e);
         return real ? rules_hide_elsewhere(s->plan, s->rules, real, s->pattern->origin, e)
@@ -85,7 +117,7 @@ static int hide(struct search *s, const char *path, struct err *e)
 static int show(struct search *s, const char *path, struct err *e)
 {
         s->n_matches++;
-        return is_settled(s, path) ? 0 : add_rule(s, path, e);
+        return is_settled(s, path) ? 0 : add_rule(s, path, false, e);
 }
 
 static int look_through(struct search *s, int fd, const char *path, struct err *e)
@@ -150,13 +182,6 @@ static int look_from_base(struct search *s, struct err *e)
 }
 
 /* A rule that has become the link to another one shows nothing by itself. */
-static bool is_share(const struct rule *rule)
-{
-        return !rule->is_dropped && !rule->is_link && !rule->asked->cache &&
-               S_ISDIR(rule->source.st.st_mode) &&
-               (rule->asked->kind == PLAN_RULE_READABLE || rule->asked->kind == PLAN_RULE_WRITABLE);
-}
-
 /* The list grows meanwhile, by what is hidden. */
 static int look_through_shares(struct search *s, struct err *e)
 {

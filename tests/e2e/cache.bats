@@ -76,6 +76,20 @@ refused() {
     [ "$(cat "$caches/one/file")" = first ]
 }
 
+@test "who is given the home cannot move caches, keys or toolchains aside" {
+    one -- sh -c 'echo first >/run/kelp/cache/one/file'
+    mkdir -p "$HOME/.gem" "$HOME/.local/bin"
+    echo key >"$HOME/.gem/credentials"
+    run "$KELP" run --writable "$HOME" -v "$HOME:/mnt/home" -- sh -c '
+        for i in .cache/kelp .cache .gem .local; do
+            mv ~/$i ~/away && echo "bad $i"
+            mv /mnt/home/$i /mnt/home/away && echo "bad too $i"
+        done
+        mkdir ~/other && mv ~/other ~/away && echo control'
+    [[ $output == *control* && $output != *bad* ]] || { echo "$output" && return 1; }
+    [ "$(cat "$caches/one/file" "$HOME/.gem/credentials")" = $'first\nkey' ]
+}
+
 @test "programs of a cache run, and none of them has more rights" {
     one -- sh -c 'cp /bin/true /run/kelp/cache/one/prog && chmod 4755 /run/kelp/cache/one/prog'
     run -0 one -- /run/kelp/cache/one/prog

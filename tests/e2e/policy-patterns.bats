@@ -57,6 +57,31 @@ policy() {
     [[ $output == *"empty    /v/a/b/c/.env"* ]]
 }
 
+@test "no directory above a match can be moved to where the next run would not look" {
+    mkdir free
+    policy '[files]\nhidden = ./*/*.pem ./a/**/.env\n'
+    run ! "$KELP" run --policy "$p" -- mv a free/a
+    [[ $output == *"Device or resource busy"* ]]
+    run ! "$KELP" run --policy "$p" -- mv a/b/c free
+    [ -e a/b/c/.env ]
+    # the control: what is there, and without the pattern it moves
+    run -0 "$KELP" run -- sh -c 'mv a free/a && cat free/a/key.pem'
+    [ "$output" = secret ]
+}
+
+@test "a directory above a match of any depth can be moved, and what is in it stays hidden" {
+    mkdir free
+    policy '[files]\nhidden = **/.env\n'
+    run -0 "$KELP" run --policy "$p" -- mv a free/a
+    run ! "$KELP" run --policy "$p" -- cat free/a/.env
+    [[ $output == *"Permission denied"* ]]
+    # but not out of where the pattern looks
+    policy "[files]\nhidden = $work/free/**/.env\n"
+    run ! "$KELP" run --policy "$p" -- mv free/a a
+    [ -e free/a/.env ]
+    [ ! -e a/.env ]
+}
+
 @test "who shows one by its name afterwards sees it" {
     policy '[files]\nhidden = **/.env\nreadable = ./a/.env\n'
     run -0 "$KELP" run --policy "$p" -- cat a/.env
