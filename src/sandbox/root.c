@@ -1,6 +1,7 @@
 #include "root.h"
 
 #include "fd.h"
+#include "find.h"
 #include "host-root.h"
 #include "kernel-fs.h"
 #include "names.h"
@@ -15,6 +16,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /*
  * The order of the list: the base of the root, the kernel's file systems, the rules from the top
@@ -233,10 +235,30 @@ static int build(const struct plan *p, bool fakes_root, struct tree *t, struct r
         return add_rules(p, t, rules, true, e);
 }
 
+/*
+ * Each share is held open until it is mounted.  Only the launcher gets the room: the stage, and with it
+ * the payload, was started before.  Where there is no more to be had, opening a share says so.
+ */
+static void make_room_for_fds(const struct plan *p)
+{
+        const rlim_t others = 200;
+        rlim_t want = p->files.n_rules + others;
+        struct rlimit limit;
+
+        if (p->files.n_patterns > 0)
+                want += FIND_MAX_MATCHES;
+        if ((p->files.n_rules < others && p->files.n_patterns == 0) ||
+            getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= want)
+                return;
+        limit.rlim_cur = limit.rlim_max < want ? limit.rlim_max : want;
+        setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int tree_build(const struct plan *p, bool fakes_root, struct tree *t, struct err *e)
 {
         struct rules rules = { 0 };
 
+        make_room_for_fds(p);
         if (rules_resolve(p, t, &rules, e) < 0)
                 return -e->code;
         int r = build(p, fakes_root, t, &rules, e);

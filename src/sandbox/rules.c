@@ -2,7 +2,6 @@
 
 #include "cache.h"
 #include "fd.h"
-#include "find.h"
 #include "path.h"
 #include "str.h"
 
@@ -12,7 +11,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -258,15 +256,19 @@ int rules_add(const struct plan *p, struct rules *r, const struct plan_rule *ask
         return code;
 }
 
+struct sorted {
+        struct rule *rule;
+};
+
 static int compare_places(const void *a, const void *b)
 {
-        const struct rule *const *x = a;
-        const struct rule *const *y = b;
-        int order = compare_paths(*x, *y);
+        const struct rule *x = ((const struct sorted *)a)->rule;
+        const struct rule *y = ((const struct sorted *)b)->rule;
+        int order = compare_paths(x, y);
 
         if (order != 0)
                 return order;
-        return (*x)->order < (*y)->order ? -1 : (*x)->order > (*y)->order;
+        return x->order < y->order ? -1 : x->order > y->order;
 }
 
 /* A directory on the way, and the last rule that hides it or one above it; `order` 0: none. */
@@ -275,11 +277,11 @@ struct cover {
         size_t order;
 };
 
-static const struct rule *last_of_place(struct rule **sorted, size_t n, size_t i)
+static const struct rule *last_of_place(const struct sorted *sorted, size_t n, size_t i)
 {
-        while (i + 1 < n && str_eq(sorted[i + 1]->box_path, sorted[i]->box_path))
+        while (i + 1 < n && str_eq(sorted[i + 1].rule->box_path, sorted[i].rule->box_path))
                 i++;
-        return sorted[i];
+        return sorted[i].rule;
 }
 
 /* Another name for what is shown stays, beside it. */
@@ -294,19 +296,19 @@ static void give_way(struct rule *rule, const struct rule *now)
 }
 
 /* Of several rules for one place the last stays, and in what is hidden those that come later. */
-static void drop_in_order(struct rule **sorted, size_t n, struct cover *stack)
+static void drop_in_order(const struct sorted *sorted, size_t n, struct cover *stack)
 {
         size_t depth = 0;
 
         for (size_t i = 0; i < n; i++) {
-                struct rule *rule = sorted[i];
+                struct rule *rule = sorted[i].rule;
 
                 while (depth > 0 && !path_is_in(rule->box_path, stack[depth - 1].box_path))
                         depth--;
                 size_t hidden = depth > 0 ? stack[depth - 1].order : 0;
                 if (rule->order < hidden)
                         rule->is_dropped = true;
-                else if (i + 1 < n && str_eq(sorted[i + 1]->box_path, rule->box_path))
+                else if (i + 1 < n && str_eq(sorted[i + 1].rule->box_path, rule->box_path))
                         give_way(rule, last_of_place(sorted, n, i));
                 if (rule->asked->kind == PLAN_RULE_HIDDEN && rule->order > hidden)
                         stack[depth++] = (struct cover){ rule->box_path, rule->order };
@@ -316,13 +318,13 @@ static void drop_in_order(struct rule **sorted, size_t n, struct cover *stack)
 /* With one sort: every rule compared with every other takes seconds where there are many. */
 static int drop_overruled(struct rules *r, struct err *e)
 {
-        autofree struct rule **sorted = mem_alloc((r->n + 1) * sizeof(*sorted), e);
+        autofree struct sorted *sorted = mem_alloc((r->n + 1) * sizeof(*sorted), e);
         autofree struct cover *stack = mem_alloc((r->n + 1) * sizeof(*stack), e);
 
         if (!sorted || !stack)
                 return -e->code;
         for (size_t i = 0; i < r->n; i++)
-                sorted[i] = &r->items[i];
+                sorted[i].rule = &r->items[i];
         if (r->n > 1)
                 qsort(sorted, r->n, sizeof(*sorted), compare_places);
         drop_in_order(sorted, r->n, stack);
@@ -439,30 +441,10 @@ static int add_patterns(const struct plan *p, struct rules *r, struct tree *t, s
         return rules_add_patterns(p, r, t, e) < 0 ? -e->code : drop_overruled(r, e);
 }
 
-/*
- * Each share is held open until it is mounted.  Only the launcher gets the room: the stage, and with it
- * the payload, was started before.
- */
-static void make_room_for_fds(const struct plan *p)
-{
-        const rlim_t others = 200;
-        rlim_t want = p->files.n_rules + others;
-        struct rlimit limit;
-
-        if (p->files.n_patterns > 0)
-                want += FIND_MAX_MATCHES;
-        if ((p->files.n_rules < others && p->files.n_patterns == 0) ||
-            getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= want)
-                return;
-        limit.rlim_cur = limit.rlim_max < want ? limit.rlim_max : want;
-        setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 int rules_resolve(const struct plan *p, struct tree *t, struct rules *ret, struct err *e)
 {
         struct rules r = { .arena = &t->arena };
 
-        make_room_for_fds(p);
         if (resolve_all(p, &r, e) < 0 || add_patterns(p, &r, t, e) < 0 ||
             hide_elsewhere(p, &r, e) < 0) {
                 rules_done(&r);

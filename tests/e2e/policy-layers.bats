@@ -157,3 +157,20 @@ refused() {
     [[ $output == *"mine.policy:4: time: "* ]]
     [[ $output == *".kelp.policy:2: unknown key 'pas'"* ]]
 }
+
+@test "thousands of rules work, and what runs inside keeps its limits" {
+    local n=3000
+
+    mkdir many
+    (cd many && seq $n | xargs mkdir)
+    { echo '[files]' && seq -f "readable = $work/many/%.0f" $n; } >"$BATS_TEST_TMPDIR/shown.policy"
+    { echo '[files]' && seq -f "hidden = $work/many/%.0f" $n; } >"$BATS_TEST_TMPDIR/hidden.policy"
+    ulimit -Sn 1024
+    mkdir "$BATS_TEST_TMPDIR/free" && cd "$BATS_TEST_TMPDIR/free"
+    run -0 "$KELP" run --policy "$BATS_TEST_TMPDIR/shown.policy" -- sh -c "ulimit -Sn; ls $work/many | wc -l"
+    [ "$output" = $'1024\n3000' ]
+    cd "$work"
+    run -0 "$KELP" run --policy "$BATS_TEST_TMPDIR/hidden.policy" -- \
+        find many -mindepth 1 -maxdepth 1 -readable -printf x
+    [ "$output" = "" ]
+}
