@@ -167,10 +167,14 @@ void conn_reset(struct conn *c, const char *reason)
         end(c);
 }
 
+/* Where a name leads to is for those outside to read: who only asked learns nothing of their networks. */
 void conn_refuse(struct conn *c, const char *reason)
 {
+        bool has_answer = c->target.name[0] != '\0' && c->address.family != 0;
+
         note(c, JOURNAL_REFUSED, reason);
-        turn_away(c, SOCKS_FORBIDDEN, 403, reason);
+        turn_away(c, SOCKS_FORBIDDEN, 403,
+                  has_answer ? "its address is none that may be reached" : reason);
 }
 
 void conn_fail(struct conn *c, int error, const char *reason)
