@@ -173,6 +173,8 @@ static int bad_name(const char *text, const char *host, struct err *e)
                 return err_hint(e, "a '*' stands alone in front: *.HOST");
         if (strchr(host, '@'))
                 return err_hint(e, "without the user: what follows the '@'");
+        if (host[strcspn(host, ", \t")])
+                return err_hint(e, "each host is a rule of its own");
         for (const char *at = host; *at; at++) {
                 if ((unsigned char)*at >= 0x80)
                         return err_hint(e, "international names are written in their xn-- form");

@@ -55,6 +55,9 @@ static void warn_of_paths(struct warner *w, const struct policy_word *word)
 {
         const struct plan *p = &w->a->plan;
 
+        /* that is made when it is first used */
+        if (str_eq(word->key, "cache"))
+                return;
         for (size_t i = 0; i < word->n_rules; i++) {
                 const struct plan_rule *rule = &p->files.rules[word->first_rule + i];
 

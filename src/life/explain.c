@@ -138,6 +138,11 @@ static void tell_hint(const struct finding *item)
                 log_hint("no option allows it");
 }
 
+static bool has_way(const struct finding *item)
+{
+        return item->allow.option[0] || item->allow.line[0] || item->allow.comment[0];
+}
+
 static bool has_same_way(const struct finding *a, const struct finding *b)
 {
         const struct explain_allow *x = &a->allow;
@@ -171,7 +176,9 @@ static void tell_with_others(struct findings *all, size_t first)
                 }
         }
         if (n_more > 0)
-                log_notice("refused: %zu more that the same would allow", n_more);
+                log_notice("refused: %zu more %s", n_more,
+                           has_way(&all->items[first]) ? "that the same would allow"
+                                                       : "of that kind");
         tell_hint(&all->items[first]);
 }
 

@@ -87,13 +87,32 @@ int apply_env_pass(struct assembly *a, const struct setting *s, struct err *e)
 
         if (len == 0 || s->value[len] == '=' || (s->value[len] == '*' && s->value[len + 1]))
                 return err_set(e, EINVAL, "'%s' is not NAME or PREFIX*", s->value);
+        if (s->value[0] == '$') {
+                err_set(e, EINVAL, "'%s' is not NAME or PREFIX*", s->value);
+                return err_hint(e, "write the name alone, without the '$'");
+        }
         return assembly_add(a, &a->pass, PLAN_MAX_ENV, "variables to pass", s->value, e);
+}
+
+static bool has_variable(const char *value)
+{
+        for (const char *at = strchr(value, '$'); at; at = strchr(at + 1, '$')) {
+                if (at[1] == '{' || at[1] == '_' || (at[1] >= 'A' && at[1] <= 'Z') ||
+                    (at[1] >= 'a' && at[1] <= 'z'))
+                        return true;
+        }
+        return false;
 }
 
 int apply_env_set(struct assembly *a, const struct setting *s, struct err *e)
 {
         if (s->value[0] == '=' || !strchr(s->value, '='))
                 return err_set(e, EINVAL, "'%s' is not NAME=VALUE", s->value);
+        if (!s->is_quoted && has_variable(s->value)) {
+                err_set(e, EINVAL, "'%s': no variable is filled in there", s->value);
+                return err_hint(
+                        e, "write what it stands for; a '$' that is meant so stands in quotes");
+        }
         return assembly_add(a, &a->set, PLAN_MAX_ENV, "variables to set", s->value, e);
 }
 

@@ -53,7 +53,9 @@ int apply_expand(struct assembly *a, const struct setting *s, const char *path, 
                 clean = path_clean(&a->plan->arena, "/", path, e);
         } else if (!s->is_option && !is_dotted(path)) {
                 err_set(e, EINVAL, "'%s' is not an absolute path", path);
-                return err_hint(e, "write /..., ~/... or ./...");
+                return err_hint(
+                        e,
+                        "write /..., ~/... or ./..., in double quotes if there is a blank in it");
         } else if (!s->dir && !a->facts->cwd) {
                 return err_set(e, ENOENT, "'%s': the current directory is gone", path);
         } else {

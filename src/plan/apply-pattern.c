@@ -222,7 +222,9 @@ int apply_pattern(struct assembly *a, const struct setting *s, enum plan_rule_ki
         }
         if (path[0] != '/' && kind == PLAN_RULE_READABLE) {
                 err_set(e, EINVAL, "'%s' is not an absolute path", path);
-                return err_hint(e, "write /..., ~/... or ./...");
+                return err_hint(
+                        e,
+                        "write /..., ~/... or ./..., in double quotes if there is a blank in it");
         }
         if (path[0] == '/' && path == s->value && a->plan->root == PLAN_ROOT_IMAGE &&
             kind != PLAN_RULE_READABLE) {

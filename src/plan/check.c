@@ -206,7 +206,9 @@ static bool is_same_port(const struct plan_port *a, const struct plan_port *b)
 static void check_ports(const struct plan_net *net, struct plan_problems *problems)
 {
         if (net->n_ports > 0 && net->mode == PLAN_NETWORK_NONE)
-                complain(problems, "add --network user",
+                complain(problems,
+                         "add --network filtered, where --allow says what is reached, or "
+                         "--network user",
                          "ports are published, but there is no network");
         if (net->n_ports > 0 && net->mode == PLAN_NETWORK_HOST)
                 complain(problems, "leave --publish out, or use --network user",

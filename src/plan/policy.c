@@ -94,8 +94,10 @@ static int enter_section(struct reader *r, char *line, struct err *e)
 
         r->section = "";
         r->skips_section = true;
-        if (line[len - 1] != ']')
-                return err_set(e, EINVAL, "'%s' is not a section", line);
+        if (line[len - 1] != ']') {
+                err_set(e, EINVAL, "'%s' is not a section", line);
+                return err_hint(e, "a section is its name in brackets, alone in a line: [files]");
+        }
         line[len - 1] = '\0';
         const char *name = str_trim(line + 1);
         for (size_t i = 0; i < N_KEYS; i++) {
@@ -278,6 +280,13 @@ static int check_word(const struct key *key, const struct setting *s, const char
                 err_set(e, EINVAL, "a '=' among the values");
                 return err_hint(e, "each 'key = value' has a line of its own");
         }
+        if (word_looks_foreign(word)) {
+                err_set(e, EINVAL, strchr(word, '\'') ? "single quotes in '%s'" : "a comma in '%s'",
+                        word);
+                return err_hint(e,
+                                "values stand apart by blanks; one that has a blank or such a mark "
+                                "in it stands in double quotes");
+        }
         if (key->kind != KEY_PATHS)
                 return 0;
         if (word_looks_joined(word)) {
@@ -331,14 +340,27 @@ static int read_only_text(struct reader *r, struct assembly *a, const struct key
         return noted.origin ? note_word(r, a, key, &noted, e) : -e->code;
 }
 
+static int needs_section(char *line, char *value, struct err *e)
+{
+        err_set(e, EINVAL, "'%s' stands before the first [section]", line);
+        *value = '\0';
+        for (size_t i = 0; i < N_KEYS; i++) {
+                if (str_eq(keys[i].name, str_trim(line)))
+                        return err_hint(e, "write [%s] in a line above it", keys[i].section);
+        }
+        return err_hint(e, "write one above it, like [files]");
+}
+
 static int read_key(struct reader *r, struct assembly *a, char *line, struct err *e)
 {
         char *value = strchr(line, '=');
 
-        if (!value)
-                return err_set(e, EINVAL, "'%s' is neither 'key = value' nor a [section]", line);
+        if (!value) {
+                err_set(e, EINVAL, "'%s' is neither 'key = value' nor a [section]", line);
+                return err_hint(e, "like: readable = ~/.config/tool");
+        }
         if (r->section[0] == '\0')
-                return err_set(e, EINVAL, "'%s' stands before the first [section]", line);
+                return needs_section(line, value, e);
         *value++ = '\0';
         const struct key *key = find_key(r, str_trim(line), e);
         if (!key)

@@ -41,6 +41,14 @@ bool word_looks_joined(const char *text)
                (strstr(text + 1, "-~/") || strstr(text + 1, "-$") || strstr(text + 1, "-/"));
 }
 
+bool word_looks_foreign(const char *text)
+{
+        size_t len = strlen(text);
+
+        return len > 0 && (text[len - 1] == ',' || text[len - 1] == '\'' ||
+                           text[text[0] == '-' ? 1 : 0] == '\'');
+}
+
 bool word_is_readable(const char *text)
 {
         for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
@@ -53,7 +61,7 @@ bool word_is_readable(const char *text)
 bool word_quote_line(char *buffer, size_t size, const char *text)
 {
         bool is_plain = text[0] != '\0' && text[0] != '#' && !text[strcspn(text, " \t\"*?[$")] &&
-                        !str_eq(text, "=") && !word_looks_joined(text);
+                        !str_eq(text, "=") && !word_looks_joined(text) && !word_looks_foreign(text);
         size_t used = 0;
 
         if (2 * strlen(text) + 3 > size || !word_is_readable(text))

@@ -14,6 +14,9 @@ char *word_quote(char *buffer, size_t size, const char *text);
 /* Whether a policy takes a bare word for two paths without a blank between them. */
 bool word_looks_joined(const char *text);
 
+/* Whether it bears the marks of another syntax: a ',' behind it, or single quotes around it. */
+bool word_looks_foreign(const char *text);
+
 /* Whether a policy may hold it: UTF-8 without control characters, which an eye cannot see. */
 bool word_is_readable(const char *text);
 

@@ -176,6 +176,12 @@ s.create_connection(("a.example", 22), 5)')"
     [ "$status" = 1 ] || show
     grep -qF '"kind":"remove"' "$BATS_TEST_TMPDIR/refused" || show
     [ -z "$(field option)" ] || show
+    mkdir .git/info .vscode
+    touch .git/info/attributes .gitmodules .envrc .vscode/tasks.json
+    explained -- sh -c 'for name in .git/config .git/info/attributes .gitmodules .envrc .vscode/tasks.json; do
+        rm $name; done'
+    grep -qx 'kelp: refused: 2 more of that kind' "$BATS_TEST_TMPDIR/err" || show
+    grep -qx 'hint: no option allows it' "$BATS_TEST_TMPDIR/err" || show
 }
 
 # quiet SCRIPT: the sandbox refuses nothing of it that the host would allow, so nothing is told.

@@ -148,7 +148,7 @@ refused() {
     refused "option '--network': unknown network mode 'nome'"$'\n'"hint: did you mean 'none'" \
         run --network nome -- true
     refused "option '--publish': *" run -p 80 -- true
-    refused "*but there is no network"$'\n'"hint: add --network user" run -p 8080:80 -- true
+    refused "*but there is no network"$'\n'"hint: add --network filtered, *--network user" run -p 8080:80 -- true
     refused "option '--dns': *" run --dns localhost -- true
     refused "option '--add-host': *" run --add-host db -- true
     refused "option '--hostname': *" run --hostname a/b -- true

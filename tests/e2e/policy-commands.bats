@@ -194,7 +194,10 @@ POLICY
     for word in ptrace @debug; do
         grep -qF "./odd.policy:9: 'allow = $word' has no effect: it is denied by ./odd.policy:10" <<<"$stderr"
     done
-    # what is right is not warned of
+    # what is right is not warned of, nor a cache that no run has made yet
+    printf '[files]\ncache = own\n' >own.policy
+    run -0 --separate-stderr "$KELP" policy check ./own.policy
+    [ "$output$stderr" = "./own.policy: ok" ]
     run -0 --separate-stderr "$KELP" policy check sandbox container
     [ -z "$stderr" ]
 }

@@ -94,6 +94,8 @@ static void reads_what_is_right(void **state)
 
 static const char *const bad_rows[][2] = {
         { "", "'' is no host name" },
+        { "a.example,b.example", "is no host name\neach host is a rule of its own" },
+        { "a.example b.example", "is no host name\neach host is a rule of its own" },
         { ".", "no host name" },
         { "..", "no host name" },
         { "a..b", "no host name" },

@@ -253,7 +253,7 @@ static const struct bad_row bad_lines[] = {
         { { "-p", "80:80", "-p", "0.0.0.0:80:81", "img", "x" }, "is published twice" },
         { { "-p", "80:80", "--network", "none", "img", "x" }, "but there is no network" },
         { { "-p", "80:80", "--network", "host", "img", "x" }, "the network is the host's own" },
-        { { "-p", "80:80", "--", "x" }, "but there is no network\nadd --network user" },
+        { { "-p", "80:80", "--", "x" }, "but there is no network\nadd --network filtered, " },
         { { "--dns", "", "img", "x" }, "'' is not an IP address" },
         { { "--dns", "dns.example.org", "img", "x" }, "is not an IP address" },
         { { "--dns", "8.8.8.8 ", "img", "x" }, "is not an IP address" },

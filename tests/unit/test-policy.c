@@ -60,14 +60,28 @@ static const struct bad_row bad_texts[] = {
           "./my.policy:1: unknown section 'file'\ndid you mean 'files'" },
         { "[Files]\n", "unknown section 'Files'\ndid you mean 'files'" },
         { "[files\n", "./my.policy:1: '[files' is not a section" },
-        { "[files] x\n", "is not a section" },
+        { "[files] x\n", "is not a section\na section is its name in brackets" },
         { "[]\n", "unknown section ''" },
         { "[\n", "'[' is not a section" },
-        { "readable = /x\n", "./my.policy:1: 'readable = /x' stands before the first [section]" },
+        { "readable = /x\n", "./my.policy:1: 'readable = /x' stands before the first [section]\n"
+                             "write [files] in a line above it" },
+        { "x = /x\n", "stands before the first [section]\nwrite one above it, like [files]" },
         { "[files]\n\nreadble = /x\n", ":3: unknown key 'readble'\ndid you mean 'readable'" },
         { "[files]\nReadable = /x\n", "unknown key 'Readable'\ndid you mean 'readable'" },
         { "[files]\nmode = none\n", ":2: unknown key 'mode'" },
-        { "[files]\nreadable /x\n", "'readable /x' is neither 'key = value' nor a [section]" },
+        { "[files]\nreadable /x\n", "'readable /x' is neither 'key = value' nor a [section]\n"
+                                    "like: readable = ~/.config/tool" },
+        /* a list of another syntax would leave out what is meant to be hidden, as '-~/a,' is not there */
+        { "[files]\nhidden = -~/a, -~/b\n",
+          ":2: a comma in '-~/a,'\nvalues stand apart by blanks" },
+        { "[files]\nprotected = 'a b'\n", ":2: single quotes in ''a'" },
+        { "[files]\nhidden = -'~/a'\n", ":2: single quotes in '-'~/a''" },
+        { "[environment]\npass = A, B\n", ":2: a comma in 'A,'" },
+        { "[environment]\nset = A='b'\n", ":2: single quotes in 'A='b''" },
+        { "[network]\nallow = a.example:443, b.example\n", ":2: a comma in 'a.example:443,'" },
+        { "[environment]\npass = $A\n", "'$A' is not NAME or PREFIX*\nwrite the name alone" },
+        { "[environment]\nset = PATH=$HOME/bin:/bin\n", "no variable is filled in there\n" },
+        { "[environment]\nset = A=x${B}\n", "no variable is filled in there\n" },
         { "[files]\n= /x\n", "unknown key ''" },
         { "[files]\nreadable =\n", "'readable' has no value" },
         { "[files]\nreadable = \"\"\n", "readable: an empty path" },
@@ -206,7 +220,7 @@ static void applies_every_key(void **state)
                                    "empty = /srv\n"
                                    "[environment]\n"
                                    "pass = EMPTY \"SECRET_TOKEN\"\n"
-                                   "set = A=b \"C=d e\" \"Q=\\\"\\\\\"\n"
+                                   "set = A=b \"C=d e\" \"Q=\\\"\\\\\" \"V=$HOME 'x',\"\n"
                                    "[network]\n"
                                    "mode = user\n"
                                    "publish = 8080:80 5353:53/udp\n"
@@ -245,6 +259,7 @@ static void applies_every_key(void **state)
         assert_true(has_env(p, "A=b"));
         assert_true(has_env(p, "C=d e"));
         assert_true(has_env(p, "Q=\"\\"));
+        assert_true(has_env(p, "V=$HOME 'x',"));
         assert_int_equal(p->net.mode, PLAN_NETWORK_USER);
         assert_int_equal(p->net.n_ports, 2);
         assert_int_equal(p->limits.timeout_ns, 300000000000u);
