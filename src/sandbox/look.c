@@ -122,8 +122,9 @@ static bool is_of_process(const char *path)
                 return false;
         name++;
         size_t len = strcspn(name, "/");
-        return strspn(name, "0123456789") == len || strncmp(name, "self", len) == 0 ||
-               strncmp(name, "thread-self", len) == 0;
+        return strspn(name, "0123456789") == len ||
+               (len == strlen("self") && strncmp(name, "self", len) == 0) ||
+               (len == strlen("thread-self") && strncmp(name, "thread-self", len) == 0);
 }
 
 static int look_kernel(const struct way *w, const char *path, struct content *c, struct err *e)

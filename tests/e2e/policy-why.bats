@@ -111,7 +111,7 @@ same() {
         "$HOME/.cache/x/y" "$dir/data/file" /etc/passwd /etc/shadow /etc/hosts /etc/new / /home /root \
         /usr/bin/true /usr/bin/new /usr/lib /opt /var/log/new /tmp /tmp/x /var/tmp/x /run /run/x /mnt \
         /dev /dev/null /dev/zero /dev/full /dev/kmsg /dev/new /dev/shm /dev/shm/x /dev/mqueue \
-        /proc /proc/cpuinfo /proc/sys/kernel/core_pattern /proc/kcore /proc/new /proc/bus \
+        /proc /proc/cpuinfo /proc/sys/kernel/core_pattern /proc/kcore /proc/new /proc/s /proc/bus \
         /sys /sys/kernel /sys/firmware /sys/new /sys/kernel/mm /nowhere /nowhere/x
     # the same without a table: it is about both answers
     [ "$(grep -c ' yes ' all)" -gt 40 ]
