@@ -173,8 +173,12 @@ static const char *choose_parent(struct arena *a, struct err *e)
 {
         const char *asked = getenv("TMPDIR");
 
-        if (!asked || asked[0] != '/')
+        if (!asked || asked[0] == '\0')
                 return "/var/tmp";
+        if (asked[0] != '/') {
+                err_set(e, EINVAL, "'%s' of TMPDIR is not an absolute path", asked);
+                return NULL;
+        }
         autofree char *real = realpath(asked, NULL);
         if (!real) {
                 err_sys(e, "cannot use '%s' of TMPDIR", asked);
@@ -197,6 +201,9 @@ static int make_one(struct arena *a, int parent, struct overlay_dir *ret, struct
         if (mkdirat(parent, ret->name, 0700) < 0)
                 return err_sys(e, "cannot make a directory");
         autofd dir = openat(parent, ret->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        /* without its lock it is a left-over to another run that begins now */
+        if (dir < 0 && errno == ENOENT)
+                return err_set(e, EAGAIN, "'%s' was taken away", ret->name);
         if (dir < 0 || fstat(dir, &st) < 0)
                 return err_sys(e, "cannot open '%s'", ret->name);
         ret->lock = take_lock(dir);
@@ -228,7 +235,7 @@ int overlay_dir_make(struct arena *a, struct overlay_dir *ret, struct err *e)
 
         dir.parent = choose_parent(a, e);
         if (!dir.parent)
-                return -e->code;
+                return err_hint(e, "set TMPDIR to a directory that you may write to");
         autofd parent = open(dir.parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (parent < 0)
                 err_sys(e, "cannot open '%s'", dir.parent);

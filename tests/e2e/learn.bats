@@ -129,6 +129,10 @@ except OSError:
     export TMPDIR=$HOME/tmp
     mkdir "$TMPDIR"
     rm -f "$policy"
+    TMPDIR=tmp learn -- sh -c 'echo ran'
+    [ "$status" = 125 ]
+    says "kelp: 'tmp' of TMPDIR is not an absolute path"
+    says "hint: set TMPDIR"
     learn -- sh -c 'echo ran'
     [ "$status" = 125 ]
     says "which lies in it"
