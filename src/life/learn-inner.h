@@ -54,6 +54,9 @@ enum learn_owner learn_find_owner(struct arena *a, const char *home, const char 
 const char *learn_quote(struct learn *l, const struct learn_context *c,
                         const struct learn_line *line, struct err *e);
 
+/* The line in its place then. */
+#define LEARN_NO_VALUE "# a name that no policy can have was left out\n"
+
 const char *learn_section_name(enum learn_key key);
 const char *learn_key_name(enum learn_key key);
 

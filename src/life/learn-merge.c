@@ -171,8 +171,10 @@ static int add_lines(struct merge *m, const char *section, struct err *e)
                 if (e->code != 0)
                         return -e->code;
                 m->is_there[i] = true;
-                if (!value)
+                if (!value) {
+                        fputs(LEARN_NO_VALUE, m->out);
                         continue;
+                }
                 if (is_network && !m->has_mode)
                         fputs("# no other host can be reached\nmode = filtered\n", m->out);
                 m->has_mode = m->has_mode || is_network;

@@ -92,7 +92,7 @@ static int put_line(FILE *out, struct learn *l, const struct learn_context *c,
         if (e->code != 0)
                 return -e->code;
         if (!value)
-                return fputs("# a name that no policy can have was left out\n", out) < 0 ? -EIO : 0;
+                return fputs(LEARN_NO_VALUE, out) < 0 ? -EIO : 0;
         fprintf(out, "# %s\n%s = %s\n", line->reason, keys[line->key].key, value);
         return 0;
 }
