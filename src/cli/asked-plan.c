@@ -5,6 +5,7 @@
 #include "log.h"
 #include "option-files.h"
 #include "policy-files.h"
+#include "problems.h"
 #include "root.h"
 #include "run-sandbox.h"
 #include "str.h"
@@ -19,14 +20,6 @@ static int fail(const struct err *e)
         if (e->code != ECANCELED)
                 log_err(e);
         return EXIT_FAILED;
-}
-
-void asked_plan_tell(const struct plan_problems *problems)
-{
-        for (size_t i = 0; i < problems->n; i++)
-                log_err(&problems->items[i]);
-        if (problems->n_dropped > 0)
-                log_error("and %zu more", problems->n_dropped);
 }
 
 /* --image is no option of a run: there the image is a word, here the words are the question. */
@@ -142,7 +135,7 @@ int asked_plan_make(struct asked_plan *a)
             option_files_read(&a->arena, &a->options, &e) < 0 || find_image(a, &image, &e) < 0)
                 return fail(&e);
         if (assemble(a, &image, false, problems) < 0) {
-                asked_plan_tell(problems);
+                problems_tell(problems);
                 return EXIT_FAILED;
         }
         a->fakes_root = plan_fakes_root(&a->plan, userns_expects_one_id(&a->plan));

@@ -57,9 +57,6 @@ int asked_plan_read(struct asked_plan *a, bool is_image, struct plan_problems *p
  */
 int asked_plan_read_any(struct asked_plan *a, struct plan_problems *problems);
 
-/* All of what is wrong, on stderr. */
-void asked_plan_tell(const struct plan_problems *problems);
-
 void asked_plan_done(struct asked_plan *a);
 
 #endif

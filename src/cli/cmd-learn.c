@@ -12,6 +12,7 @@
 #include "observe.h"
 #include "overlay-dir.h"
 #include "policy-files.h"
+#include "problems.h"
 #include "run-sandbox.h"
 #include "str.h"
 
@@ -62,10 +63,7 @@ static const char base_policy[] = "[files]\n";
 
 static int fail_all(const struct plan_problems *problems, struct err *e)
 {
-        for (size_t i = 0; i < problems->n; i++)
-                log_err(&problems->items[i]);
-        if (problems->n_dropped > 0)
-                log_error("and %zu more", problems->n_dropped);
+        problems_tell(problems);
         /* told already */
         return err_set(e, ECANCELED, "the plan has problems");
 }

@@ -11,6 +11,7 @@
 #include "option-files.h"
 #include "parse.h"
 #include "policy-files.h"
+#include "problems.h"
 #include "root.h"
 #include "run-sandbox.h"
 #include "status.h"
@@ -63,10 +64,7 @@ static int fail(const struct front *f, const struct err *e)
 
 static int fail_all(const struct front *f, const struct plan_problems *problems)
 {
-        for (size_t i = 0; i < problems->n; i++)
-                log_err(&problems->items[i]);
-        if (problems->n_dropped > 0)
-                log_error("and %zu more", problems->n_dropped);
+        problems_tell(problems);
         tell_failed(f, &problems->items[0], "options");
         return EXIT_FAILED;
 }

@@ -4,6 +4,7 @@
 #include "log.h"
 #include "policy-commands.h"
 #include "policy-words.h"
+#include "problems.h"
 #include "run-sandbox.h"
 #include "str.h"
 #include "word.h"
@@ -246,7 +247,7 @@ static int show(struct asked_plan *a, bool is_image, bool has_names, bool is_tab
         int r = has_names && !is_image ? asked_plan_read_any(a, problems)
                                        : asked_plan_read(a, is_image, problems);
         if (r < 0) {
-                asked_plan_tell(problems);
+                problems_tell(problems);
                 return EXIT_FAILED;
         }
         int status = is_table ? put_table(a) : put_policy(a, has_names);

@@ -12,9 +12,9 @@
  * is not found.
  *
  * Symlinks are not followed (one that matches is itself a match), the kernel's file systems are not
- * entered (others are: they are shared as well), and what matches is not looked into.  A directory that cannot be listed is out of the
- * payload's reach, too.  Whoever reaches a bound is told: a pattern never counts for a part of what
- * it says.
+ * entered (others are: they are shared as well), and what matches is not looked into.  A directory
+ * that cannot be listed is out of the payload's reach, too.  Whoever reaches a bound is told: a
+ * pattern never counts for a part of what it says.
  */
 
 /* some patterns over a repository with all that it depends on; it takes some seconds */

@@ -202,8 +202,9 @@ static int walk_dir(struct walk *w, int dirfd, size_t len, int depth, struct err
 
 /*
  * What is writable, and what the user shared by hand.  A cache of kelp's own has only what other
- * sandboxes left in it, and may have more files than can be looked at before every run.  The system's directories and a policy's
- * toolchains are too large to be walked before every run: there the table of served sockets counts.
+ * sandboxes left in it, and may have more files than can be looked at before every run.  The
+ * system's directories and a policy's toolchains are too large to be walked before every run: there
+ * the table of served sockets counts.
  */
 static bool is_share(const struct tree_entry *entry)
 {
