@@ -25,9 +25,9 @@
  * M is a network namespace without a process: the sockets, which kelp-proxy has, are all that
  * keeps it.  Nothing is forwarded there and nothing else listens, so there is no way on but through
  * the proxy, which runs on the host and connects as it sees fit.  With CAP_NET_ADMIN the sandbox can
- * change its own side, and the devices of M, too, which belongs to the same user namespace and has a
- * number for it (IFLA_TARGET_NETNSID): so nothing may ever be trusted for having come through M, and
- * no device of M may lead anywhere else.  The proxy judges the address that a socket says it was
+ * change its own side, and put devices into M, too, which belongs to the same user namespace and has
+ * a number for it (IFLA_TARGET_NETNSID): so nothing may ever be trusted for having come through M,
+ * and nothing else may be there.  The proxy judges the address that a socket says it was
  * called by, whoever made it one of M's.  When the proxy ends M goes, and with it the veth pair: the
  * sandbox is without a network then, and gets no other.
  *

@@ -252,6 +252,42 @@ END
     [ "$(grep -c '^log: met http' <<<"$output")" -eq 2 ]
 }
 
+@test "devices that NET_ADMIN can put at the gateway's end lead nowhere either" {
+    scene <<'END'
+serve neighbour http:203.0.113.2/80
+hosts '203.0.113.2 good.test'
+mkdir -p root/usr root/w root/etc root/proc root/sys root/dev root/tmp
+for name in bin sbin lib lib64; do ln -s "usr/$name" "root/$name"; done
+cat >other-end.py <<'PY'
+import socket, struct
+def attr(kind, data):
+    return struct.pack("=HH", 4 + len(data), kind) + data + bytes(-len(data) % 4)
+def make(name, kind, data=b""):
+    """A device at the gateway's end, which has the number 0: IFLA_TARGET_NETNSID."""
+    body = struct.pack("=BxHiII", 0, 0, 0, 1, 1) + attr(46, struct.pack("=i", 0)) + attr(3, name + b"\0")
+    body += attr(18, attr(1, kind + b"\0") + attr(2, data))
+    s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+    s.send(struct.pack("=IHHII", 16 + len(body), 16, 0x605, 1, 0) + body)
+    return struct.unpack_from("=i", s.recv(4096), 16)[0]
+print("made", make(b"evil0", b"bridge"), make(b"evil1", b"veth", attr(1, struct.pack("=BxHiII", 0, 0, 0, 0, 0) + attr(3, b"own1\0"))))
+PY
+cat >inside.sh <<'SH'
+cd /w
+python3 other-end.py
+python3 client.py tcp:good.test/80
+ip link set own1 up && ip addr add 203.0.113.9/24 dev own1 && echo second wire
+ip route add default via 198.18.0.1
+python3 client.py tcp:203.0.113.2/80 tcp:203.0.113.1/80 tcp:198.18.0.1/80 udp:203.0.113.2/53
+SH
+box --allow good.test --userns single --cap-add NET_ADMIN -v /usr:/usr:ro -v "$PWD:/w:ro" ./root /bin/sh /w/inside.sh 2>&1
+END
+    [ "$status" -eq 0 ]
+    has '^made 0 0$'
+    has '^second wire$'
+    has '^reached tcp:good.test/80: hello'
+    [ "$(grep -c '^refused' <<<"$output")" -eq 4 ]
+}
+
 @test "raw and packet sockets, routes and devices, without capabilities" {
     scene <<'END'
 hosts '203.0.113.2 good.test'
