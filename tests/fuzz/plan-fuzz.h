@@ -12,4 +12,7 @@
  */
 void fuzz_judge(const struct made *m);
 
+/* Aborts, and says what does not hold. */
+void fuzz_must(bool holds, const char *what);
+
 #endif
