@@ -15,6 +15,7 @@
 #include "problems.h"
 #include "run-sandbox.h"
 #include "str.h"
+#include "upstream-tell.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -272,7 +273,10 @@ static int prepare(struct lesson *l, struct err *e)
                             &l->file, e) < 0 ||
             overlay_dir_make(&l->arena, &l->overlay, e) < 0 || find_home(l, e) < 0)
                 return -e->code;
-        return make_plans(l, e);
+        if (make_plans(l, e) < 0)
+                return -e->code;
+        upstream_tell(&l->run.net);
+        return 0;
 }
 
 static void finish(struct lesson *l)

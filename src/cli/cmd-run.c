@@ -19,6 +19,7 @@
 #include "str.h"
 #include "suggest.h"
 #include "syscalls.h"
+#include "upstream-tell.h"
 #include "userns.h"
 
 #include <errno.h>
@@ -182,20 +183,14 @@ static void tell_filtered(const struct plan_net *net)
 {
         const struct net_rule *every = NULL;
         const struct net_rule *own = NULL;
-        bool has_names = false;
 
         for (size_t i = 0; i < net->n_rules; i++) {
                 if (!every && is_every_host(&net->rules[i]))
                         every = &net->rules[i];
                 if (!own && is_own_loopback(&net->rules[i]))
                         own = &net->rules[i];
-                if (!net->rules[i].is_deny && net->rules[i].kind != NET_RULE_NETWORK)
-                        has_names = true;
         }
-        if (has_names && net->upstream.origin)
-                log_notice("the proxy of %s looks names up, and may lead them to this host and to "
-                           "what no rule allows by its address",
-                           net->upstream.origin);
+        upstream_tell(net);
         if (every)
                 log_notice("'%s' (%s) allows every host that is not denied", every->text,
                            every->origin);

@@ -471,6 +471,16 @@ with_server() {
     run ! grep -q 'other.test\|^allow = \*' "$policy"
 }
 
+@test "a proxy of this host is said to decide where names lead" {
+    unset http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY
+    https_proxy=http://127.0.0.1:9 learn -- true
+    [ "$status" = 0 ]
+    says 'the proxy of https_proxy looks names up, and may lead them to this host'
+    rm "$policy"
+    learn -- true
+    [[ $stderr != *'looks names up'* ]]
+}
+
 @test "without --allow a private address is not reached, nor an address at all" {
     with_server
     in_mounts "mount --bind $dir/hosts /etc/hosts
