@@ -257,7 +257,7 @@ static bool is_below(const char *name, const char *parent)
                memcmp(name + len - parent_len, parent, parent_len) == 0;
 }
 
-bool net_rule_matches_name(const struct net_rule *rule, const char *name, uint16_t port)
+static bool matches_name(const struct net_rule *rule, const char *name, uint16_t port)
 {
         switch (rule->kind) {
         case NET_RULE_NAME:
@@ -307,7 +307,7 @@ const struct net_rule *net_rules_find_name(const struct net_rule *rules, size_t 
         const struct net_rule *allow = NULL;
 
         for (size_t i = 0; i < n; i++) {
-                if (!net_rule_matches_name(&rules[i], name, port) || !decides(&rules[i], port))
+                if (!matches_name(&rules[i], name, port) || !decides(&rules[i], port))
                         continue;
                 if (rules[i].is_deny)
                         return &rules[i];

@@ -62,10 +62,8 @@ int net_rule_parse(const char *text, bool is_deny, char *buffer, struct net_rule
  */
 bool net_rule_is_name(const char *name);
 
+/* A port of 0 stands for "any port of the rule". */
 bool net_rule_has_port(const struct net_rule *rule, uint16_t port);
-
-/* `name` is lower case without a last dot; a port of 0 stands for "any port of the rule". */
-bool net_rule_matches_name(const struct net_rule *rule, const char *name, uint16_t port);
 
 /* `address` has 4 or 16 bytes by `family`; an IPv4-mapped IPv6 one is judged as the IPv4 one. */
 bool net_rule_matches_address(const struct net_rule *rule, int family, const uint8_t *address,
@@ -73,7 +71,8 @@ bool net_rule_matches_address(const struct net_rule *rule, int family, const uin
 
 /*
  * The rule that decides: one that denies before one that allows, else the first that allows; NULL:
- * nothing allows it.  For port 0 a deny decides only if it is of every port.
+ * nothing allows it.  For port 0 a deny decides only if it is of every port.  `name` is lower case
+ * without a last dot.
  */
 const struct net_rule *net_rules_find_name(const struct net_rule *rules, size_t n, const char *name,
                                            uint16_t port);

@@ -9,7 +9,8 @@
 /* The smallest page: what lies in one can be read as a whole or not at all. */
 #define PAGE ((size_t)4096)
 
-ssize_t observe_read_some(pid_t pid, uint64_t at, void *data, size_t len)
+/* As many as can be read, at most `len`; the number, or a negative errno. */
+static ssize_t read_some(pid_t pid, uint64_t at, void *data, size_t len)
 {
         struct iovec local = { .iov_base = data, .iov_len = len };
         struct iovec remote = { .iov_base = (void *)(uintptr_t)at, .iov_len = len };
@@ -20,7 +21,7 @@ ssize_t observe_read_some(pid_t pid, uint64_t at, void *data, size_t len)
 
 int observe_read(pid_t pid, uint64_t at, void *data, size_t len)
 {
-        ssize_t n = observe_read_some(pid, at, data, len);
+        ssize_t n = read_some(pid, at, data, len);
 
         if (n < 0)
                 return (int)n;
@@ -37,7 +38,7 @@ ssize_t observe_read_string(pid_t pid, uint64_t at, char *text, size_t size)
 
                 if (want > size - len)
                         want = size - len;
-                ssize_t n = observe_read_some(pid, at + len, text + len, want);
+                ssize_t n = read_some(pid, at + len, text + len, want);
                 if (n <= 0)
                         return n < 0 ? n : -EFAULT;
                 end = memchr(text + len, '\0', (size_t)n);

@@ -13,9 +13,6 @@
 /* Exactly `len` bytes; 0, or a negative errno. */
 int observe_read(pid_t pid, uint64_t at, void *data, size_t len);
 
-/* As many as can be read, at most `len`; the number, or a negative errno. */
-ssize_t observe_read_some(pid_t pid, uint64_t at, void *data, size_t len);
-
 /* A string with its end, in a buffer of `size`; its length, -ENAMETOOLONG, or a negative errno. */
 ssize_t observe_read_string(pid_t pid, uint64_t at, char *text, size_t size);
 

@@ -64,11 +64,6 @@ static bool find_root(struct observe_view *v, pid_t pid)
         return v->root >= 0;
 }
 
-void observe_view_done(struct observe_view *v)
-{
-        fd_close(&v->root);
-}
-
 /* In place: no "", "." and ".." components.  What symlinks make of ".." is not looked at. */
 static void clean(char *path)
 {

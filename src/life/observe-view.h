@@ -41,8 +41,6 @@ struct observe_want {
 /* `plan`, `tree` and `keeps_allowed` are the caller's to fill before. */
 void observe_view_init(struct observe_view *v);
 
-void observe_view_done(struct observe_view *v);
-
 /*
  * Whether `path`, which process `pid` names from directory `dir` (or AT_FDCWD), is an event; fills it
  * but for `comm` and `count`.
