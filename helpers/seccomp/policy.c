@@ -48,7 +48,7 @@ static int add_line(struct layer *layer, enum call_mode mode, const char *word, 
         if (!origin || arena_grow(layer->arena, &layer->lines, layer->n_lines,
                                   sizeof(*layer->lines), MAX_WORDS, "words", e) < 0)
                 return -e->code;
-        layer->lines[layer->n_lines++] = (struct call_line){ mode, word, origin };
+        layer->lines[layer->n_lines++] = (struct call_line){ mode, word, origin, false };
         return 0;
 }
 

@@ -122,6 +122,18 @@ static bool is_allowed(const struct call_table *t, int nr)
         return false;
 }
 
+/* Whether some call of that number is the end of who makes it. */
+static bool is_deadly(const struct call_table *t, int nr)
+{
+        if ((t->is_named[nr] ? t->actions[nr] : t->fallback) == SECCOMP_RET_KILL_PROCESS)
+                return true;
+        for (size_t i = 0; i < t->n_rows; i++)
+                if (t->rows[i].nr == nr && t->rows[i].action == SECCOMP_RET_KILL_PROCESS &&
+                    call_row_counts(t, &t->rows[i]))
+                        return true;
+        return false;
+}
+
 static void log_call(struct call_table *t, int nr)
 {
         t->is_logged[nr] = true;
@@ -182,6 +194,8 @@ static int apply_word(struct call_table *t, const struct call_words *words,
 
                 if (line->mode == CALL_DENY)
                         action = refusal(word.refuse ? word.refuse : words->answers[numbers[i]]);
+                if (line->only_tightens && is_deadly(t, numbers[i]))
+                        action = SECCOMP_RET_KILL_PROCESS;
                 if (word.n_conds == 0)
                         name_call(t, numbers[i], action, t->n_lines - 1);
                 else if (add_row(t, numbers[i], action, &word, line, e) < 0)
@@ -202,7 +216,7 @@ int call_table_apply(struct call_table *t, const struct call_words *words,
 int call_table_allow(struct call_table *t, const struct call_words *words, const char *group,
                      const char *origin, struct err *e)
 {
-        const struct call_line line = { CALL_ALLOW, group, origin };
+        const struct call_line line = { CALL_ALLOW, group, origin, false };
 
         if (call_table_next_layer(t, e) < 0)
                 return -e->code;

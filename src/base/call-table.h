@@ -41,6 +41,7 @@ struct call_line {
         enum call_mode mode;
         const char *word;
         const char *origin; /* "my.policy:12"; words and origins live as long as the arena */
+        bool only_tightens; /* a deny leaves "kill" as it is: an error would be less */
 };
 
 /* An exception for certain arguments. */

@@ -17,9 +17,12 @@ static int add(struct assembly *a, const struct setting *s, enum plan_syscall_ki
             arena_grow(&a->plan->arena, &confine->syscalls, confine->n_syscalls,
                        sizeof(*confine->syscalls), PLAN_MAX_SYSCALLS, "words in [syscalls]", e) < 0)
                 return -e->code;
-        confine->syscalls[confine->n_syscalls++] = (struct plan_syscall){
-                .kind = kind, .word = word, .origin = s->origin, .layer = a->layer
-        };
+        confine->syscalls[confine->n_syscalls++] =
+                (struct plan_syscall){ .kind = kind,
+                                       .word = word,
+                                       .origin = s->origin,
+                                       .only_tightens = s->dir != NULL,
+                                       .layer = a->layer };
         return 0;
 }
 

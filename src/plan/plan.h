@@ -235,6 +235,7 @@ struct plan_syscall {
         const char *origin;
         unsigned
                 layer; /* rises from file to file; a word of a later file beats those of earlier ones */
+        bool only_tightens; /* of a project's file */
 };
 
 struct plan_confine {

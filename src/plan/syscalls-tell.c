@@ -56,7 +56,7 @@ static void add_weaker(struct weaker *w, const char *word, const char *origin)
                 if (str_eq(w->lines[i].word, word) && str_eq(w->lines[i].origin, origin))
                         return;
         if (w->n < CALL_TABLE_MAX)
-                w->lines[w->n++] = (struct call_line){ CALL_ALLOW, word, origin };
+                w->lines[w->n++] = (struct call_line){ CALL_ALLOW, word, origin, false };
 }
 
 static void find_weaker(const struct syscalls *s, struct weaker *w)

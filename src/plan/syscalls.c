@@ -79,7 +79,7 @@ static int add_words(struct reader *r, struct line_list *list, enum call_mode mo
                 if (arena_grow(arena, &list->items, list->n, sizeof(*list->items),
                                PLAN_MAX_SYSCALLS, "words in [syscalls]", e) < 0)
                         return -e->code;
-                list->items[list->n++] = (struct call_line){ mode, word, origin };
+                list->items[list->n++] = (struct call_line){ mode, word, origin, false };
         }
         return more;
 }
@@ -286,7 +286,7 @@ static int apply_own_layer(struct reader *r, const struct plan_syscall *items, s
 
         for (size_t i = 0; i < n; i++) {
                 struct call_line line = { mode_of_kind(items[i].kind), items[i].word,
-                                          items[i].origin };
+                                          items[i].origin, items[i].only_tightens };
 
                 if (items[i].kind == PLAN_SYSCALL_ALLOW && judge_allow(r, &items[i], e) < 0) {
                         if (complain(r, e) < 0)

@@ -145,6 +145,22 @@ wrong() {
     answers EPERM ioctl 0 0x5412
 }
 
+@test "a project's file does not soften a kill" {
+    policy 'deny = keyctl:kill getpgid:kill socket(0=AF_INET):kill'
+    for words in keyctl:EACCES @keyring 'keyctl getpgid socket' 'socket(0=AF_INET):EACCES'; do
+        printf '[syscalls]\ndeny = %s\n' "$words" >.kelp.policy
+        run -159 inside keyctl 0
+        run -159 inside getpgid 0
+        run -159 inside socket 2 1 0
+    done
+    # what is not deadly is refused as it says
+    printf '[syscalls]\ndeny = 1000:EXDEV\n' >.kelp.policy
+    answers EXDEV 1000
+    policy 'default = kill'
+    printf '[syscalls]\ndeny = 1000\n' >.kelp.policy
+    run -159 inside 1000
+}
+
 @test "a number serves where there is no name" {
     policy 'deny = 1000:EXDEV'
     answers EXDEV 1000
