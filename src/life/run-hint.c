@@ -1,11 +1,14 @@
 #include "run-hint.h"
 
+#include "path.h"
 #include "step.h"
 #include "str.h"
+#include "word.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -38,6 +41,57 @@ static bool is_root(const char *directory)
         return false;
 }
 
+/* Whether a view of this host leaves a path out, by the rules alone: the last one of it decides. */
+static bool is_left_out(const struct plan *p, const char *path)
+{
+        bool is_out = p->files.home && path_is_in(path, p->files.home);
+
+        for (size_t i = 0; i < p->files.n_rules; i++) {
+                const struct plan_rule *rule = &p->files.rules[i];
+
+                if (!path_is_in(path, rule->box_path))
+                        continue;
+                if (rule->kind == PLAN_RULE_EMPTY || rule->kind == PLAN_RULE_TEMPORARY)
+                        is_out = true;
+                if (rule->kind == PLAN_RULE_READABLE || rule->kind == PLAN_RULE_WRITABLE)
+                        return false;
+        }
+        return is_out;
+}
+
+static bool hint_path(const struct plan *p, const char *path, struct err *e)
+{
+        char word[512];
+
+        if (path[0] != '/' || strlen(path) * 4 + 8 > sizeof(word) || access(path, X_OK) < 0 ||
+            !is_left_out(p, path))
+                return false;
+        err_hint(e, "this host has it, and the sandbox does not show it: --readable %s",
+                 word_quote(word, sizeof(word), path));
+        return true;
+}
+
+/* What PATH leads to on this host, and not in a view of it. */
+static bool hint_hidden(const struct plan *p, const char *name, struct err *e)
+{
+        const char *dirs = getenv("PATH");
+        char path[512];
+
+        if (p->root != PLAN_ROOT_HOST)
+                return false;
+        if (strchr(name, '/'))
+                return hint_path(p, name, e);
+        for (const char *at = dirs; at && *at; at += strspn(at, ":")) {
+                size_t len = strcspn(at, ":");
+                int n = snprintf(path, sizeof(path), "%.*s/%s", (int)len, at, name);
+
+                if (n < (int)sizeof(path) && hint_path(p, path, e))
+                        return true;
+                at += len;
+        }
+        return false;
+}
+
 static void hint_command(const struct plan *p, struct err *e)
 {
         const char *name = p->exec.argv[0];
@@ -57,7 +111,7 @@ void run_hint(const struct plan *p, struct err *e)
 {
         if (err_get_hint(e))
                 return;
-        if (e->step == STEP_EXEC && e->code == ENOENT)
+        if (e->step == STEP_EXEC && e->code == ENOENT && !hint_hidden(p, p->exec.argv[0], e))
                 hint_command(p, e);
         /* what the sandbox needs of its own cannot be put into a directory of others */
         if (e->step == STEP_ROOT && e->code == EACCES && p->image.directory)

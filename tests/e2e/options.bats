@@ -236,6 +236,19 @@ hinted() {
     hinted 127 "command not found: 'cd'" "it is a word of the shell: sh -c 'cd ...'" run -- cd /tmp
 }
 
+@test "a command that this host has, and the sandbox does not show" {
+    export HOME=$BATS_TEST_TMPDIR/home
+    mkdir -p "$HOME/own tools"
+    printf '#!/bin/sh\n' >"$HOME/own tools/own-tool"
+    chmod +x "$HOME/own tools/own-tool"
+    hinted 127 "cannot execute '$HOME/own tools/own-tool': No such file or directory" \
+        "this host has it, and the sandbox does not show it: --readable '$HOME/own tools/own-tool'" \
+        run -- "$HOME/own tools/own-tool"
+    PATH=$PATH:$HOME/own\ tools hinted 127 "command not found: 'own-tool'" \
+        "this host has it, and the sandbox does not show it: --readable '$HOME/own tools/own-tool'" run -- own-tool
+    run -0 "$KELP" run --readable "$HOME/own tools/own-tool" -- "$HOME/own tools/own-tool"
+}
+
 @test "an empty name" {
     refused "the name of the image is empty" rmi ''
     refused "the name of the image is empty" verify ''
