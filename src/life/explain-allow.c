@@ -32,6 +32,34 @@ static enum why_access access_of(const struct observe_event *event)
         return event->access == 'w' ? WHY_WRITE : WHY_READ;
 }
 
+/*
+ * To make a file is allowed in the empty home, but its directory is not there as on the host: that is
+ * what has to be shown, writable.
+ */
+static void allow_directory(const struct plan *p, const struct tree *t, const char *path,
+                            struct explain_allow *ret)
+{
+        static const char option[] = "--readable ";
+        static const char line[] = "[files] readable = ";
+        char directory[OBSERVE_MAX_NAME];
+        struct err unused = { 0 };
+        struct why why = { 0 };
+
+        snprintf(directory, sizeof(directory), "%s", path);
+        char *slash = strrchr(directory, '/');
+        if (!slash || slash == directory)
+                return;
+        *slash = '\0';
+        if (why_path(p, t, directory, WHY_READ, &why, &unused) < 0 || why.is_allowed)
+                return;
+        if (str_has_prefix(why.option, option))
+                snprintf(ret->option, sizeof(ret->option), "--writable %.600s",
+                         why.option + sizeof(option) - 1);
+        if (str_has_prefix(why.line, line))
+                snprintf(ret->line, sizeof(ret->line), "[files] writable = %.600s",
+                         why.line + sizeof(line) - 1);
+}
+
 static void allow_path(const struct plan *p, const struct tree *t,
                        const struct observe_event *event, struct explain_allow *ret)
 {
@@ -52,6 +80,8 @@ static void allow_path(const struct plan *p, const struct tree *t,
             why_path(p, t, path, access_of(event), &why, &unused) < 0)
                 return;
         take(&why, ret);
+        if (why.is_allowed && event->access == 'w')
+                allow_directory(p, t, event->name, ret);
 }
 
 static void allow_socket(const struct plan *p, const struct tree *t,

@@ -120,10 +120,16 @@ static int suggest(const struct why_question *q, struct why *ret, const char *op
 
         if (!value)
                 return -e->code;
-        if (other)
-                snprintf(ret->comment, sizeof(ret->comment), "leave option %s out", other);
+        why_suggest(ret, option, key, value);
+        if (!other)
+                return 0;
+        if (ret->option[0])
+                snprintf(ret->comment, sizeof(ret->comment),
+                         "'%.500s' in place of option %.60s would allow it", ret->option, other);
         else
-                why_suggest(ret, option, key, value);
+                snprintf(ret->comment, sizeof(ret->comment), "leave option %s out", other);
+        ret->option[0] = '\0';
+        ret->line[0] = '\0';
         return 0;
 }
 

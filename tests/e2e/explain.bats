@@ -184,6 +184,23 @@ s.create_connection(("a.example", 22), 5)')"
     grep -qx 'hint: no option allows it' "$BATS_TEST_TMPDIR/err" || show
 }
 
+# In the empty home its directory is not there, which would have to be shown.
+@test "a file that is made in a directory of the home names that" {
+    mkdir -p "$HOME/notes/sub"
+    echo x >"$HOME/notes/a"
+    for script in 'echo y >>~/notes/sub/b' 'mkdir ~/notes/sub/b'; do
+        explained -- sh -c "$script"
+        grep -qx 'hint: --writable ~/notes/sub' "$BATS_TEST_TMPDIR/err" || show
+    done
+    explained -- sh -c 'echo y >>~/notes/a; rm ~/notes/a'
+    grep -qx 'hint: --writable ~/notes' "$BATS_TEST_TMPDIR/err" || show
+    run -0 "$KELP" run --writable "$HOME/notes" -- sh -c 'echo y >>~/notes/sub/b; rm ~/notes/a'
+    # where an option has that place, it makes room
+    explained --readable "$HOME/notes" -- touch "$HOME/notes/c"
+    grep -qx "hint: '--writable ~/notes' in place of option --readable would allow it" \
+        "$BATS_TEST_TMPDIR/err" || show
+}
+
 # quiet SCRIPT: the sandbox refuses nothing of it that the host would allow, so nothing is told.
 quiet() {
     explained -- sh -c "$1"
