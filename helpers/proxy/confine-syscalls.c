@@ -29,8 +29,6 @@ static const int allowed[] = {
         SCMP_SYS(writev),
         SCMP_SYS(lseek),
         SCMP_SYS(close),
-        SCMP_SYS(fcntl),
-        SCMP_SYS(fcntl64),
         SCMP_SYS(fstat),
         SCMP_SYS(fstat64),
         SCMP_SYS(newfstatat),
@@ -82,12 +80,29 @@ static int add_sockets(scmp_filter_ctx filter)
         return r;
 }
 
+/* F_SETOWN, F_SETSIG and O_ASYNC together send any signal to any process of this user. */
+static int add_fcntl(scmp_filter_ctx filter)
+{
+        static const int calls[] = { SCMP_SYS(fcntl), SCMP_SYS(fcntl64) };
+        static const unsigned commands[] = { F_GETFD, F_SETFD,      F_GETFL,
+                                             F_SETFL, F_SETPIPE_SZ, F_DUPFD_CLOEXEC };
+        const size_t n = sizeof(commands) / sizeof(commands[0]);
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < 2 * n; i++)
+                r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i / n], 1,
+                                     SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, commands[i % n]));
+        return r;
+}
+
 static int add_checked_calls(scmp_filter_ctx filter)
 {
         const struct scmp_arg_cmp not_exec = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
         static const int maps[] = { SCMP_SYS(mmap), SCMP_SYS(mmap2), SCMP_SYS(mprotect) };
         int r = add_sockets(filter);
 
+        if (r == 0)
+                r = add_fcntl(filter);
         for (size_t i = 0; r == 0 && i < sizeof(maps) / sizeof(maps[0]); i++)
                 r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, maps[i], 1, not_exec);
         if (r == 0)

@@ -104,6 +104,17 @@ static int check_sockets(void)
         return 0;
 }
 
+/* Nor do signals, which a socket could be made to send. */
+static int check_signals(int *ret_fd)
+{
+        *ret_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (*ret_fd < 0 || fcntl(*ret_fd, F_SETFL, O_NONBLOCK) < 0)
+                return 50;
+        if (fcntl(*ret_fd, F_SETOWN, getppid()) == 0 || fcntl(*ret_fd, F_SETSIG, SIGTERM) == 0)
+                return 51;
+        return errno == EPERM ? 0 : 52;
+}
+
 static int check_rest(void)
 {
         struct rlimit core;
@@ -132,6 +143,9 @@ static _Noreturn void be_confined(const char *path)
                 r = check_processes();
         if (r == 0)
                 r = check_sockets();
+        int fd;
+        if (r == 0)
+                r = check_signals(&fd);
         if (r == 0)
                 r = check_rest();
         if (r == 0 && has_landlock)
@@ -152,6 +166,9 @@ static void confined(void **state)
                 be_confined(path);
         assert_int_equal(waitpid(pid, &status, 0), pid);
         /* the control: all of it can be done here */
+        int tcp;
+        assert_int_equal(check_signals(&tcp), 51);
+        close(tcp);
         assert_int_equal(check_files(), 2);
         assert_int_equal(access(path, R_OK | W_OK), 0);
         close(fd);
