@@ -431,12 +431,13 @@ END
 serve neighbour http:203.0.113.2/80
 hosts '203.0.113.2 good.test'
 for who in kelp init; do
-    in_background box.log --allow good.test -p 8080:80 -- sh -c 'echo up; exec sleep 100'
-    await_line box.log up
+    in_background "$who.log" --allow good.test -p 8080:80 -- sh -c 'echo up; exec sleep 100'
+    await_line "$who.log" up
     proxies=$(proxies_of "$box_pid")
-    init=$(pgrep -P "$box_pid" -x kelp-init || pgrep -P "$box_pid" | head -n1)
+    victim=$box_pid
+    [ "$who" = kelp ] || victim=$(pgrep -P "$box_pid" -x kelp-init)
     [ "$(wc -w <<<"$proxies")" -eq 2 ]
-    [ "$who" = kelp ] && kill -9 "$box_pid" || kill -9 "$(cat /proc/"$box_pid"/task/*/children | tr ' ' '\n' | head -n1)"
+    kill -9 "$victim"
     for proxy in $proxies; do await_end "$proxy"; done
     await_end "$box_pid"
     client tcp:127.0.0.1/8080
