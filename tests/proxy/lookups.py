@@ -241,10 +241,12 @@ def own_files():
         with Proxy(f"rule allow *:{server.port}", connect=True,
                    wrap=["unshare", "--mount", "sh", "-c", place, "sh"]) as p:
             equal(p.hello, "ready")
-            for host in ["a.test", "b.test"]:
+            # a line is written when a connection is over, on both sides
+            for i, host in enumerate(["a.test", "b.test"]):
                 sock, head = p.connect(f"{host}:{server.port}")
                 equal((host, head[:12]), (host, b"HTTP/1.1 200"))
                 talks(sock)
+                equal(len(p.wait_lines(i + 1)), i + 1)
             write(conf, "nameserver 127.0.0.54\n")
             sock, head = p.connect(f"a.test:{server.port}")
             equal(head[:12], b"HTTP/1.1 200")
