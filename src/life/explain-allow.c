@@ -2,11 +2,13 @@
 
 #include "call-table.h"
 #include "mem.h"
+#include "net-special.h"
 #include "path.h"
 #include "str.h"
 #include "syscalls.h"
 #include "why-path.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -97,11 +99,32 @@ static void allow_socket(const struct plan *p, const struct tree *t,
                 take(&why, ret);
 }
 
+/* Rules let connections through alone; slirp4netns carries datagrams to all but special addresses. */
+static void allow_datagram(const struct plan *p, const struct observe_event *event,
+                           struct explain_allow *ret)
+{
+        int family = strchr(event->name, ':') ? AF_INET6 : AF_INET;
+        uint8_t address[16];
+
+        if (p->net.mode == PLAN_NETWORK_USER || inet_pton(family, event->name, address) != 1)
+                return;
+        const struct net_special *special = net_special_find(family, address, 0);
+        if (special && special->is_refused_always)
+                return;
+        snprintf(ret->option, sizeof(ret->option), "--network user");
+        snprintf(ret->line, sizeof(ret->line), "[network] mode = user");
+}
+
 static void allow_host(const struct plan *p, const struct observe_event *event,
                        struct explain_allow *ret)
 {
         struct err unused = { 0 };
         struct why why = { 0 };
+
+        if (event->is_datagram) {
+                allow_datagram(p, event, ret);
+                return;
+        }
 
         /* a name that is allowed, and leads where that is not enough */
         if (event->detail[0]) {

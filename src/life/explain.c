@@ -76,7 +76,9 @@ static const char *verb_of(const struct observe_event *event)
         case OBSERVE_SOCKET:
                 return event->name[0] == '/' ? "connect to" : "socket of";
         case OBSERVE_HOST:
-                return event->port == 0 ? "look up" : "connect to";
+                if (event->port == 0)
+                        return "look up";
+                return event->is_datagram ? "send to" : "connect to";
         case OBSERVE_SYSCALL:
                 break;
         }

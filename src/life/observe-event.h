@@ -27,10 +27,11 @@ enum observe_kind {
 
 struct observe_event {
         enum observe_kind kind;
-        char access;     /* of paths: 'r', 'w' or 'x'; else 'r' */
-        bool is_refused; /* false only if what is allowed was asked for, too */
-        bool is_hidden;  /* refused as "no such file", though the host has one of that name */
-        bool is_cut;     /* the name was longer */
+        char access;      /* of paths: 'r', 'w' or 'x'; else 'r' */
+        bool is_refused;  /* false only if what is allowed was asked for, too */
+        bool is_hidden;   /* refused as "no such file", though the host has one of that name */
+        bool is_cut;      /* the name was longer */
+        bool is_datagram; /* of a host: something was sent there without a connection */
         uint16_t port;
         int error;      /* what the command was told; 0: nothing, or it is not known */
         uint32_t count; /* how often the same was asked for */

@@ -189,7 +189,7 @@ static int look_connect(struct observe_judge *j, const struct seccomp_notif *cal
                 is_event = observe_view_look_socket(j->view, (pid_t)call->pid, path, &event);
         else
                 is_event = observe_net_look(&j->net, (pid_t)call->pid, &address, (uint32_t)args[2],
-                                            &event);
+                                            false, &event);
         return is_event ? record(j, call, &event, e) : 0;
 }
 
@@ -242,7 +242,8 @@ static int look_send(struct observe_judge *j, const struct seccomp_notif *call, 
                 return -e->code;
         if (is_question || args[4] == 0 ||
             !read_address(call, args[4], (uint32_t)args[5], &address) ||
-            !observe_net_look(&j->net, (pid_t)call->pid, &address, (uint32_t)args[5], &event))
+            !observe_net_look(&j->net, (pid_t)call->pid, &address, (uint32_t)args[5],
+                              !(args[3] & MSG_FASTOPEN), &event))
                 return 0;
         return record(j, call, &event, e);
 }

@@ -30,7 +30,8 @@ static uint64_t hash_of(const struct observe_event *event)
 static bool is_same(const struct observe_event *a, const struct observe_event *b)
 {
         return a->kind == b->kind && a->access == b->access && a->is_refused == b->is_refused &&
-               a->port == b->port && str_eq(a->name, b->name) && str_eq(a->detail, b->detail);
+               a->is_datagram == b->is_datagram && a->port == b->port && str_eq(a->name, b->name) &&
+               str_eq(a->detail, b->detail);
 }
 
 int observe_list_init(struct observe_list *l, size_t max, struct err *e)

@@ -35,6 +35,7 @@ struct target {
         int family;
         uint8_t address[16];
         uint16_t port;
+        bool is_datagram;
 };
 
 /* An IPv4 address in an IPv6 one is the IPv4 one: to the kernel, and to who reads of it. */
@@ -141,10 +142,27 @@ static int judge_loopback(const struct observe_net *n, pid_t pid, const struct t
         return ECONNREFUSED;
 }
 
+/* The one datagram that has a way out of a filtered network: a question to its name server. */
+static bool is_name_server(const struct target *t)
+{
+        return is_fake(t) && t->address[1] == 18 && t->port == DNS_PORT;
+}
+
+static int judge_filtered(const struct plan_net *net, const struct target *t)
+{
+        const struct net_rule *rule;
+
+        if (t->is_datagram)
+                return is_name_server(t) ? 0 : ENETUNREACH;
+        if (is_fake(t))
+                return is_served(net, t) ? 0 : ECONNREFUSED;
+        rule = net_rules_find_address(net->rules, net->n_rules, t->family, t->address, t->port);
+        return rule && !rule->is_deny ? 0 : ENETUNREACH;
+}
+
 static int judge(const struct observe_net *n, pid_t pid, const struct target *t)
 {
         const struct plan_net *net = &n->plan->net;
-        const struct net_rule *rule;
 
         if (is_loopback(t))
                 return judge_loopback(n, pid, t);
@@ -155,11 +173,7 @@ static int judge(const struct observe_net *n, pid_t pid, const struct target *t)
                 return n->blocked && blocked_find(n->blocked, t->family, t->address) ? ENETUNREACH
                                                                                      : 0;
         case PLAN_NETWORK_FILTERED:
-                if (is_fake(t))
-                        return is_served(net, t) ? 0 : ECONNREFUSED;
-                rule = net_rules_find_address(net->rules, net->n_rules, t->family, t->address,
-                                              t->port);
-                return rule && !rule->is_deny ? 0 : ENETUNREACH;
+                return judge_filtered(net, t);
         case PLAN_NETWORK_HOST:
                 break;
         }
@@ -167,13 +181,15 @@ static int judge(const struct observe_net *n, pid_t pid, const struct target *t)
 }
 
 bool observe_net_look(const struct observe_net *n, pid_t pid,
-                      const struct sockaddr_storage *address, size_t len, struct observe_event *ret)
+                      const struct sockaddr_storage *address, size_t len, bool is_datagram,
+                      struct observe_event *ret)
 {
         struct target t;
 
         /* to port 0 nothing is sent: it is how programs ask which address of theirs would be used */
         if (!read_target(address, len, &t) || t.port == 0)
                 return false;
+        t.is_datagram = is_datagram;
         int error = judge(n, pid, &t);
         if (error == 0 && (!n->keeps_allowed || is_loopback(&t) || is_fake(&t)))
                 return false;
@@ -181,6 +197,7 @@ bool observe_net_look(const struct observe_net *n, pid_t pid,
                                        .access = 'r',
                                        .is_refused = error != 0,
                                        .error = error,
+                                       .is_datagram = is_datagram,
                                        .port = t.port };
         return inet_ntop(t.family, t.address, ret->name, sizeof(ret->name)) != NULL;
 }

@@ -26,9 +26,12 @@ struct observe_net {
 const char *observe_unix_path(const struct sockaddr_storage *address, size_t len,
                               char ret[sizeof(struct sockaddr_storage)]);
 
-/* Whether to connect process `pid` to `address`, or to send there, is an event. */
+/*
+ * Whether to connect process `pid` to `address`, or to send a datagram there, is an event.  Of a
+ * connect(2) it is not known which of both it is for.
+ */
 bool observe_net_look(const struct observe_net *n, pid_t pid,
-                      const struct sockaddr_storage *address, size_t len,
+                      const struct sockaddr_storage *address, size_t len, bool is_datagram,
                       struct observe_event *ret);
 
 /*

@@ -151,7 +151,8 @@ int status_refused(int fd, const struct observe_event *what, const char *option,
         put(&l, "{\"event\":\"refused\",\"kind\":\"%s\"", observe_kind_name(what->kind));
         put_text(&l, object_name(what), what->name);
         if (what->kind == OBSERVE_HOST)
-                put(&l, ",\"port\":%u", what->port);
+                put(&l, ",\"port\":%u%s", what->port,
+                    what->is_datagram ? ",\"datagram\":true" : "");
         put_text(&l, "arguments", what->detail);
         if (is_path)
                 put(&l, ",\"access\":\"%c\",\"hidden\":%s", what->access,

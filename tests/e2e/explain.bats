@@ -166,6 +166,24 @@ s.create_connection(("a.example", 22), 5)')"
     [[ $output != *"refused: connect"* ]]
 }
 
+# Rules are for connections: one that names the place would let no datagram through.
+@test "a datagram that is refused is not told to be a matter of rules" {
+    local options send
+
+    send=$(py 'import socket as s
+u = s.socket(s.AF_INET, s.SOCK_DGRAM); u.sendto(b"x", ("192.0.2.1", 9999))')
+    for options in "--network none" "--allow a.example" "--allow 192.0.2.1:9999"; do
+        # shellcheck disable=SC2086 # an option and its value
+        explained $options -- sh -c "$send"
+        [ "$(grep -c . "$BATS_TEST_TMPDIR/refused")" = 1 ] || show
+        grep -qF '"host":"192.0.2.1","port":9999,"datagram":true' "$BATS_TEST_TMPDIR/refused" || show
+        grep -qx 'kelp: refused: send to 192.0.2.1:9999 (python3)' "$BATS_TEST_TMPDIR/err" || show
+        grep -qx 'hint: --network user' "$BATS_TEST_TMPDIR/err" || show
+    done
+    explained -- sh -c "${send/192.0.2.1/169.254.169.254}"
+    grep -qx 'hint: no option allows it' "$BATS_TEST_TMPDIR/err" || show
+}
+
 @test "what no option allows is said to be so" {
     explained -- sh -c "$(py 'import socket as s; s.socket(40, 1)')"
     [ "$status" = 1 ] || show

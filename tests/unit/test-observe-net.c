@@ -130,13 +130,19 @@ static struct sockaddr_storage address_of(const char *text, uint16_t port, size_
         return ss;
 }
 
-static bool look(const struct plan *p, const char *text, uint16_t port, struct observe_event *ret)
+static bool look_at(const struct plan *p, const char *text, uint16_t port, bool is_datagram,
+                    struct observe_event *ret)
 {
         const struct observe_net net = { .plan = p };
         size_t len;
         const struct sockaddr_storage ss = address_of(text, port, &len);
 
-        return observe_net_look(&net, getpid(), &ss, len, ret);
+        return observe_net_look(&net, getpid(), &ss, len, is_datagram, ret);
+}
+
+static bool look(const struct plan *p, const char *text, uint16_t port, struct observe_event *ret)
+{
+        return look_at(p, text, port, false, ret);
 }
 
 static void no_network_reaches_nobody(void **state)
@@ -182,6 +188,12 @@ static void a_filtered_one_goes_by_its_rules(void **state)
         assert_int_equal(event.error, ECONNREFUSED);
         assert_string_equal(event.name, "198.19.3.4");
         assert_int_equal(event.port, 22);
+        /* no rule is one for datagrams, but questions for names have their server */
+        assert_true(look_at(&p, "192.0.2.7", 443, true, &event));
+        assert_true(event.is_datagram);
+        assert_true(look_at(&p, "198.19.3.4", 443, true, &event));
+        assert_true(look_at(&p, "198.19.3.4", 53, true, &event));
+        assert_false(look_at(&p, "198.18.0.1", 53, true, &event));
 }
 
 static const char *put(const struct observe_made *m, const char *address)
