@@ -116,28 +116,61 @@ int apply_env_set(struct assembly *a, const struct setting *s, struct err *e)
         return assembly_add(a, &a->set, PLAN_MAX_ENV, "variables to set", s->value, e);
 }
 
+/* FNV-1a */
+static uint32_t hash_name(const char *name, size_t len)
+{
+        uint32_t hash = 2166136261u;
+
+        for (size_t i = 0; i < len; i++)
+                hash = (hash ^ (unsigned char)name[i]) * 16777619u;
+        return hash;
+}
+
+/* Names are compared where their hashes are the same alone: a policy may have thousands of them. */
+static size_t find_name(const struct assembly *a, const char *name, size_t len, uint32_t hash)
+{
+        const struct plan_exec *exec = &a->plan->exec;
+        size_t i = 0;
+
+        while (i < exec->n_env &&
+               (a->env_hashes[i] != hash || strncmp(exec->env[i], name, len) != 0 ||
+                exec->env[i][len] != '='))
+                i++;
+        return i;
+}
+
+static int grow(struct assembly *a, struct err *e)
+{
+        struct plan_exec *exec = &a->plan->exec;
+
+        if (arena_grow(&a->plan->arena, &exec->env, exec->n_env, sizeof(*exec->env), PLAN_MAX_ENV,
+                       "variables", e) < 0 ||
+            arena_grow(&a->plan->arena, &a->env_hashes, exec->n_env, sizeof(*a->env_hashes),
+                       PLAN_MAX_ENV, "variables", e) < 0)
+                return -e->code;
+        exec->n_env++;
+        return 0;
+}
+
 /* "NAME=VALUE" takes the place of an earlier one; "NAME" takes it away.  Not copied. */
 static int put(struct assembly *a, const char *item, struct err *e)
 {
         struct plan_exec *exec = &a->plan->exec;
         size_t len = strcspn(item, "=");
-        size_t i = 0;
+        uint32_t hash = hash_name(item, len);
+        size_t i = find_name(a, item, len, hash);
 
-        while (i < exec->n_env &&
-               (strncmp(exec->env[i], item, len) != 0 || exec->env[i][len] != '='))
-                i++;
         if (item[len] == '\0') {
-                if (i < exec->n_env)
+                if (i < exec->n_env) {
                         exec->env[i] = exec->env[--exec->n_env];
+                        a->env_hashes[i] = a->env_hashes[exec->n_env];
+                }
                 return 0;
         }
-        if (i == exec->n_env) {
-                if (arena_grow(&a->plan->arena, &exec->env, exec->n_env, sizeof(*exec->env),
-                               PLAN_MAX_ENV, "variables", e) < 0)
-                        return -e->code;
-                exec->n_env++;
-        }
+        if (i == exec->n_env && grow(a, e) < 0)
+                return -e->code;
         exec->env[i] = item;
+        a->env_hashes[i] = hash;
         return 0;
 }
 

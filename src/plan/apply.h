@@ -33,6 +33,7 @@ struct assembly {
         struct text_list pass;       /* names and PREFIX* of the outer environment */
         struct text_list set;        /* NAME=VALUE of policies */
         struct text_list given;      /* NAME=VALUE of options; NAME: unset */
+        uint32_t *env_hashes;        /* of the names in the plan's environment, by place */
         struct text_list image_env;  /* NAME=VALUE */
         struct text_list entrypoint; /* of the image */
         struct text_list command;    /* of the image */
