@@ -20,7 +20,8 @@
 
 /*
  * All that is read of the caller is read within bounds, and is worth something only if the call is
- * still waited in afterwards: a pid may have become somebody else's.
+ * still waited in afterwards: a pid may have become somebody else's.  So that is asked before
+ * anything is recorded; what is found to be no event needs no caller.
  */
 
 /* sendmmsg: the C library sends two questions at once. */
@@ -71,7 +72,7 @@ static bool read_path(struct observe_judge *j, const struct seccomp_notif *call,
                 j->can_read = true;
         else if (j->can_read && n != -EFAULT && n != -ENAMETOOLONG && n != -ESRCH)
                 j->n_unreadable++;
-        return n >= 0 && is_waiting(j, call->id);
+        return n >= 0;
 }
 
 static int dir_of(const struct seccomp_notif *call, int argument)

@@ -20,12 +20,12 @@
  * One loop.  Every call that waits is received before any of them is looked at: until then a signal
  * breaks it off (SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV keeps it from that afterwards).
  *
+ * SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP is not asked for: it has each caller go on where this process
+ * runs, so that two compilers side by side take turns on one processor.
+ *
  * What the command can do to this process: make it read its own memory and look up names of its own
  * choice, as often as it likes.  Nothing of that is written anywhere but in the report.
  */
-
-/* Linux 6.6: whoever is woken runs on the same processor, as the one who wakes is about to sleep. */
-#define NOTIF_SYNC_WAKE_UP 1
 
 #define CALLS_AT_ONCE 32
 
@@ -75,15 +75,12 @@ static void take_listener(struct server *s)
         size_t n_fds = 0;
         int fd = -1;
         char byte;
-        uint64_t flags = NOTIF_SYNC_WAKE_UP;
 
         ssize_t n = io_receive(s->near, &byte, 1, &fd, 1, &n_fds, &unused);
         if (n == 1 && n_fds == 1)
                 s->judge.listener = fd;
         /* there is one listener, and whoever else has this socket has nothing to say */
         fd_close(&s->near);
-        if (s->judge.listener >= 0)
-                ioctl(s->judge.listener, OBSERVE_NOTIF_SET_FLAGS, flags);
 }
 
 /*
