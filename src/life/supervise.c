@@ -336,6 +336,8 @@ static int turn(struct supervisor *s, struct err *e)
                         return -e->code;
                 copy_output(s);
         }
+        /* before the end of the command, which may have come of it */
+        watch_helpers(s, fds);
         if (fds[WATCH_SOCK].revents && on_message(s, e) < 0)
                 return -e->code;
         if (fds[WATCH_INIT].revents && on_init_end(s, e) < 0)
@@ -344,7 +346,6 @@ static int turn(struct supervisor *s, struct err *e)
                 return -e->code;
         if (fds[WATCH_TIMER].revents && on_timer(s, e) < 0)
                 return -e->code;
-        watch_helpers(s, fds);
         if (fds[WATCH_INPUT].revents || fds[WATCH_MASTER].revents & POLLOUT)
                 copy_input(s);
         return 0;
