@@ -14,8 +14,9 @@ enum observe_act {
         OBSERVE_ACT_CREAT,
         OBSERVE_ACT_MAKE, /* a name that must not be there: mkdir, mknod, symlink, link */
         OBSERVE_ACT_REMOVE,
-        OBSERVE_ACT_LOOK,       /* stat, access, chdir: what is not there is not asked for again */
+        OBSERVE_ACT_LOOK,       /* stat, access: what is not there is not asked for again */
         OBSERVE_ACT_LOOK_FLAGS, /* the same, but not of a descriptor (AT_EMPTY_PATH) */
+        OBSERVE_ACT_MOVE,       /* chdir, fchdir: the current directory is another from then on */
         OBSERVE_ACT_RENAME,
         OBSERVE_ACT_CHANGE, /* mode, owner, times */
         OBSERVE_ACT_TRUNCATE,

@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Linux 6.6; older headers lack it. */
+#define OBSERVE_NOTIF_SET_FLAGS SECCOMP_IOW(4, uint64_t)
+
 /*
  * What the observer has left of its user's rights: the descriptors in `keep` (three or higher, in
  * any order), to look names up, to read the memory of the sandbox's processes and small files, and

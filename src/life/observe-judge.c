@@ -129,6 +129,7 @@ static int look_open_how(struct observe_judge *j, const struct seccomp_notif *ca
         return look(j, call, 0, 1, &want, e);
 }
 
+/* The name of what is moved may be a part of somebody's current directory. */
 static int look_rename(struct observe_judge *j, const struct seccomp_notif *call,
                        const struct observe_call *row, struct err *e)
 {
@@ -139,9 +140,22 @@ static int look_rename(struct observe_judge *j, const struct seccomp_notif *call
                 .kind = OBSERVE_RENAME, .access = 'w', .no_follow = true, .may_make = true
         };
 
-        if (look(j, call, row->dir, row->path, &from, e) < 0)
-                return -e->code;
-        return look(j, call, row->dir2, row->path2, &to, e);
+        int code = look(j, call, row->dir, row->path, &from, e);
+        if (code == 0)
+                code = look(j, call, row->dir2, row->path2, &to, e);
+        observe_cwds_forget(&j->view->cwds);
+        return code;
+}
+
+/* Last, as to look at a relative name is to learn where the caller stands. */
+static int look_move(struct observe_judge *j, const struct seccomp_notif *call,
+                     const struct observe_call *row, struct err *e)
+{
+        const struct observe_want see = { .kind = OBSERVE_OPEN, .access = 'r', .looks = true };
+        int code = row->path < 0 ? 0 : look(j, call, row->dir, row->path, &see, e);
+
+        observe_cwds_forget(&j->view->cwds);
+        return code;
 }
 
 static int look_execute(struct observe_judge *j, const struct seccomp_notif *call,
@@ -298,6 +312,8 @@ static int look_by_row(struct observe_judge *j, const struct seccomp_notif *call
         case OBSERVE_ACT_LOOK:
         case OBSERVE_ACT_LOOK_FLAGS:
                 return look(j, call, row->dir, row->path, &see, e);
+        case OBSERVE_ACT_MOVE:
+                return look_move(j, call, row, e);
         case OBSERVE_ACT_REMOVE:
                 return look(j, call, row->dir, row->path, &gone, e);
         case OBSERVE_ACT_RENAME:

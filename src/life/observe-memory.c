@@ -6,8 +6,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* The smallest page: what lies in one can be read as a whole or not at all. */
-#define PAGE ((size_t)4096)
+/* The smallest page is a multiple of it: what lies in one can be read as a whole or not at all. */
+#define PIECE ((size_t)256)
 
 /* As many as can be read, at most `len`; the number, or a negative errno. */
 static ssize_t read_some(pid_t pid, uint64_t at, void *data, size_t len)
@@ -33,7 +33,7 @@ ssize_t observe_read_string(pid_t pid, uint64_t at, char *text, size_t size)
         size_t len = 0;
 
         while (len < size) {
-                size_t want = PAGE - (size_t)((at + len) % PAGE);
+                size_t want = PIECE - (size_t)((at + len) % PIECE);
                 const char *end;
 
                 if (want > size - len)

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -20,14 +21,20 @@
  * One loop.  Every call that waits is received before any of them is looked at: until then a signal
  * breaks it off (SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV keeps it from that afterwards).
  *
- * SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP is not asked for: it has each caller go on where this process
- * runs, so that two compilers side by side take turns on one processor.
+ * Each call is two switches between processes, and they are cheap where both run on one processor and
+ * the one who wakes goes to sleep at once: see choose_waking().
  *
  * What the command can do to this process: make it read its own memory and look up names of its own
  * choice, as often as it likes.  Nothing of that is written anywhere but in the report.
  */
 
 #define CALLS_AT_ONCE 32
+
+/* SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, Linux 6.6; older headers lack it. */
+#define WAKE_HERE UINT64_C(1)
+
+/* A table by the processor's number: if two share a row, some are woken in the slower way. */
+#define N_CPUS 256
 
 /* What may fail for want of memory is tried again, within reason: to give up fails every call. */
 #define SEND_AGAIN 3
@@ -53,6 +60,8 @@ struct server {
         int sock;
         int hosts;
         int n_failed; /* polls in a row */
+        uint64_t waking;
+        uint32_t last[N_CPUS]; /* whom this process answered there */
         bool is_ending;
 };
 
@@ -123,6 +132,28 @@ static bool has_call(int listener)
         return poll(&fd, 1, 0) == 1 && (fd.revents & POLLIN);
 }
 
+static void set_waking(struct server *s, uint64_t waking)
+{
+        /* a kernel that knows only one way is right to refuse */
+        if (s->waking != waking && ioctl(s->judge.listener, OBSERVE_NOTIF_SET_FLAGS, waking) == 0)
+                s->waking = waking;
+}
+
+/*
+ * Whoever asks has this process run where it asks, and goes on there: each such caller keeps a
+ * processor to itself.  But another one that was waiting meanwhile would be drawn here, too, and the
+ * two would stay, taking turns on one processor while others are idle, because none of them waits for
+ * long enough to be moved.  So he who is not the one that was answered here last is woken in the
+ * usual way, where the kernel looks for a place.
+ */
+static void choose_waking(struct server *s, const struct seccomp_notif *call)
+{
+        uint32_t *last = &s->last[(unsigned)sched_getcpu() % N_CPUS];
+
+        set_waking(s, *last == call->pid ? WAKE_HERE : 0);
+        *last = call->pid;
+}
+
 static void serve_calls(struct server *s)
 {
         size_t n = 0;
@@ -133,8 +164,11 @@ static void serve_calls(struct server *s)
                 if (ioctl(s->judge.listener, SECCOMP_IOCTL_NOTIF_RECV, &s->calls[n]) == 0)
                         n++;
         } while (n < CALLS_AT_ONCE && has_call(s->judge.listener));
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
+                choose_waking(s, &s->calls[i].notif);
                 answer(s, &s->calls[i].notif);
+        }
+        set_waking(s, WAKE_HERE);
 }
 
 static void take_verdict(struct server *s)

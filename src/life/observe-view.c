@@ -96,11 +96,13 @@ static bool join(char ret[PATH_MAX], const char *base, const char *path)
 }
 
 /* The path from the root of the sandbox, as it was named; false: it cannot be told. */
-static bool name_spot(const struct observe_view *v, pid_t pid, int dir, const char *path,
+static bool name_spot(struct observe_view *v, pid_t pid, int dir, const char *path,
                       char ret[PATH_MAX])
 {
-        char base[PATH_MAX] = "";
+        char base[PATH_MAX];
         char name[32] = "cwd";
+
+        base[0] = '\0';
 
         if (!v->is_fixed) {
                 if (observe_read_link(pid, "ns/mnt", base, sizeof(base)) < 0 ||
@@ -112,6 +114,8 @@ static bool name_spot(const struct observe_view *v, pid_t pid, int dir, const ch
         if (path[0] != '/') {
                 if (dir != AT_FDCWD)
                         snprintf(name, sizeof(name), "fd/%d", dir);
+                else if (v->is_fixed)
+                        return observe_cwds_find(&v->cwds, pid, base) && join(ret, base, path);
                 if (observe_read_link(pid, name, base, sizeof(base)) < 0 || base[0] != '/')
                         return false;
         }
@@ -443,14 +447,13 @@ bool observe_view_look(struct observe_view *v, pid_t pid, int dir, const char *p
         if (!path[0] || !find_root(v, pid) || !name_spot(v, pid, dir, path, s.path))
                 return false;
         uint64_t hash = hash_of(s.path, want);
-        uint64_t *fine = &v->fine[(hash ^ hash >> 32) % OBSERVE_CACHE];
-        if (!v->keeps_allowed && *fine == hash)
+        if (!v->keeps_allowed && observe_fine_has(&v->fine, hash))
                 return false;
         look_up(v, &s, want->no_follow);
         bool is_event = judge(v, &s, want, ret);
         fd_close(&s.fd);
         if (!is_event)
-                *fine = hash;
+                observe_fine_keep(&v->fine, hash);
         return is_event;
 }
 

@@ -2,7 +2,9 @@
 #define KELP_LIFE_OBSERVE_VIEW_H
 
 #include "err.h"
+#include "observe-cwd.h"
 #include "observe-event.h"
+#include "observe-fine.h"
 #include "plan.h"
 #include "tree.h"
 
@@ -18,16 +20,15 @@
  * A mistake here is a line too many or too few at the end, and nothing else.
  */
 
-#define OBSERVE_CACHE 4096
-
 struct observe_view {
         const struct plan *plan;
         const struct tree *tree;
         int root;      /* of the sandbox; -1: no program of it was seen yet */
         bool is_fixed; /* no process of it can have another root, or other mounts */
         bool keeps_allowed;
-        char mounts[64];              /* the name of its mount namespace */
-        uint64_t fine[OBSERVE_CACHE]; /* hashes of what was looked at and is not refused */
+        char mounts[64]; /* the name of its mount namespace */
+        struct observe_cwds cwds;
+        struct observe_fine fine; /* what was looked at and is not refused */
 };
 
 struct observe_want {

@@ -253,6 +253,61 @@ l = s.create_server(("127.0.0.1", 0)); s.create_connection(l.getsockname())')"
     [ "$(grep -c . "$BATS_TEST_TMPDIR/refused")" = 1 ] || show
 }
 
+# told COUNT NAME: that often it was refused to make NAME in shown/ro.
+told() {
+    grep -F "\"path\":\"$base/shown/ro/$2\"" "$BATS_TEST_TMPDIR/refused" | grep -qF "\"count\":$1" || show
+}
+
+@test "a relative name is that of the directory that the caller stands in at that moment" {
+    local long
+    long=$(printf 'n%.0s' {1..200})
+    mkdir -p "$base/shown/ro/one" "$base/shown/ro/two/$long/$long" "$base/ws/here"
+    explained --readable "$base/shown" -- python3 -c '
+import os, sys, threading
+def refused(name):
+    try: os.close(os.open(name, os.O_CREAT | os.O_WRONLY)); sys.exit("made " + name)
+    except OSError: pass
+top, long = sys.argv[1:]
+two = os.open(top + "/two", os.O_RDONLY)
+for i in range(30):
+    os.chdir(top + "/one"); refused("a")
+    os.fchdir(two); refused("b")
+    os.chdir(".."); refused("c")
+# threads have one directory together, and a child has one of its own
+os.chdir(top + "/one"); refused("d")
+t = threading.Thread(target=os.chdir, args=("../two",)); t.start(); t.join()
+refused("e")
+if os.fork() == 0:
+    refused("f"); os.chdir("../one"); refused("g"); os._exit(0)
+os.wait()
+refused("h")
+# too long to be kept
+os.chdir(long + "/" + long); refused("i"); refused("j")
+' "$base/shown/ro" "$long"
+    [ "$status" = 0 ] || show
+    [ "$(grep -c . "$BATS_TEST_TMPDIR/refused")" = 10 ] || show
+    told 30 one/a
+    told 30 two/b
+    told 30 c
+    told 1 one/d
+    for name in e f h "$long/$long/i" "$long/$long/j"; do told 1 "two/$name"; done
+    told 1 one/g
+}
+
+@test "a relative name after the directory itself was renamed" {
+    explained -- python3 -c '
+import os
+def look(name):
+    try: os.open(name, os.O_RDONLY)
+    except OSError: pass
+os.makedirs("a/b/c"); os.chdir("a/b/c")
+look("../../../../home/.npmrc")
+os.rename("../../../a/b/c", "../../../c")
+look("../../home/.npmrc")'
+    [ "$(grep -c . "$BATS_TEST_TMPDIR/refused")" = 1 ] || show
+    grep -F "\"path\":\"$HOME/.npmrc\"" "$BATS_TEST_TMPDIR/refused" | grep -qF '"count":2' || show
+}
+
 @test "the summary has an end, the status stream has all of what is kept" {
     mkdir "$HOME/many"
     # each in a directory of its own, or they would be told as one

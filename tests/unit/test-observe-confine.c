@@ -61,7 +61,14 @@ static void receive(int fd)
 
 static void set_flags(int fd)
 {
-        (void)!ioctl(fd, SECCOMP_IOW(4, uint64_t), (uint64_t)1); /* of SYNC_WAKE_UP */
+        (void)!ioctl(fd, OBSERVE_NOTIF_SET_FLAGS, (uint64_t)1);
+}
+
+static void add_a_descriptor(int fd)
+{
+        struct seccomp_notif_addfd add = { .srcfd = 0 };
+
+        (void)!ioctl(fd, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
 }
 
 static void type_a_key(int fd)
@@ -102,12 +109,15 @@ static void what_it_is_for_is_left(void **state)
         /* the kernel is asked, and says that this is no listener */
         status = end_of(receive);
         assert_true(WIFEXITED(status) && WEXITSTATUS(status) == REFUSED);
+        status = end_of(set_flags);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == REFUSED);
 }
 
 static void all_else_is_its_end(void **state)
 {
         static void (*const acts[])(int fd) = {
-                set_flags, type_a_key, ask_size, write_a_byte, make_a_socket, start_a_process,
+                add_a_descriptor, type_a_key,    ask_size,
+                write_a_byte,     make_a_socket, start_a_process,
         };
 
         (void)state;
