@@ -30,7 +30,7 @@ void fd_close_dir(DIR **dir)
 
 bool fd_is_open(int fd)
 {
-        return fcntl(fd, F_GETFD) >= 0;
+        return fcntl(fd, F_GETFD) >= 0 || errno != EBADF;
 }
 
 int fd_pipe(int *ret_reader, int *ret_writer, struct err *e)
