@@ -32,6 +32,19 @@ static bool is_waiting(const struct observe_judge *j, uint64_t id)
         return ioctl(j->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
 }
 
+/* The root of the first caller that can be looked at is that of all, so it must be a caller's. */
+static bool knows_root(struct observe_judge *j, const struct seccomp_notif *call)
+{
+        if (j->view->root >= 0)
+                return true;
+        if (!observe_view_find_root(j->view, (pid_t)call->pid))
+                return false;
+        if (is_waiting(j, call->id))
+                return true;
+        observe_view_forget_root(j->view);
+        return false;
+}
+
 /* Not of the process: threads have names of their own, and that is the better one to read. */
 static void read_comm(pid_t pid, char ret[16])
 {
@@ -86,7 +99,7 @@ static int look(struct observe_judge *j, const struct seccomp_notif *call, int d
         char text[PATH_MAX];
         struct observe_event event;
 
-        if (!read_path(j, call, path, text) ||
+        if (!read_path(j, call, path, text) || !knows_root(j, call) ||
             !observe_view_look(j->view, (pid_t)call->pid, dir_of(call, dir), text, want, &event))
                 return 0;
         return record(j, call, &event, e);
@@ -201,7 +214,8 @@ static int look_connect(struct observe_judge *j, const struct seccomp_notif *cal
                 return 0;
         const char *path = observe_unix_path(&address, (uint32_t)args[2], buffer);
         if (path)
-                is_event = observe_view_look_socket(j->view, (pid_t)call->pid, path, &event);
+                is_event = knows_root(j, call) &&
+                           observe_view_look_socket(j->view, (pid_t)call->pid, path, &event);
         else
                 is_event = observe_net_look(&j->net, (pid_t)call->pid, &address, (uint32_t)args[2],
                                             false, &event);
@@ -222,7 +236,8 @@ static int look_bind(struct observe_judge *j, const struct seccomp_notif *call, 
         if (!read_address(call, args[1], (uint32_t)args[2], &address))
                 return 0;
         const char *path = observe_unix_path(&address, (uint32_t)args[2], buffer);
-        if (!path || !observe_view_look(j->view, (pid_t)call->pid, AT_FDCWD, path, &want, &event))
+        if (!path || !knows_root(j, call) ||
+            !observe_view_look(j->view, (pid_t)call->pid, AT_FDCWD, path, &want, &event))
                 return 0;
         return record(j, call, &event, e);
 }

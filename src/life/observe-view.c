@@ -51,7 +51,7 @@ void observe_view_init(struct observe_view *v)
  * By the first process that can be looked at.  That is the payload's own program: before exec it is
  * a copy of the launcher in a user namespace that the launcher does not own, and so is pid 1 for ever.
  */
-static bool find_root(struct observe_view *v, pid_t pid)
+bool observe_view_find_root(struct observe_view *v, pid_t pid)
 {
         char path[64];
 
@@ -62,6 +62,11 @@ static bool find_root(struct observe_view *v, pid_t pid)
         snprintf(path, sizeof(path), "/proc/%d/root", (int)pid);
         v->root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         return v->root >= 0;
+}
+
+void observe_view_forget_root(struct observe_view *v)
+{
+        fd_close(&v->root);
 }
 
 /* In place: no "", "." and ".." components.  What symlinks make of ".." is not looked at. */
@@ -444,7 +449,7 @@ bool observe_view_look(struct observe_view *v, pid_t pid, int dir, const char *p
 {
         struct spot s = { .fd = -1 };
 
-        if (!path[0] || !find_root(v, pid) || !name_spot(v, pid, dir, path, s.path))
+        if (!path[0] || v->root < 0 || !name_spot(v, pid, dir, path, s.path))
                 return false;
         uint64_t hash = hash_of(s.path, want);
         if (!v->keeps_allowed && observe_fine_has(&v->fine, hash))
@@ -464,7 +469,7 @@ bool observe_view_look_socket(struct observe_view *v, pid_t pid, const char *pat
         struct spot s = { .fd = -1 };
         struct stat st;
 
-        if (!path[0] || !find_root(v, pid) || !name_spot(v, pid, AT_FDCWD, path, s.path))
+        if (!path[0] || v->root < 0 || !name_spot(v, pid, AT_FDCWD, path, s.path))
                 return false;
         look_up(v, &s, false);
         autofd fd = s.fd;

@@ -43,6 +43,13 @@ struct observe_want {
 void observe_view_init(struct observe_view *v);
 
 /*
+ * Learns the root of the sandbox from a process of it; false: that one cannot be looked at yet.  A pid
+ * may have become somebody else's: whoever finds that out afterwards has it forgotten.
+ */
+bool observe_view_find_root(struct observe_view *v, pid_t pid);
+void observe_view_forget_root(struct observe_view *v);
+
+/*
  * Whether `path`, which process `pid` names from directory `dir` (or AT_FDCWD), is an event; fills it
  * but for `comm` and `count`.
  */
