@@ -25,7 +25,7 @@ FALLBACK = "running with one id"
 ON_COPY = "; using a copy of the image's files, which takes longer"
 PROXY_GONE = "kelp-proxy has ended: the sandbox is without its network"
 # a helper that never came to its main() cannot say it as kelp does; kelp says that it ended
-LOADER = "error while loading shared libraries"
+LOADER = ("error while loading shared libraries", "cannot allocate TLS data structures for initial thread")
 # what says nothing of why: the reason of another process was lost on the way
 NO_REASON = "Connection reset by peer"
 NUMBERS = itertools.count()
@@ -67,7 +67,7 @@ def one_line(err):
     """Exactly one line of kelp's that says why; hints and notices of a flag may stand beside it."""
     lines = [x for x in err.splitlines() if x.strip()]
     reasons = [x for x in lines if x.startswith("kelp: ")]
-    others = [x for x in lines if not x.startswith(("kelp: ", "hint: ")) and LOADER not in x]
+    others = [x for x in lines if not x.startswith(("kelp: ", "hint: ")) and not any(y in x for y in LOADER)]
     notices = sum(FALLBACK in x or ON_COPY in x for x in reasons)
     return len(reasons) - notices == 1 and not others and NO_REASON not in err
 
