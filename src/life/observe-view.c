@@ -434,10 +434,12 @@ static bool judge(const struct observe_view *v, const struct spot *s,
         return judge_missing(v, s, want, ret);
 }
 
+/* Of all that a verdict depends on: to look at a cover is fine, and to open it is not. */
 static uint64_t hash_of(const char *path, const struct observe_want *want)
 {
         uint64_t hash = UINT64_C(0xcbf29ce484222325) + (uint64_t)want->kind * 8 +
-                        (uint64_t)want->access * 128 + want->no_follow * 2u + want->may_make;
+                        (uint64_t)want->access * 128 + want->looks * 4u + want->no_follow * 2u +
+                        want->may_make;
 
         for (; *path; path++)
                 hash = (hash ^ (unsigned char)*path) * UINT64_C(0x100000001b3);

@@ -101,6 +101,15 @@ py() {
     planted execute "$HOME/bin/tool" '--readable ~/bin/tool' "$HOME/bin/tool"
 }
 
+@test "what a program looked at before it opened it is told" {
+    echo secret >secret
+    explained --hide secret -- sh -c 'test -e secret; cat secret'
+    grep -qF "\"path\":\"$base/ws/secret\"" "$BATS_TEST_TMPDIR/refused" || show
+    # to look alone is not refused
+    explained --hide secret -- sh -c 'test -e secret; ls -d secret'
+    [ ! -s "$BATS_TEST_TMPDIR/refused" ] || show
+}
+
 @test "twenty refusals: what is shown cannot be written" {
     local ro=$base/shown/ro shown=(--readable "$base/shown")
 
