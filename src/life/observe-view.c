@@ -221,6 +221,15 @@ static bool is_left_out(const char *path)
         return path_is_in(path, "/proc") || path_is_in(path, "/sys");
 }
 
+/* What covers a directory was taken out of its own place, which the kernel says behind the name. */
+static void drop_mark(const struct stat *st, char *name)
+{
+        static const char mark[] = " (deleted)";
+
+        if (st->st_nlink == 0 && str_has_suffix(name, mark))
+                name[strlen(name) - strlen(mark)] = '\0';
+}
+
 static void look_up(const struct observe_view *v, struct spot *s, bool no_follow)
 {
         s->fd = open_path(v->root, s->path, no_follow);
@@ -231,6 +240,8 @@ static void look_up(const struct observe_view *v, struct spot *s, bool no_follow
                 fd_close(&s->fd);
                 memcpy(s->real, s->path, sizeof(s->real));
                 clean(s->real);
+        } else {
+                drop_mark(&s->st, s->real);
         }
         name_on_host(v, s->real, s->host);
 }

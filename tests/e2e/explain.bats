@@ -228,6 +228,14 @@ u = s.socket(s.AF_INET, s.SOCK_DGRAM); u.sendto(b"x", ("192.0.2.1", 9999))')
         "$BATS_TEST_TMPDIR/err" || show
 }
 
+# What covers it has no name of its own any more.
+@test "a hidden directory that is listed is told" {
+    mkdir -p shut/in
+    explained --hide shut -- ls shut
+    [ "$(grep -c . "$BATS_TEST_TMPDIR/refused")" = 1 ] || show
+    grep -qF "\"path\":\"$base/ws/shut\",\"access\":\"r\"" "$BATS_TEST_TMPDIR/refused" || show
+}
+
 # quiet SCRIPT: the sandbox refuses nothing of it that the host would allow, so nothing is told.
 quiet() {
     explained -- sh -c "$1"
