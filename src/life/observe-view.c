@@ -4,6 +4,7 @@
 #include "observe-memory.h"
 #include "path.h"
 #include "place.h"
+#include "resolve.h"
 #include "str.h"
 
 #include <errno.h>
@@ -127,18 +128,6 @@ static bool name_spot(struct observe_view *v, pid_t pid, int dir, const char *pa
         return join(ret, base, path);
 }
 
-static bool name_of_fd(int fd, char ret[PATH_MAX])
-{
-        char link[32];
-
-        snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-        ssize_t n = readlink(link, ret, PATH_MAX - 1);
-        if (n <= 0 || n >= PATH_MAX - 1 || ret[0] != '/')
-                return false;
-        ret[n] = '\0';
-        return true;
-}
-
 /* The bind that is the ground under `path`, also where something is mounted on it. */
 static const struct tree_entry *find_bind(const struct tree *t, const char *path)
 {
@@ -234,7 +223,8 @@ static void look_up(const struct observe_view *v, struct spot *s, bool no_follow
 {
         s->fd = open_path(v->root, s->path, no_follow);
         s->error = s->fd < 0 ? errno : 0;
-        if (s->fd < 0 || fstat(s->fd, &s->st) < 0 || !name_of_fd(s->fd, s->real)) {
+        if (s->fd < 0 || fstat(s->fd, &s->st) < 0 ||
+            !resolve_name_of(s->fd, s->real, sizeof(s->real))) {
                 if (s->fd >= 0)
                         s->error = EBADF;
                 fd_close(&s->fd);
@@ -287,7 +277,8 @@ static bool judge_missing(const struct observe_view *v, const struct spot *s,
                 return false;
         autofd fd = open_path(-1, s->host, want->no_follow);
         if (fd < 0 || !can_on_host(s->host, want->access, want->no_follow) ||
-            (is_whole_file && !can_make_on_host(s->host)) || !name_of_fd(fd, real))
+            (is_whole_file && !can_make_on_host(s->host)) ||
+            !resolve_name_of(fd, real, sizeof(real)))
                 return false;
         if (!is_shown(v, s->real))
                 tell(want, s->real, s->error, ret);
