@@ -85,12 +85,12 @@ static void report(int control, const struct err *e)
 }
 
 /*
- * Who hangs up is told by the error of the write; and what the terminal sends is for the sandbox,
- * which may go on after it.
+ * Who hangs up is told by the error of the write, and so is a log that may not grow (ulimit -f); what
+ * the terminal sends is for the sandbox, which may go on after it.
  */
 static int ignore_signals(struct err *e)
 {
-        static const int signals[] = { SIGPIPE, SIGINT, SIGQUIT, SIGHUP, SIGTSTP };
+        static const int signals[] = { SIGPIPE, SIGXFSZ, SIGINT, SIGQUIT, SIGHUP, SIGTSTP };
 
         for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
                 if (signal(signals[i], SIG_IGN) == SIG_ERR)

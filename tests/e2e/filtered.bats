@@ -282,6 +282,21 @@ END
     has "is a symlink, which is not followed"
 }
 
+@test "a log that may not grow has an end, and the network has none" {
+    scene <<'END'
+serve neighbour http:203.0.113.2/80
+hosts '203.0.113.2 good.test'
+head -c 4096 /dev/zero >log
+ulimit -f 4
+box --allow good.test --net-log log -- python3 client.py tcp:good.test/80 tcp:bad.test/80 tcp:good.test/80
+stat -c 'size %s' log
+END
+    [ "$status" -eq 0 ]
+    [ "$(grep -c '^reached tcp:good.test/80' <<<"$output")" -eq 2 ]
+    has 'cannot write the log of the network: File too large'
+    has '^size 4096'
+}
+
 @test "the host's own HTTP proxy is gone through, and its password stays outside" {
     scene <<'END'
 cat >proxy.py <<'PY'
