@@ -11,8 +11,10 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -64,6 +66,18 @@ static void set_flags(int fd)
         (void)!ioctl(fd, OBSERVE_NOTIF_SET_FLAGS, (uint64_t)1);
 }
 
+/* As the C library does it where the kernel gives it no vDSO. */
+static void ask_time_and_place(int fd)
+{
+        struct timespec now;
+        unsigned cpu;
+
+        (void)fd;
+        errno = 0;
+        (void)!syscall(SYS_clock_gettime, CLOCK_MONOTONIC_COARSE, &now);
+        (void)!syscall(SYS_getcpu, &cpu, NULL, NULL);
+}
+
 static void add_a_descriptor(int fd)
 {
         struct seccomp_notif_addfd add = { .srcfd = 0 };
@@ -106,6 +120,7 @@ static void what_it_is_for_is_left(void **state)
 
         (void)state;
         assert_int_equal(end_of(nothing), 0);
+        assert_int_equal(end_of(ask_time_and_place), 0);
         /* the kernel is asked, and says that this is no listener */
         status = end_of(receive);
         assert_true(WIFEXITED(status) && WEXITSTATUS(status) == REFUSED);
