@@ -261,21 +261,46 @@ static int look_data(struct observe_judge *j, const struct seccomp_notif *call, 
         return record(j, call, &event, e);
 }
 
+/* Where it is sent, if that is said; `at` 0: to whom the socket is connected. */
+static int look_address(struct observe_judge *j, const struct seccomp_notif *call, uint64_t at,
+                        uint64_t len, bool is_datagram, struct err *e)
+{
+        struct sockaddr_storage address;
+        struct observe_event event;
+
+        if (at == 0 || !read_address(call, at, len, &address) ||
+            !observe_net_look(&j->net, (pid_t)call->pid, &address, (size_t)len, is_datagram,
+                              &event))
+                return 0;
+        return record(j, call, &event, e);
+}
+
 static int look_send(struct observe_judge *j, const struct seccomp_notif *call, struct err *e)
 {
         const __u64 *args = call->data.args;
-        struct sockaddr_storage address;
-        struct observe_event event;
         bool is_question;
 
         if (look_data(j, call, args[1], args[2], &is_question, e) < 0)
                 return -e->code;
-        if (is_question || args[4] == 0 ||
-            !read_address(call, args[4], (uint32_t)args[5], &address) ||
-            !observe_net_look(&j->net, (pid_t)call->pid, &address, (uint32_t)args[5],
-                              !(args[3] & MSG_FASTOPEN), &event))
+        if (is_question)
                 return 0;
-        return record(j, call, &event, e);
+        return look_address(j, call, args[4], (uint32_t)args[5], !(args[3] & MSG_FASTOPEN), e);
+}
+
+static int look_message(struct observe_judge *j, const struct seccomp_notif *call,
+                        const struct msghdr *message, struct err *e)
+{
+        struct iovec part = { .iov_len = 0 };
+        bool is_question;
+
+        if (message->msg_iovlen > 0 &&
+            observe_read((pid_t)call->pid, (uintptr_t)message->msg_iov, &part, sizeof(part)) < 0)
+                return 0;
+        if (look_data(j, call, (uintptr_t)part.iov_base, part.iov_len, &is_question, e) < 0)
+                return -e->code;
+        if (is_question)
+                return 0;
+        return look_address(j, call, (uintptr_t)message->msg_name, message->msg_namelen, true, e);
 }
 
 static int look_send_many(struct observe_judge *j, const struct seccomp_notif *call, struct err *e)
@@ -287,14 +312,7 @@ static int look_send_many(struct observe_judge *j, const struct seccomp_notif *c
         if (observe_read((pid_t)call->pid, args[1], messages, (size_t)n * sizeof(messages[0])) < 0)
                 return 0;
         for (uint64_t i = 0; i < n; i++) {
-                struct iovec part;
-                bool unused;
-
-                if (messages[i].msg_hdr.msg_iovlen == 0 ||
-                    observe_read((pid_t)call->pid, (uintptr_t)messages[i].msg_hdr.msg_iov, &part,
-                                 sizeof(part)) < 0)
-                        continue;
-                if (look_data(j, call, (uintptr_t)part.iov_base, part.iov_len, &unused, e) < 0)
+                if (look_message(j, call, &messages[i].msg_hdr, e) < 0)
                         return -e->code;
         }
         return 0;

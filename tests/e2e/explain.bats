@@ -189,6 +189,21 @@ u = s.socket(s.AF_INET, s.SOCK_DGRAM); u.sendto(b"x", ("192.0.2.1", 9999))')
         grep -qx 'kelp: refused: send to 192.0.2.1:9999 (python3)' "$BATS_TEST_TMPDIR/err" || show
         grep -qx 'hint: --network user' "$BATS_TEST_TMPDIR/err" || show
     done
+    # by the call that sends several
+    explained --allow a.example -- python3 -c '
+import ctypes, socket
+class Iov(ctypes.Structure):
+    _fields_ = [("base", ctypes.c_char_p), ("len", ctypes.c_size_t)]
+class Message(ctypes.Structure):
+    _fields_ = [("name", ctypes.c_char_p), ("name_len", ctypes.c_uint), ("iov", ctypes.POINTER(Iov)),
+                ("iov_len", ctypes.c_size_t), ("control", ctypes.c_void_p), ("control_len", ctypes.c_size_t),
+                ("flags", ctypes.c_int), ("sent", ctypes.c_uint)]
+to = b"\2\0" + (9999).to_bytes(2, "big") + bytes([192, 0, 2, 1]) + bytes(8)
+iov = Iov(b"x", 1)
+all = (Message * 1)(Message(to, 16, ctypes.pointer(iov), 1))
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+ctypes.CDLL(None).sendmmsg(u.fileno(), all, 1, 0)'
+    grep -qF '"host":"192.0.2.1","port":9999,"datagram":true' "$BATS_TEST_TMPDIR/refused" || show
     explained -- sh -c "${send/192.0.2.1/169.254.169.254}"
     grep -qx 'hint: no option allows it' "$BATS_TEST_TMPDIR/err" || show
 }
