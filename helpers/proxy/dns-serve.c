@@ -129,7 +129,7 @@ void dns_serve_datagrams(struct proxy *p, int fd)
 
 /* ------ TCP ------ */
 
-/* More clients than that at a time: the one who has been silent for longest goes. */
+/* More clients than that at a time: the one who came first goes. */
 #define MAX_CONNECTIONS 64
 
 struct dns_conn {

@@ -18,7 +18,6 @@ struct observe_list {
         size_t n_slots;  /* a power of two */
 };
 
-/* One event, as small as it is. */
 struct observe_item {
         struct observe_event *event;
         uint64_t hash;

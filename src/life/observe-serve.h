@@ -18,8 +18,9 @@ struct observe_ends {
 };
 
 /*
- * The observer's process: confines itself, says "ready" by one byte, takes the listener from
- * `o->near`, answers until the launcher shuts its side of `sock`, and reports there.
+ * The observer's process: confines itself, sends a struct err (whose code is 0 when that worked),
+ * takes the listener from `o->near`, answers until the launcher shuts its side of `sock`, and reports
+ * there.
  */
 _Noreturn void observe_serve(struct observe *o, const struct observe_ends *ends,
                              const struct plan *p, const struct tree *t);
