@@ -64,11 +64,13 @@ static void what_differs_is_apart(void **state)
         add(&l, &a);
         a.port = 80;
         add(&l, &a);
+        a.is_datagram = true;
+        add(&l, &a);
         snprintf(a.detail, sizeof(a.detail), "x");
         add(&l, &a);
-        assert_int_equal(l.n, 6);
+        assert_int_equal(l.n, 7);
         add(&l, &a);
-        assert_int_equal(l.n, 6);
+        assert_int_equal(l.n, 7);
         observe_list_done(&l);
 }
 
