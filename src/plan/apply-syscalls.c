@@ -21,7 +21,7 @@ static int add(struct assembly *a, const struct setting *s, enum plan_syscall_ki
                 (struct plan_syscall){ .kind = kind,
                                        .word = word,
                                        .origin = s->origin,
-                                       .only_tightens = s->dir != NULL,
+                                       .only_tightens = s->is_project,
                                        .layer = a->layer };
         return 0;
 }

@@ -15,7 +15,8 @@ struct setting {
         const char *text;   /* the content of the file that `value` names, or NULL */
         const char *origin; /* lives as long as the plan */
         bool if_exists;     /* a policy's "-PATH" */
-        const char *dir;    /* a project's file: what "./PATH" counts from; else NULL */
+        const char *dir;    /* what "./PATH" counts from; NULL: the current directory */
+        bool is_project;    /* a project's own file says it, which may only tighten */
         bool is_quoted;     /* a policy's, in quotes: neither a pattern nor a variable */
         bool is_option;     /* typed by the user just now */
 };

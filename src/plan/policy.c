@@ -299,8 +299,10 @@ static int check_word(const struct key *key, const struct setting *s, const char
 static int apply_words(struct reader *r, struct assembly *a, const struct key *key, char *value,
                        struct err *e)
 {
+        bool is_project = r->text->layer == POLICY_PROJECT;
         struct setting s = { .origin = line_origin(a, &r->lines, e),
-                             .dir = r->text->layer == POLICY_PROJECT ? r->text->dir : NULL };
+                             .dir = is_project ? r->text->dir : NULL,
+                             .is_project = is_project };
         size_t n = 0;
         char *word;
         int more;
