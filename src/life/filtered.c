@@ -91,14 +91,18 @@ static int open_log(const char *path, int *ret, struct err *e)
                 open(path,
                      O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
                      0600);
-        if (log < 0 && errno == ELOOP)
-                return err_set(e, ELOOP, "the log '%s' is a symlink, which is not followed", path);
+        if (log < 0 && errno == ELOOP) {
+                err_set(e, ELOOP, "the log '%s' is a symlink, which is not followed", path);
+                return err_hint(e, "name the file itself");
+        }
         if (log < 0)
                 return err_sys(e, "cannot open the log '%s'", path);
         if (fstat(log, &st) < 0)
                 return err_sys(e, "cannot stat the log '%s'", path);
-        if (!S_ISREG(st.st_mode))
-                return err_set(e, EINVAL, "the log '%s' is no regular file", path);
+        if (!S_ISREG(st.st_mode)) {
+                err_set(e, EINVAL, "the log '%s' is no regular file", path);
+                return err_hint(e, "name one that is, or that is not there yet");
+        }
         *ret = fd_take(&log);
         return 0;
 }

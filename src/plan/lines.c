@@ -42,6 +42,12 @@ int lines_next(struct lines *l, struct err *e)
         return 1;
 }
 
+static int hint_quotes(struct err *e)
+{
+        return err_hint(e,
+                        "quotes stand around a whole word, and \\\" is one that is a part of it");
+}
+
 static int take_quoted(char **at, char **ret_word, struct err *e)
 {
         char *from = *at + 1;
@@ -51,14 +57,18 @@ static int take_quoted(char **at, char **ret_word, struct err *e)
         for (; *from != '"'; from++) {
                 if (*from == '\\' && (from[1] == '"' || from[1] == '\\'))
                         from++;
-                if (*from == '\0')
-                        return err_set(e, EINVAL, "a quote is not closed");
+                if (*from == '\0') {
+                        err_set(e, EINVAL, "a quote is not closed");
+                        return hint_quotes(e);
+                }
                 *to++ = *from;
         }
         *to = '\0';
         *at = from + 1;
-        if (**at != '\0' && **at != ' ' && **at != '\t')
-                return err_set(e, EINVAL, "text right behind a quote: '%s'", *at);
+        if (**at != '\0' && **at != ' ' && **at != '\t') {
+                err_set(e, EINVAL, "text right behind a quote: '%s'", *at);
+                return hint_quotes(e);
+        }
         return 1;
 }
 
@@ -76,8 +86,10 @@ int lines_next_word(char **at, char **ret_word, struct err *e)
                 return take_quoted(at, ret_word, e);
         *ret_word = *at;
         *at += strcspn(*at, " \t\"");
-        if (**at == '"')
-                return err_set(e, EINVAL, "a quote inside a word: '%s'", *ret_word);
+        if (**at == '"') {
+                err_set(e, EINVAL, "a quote inside a word: '%s'", *ret_word);
+                return hint_quotes(e);
+        }
         if (**at != '\0')
                 *(*at)++ = '\0';
         if ((*ret_word)[0] == '#') {

@@ -280,6 +280,7 @@ END
     lacks '^started'
     lacks canary$
     has "is a symlink, which is not followed"
+    has '^hint: name the file itself'
 }
 
 @test "a log that may not grow has an end, and the network has none" {
