@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool is_builtin(const char *name)
@@ -54,16 +55,23 @@ static bool is_left_out(const struct plan *p, const char *path)
                 if (rule->kind == PLAN_RULE_EMPTY || rule->kind == PLAN_RULE_TEMPORARY)
                         is_out = true;
                 if (rule->kind == PLAN_RULE_READABLE || rule->kind == PLAN_RULE_WRITABLE)
-                        return false;
+                        is_out = false;
         }
         return is_out;
+}
+
+static bool is_program(const char *path)
+{
+        struct stat st;
+
+        return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
 }
 
 static bool hint_path(const struct plan *p, const char *path, struct err *e)
 {
         char word[512];
 
-        if (path[0] != '/' || strlen(path) * 4 + 8 > sizeof(word) || access(path, X_OK) < 0 ||
+        if (path[0] != '/' || strlen(path) * 4 + 8 > sizeof(word) || !is_program(path) ||
             !is_left_out(p, path))
                 return false;
         err_hint(e, "this host has it, and the sandbox does not show it: --readable %s",

@@ -247,6 +247,14 @@ hinted() {
     PATH=$PATH:$HOME/own\ tools hinted 127 "command not found: 'own-tool'" \
         "this host has it, and the sandbox does not show it: --readable '$HOME/own tools/own-tool'" run -- own-tool
     run -0 "$KELP" run --readable "$HOME/own tools/own-tool" -- "$HOME/own tools/own-tool"
+    # the last rule of its place decides
+    hinted 127 "cannot execute '$HOME/own tools/own-tool': No such file or directory" \
+        "this host has it, and the sandbox does not show it: --readable '$HOME/own tools/own-tool'" \
+        run --readable "$HOME" --tmpfs "$HOME/own tools" -- "$HOME/own tools/own-tool"
+    # to show a directory makes no command of it
+    mkdir "$HOME/tools"
+    run -127 "$KELP" run -- "$HOME/tools"
+    [[ $output != *hint:* ]]
 }
 
 @test "an empty name" {
