@@ -16,9 +16,11 @@
 #include "run-sandbox.h"
 #include "str.h"
 #include "upstream-tell.h"
+#include "word.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -148,13 +150,18 @@ static enum learn_object look(const char *path, struct arena *a, const char **re
         return S_ISDIR(st.st_mode) ? LEARN_DIRECTORY : LEARN_FILE;
 }
 
+/* As a shell reads it: a word that went bare to the file would run outside for who types it again. */
 static const char *command_text(struct lesson *l, struct err *e)
 {
+        const size_t most = 20;
+        size_t n = l->words.options.n_args;
         const char *text = "kelp learn --";
+        char word[256];
 
-        for (size_t i = 0; text && i < l->words.options.n_args && i < 20; i++)
-                text = arena_print(&l->arena, e, "%s %.200s", text, l->words.options.args[i]);
-        return text;
+        for (size_t i = 0; text && i < n && i < most; i++)
+                text = arena_print(&l->arena, e, "%s %s", text,
+                                   word_quote(word, sizeof(word), l->words.options.args[i]));
+        return text && n > most ? arena_print(&l->arena, e, "%s ...", text) : text;
 }
 
 static void tell_notes(const char *what, const char *const *notes, size_t n)
@@ -170,6 +177,8 @@ static void tell_notes(const char *what, const char *const *notes, size_t n)
 static void tell_written(const struct lesson *l, size_t n, const char *note)
 {
         const char *path = l->words.output;
+        char quoted[PATH_MAX];
+        char program[256];
 
         tell_notes("a secret, left out", l->learn.secrets, l->learn.n_secrets);
         tell_notes("not granted", l->learn.refused, l->learn.n_refused);
@@ -178,7 +187,9 @@ static void tell_written(const struct lesson *l, size_t n, const char *note)
         log_notice("%s '%s': %zu line%s", l->file.text ? "added to" : "wrote", path, n,
                    n == 1 ? "" : "s");
         log_hint("read it, then: kelp run --policy %s%s -- %s%s", policy_is_file(path) ? "" : "./",
-                 path, l->words.options.args[0], l->words.options.n_args > 1 ? " ..." : "");
+                 word_quote(quoted, sizeof(quoted), path),
+                 word_quote(program, sizeof(program), l->words.options.args[0]),
+                 l->words.options.n_args > 1 ? " ..." : "");
 }
 
 static int write_policy(struct lesson *l, struct err *e)

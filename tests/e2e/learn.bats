@@ -406,6 +406,13 @@ SH
     [ "$(cat "$HOME/notes/c")" = x ]
 }
 
+@test "what it prints of a command line can be typed as it stands" {
+    policy="$dir/it's my.policy"
+    learn -- sh -c 'true; echo "a b" >x'
+    grep -qxF "#   kelp learn -- sh -c 'true; echo \"a b\" >x'" "$policy"
+    says "kelp run --policy '$dir/it'\\''s my.policy' -- sh ..."
+}
+
 @test "names that a policy could misread are read back as they are" {
     mkdir "$HOME/a \"b\" [c]" "$HOME/*"
     echo one >"$HOME/a \"b\" [c]/x"
