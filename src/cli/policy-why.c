@@ -59,6 +59,11 @@ static void put_hint(const struct why *why)
                 fputs(", or in a policy: ", stdout);
                 put(why->line);
         }
+        if (why->behind[0]) {
+                fputs(", in a policy behind '", stdout);
+                put(why->behind);
+                fputc('\'', stdout);
+        }
         fputc('\n', stdout);
 }
 

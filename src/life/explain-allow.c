@@ -24,6 +24,7 @@ static void take(const struct why *why, struct explain_allow *ret)
                 return;
         snprintf(ret->option, sizeof(ret->option), "%s", why->option);
         snprintf(ret->line, sizeof(ret->line), "%s", why->line);
+        snprintf(ret->behind, sizeof(ret->behind), "%s", why->behind);
         snprintf(ret->comment, sizeof(ret->comment), "%s", why->comment);
 }
 
@@ -142,7 +143,7 @@ static void suggest_call(const struct syscalls_answer *answer, const char *name,
         struct why why = { 0 };
 
         why_say(&why, false, answer->origin, "denied");
-        why_suggest(&why, NULL, "[syscalls] allow", name);
+        why_suggest_call(&why, name);
         take(&why, ret);
 }
 

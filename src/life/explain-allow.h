@@ -10,6 +10,7 @@
 struct explain_allow {
         char option[WHY_MAX_TEXT];  /* "--readable ~/.npmrc" */
         char line[WHY_MAX_TEXT];    /* "[files] readable = ~/.npmrc" */
+        char behind[WHY_MAX_TEXT];  /* the file that a policy with it has to come behind; "": any */
         char comment[WHY_MAX_TEXT]; /* what else there is to do */
 };
 

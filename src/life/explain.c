@@ -132,6 +132,8 @@ static void tell_hint(const struct finding *item)
 
         if (allow->option[0])
                 log_hint("%s", allow->option);
+        else if (allow->line[0] && allow->behind[0])
+                log_hint("a policy behind '%s' with %s", allow->behind, allow->line);
         else if (allow->line[0])
                 log_hint("a policy with %s", allow->line);
         else if (allow->comment[0])
@@ -154,7 +156,7 @@ static bool has_same_way(const struct finding *a, const struct finding *b)
         if (!x->option[0] && !x->line[0] && a->event.kind != b->event.kind)
                 return false;
         return str_eq(x->option, y->option) && str_eq(x->line, y->line) &&
-               str_eq(x->comment, y->comment);
+               str_eq(x->behind, y->behind) && str_eq(x->comment, y->comment);
 }
 
 /* This one, and next to it all that the same word would allow. */

@@ -51,7 +51,7 @@ static int suggest(const struct plan *p, bool fakes_root, const struct syscalls_
         struct syscalls_answer then;
 
         if (!answer->is_never) {
-                why_suggest(ret, NULL, "[syscalls] allow", answer->name ? answer->name : call);
+                why_suggest_call(ret, answer->name ? answer->name : call);
                 return 0;
         }
         nesting.confine.may_nest_userns = true;

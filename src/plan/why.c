@@ -29,6 +29,7 @@ void why_say(struct why *ret, bool is_allowed, const char *origin, const char *f
         ret->origin = is_line(origin) ? origin : NULL;
         ret->option[0] = '\0';
         ret->line[0] = '\0';
+        ret->behind[0] = '\0';
         ret->comment[0] = '\0';
         va_start(ap, fmt);
         vsnprintf(ret->reason, sizeof(ret->reason), fmt, ap);
@@ -68,4 +69,21 @@ void why_suggest(struct why *ret, const char *option, const char *key, const cha
                 snprintf(ret->comment, sizeof(ret->comment),
                          "no policy comes behind the project's own file: change it there");
         }
+}
+
+/* Where every run starts: any other policy stands behind them. */
+static bool is_of_base(const char *origin)
+{
+        return str_has_prefix(origin, "sandbox.policy:") ||
+               str_has_prefix(origin, "container.policy:");
+}
+
+void why_suggest_call(struct why *ret, const char *call)
+{
+        const char *line = ret->origin ? strrchr(ret->origin, ':') : NULL;
+
+        why_suggest(ret, NULL, "[syscalls] allow", call);
+        if (ret->line[0] && line && !is_of_base(ret->origin))
+                snprintf(ret->behind, sizeof(ret->behind), "%.*s", (int)(line - ret->origin),
+                         ret->origin);
 }

@@ -22,6 +22,7 @@ struct why {
         char reason[WHY_MAX_TEXT];      /* "hidden": a word or some, without the origin */
         char option[WHY_MAX_TEXT];  /* "--readable ~/.npmrc", as a shell reads it; "": none helps */
         char line[WHY_MAX_TEXT];    /* "[files] readable = ~/.npmrc"; "": none helps */
+        char behind[WHY_MAX_TEXT];  /* the file that a policy with it comes behind; "": any */
         char comment[WHY_MAX_TEXT]; /* what else there is to do about it; "": nothing */
 };
 
@@ -37,6 +38,12 @@ void why_say(struct why *ret, bool is_allowed, const char *origin, const char *f
  * none.  What would have to be cut is not suggested.
  */
 void why_suggest(struct why *ret, const char *option, const char *key, const char *value);
+
+/*
+ * Suggests a line that allows the system call.  A file of its own has no effect in front of the one
+ * that denies it, and within that file a deny beats it: so it is said where it has to stand.
+ */
+void why_suggest_call(struct why *ret, const char *call);
 
 /*
  * Whether a TCP connection to `host`, a name or an address, gets out.  `port` 0 asks for any port.

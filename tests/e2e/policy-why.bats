@@ -394,3 +394,19 @@ END
     [[ $output == *"hint: no policy comes behind the project's own file: change it there"* ]]
     [[ $output != *"[syscalls] allow"* ]]
 }
+
+# A policy that was learnt denies groups of calls, and is what one adds the hint to.
+@test "a call that a policy denies itself is allowed behind it, not in it" {
+    printf '%s\n' '[syscalls]' 'deny = @ipc' >"../my own.policy"
+    run -1 "$KELP" policy why --policy "../my own.policy" syscall msgget
+    [ "${lines[1]}" = "hint: [syscalls] allow = msgget, in a policy behind '../my own.policy'" ]
+    run -0 "$KELP" run --policy "../my own.policy" --explain -- python3 -c \
+        'import ctypes; ctypes.CDLL(None).msgget(0, 0)'
+    [[ $output == *"hint: a policy behind '../my own.policy' with [syscalls] allow = msgget"* ]]
+    printf '%s\n' '[syscalls]' 'allow = msgget' >../more.policy
+    run -0 "$KELP" policy why --policy "../my own.policy" --policy ../more.policy syscall msgget
+    run -1 "$KELP" policy why --policy ../more.policy --policy "../my own.policy" syscall msgget
+    # in front of all others stands the one that every run starts from
+    run -1 "$KELP" policy why syscall ptrace
+    [ "${lines[1]}" = "hint: [syscalls] allow = ptrace" ]
+}

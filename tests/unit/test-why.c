@@ -206,6 +206,7 @@ static void system_calls(void **state)
         assert_non_null(strstr(why.reason, "@debug"));
         assert_true(str_has_prefix(why.origin, "sandbox.policy:"));
         assert_string_equal(why.line, "[syscalls] allow = ptrace");
+        assert_string_equal(why.behind, "");
         assert_string_equal(why.option, "");
         /* what no policy can allow is not suggested; an option may */
         assert_int_equal(why_syscall(&m.plan, false, "mount", &why, &e), 0);
