@@ -1,8 +1,10 @@
 #include "lines.h"
 
 #include "str.h"
+#include "word.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 int lines_start(struct lines *l, const char *text, const char *name, struct err *e)
@@ -72,6 +74,19 @@ static int take_quoted(char **at, char **ret_word, struct err *e)
         return 1;
 }
 
+int lines_check(const char *line, struct err *e)
+{
+        if (str_has_prefix(line, "\xef\xbb\xbf")) {
+                err_set(e, EINVAL, "a byte order mark, which some editors write");
+                return err_hint(e, "save it as UTF-8 without one");
+        }
+        if (word_is_readable(line))
+                return 0;
+        if (str_is_utf8(line))
+                return err_set(e, EINVAL, "a control character in '%s'", line);
+        return err_set(e, EILSEQ, "'%s' is not UTF-8", line);
+}
+
 bool lines_is_quoted(const char *at)
 {
         return at[strspn(at, " \t")] == '"';
@@ -97,4 +112,21 @@ int lines_next_word(char **at, char **ret_word, struct err *e)
                 return err_hint(e, "a comment needs a line of its own");
         }
         return 1;
+}
+
+int lines_unknown(const char *what, const char *word, const char *const *known, struct err *e)
+{
+        const char *near = str_nearest(word, known);
+        char all[256] = "";
+
+        err_set(e, EINVAL, "unknown %s '%s'", what, word);
+        if (near)
+                return err_hint(e, "did you mean '%s'", near);
+        for (size_t i = 0; known[i]; i++) {
+                const char *between = i == 0 ? "" : known[i + 1] ? ", " : " and ";
+                size_t used = strlen(all);
+
+                snprintf(all + used, sizeof(all) - used, "%s%s", between, known[i]);
+        }
+        return err_hint(e, "%s are known", all);
 }

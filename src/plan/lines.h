@@ -28,6 +28,9 @@ int lines_next(struct lines *l, struct err *e);
 /* Puts "NAME:LINE: " in front of the error.  Returns -e->code. */
 int lines_err(const struct lines *l, struct err *e);
 
+/* Whether a line has what an eye cannot see, or an editor shows as something else: an error. */
+int lines_check(const char *line, struct err *e);
+
 /* Whether the next word stands in quotes. */
 bool lines_is_quoted(const char *at);
 
@@ -37,5 +40,8 @@ bool lines_is_quoted(const char *at);
  * Returns 1, or 0 at the end of the text.
  */
 int lines_next_word(char **at, char **ret_word, struct err *e);
+
+/* An error: `word` is no `what` ("key").  The hint has the nearest of `known`, which ends in NULL, or all. */
+int lines_unknown(const char *what, const char *word, const char *const *known, struct err *e);
 
 #endif

@@ -78,14 +78,6 @@ struct reader {
         size_t seen[N_KEYS]; /* the line of each key that may come once */
 };
 
-static int unknown(const char *what, const char *word, const char *const *known, struct err *e)
-{
-        const char *near = str_nearest(word, known);
-
-        err_set(e, EINVAL, "unknown %s '%s'", what, word);
-        return near ? err_hint(e, "did you mean '%s'", near) : -e->code;
-}
-
 static int enter_section(struct reader *r, char *line, struct err *e)
 {
         const char *known[N_KEYS + 1];
@@ -103,16 +95,27 @@ static int enter_section(struct reader *r, char *line, struct err *e)
         for (size_t i = 0; i < N_KEYS; i++) {
                 if (n == 0 || !str_eq(known[n - 1], keys[i].section))
                         known[n++] = keys[i].section;
+                if (!str_eq(keys[i].section, name))
+                        continue;
+                r->section = keys[i].section;
+                r->skips_section = false;
+                return 0;
         }
         known[n] = NULL;
-        for (size_t i = 0; i < n; i++) {
-                if (str_eq(known[i], name)) {
-                        r->section = known[i];
-                        r->skips_section = false;
-                        return 0;
-                }
+        return lines_unknown("section", name, known, e);
+}
+
+/* The first section that has a key of that name, or NULL, and how many have. */
+static const char *section_of(const char *name, size_t *ret_n)
+{
+        const char *section = NULL;
+
+        *ret_n = 0;
+        for (size_t i = 0; i < N_KEYS; i++) {
+                if (str_eq(keys[i].name, name) && ++*ret_n == 1)
+                        section = keys[i].section;
         }
-        return unknown("section", name, known, e);
+        return section;
 }
 
 static const struct key *find_key(const struct reader *r, const char *name, struct err *e)
@@ -128,7 +131,10 @@ static const struct key *find_key(const struct reader *r, const char *name, stru
                 known[n++] = keys[i].name;
         }
         known[n] = NULL;
-        unknown("key", name, known, e);
+        lines_unknown("key", name, known, e);
+        const char *section = section_of(name, &n);
+        if (n == 1)
+                err_hint(e, "it stands below [%s]", section);
         return NULL;
 }
 
@@ -344,12 +350,13 @@ static int read_only_text(struct reader *r, struct assembly *a, const struct key
 
 static int needs_section(char *line, char *value, struct err *e)
 {
+        size_t n;
+
         err_set(e, EINVAL, "'%s' stands before the first [section]", line);
         *value = '\0';
-        for (size_t i = 0; i < N_KEYS; i++) {
-                if (str_eq(keys[i].name, str_trim(line)))
-                        return err_hint(e, "write [%s] in a line above it", keys[i].section);
-        }
+        const char *section = section_of(str_trim(line), &n);
+        if (section)
+                return err_hint(e, "write [%s] in a line above it", section);
         return err_hint(e, "write one above it, like [files]");
 }
 
@@ -382,21 +389,11 @@ static int read_key(struct reader *r, struct assembly *a, char *line, struct err
         return apply_words(r, a, key, value, e);
 }
 
-/* What an eye cannot see, or an editor shows as something else. */
-static int check_characters(const char *line, struct err *e)
-{
-        if (word_is_readable(line))
-                return 0;
-        if (str_is_utf8(line))
-                return err_set(e, EINVAL, "a control character in '%s'", line);
-        return err_set(e, EILSEQ, "'%s' is not UTF-8", line);
-}
-
 static int read_line(struct reader *r, struct assembly *a, struct err *e)
 {
         char *line = str_trim(r->lines.line);
 
-        if (r->text->layer != POLICY_BUILTIN && check_characters(line, e) < 0)
+        if (r->text->layer != POLICY_BUILTIN && lines_check(line, e) < 0)
                 return -e->code;
         if (line[0] == '\0' || line[0] == '#' || line[0] == ';')
                 return 0;

@@ -58,6 +58,8 @@ struct bad_row {
 static const struct bad_row bad_texts[] = {
         { "[file]\nreadable = /x\n",
           "./my.policy:1: unknown section 'file'\ndid you mean 'files'" },
+        { "[filesystem]\n", "unknown section 'filesystem'\npolicy, files, environment, " },
+        { "\xef\xbb\xbf# x\n", ":1: a byte order mark, which some editors write\nsave it as" },
         { "[Files]\n", "unknown section 'Files'\ndid you mean 'files'" },
         { "[files\n", "./my.policy:1: '[files' is not a section" },
         { "[files] x\n", "is not a section\na section is its name in brackets" },
@@ -68,7 +70,9 @@ static const struct bad_row bad_texts[] = {
         { "x = /x\n", "stands before the first [section]\nwrite one above it, like [files]" },
         { "[files]\n\nreadble = /x\n", ":3: unknown key 'readble'\ndid you mean 'readable'" },
         { "[files]\nReadable = /x\n", "unknown key 'Readable'\ndid you mean 'readable'" },
-        { "[files]\nmode = none\n", ":2: unknown key 'mode'" },
+        { "[files]\nmode = none\n", ":2: unknown key 'mode'\nit stands below [network]" },
+        { "[limits]\nduration = 3m\n", ":2: unknown key 'duration'\nopen-files, file-size, time," },
+        { "[environment]\nA = x\n", ":2: unknown key 'A'\npass and set are known" },
         { "[files]\nreadable /x\n", "'readable /x' is neither 'key = value' nor a [section]\n"
                                     "like: readable = ~/.config/tool" },
         /* a list of another syntax would leave out what is meant to be hidden, as '-~/a,' is not there */
@@ -161,7 +165,6 @@ static const struct bad_row bad_texts[] = {
         { "[files]\nreadable = /x\x1b]1m\n", ":2: a control character in" },
         { "[files]\nreadable = /x\ry\n", ":2: a control character in" },
         { "[files]\nreadable = /x\xff\n", ":2: 'readable = /x\xff' is not UTF-8" },
-        { "\xef\xbb\xbf[files]\n", ":1: '\xef\xbb\xbf[files]' is neither" },
         { "[files]\nreadable = /a-~/b\n", "looks like two paths without a blank" },
         { "[files]\nprotected = a = b\n", "a '=' among the values" },
         { "[files]\n readable = /x\n  /y\n", ":3: '/y' is neither" },
