@@ -178,26 +178,46 @@ static bool is_own_loopback(const struct net_rule *rule)
                                        : rule->prefix == 128 && memcmp(rule->address, one, 16) == 0;
 }
 
+/* /etc/hosts has it: no program inside asks for it. */
+static bool is_localhost(const struct net_rule *rule)
+{
+        return !rule->is_deny && rule->kind == NET_RULE_NAME && str_eq(rule->name, "localhost");
+}
+
+/* Who names this host wants to reach what listens there, and does not by such a rule. */
+static void tell_local(const struct net_rule *name, const struct net_rule *address)
+{
+        if (name)
+                log_notice("'%s' (%s): inside, that name is the sandbox's own loopback", name->text,
+                           name->origin);
+        if (address)
+                log_notice("'%s' (%s) lets names and proxies lead to this host's own loopback; "
+                           "inside, that address itself is the sandbox's own",
+                           address->text, address->origin);
+        if (name)
+                log_hint("--host-port PORT lends a port of this host's own");
+}
+
 /* What a rule lets through that its user may not have in mind; each is said once. */
 static void tell_filtered(const struct plan_net *net)
 {
         const struct net_rule *every = NULL;
         const struct net_rule *own = NULL;
+        const struct net_rule *local = NULL;
 
         for (size_t i = 0; i < net->n_rules; i++) {
                 if (!every && is_every_host(&net->rules[i]))
                         every = &net->rules[i];
                 if (!own && is_own_loopback(&net->rules[i]))
                         own = &net->rules[i];
+                if (!local && is_localhost(&net->rules[i]))
+                        local = &net->rules[i];
         }
         upstream_tell(net);
         if (every)
                 log_notice("'%s' (%s) allows every host that is not denied", every->text,
                            every->origin);
-        if (own)
-                log_notice("'%s' (%s) lets names and proxies lead to this host's own loopback; "
-                           "inside, that address itself is the sandbox's own",
-                           own->text, own->origin);
+        tell_local(local, own);
         for (size_t i = 0; i < net->n_host_ports; i++)
                 log_notice("port %u of this host's 127.0.0.1 is lent to the sandbox",
                            net->host_ports[i]);

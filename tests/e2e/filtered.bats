@@ -177,6 +177,15 @@ END
     "$KELP" prune >/dev/null
 }
 
+@test "who allows localhost is told that it is the sandbox's own, and what lends this host's" {
+    run -0 "$KELP" run --allow localhost:8080 --allow localhost -- true
+    [ "${lines[0]}" = "kelp: 'localhost:8080' (option --allow): inside, that name is the sandbox's own loopback" ]
+    [ "${lines[1]}" = "hint: --host-port PORT lends a port of this host's own" ]
+    [ "${#lines[@]}" -eq 2 ]
+    run -0 "$KELP" run --allow local.test --deny localhost -- true
+    [ -z "$output" ]
+}
+
 @test "a port of this host that is lent, and no other" {
     scene <<'END'
 serve host http:127.0.0.1/5432 http:127.0.0.1/5433
