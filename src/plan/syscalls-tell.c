@@ -189,12 +189,16 @@ static void add_rows(const struct plan *p, bool fakes_root, const struct call_ta
                 is_passed = is_passed || !row->is_deny;
         }
         call_names_machine(&machine);
-        for (size_t i = 0; is_passed && i < call_rules_count; i++)
+        for (size_t i = 0; is_passed && i < call_rules_count; i++) {
+                const struct call_rule *rule = &call_rules[i];
+
+                /* of a call that is denied they let nothing pass, but only what a row above allows */
                 if (machine.rule_numbers[i] == ret->number &&
-                    call_rule_counts_for(&call_rules[i], &variant))
-                        add_row(ret, call_rules[i].text, NULL,
-                                call_rule_action(&call_rules[i],
-                                                 call_table_allowed(t, ret->number)));
+                    call_rule_counts_for(rule, &variant) &&
+                    (rule->refuse || call_table_is_passed(ret->action)))
+                        add_row(ret, rule->text, NULL,
+                                call_rule_action(rule, call_table_allowed(t, ret->number)));
+        }
 }
 
 static int find_number(const char *call, int *ret, struct err *e)

@@ -7,12 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What it is answered goes without saying where it is allowed. */
 static void add_text(char *text, size_t size, const char *what, const char *answer)
 {
         size_t used = strlen(text);
+        bool is_plain = str_eq(answer, "allow");
 
         if (used + strlen(what) + strlen(answer) + 8 < size)
-                snprintf(text + used, size - used, "%s%s (%s)", used > 0 ? ", " : "", what, answer);
+                snprintf(text + used, size - used, "%s%s%s%s%s", used > 0 ? ", " : "", what,
+                         is_plain ? "" : " (", is_plain ? "" : answer, is_plain ? "" : ")");
 }
 
 /* With which arguments it is answered in another way than without. */

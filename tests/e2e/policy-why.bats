@@ -410,3 +410,15 @@ END
     run -1 "$KELP" policy why syscall ptrace
     [ "${lines[1]}" = "hint: [syscalls] allow = ptrace" ]
 }
+
+@test "of a call that is denied but with some arguments, those alone are said to be allowed" {
+    printf '%s\n' '[syscalls]' 'deny = socket' 'allow = socket(0=AF_UNIX)' >../unix.policy
+    run -1 "$KELP" policy why --policy ../unix.policy syscall socket
+    [ "${lines[1]}" = "note: allowed with: socket(0=AF_UNIX)" ]
+    # and so it is
+    run -0 "$KELP" run --policy ../unix.policy -- python3 -c 'import socket
+for family, type in (1, 1), (2, 1), (2, 2), (10, 1), (16, 3):
+    try: socket.socket(family, type); print(family)
+    except PermissionError: pass'
+    [ "$output" = 1 ]
+}
