@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -235,6 +236,17 @@ ssize_t io_receive(int sock, void *data, size_t size, int *fds, size_t max_fds, 
         }
         if (ret_n_fds)
                 *ret_n_fds = taken;
+        return n;
+}
+
+int io_wait(int fd, int most_ms)
+{
+        struct pollfd ready = { .fd = fd, .events = POLLIN };
+        int n;
+
+        do {
+                n = poll(&ready, 1, most_ms);
+        } while (n < 0 && errno == EINTR);
         return n;
 }
 

@@ -53,6 +53,12 @@ int io_send(int sock, const void *data, size_t len, const int *fds, size_t n_fds
 ssize_t io_receive(int sock, void *data, size_t size, int *fds, size_t max_fds, size_t *ret_n_fds,
                    struct err *e);
 
+/*
+ * Waits until there is something to read, or the end; each signal lets the time begin anew.  Returns
+ * 1, 0 after `most_ms` milliseconds, or -1 with errno set, without an error text.
+ */
+int io_wait(int fd, int most_ms);
+
 /* flock(2) that no signal interrupts, for one that waits; 0, or -1 with errno set. */
 int io_lock(int fd, int how);
 

@@ -88,12 +88,8 @@ static int write_single_map(const struct host_view *v, pid_t pid, struct err *e)
 /* Gives the length of the child's next message; 0: it is gone. */
 static ssize_t next_message(int sock, struct report *report, struct err *e)
 {
-        struct pollfd ready = { .fd = sock, .events = POLLIN };
-        int n;
+        int n = io_wait(sock, TIMEOUT_MS);
 
-        do {
-                n = poll(&ready, 1, TIMEOUT_MS);
-        } while (n < 0 && errno == EINTR);
         if (n < 0)
                 return err_sys(e, "cannot wait for a child");
         if (n == 0)

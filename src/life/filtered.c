@@ -11,7 +11,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,12 +222,8 @@ int filtered_start(const struct plan *p, struct run *r, struct err *e)
 
 static int wait_for_word(int control, struct err *e)
 {
-        struct pollfd word = { .fd = control, .events = POLLIN };
-        int n;
+        int n = io_wait(control, READY_MS);
 
-        do {
-                n = poll(&word, 1, READY_MS);
-        } while (n < 0 && errno == EINTR);
         if (n < 0)
                 return err_sys(e, "cannot wait for kelp-proxy");
         if (n == 0)

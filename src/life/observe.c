@@ -6,7 +6,6 @@
 #include "observe-serve.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -86,23 +85,12 @@ int observe_start(struct observe *o, const struct plan *p, const struct tree *t,
         return await_ready(o, e);
 }
 
-static bool await_message(int sock)
-{
-        struct pollfd fd = { .fd = sock, .events = POLLIN };
-        int n;
-
-        do {
-                n = poll(&fd, 1, PATIENCE_MS);
-        } while (n < 0 && errno == EINTR);
-        return n == 1;
-}
-
 /* false: there is nothing more to be had, though there should be. */
 static bool take(struct observe *o, void *data, size_t size)
 {
         struct err unused = { 0 };
 
-        return await_message(o->sock) &&
+        return io_wait(o->sock, PATIENCE_MS) == 1 &&
                io_receive(o->sock, data, size, NULL, 0, NULL, &unused) == (ssize_t)size;
 }
 

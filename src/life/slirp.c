@@ -11,7 +11,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -270,12 +269,8 @@ static int report_death(struct run *r, struct err *e)
 
 static int wait_for_word(const struct run *r, struct err *e)
 {
-        struct pollfd word = { .fd = r->slirp_exit, .events = POLLIN };
-        int n;
+        int n = io_wait(r->slirp_exit, READY_MS);
 
-        do {
-                n = poll(&word, 1, READY_MS);
-        } while (n < 0 && errno == EINTR);
         if (n < 0)
                 return err_sys(e, "cannot wait for slirp4netns");
         if (n == 0)
@@ -287,13 +282,10 @@ static int wait_for_word(const struct run *r, struct err *e)
 static int await_ready(struct run *r, struct err *e)
 {
         char byte;
-        ssize_t n;
 
         if (wait_for_word(r, e) < 0)
                 return -e->code;
-        do {
-                n = recv(r->slirp_exit, &byte, 1, 0);
-        } while (n < 0 && errno == EINTR);
+        ssize_t n = io_read(r->slirp_exit, &byte, 1);
         if (n < 0)
                 return err_sys(e, "cannot wait for slirp4netns");
         if (n == 0)
