@@ -165,9 +165,13 @@ static void collect_extended(struct collector *c, const struct policy_text *t, b
 static void add_text(struct collector *c, const struct policy_text *t, bool is_first,
                      const struct place *at)
 {
+        const size_t n_problems = c->problems->n;
         struct err e = { 0 };
 
         collect_extended(c, t, is_first);
+        /* for the other kind of root, and then most of its lines are, too: that is said once */
+        if (t->layer == POLICY_BUILTIN && c->problems->n > n_problems)
+                return;
         if (policy_set_add(c->arena, &c->set, t, &e) < 0)
                 complain(c, at, &e);
 }
