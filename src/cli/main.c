@@ -209,7 +209,10 @@ static int dispatch(int argc, char **argv)
                 return cmd_version(argc - 1, argv + 1);
         if (word[0] == '-') {
                 log_error("unknown option '%s'", word);
-                log_hint("options of a run stand behind it: kelp run %s ...", word);
+                if (argc == 2 && (str_eq(word, "-V") || str_eq(word, "-v")))
+                        log_hint("did you mean 'kelp --version'");
+                else
+                        log_hint("options of a run stand behind it: kelp run %s ...", word);
                 return EXIT_FAILED;
         }
         return run_command(argc - 1, argv + 1);

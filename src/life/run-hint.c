@@ -100,11 +100,29 @@ static bool hint_hidden(const struct plan *p, const char *name, struct err *e)
         return false;
 }
 
+/* "CC=clang", as a shell takes it in front of a command. */
+static bool is_assignment(const char *word)
+{
+        static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
+        static const char digits[] = "0123456789";
+        const char *end = word + strspn(word, letters);
+
+        if (end == word)
+                return false;
+        while (*end != '\0' && (strchr(letters, *end) || strchr(digits, *end)))
+                end++;
+        return *end == '=';
+}
+
 static void hint_command(const struct plan *p, struct err *e)
 {
         const char *name = p->exec.argv[0];
+        char word[256];
 
-        if (p->exec.hint && name[0] == '-')
+        if (is_assignment(name))
+                err_hint(e, "a variable is set by an option: -e %s",
+                         word_quote(word, sizeof(word), name));
+        else if (p->exec.hint && name[0] == '-')
                 err_hint(e, "%s", p->exec.hint);
         else if (p->image.directory && !is_root(p->image.directory))
                 err_hint(e, "'%s' is no root file system; a command on this host: kelp run -- %s",

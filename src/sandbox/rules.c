@@ -35,6 +35,16 @@ static const char *hint_no_share(const struct plan_rule *asked)
         return "nothing is made on the host: mkdir -p it first";
 }
 
+/* Who gives the name up leaves what it was meant for to be read. */
+static const char *hint_not_hidden(const struct plan_rule *asked)
+{
+        if (!str_has_prefix(asked->origin, "option "))
+                return "check the name; with a '-' in front it may be absent";
+        if (strpbrk(asked->host_path ? asked->host_path : asked->box_path, "*?["))
+                return "check the name; patterns are for policies: [files] hidden = ...";
+        return "there is nothing to hide: check the name";
+}
+
 static void hint_absent(const struct plan_rule *asked, struct err *e)
 {
         if (e->code == EMFILE)
@@ -43,7 +53,7 @@ static void hint_absent(const struct plan_rule *asked, struct err *e)
         if (e->code != ENOENT)
                 return;
         if (asked->kind == PLAN_RULE_HIDDEN)
-                err_hint(e, "there is nothing to hide: leave it out");
+                err_hint(e, "%s", hint_not_hidden(asked));
         else if (asked->kind == PLAN_RULE_SOCKET)
                 err_hint(e, "whoever listens there makes it: start that first");
         else if (asked->kind == PLAN_RULE_DEVICE)

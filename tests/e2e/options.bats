@@ -37,6 +37,7 @@ refused() {
     refused "unknown command 'exce'"$'\n'"hint: kelp help lists the commands" exce
     refused "unknown option '--volum'"$'\n'"hint: did you mean '--volume'" run --volum a:/b -- true
     refused "unknown option '--it'*" --it
+    refused "unknown option '-V'"$'\n'"hint: did you mean 'kelp --version'" -V
     refused "unknown option '-Z'*" run -Z -- true
     refused "unknown option '--'*" run --=x -- true
     refused "unknown option '--a\\\\x1b[[]1mb'*" run $'--a\e[1mb' -- true
@@ -233,6 +234,8 @@ hinted() {
     refused "cannot find image './oci:': No such file or directory" run ./oci: id
     hinted 127 "command not found: 'ls'" "'.' is no root file system; *kelp run -- ls" run . ls
     hinted 127 "command not found: 'ls -la'" "the words stand without quotes: -- ls -la" run -- 'ls -la'
+    hinted 127 "command not found: 'CC=a b'" "a variable is set by an option: -e 'CC=a b'" \
+        run -- 'CC=a b' make
     hinted 127 "command not found: 'cd'" "it is a word of the shell: sh -c 'cd ...'" run -- cd /tmp
 }
 
@@ -282,6 +285,11 @@ hinted() {
     for option in --readable --writable --hide --socket; do
         hinted 125 "option $option: cannot open *" "*" run "$option" ./no -- true
     done
+    hinted 125 "option --hide: cannot open *" "there is nothing to hide: check the name" run --hide ./no -- true
+    hinted 125 "option --hide: cannot open *" "*patterns are for policies: *" run --hide '*.pem' -- true
+    printf '[files]\nhidden = ./no\n' >hide.policy
+    hinted 125 "./hide.policy:2: cannot open *" "*with a '-' in front it may be absent" \
+        run --policy ./hide.policy -- true
     hinted 125 "option --device: cannot open *" "*" run --device /dev/no -- true
     hinted 125 "option --volume: cannot open *" "*mkdir -p it first" run -v ./no:/tmp/x -- true
     hinted 125 "option --volume: cannot open *" "*check the name*" run -v ./no.conf:/tmp/x -- true
