@@ -224,6 +224,10 @@ int apply_host_port(struct assembly *a, const struct setting *s, struct err *e)
 
 int apply_net_log(struct assembly *a, const struct setting *s, struct err *e)
 {
+        if (str_eq(s->value, "-")) {
+                err_set(e, EINVAL, "'-' is no file, and stdout is the command's own");
+                return err_hint(e, "--net-log ./- is one of that name");
+        }
         return apply_expand(a, s, s->value, &a->plan->net.log, e);
 }
 

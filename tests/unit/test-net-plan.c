@@ -62,6 +62,10 @@ static const struct mode_row mode_rows[] = {
         { "deny = a.test\n", { "--network", "host" }, -1, "'a.test' can be denied in a filtered" },
         { "deny = a.test\nmode = user\n", { NULL }, -1, "'a.test' can be denied in a filtered" },
         /* what goes with it */
+        { NULL,
+          { "--net-log", "-", "--allow", "a.test" },
+          -1,
+          "'-' is no file, and stdout is the command's own\n--net-log ./- is one" },
         { NULL, { "--net-log", "log" }, -1, "--net-log needs a filtered network" },
         { NULL, { "--net-log", "log", "--allow", "a.test" }, PLAN_NETWORK_FILTERED, NULL },
         { NULL, { "-p", "80:80", "--allow", "a.test" }, PLAN_NETWORK_FILTERED, NULL },
