@@ -1,11 +1,9 @@
 #include "explain-allow.h"
 
-#include "call-table.h"
-#include "mem.h"
+#include "explain-call.h"
 #include "net-special.h"
 #include "path.h"
 #include "str.h"
-#include "syscalls.h"
 #include "why-path.h"
 
 #include <arpa/inet.h>
@@ -87,13 +85,26 @@ static void allow_path(const struct plan *p, const struct tree *t,
                 allow_directory(p, t, event->name, ret);
 }
 
+static void allow_call(const struct plan *p, const struct observe_event *event,
+                       struct explain_allow *ret)
+{
+        struct why why;
+
+        explain_call(p, event, &why);
+        take(&why, ret);
+}
+
 static void allow_socket(const struct plan *p, const struct tree *t,
                          const struct observe_event *event, struct explain_allow *ret)
 {
         struct err unused = { 0 };
         struct why why = { 0 };
 
-        if (event->name[0] != '/' || event->is_cut)
+        if (event->name[0] != '/') {
+                allow_call(p, event, ret);
+                return;
+        }
+        if (event->is_cut)
                 return;
         /* to write means to make it, to which there may be no objection */
         if (why_path(p, t, event->name, WHY_READ, &why, &unused) == 0)
@@ -135,32 +146,6 @@ static void allow_host(const struct plan *p, const struct observe_event *event,
         }
         if (why_host(p, event->name, event->port, &why, &unused) == 0)
                 take(&why, ret);
-}
-
-static void suggest_call(const struct syscalls_answer *answer, const char *name,
-                         struct explain_allow *ret)
-{
-        struct why why = { 0 };
-
-        why_say(&why, false, answer->origin, "denied");
-        why_suggest_call(&why, name);
-        take(&why, ret);
-}
-
-/* What no file of a user's own can allow is not suggested. */
-static void allow_call(const struct plan *p, const struct observe_event *event,
-                       struct explain_allow *ret)
-{
-        struct arena arena = { 0 };
-        struct syscalls_answer answer;
-        struct err unused = { 0 };
-
-        if (strstr(event->detail, "CLONE_NEWUSER") && !p->confine.may_nest_userns)
-                snprintf(ret->option, sizeof(ret->option), "--allow-userns");
-        else if (syscalls_ask(p, false, event->name, &arena, &answer, &unused) == 0 &&
-                 !answer.is_never && !call_table_is_passed(answer.action))
-                suggest_call(&answer, event->name, ret);
-        arena_done(&arena);
 }
 
 void explain_allow(const struct plan *p, const struct tree *t, const struct observe_event *event,
