@@ -182,7 +182,7 @@ static int suggest_host(const struct why_question *q, struct why *ret, const cha
                 return 0;
         }
         if (S_ISSOCK(st->st_mode))
-                return suggest(q, ret, "--socket", NULL, path, e);
+                return suggest(q, ret, "--socket", "[files] socket", path, e);
         if ((S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode)) && path_is_in(path, "/dev"))
                 return suggest(q, ret, "--device", "[devices] allow", path, e);
         return 0;

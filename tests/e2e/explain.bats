@@ -7,7 +7,7 @@ load ../lib/kelp
 
 setup() {
     base=$BATS_TEST_TMPDIR/base
-    mkdir -p "$base/home/.ssh" "$base/home/bin" "$base/shown/ro/dir" "$base/ws/.git/hooks"
+    mkdir -p "$base/home/.ssh" "$base/home/bin" "$base/ws/.git/hooks"
     base=$(realpath "$base")
     export HOME=$base/home
     cd "$base/ws"
@@ -16,6 +16,12 @@ setup() {
     printf '#!/bin/sh\necho done\n' >"$HOME/bin/tool"
     chmod +x "$HOME/bin/tool"
     echo '[core]' >.git/config
+    plant_shown
+}
+
+plant_shown() {
+    rm -rf "$base/shown/ro"
+    mkdir -p "$base/shown/ro/dir"
     for name in a b c d; do
         echo "$name" >"$base/shown/ro/$name"
     done
@@ -67,10 +73,23 @@ field() {
     sed -n 's/.*"'"$1"'":"\([^"]*\)".*/\1/p' "$BATS_TEST_TMPDIR/refused" | head -n 1
 }
 
+# works SCRIPT OPTIONS...
+works() {
+    local script=$1
+
+    shift
+    "$KELP" run "$@" -- sh -c "$script" >"$BATS_TEST_TMPDIR/out" 2>&1 </dev/null || {
+        echo "with $*:"
+        cat "$BATS_TEST_TMPDIR/out"
+        return 1
+    }
+}
+
 # planted KIND OBJECT OPTION SCRIPT [OPTIONS...]: SCRIPT fails, one event says so of KIND and OBJECT
-# and names OPTION, the summary has it as a hint, and with it SCRIPT works.
+# and names OPTION, the summary has it as a hint, and with it SCRIPT works; so it does with the line
+# that the event names, in a policy of its own.
 planted() {
-    local kind=$1 object=$2 option=$3 script=$4
+    local kind=$1 object=$2 option=$3 script=$4 line
 
     shift 4
     explained "$@" -- sh -c "$script"
@@ -79,12 +98,18 @@ planted() {
     grep -qF "\":\"$object\"" "$BATS_TEST_TMPDIR/refused" || show
     [ "$(field option)" = "$option" ] || show
     grep -qxF "hint: $option" "$BATS_TEST_TMPDIR/err" || show
+    line=$(field policy)
+    if [ "$option" != --allow-userns ]; then
+        [ -n "$line" ] || show
+        printf '[policy]\nextends = sandbox\n%s\n%s\n' "${line%%]*}]" "${line#*] }" >../line.policy
+        works "$script" "$@" --policy ../line.policy || {
+            cat ../line.policy
+            return 1
+        }
+        plant_shown
+    fi
     eval "set -- \"\$@\" $option"
-    "$KELP" run "$@" -- sh -c "$script" >"$BATS_TEST_TMPDIR/out" 2>&1 </dev/null || {
-        echo "with $option:"
-        cat "$BATS_TEST_TMPDIR/out"
-        return 1
-    }
+    works "$script" "$@"
 }
 
 py() {
