@@ -138,12 +138,16 @@ static int apply_policies(struct assembly *a, const struct plan_request *request
         return 0;
 }
 
-/* Why the current directory cannot be made writable because a policy says so, or NULL. */
-static const char *why_not_cwd(const struct assembly *a, const char *cwd)
+/*
+ * Why the current directory cannot be made writable because a policy says so, or NULL.  `ret_origin`
+ * is the line that keeps it from that, or NULL.
+ */
+static const char *why_not_cwd(const struct assembly *a, const char *cwd, const char **ret_origin)
 {
         const struct plan_files *files = &a->plan->files;
         const char *const homes[] = { a->facts->home, a->facts->account_home };
 
+        *ret_origin = NULL;
         if (str_eq(cwd, "/"))
                 return "it is the root of the file system";
         if (path_is_in(cwd, "/proc") || path_is_in(cwd, "/sys") || path_is_in(cwd, "/dev"))
@@ -157,6 +161,7 @@ static const char *why_not_cwd(const struct assembly *a, const char *cwd)
         for (size_t i = 0; i < files->n_rules; i++) {
                 const struct plan_rule *rule = &files->rules[i];
 
+                *ret_origin = rule->origin;
                 if ((rule->kind == PLAN_RULE_EMPTY || rule->kind == PLAN_RULE_TEMPORARY) &&
                     path_is_in(rule->box_path, cwd))
                         return "others share it";
@@ -183,7 +188,8 @@ static int add_cwd(struct assembly *a, const struct plan_request *request, struc
                 err_set(e, ENOENT, "the current directory is gone");
                 return err_hint(e, "cd to one that is there");
         }
-        const char *why = why_not_cwd(a, cwd);
+        const char *origin;
+        const char *why = why_not_cwd(a, cwd, &origin);
         bool is_writable = !a->cwd_is_readable && a->facts->can_write_cwd;
         if (!why)
                 return apply_add_rule(a, &s, is_writable ? PLAN_RULE_WRITABLE : PLAN_RULE_READABLE,
@@ -191,8 +197,9 @@ static int add_cwd(struct assembly *a, const struct plan_request *request, struc
         /* who names paths has chosen; a root or a home is never opened by being stood in */
         if (has_own_paths(request->options) || request->is_question)
                 return 0;
-        err_set(e, EPERM, "the current directory '%s' would be %s, but %s", cwd,
-                a->cwd_is_readable ? "shown" : "writable", why);
+        err_set(e, EPERM, "the current directory '%s' would be %s, but %s%s%s%s", cwd,
+                a->cwd_is_readable ? "shown" : "writable", why, origin ? " (" : "",
+                origin ? origin : "", origin ? ")" : "");
         return err_hint(e, "cd into a project's directory, or name one with --%s",
                         a->cwd_is_readable ? "readable" : "writable");
 }
