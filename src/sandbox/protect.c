@@ -3,6 +3,7 @@
 #include "find.h"
 #include "keep.h"
 #include "path.h"
+#include "place.h"
 #include "protect-git.h"
 #include "str.h"
 
@@ -110,7 +111,39 @@ static bool set_share_read_only(struct tree *t, const char *box_path)
         return false;
 }
 
-/* An absolute protected path counts where it is seen; one that is not there cannot be changed. */
+/* The nearest around it, or NULL. */
+static const struct keep_area *area_around(const struct keep *k, const char *box_path)
+{
+        const struct keep_area *best = NULL;
+
+        for (size_t i = 0; i < k->n_areas; i++) {
+                const struct keep_area *area = &k->areas[i];
+
+                if (path_is_in(box_path, area->box_path) && !str_eq(box_path, area->box_path) &&
+                    (!best || strlen(area->box_path) > strlen(best->box_path)))
+                        best = area;
+        }
+        return best;
+}
+
+/*
+ * An absolute protected path counts where it is seen: of the host's in each writable directory that
+ * shows it, as its host is the same in all of them.
+ */
+static int protect_path(const struct plan *plan, struct keep *k, const char *path, struct err *e)
+{
+        const struct keep_area *area = area_around(k, path);
+
+        if (plan->root == PLAN_ROOT_HOST && keep_host_path(k, path, e) < 0)
+                return -e->code;
+        if (area && keep_name(k, area, path + strlen(area->box_path) + 1, e) < 0)
+                return -e->code;
+        /* in an area it is watched if it is not there; elsewhere nobody can make it */
+        if (set_share_read_only(k->tree, path) || (area && !place_find(k->tree, path)))
+                return 0;
+        return keep_pin(k, path, TREE_READ_ONLY | TREE_IF_EXISTS, e);
+}
+
 static int protect_absolute(const struct plan *plan, struct keep *k, struct err *e)
 {
         for (size_t i = 0; i < plan->files.n_rules; i++) {
@@ -119,9 +152,7 @@ static int protect_absolute(const struct plan *plan, struct keep *k, struct err 
                 if (rule->kind != PLAN_RULE_PROTECTED || rule->box_path[0] != '/')
                         continue;
                 k->origin = rule->origin;
-                if (set_share_read_only(k->tree, rule->box_path))
-                        continue;
-                if (keep_pin(k, rule->box_path, TREE_READ_ONLY | TREE_IF_EXISTS, e) < 0)
+                if (protect_path(plan, k, rule->box_path, e) < 0)
                         return -e->code;
         }
         return 0;
@@ -150,21 +181,6 @@ static int find_areas(struct keep *k, struct err *e)
                                 (struct keep_area){ entry->fd, entry->source, entry->box_path };
         }
         return 0;
-}
-
-/* The nearest around it, or NULL. */
-static const struct keep_area *area_around(const struct keep *k, const char *box_path)
-{
-        const struct keep_area *best = NULL;
-
-        for (size_t i = 0; i < k->n_areas; i++) {
-                const struct keep_area *area = &k->areas[i];
-
-                if (path_is_in(box_path, area->box_path) && !str_eq(box_path, area->box_path) &&
-                    (!best || strlen(area->box_path) > strlen(best->box_path)))
-                        best = area;
-        }
-        return best;
 }
 
 /*

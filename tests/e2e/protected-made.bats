@@ -5,7 +5,7 @@ bats_require_minimum_version 1.5.0
 load ../lib/kelp
 
 setup() {
-    mkdir -p "$BATS_TEST_TMPDIR/ws" "$BATS_TEST_TMPDIR/home"
+    mkdir -p "$BATS_TEST_TMPDIR/ws" "$BATS_TEST_TMPDIR/home/own"
     cd "$BATS_TEST_TMPDIR/ws"
     export HOME=$BATS_TEST_TMPDIR/home
 }
@@ -54,4 +54,69 @@ made() {
     [[ $stderr == *"the sandbox made '$PWD/.envrc'"* ]]
     run -0 --separate-stderr "$KELP" run -- sh -c 'echo true >.bashrc; exec 2>&-'
     [[ $stderr == *"the sandbox made '$PWD/.bashrc'"* ]]
+}
+
+# A policy that protects $1, whose words the shell leaves as they are.
+protects() {
+    printf '[files]\nwritable = . ~/own\nprotected = %s\n' "$1" >"$BATS_TEST_TMPDIR/p.policy"
+}
+
+# stays RULE PLACE: what the rule protects at PLACE is the same after a run that tries all.
+stays() {
+    mkdir -p "$2/b"
+    echo good >"$2/b/f"
+    protects "$1"
+    run --separate-stderr "$KELP" run --policy "$BATS_TEST_TMPDIR/p.policy" -- sh -c \
+        'cd "$1" || exit; echo evil >b/f; mv b c; mkdir b; echo evil >b/f' - "$2"
+    [[ $stderr == *"Device or resource busy"* ]]
+    [ "$(cat "$2/b/f")" = good ]
+}
+
+@test "a path that is written in full is protected as a name is: nothing above it can be moved" {
+    stays a/b/f "$PWD/a"
+    stays ./a/b/f "$PWD/a"
+    stays "$PWD/a/b/f" "$PWD/a"
+    stays -~/own/a/b/f "$HOME/own/a"
+}
+
+@test "control: what is not protected is moved away" {
+    mkdir -p a/b
+    echo good >a/b/f
+    protects ./a/c
+    run -0 --separate-stderr "$KELP" run --policy "$BATS_TEST_TMPDIR/p.policy" -- sh -c \
+        'mv a/b a/d; mkdir a/b; echo evil >a/b/f'
+    [ "$(cat a/b/f)" = evil ]
+}
+
+@test "a symlink whose path is written in full stays, with what it leads to" {
+    mkdir a
+    echo good >a/f
+    ln -s a/f link
+    protects ./link
+    run --separate-stderr "$KELP" run --policy "$BATS_TEST_TMPDIR/p.policy" -- sh -c \
+        'echo evil >link; rm -f link; mv a b; echo evil >link'
+    [ "$(readlink link) $(cat link a/f)" = $'a/f good\ngood' ]
+}
+
+@test "a path that is written in full, and one of a project's file, is told when it comes to be there" {
+    protects "./new -$PWD/sub/deep ~/own/new"
+    run -0 --separate-stderr "$KELP" run --policy "$BATS_TEST_TMPDIR/p.policy" -- sh -c \
+        'echo x >new; mkdir sub; echo x >sub/deep; echo x >~/own/new; echo x >other'
+    for path in "$PWD/new" "$PWD/sub/deep" "$HOME/own/new"; do
+        [[ $stderr == *"the sandbox made '$path', which takes effect outside of it"* ]]
+    done
+    [ "$(grep -c '^kelp: ' <<<"$stderr")" = 3 ]
+    printf '[files]\nprotected = ./late\n' >.kelp.policy
+    run -0 --separate-stderr "$KELP" run -- sh -c 'echo x >late'
+    [[ $stderr == *"the sandbox made '$PWD/late', which takes effect outside of it"* ]]
+}
+
+@test "what is protected in one place is in each that shows it" {
+    mkdir -p a
+    echo good >a/f
+    protects ./a/f
+    run ! --separate-stderr "$KELP" run --policy "$BATS_TEST_TMPDIR/p.policy" -v "$PWD:/tmp/again" -- sh -c \
+        'mv /tmp/again/a /tmp/again/b || echo evil >/tmp/again/a/f'
+    [[ $stderr == *"Device or resource busy"*"Read-only file system"* ]]
+    [ "$(cat a/f)" = good ]
 }
