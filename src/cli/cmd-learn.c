@@ -6,6 +6,7 @@
 #include "layers.h"
 #include "learn-file.h"
 #include "learn-home.h"
+#include "learn-walk.h"
 #include "learn-words.h"
 #include "learn.h"
 #include "log.h"
@@ -200,6 +201,7 @@ static int write_policy(struct lesson *l, struct err *e)
                 .command = command_text(l, e),
                 .options = l->words.given,
                 .look = look,
+                .walk = learn_walk,
         };
         const char *note = NULL;
         const char *text;

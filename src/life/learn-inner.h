@@ -29,6 +29,21 @@ const char *learn_find_secret(const struct plan *base, const char *path);
 /* Whether what is written there is run or obeyed outside of a sandbox, later. */
 bool learn_acts_outside(const struct plan *base, const char *path);
 
+/* A directory that is granted as a whole, and what was used and granted, there and elsewhere. */
+struct learn_shown {
+        const char *dir;
+        char access;
+        const char *const *used; /* clean paths */
+        size_t n_used;
+};
+
+/*
+ * Lines that hide what looks like a secret there.  *ret_why is set, behind a colon, where they cannot
+ * be made: then it cannot be granted.
+ */
+int learn_hide_in_shown(struct learn *l, const struct learn_context *c,
+                        const struct learn_shown *shown, const char **ret_why, struct err *e);
+
 /* Lines, secrets and refusals of paths; of hosts; of calls. */
 int learn_settle_paths(struct learn *l, const struct learn_context *c, struct err *e);
 int learn_settle_hosts(struct learn *l, struct err *e);

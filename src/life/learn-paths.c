@@ -37,6 +37,8 @@ struct sorting {
         size_t n_places;
         const char **secrets; /* full paths, where only the name tells */
         size_t n_secrets;
+        const char **used; /* paths that a place was found for */
+        size_t n_used;
 };
 
 static bool has_text(const char *const *list, size_t n, const char *text)
@@ -281,6 +283,10 @@ static int sort_path(struct sorting *s, const struct learn_use *use, const char 
         struct place *place = choose_place(s, use, path, object, access, e);
         if (!place)
                 return -e->code;
+        if (arena_grow(&s->l->arena, &s->used, s->n_used, sizeof(*s->used), 2 * LEARN_MAX_USES,
+                       "paths that were used", e) < 0)
+                return -e->code;
+        s->used[s->n_used++] = path;
         note_text(place->names, &place->n_names, path);
         note_text(place->comms, &place->n_comms, use->comm);
         return 0;
@@ -430,13 +436,33 @@ static const char *reason_of(struct sorting *s, const struct place *place, struc
                            is_new ? "; not there yet: make it to keep what is written to it" : "");
 }
 
+/* Returns 1 if it may be shown; 0: it may not, and that is told. */
+static int guard_place(struct sorting *s, const struct place *place, struct err *e)
+{
+        const struct learn_shown shown = { .dir = granted_path(place),
+                                           .access = place->access,
+                                           .used = s->used,
+                                           .n_used = s->n_used };
+        const struct learn_use use = { .access = place->access, .comm = place->comms[0] };
+        const char *why = NULL;
+
+        if (look(s, shown.dir, e) != LEARN_DIRECTORY)
+                return e->code ? -e->code : 1;
+        if (learn_hide_in_shown(s->l, s->c, &shown, &why, e) < 0)
+                return -e->code;
+        return why ? tell_refused(s, &use, shown.dir, why, e) : 1;
+}
+
 static int add_place(struct sorting *s, const struct place *place, struct err *e)
 {
         const char *path = granted_path(place);
         enum learn_key key = place->access == 'w' ? LEARN_WRITABLE : LEARN_READABLE;
         const char *reason = reason_of(s, place, e);
+        int may_show = reason ? guard_place(s, place, e) : -e->code;
 
-        if (!reason || learn_add_line(s->l, key, true, path, reason, e) < 0)
+        if (may_show <= 0)
+                return may_show;
+        if (learn_add_line(s->l, key, true, path, reason, e) < 0)
                 return -e->code;
         /* what the base policy hides stays hidden in it; this is known by its name alone */
         for (size_t i = 0; i < s->n_secrets; i++) {

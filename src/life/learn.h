@@ -22,6 +22,9 @@
 
 enum learn_object { LEARN_NOTHING, LEARN_FILE, LEARN_DIRECTORY };
 
+/* Returns 1: look into it, if it is a directory; 0: do not; or a negative errno. */
+typedef int learn_walk_fn(const char *path, bool is_directory, void *arg, struct err *e);
+
 struct learn_context {
         /* what the built-in policy gives; its hidden paths are secrets wherever they are shown */
         const struct plan *base;
@@ -34,6 +37,11 @@ struct learn_context {
          */
         enum learn_object (*look)(const char *path, struct arena *a, const char **ret_real,
                                   void *arg, struct err *e);
+        /*
+         * Calls `each` with the path of whatever lies in a directory of the host, at any depth, behind
+         * no symlink.  A directory that is not there is empty.  -E2BIG: it is too much to look at.
+         */
+        int (*walk)(const char *dir, learn_walk_fn *each, void *each_arg, void *arg, struct err *e);
         void *arg;
 };
 
@@ -82,7 +90,7 @@ struct learn {
 };
 
 #define LEARN_MAX_USES  20000
-#define LEARN_MAX_LINES 500
+#define LEARN_MAX_LINES 4000
 #define LEARN_MAX_NOTES 200
 
 void learn_done(struct learn *l);

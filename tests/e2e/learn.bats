@@ -368,6 +368,23 @@ SH
     [ "$output" = c ]
 }
 
+@test "what looks like a secret in a directory that is shown is hidden, asked for or not" {
+    mkdir -p "$HOME/conf/deep"
+    echo T >"$HOME/conf/.env"
+    echo K >"$HOME/conf/deep/server.key"
+    echo K >"$HOME/notes/id_rsa"
+    ln -s "$HOME/notes" "$HOME/conf/deep/link"
+    learn -- sh -c 'touch ~/conf/one ~/conf/two; cat ~/notes/a'
+    [ "$status" = 0 ]
+    has_line 'writable = -~/conf'
+    has_line 'readable = -~/notes/a'
+    [ "$(grep -c ^hidden "$policy")" = 2 ]
+    has_line 'hidden = -~/conf/.env'
+    has_line 'hidden = -~/conf/deep/server.key'
+    under -- sh -c 'echo x >~/conf/three; cat ~/conf/three; cat ~/conf/.env ~/conf/deep/server.key'
+    [ "$output" = x ]
+}
+
 @test "what takes effect outside is not granted, whatever the command asks for" {
     mkdir -p "$HOME"/.config/kelp "$HOME"/other/.git/hooks
     for file in .bashrc .profile .config/kelp/mine.policy other/.git/hooks/pre-commit; do

@@ -24,7 +24,23 @@ static const char *const on_host[] = {
         "/home/ann/notes/",
         "/home/ann/notes/a",
         "/home/ann/notes/b",
-        "/home/ann/notes/key.pem",
+        "/home/ann/box/",
+        "/home/ann/box/a",
+        "/home/ann/box/b",
+        "/home/ann/box/.env",
+        "/home/ann/box/deep/",
+        "/home/ann/box/deep/id_rsa",
+        "/home/ann/box/deep/id_rsa.pub",
+        "/home/ann/box/secrets/",
+        "/home/ann/box/secrets/x",
+        "/home/ann/vault/",
+        "/home/ann/vault/a",
+        "/home/ann/vault/b",
+        "/home/ann/vault/key.pem",
+        "/home/ann/ill/",
+        "/home/ann/ill/a",
+        "/home/ann/ill/b",
+        "/home/ann/ill/\xff.pem",
         "/home/ann/lone/",
         "/home/ann/lone/file",
         "/home/ann/lib/",
@@ -104,6 +120,25 @@ static enum learn_object look(const char *path, struct arena *a, const char **re
         return LEARN_NOTHING;
 }
 
+static int walk(const char *dir, learn_walk_fn *each, void *each_arg, void *arg, struct err *e)
+{
+        size_t len = strlen(dir);
+
+        (void)arg;
+        for (size_t i = 0; i < sizeof(on_host) / sizeof(on_host[0]); i++) {
+                char path[64];
+                size_t n = strlen(on_host[i]);
+                bool is_directory = on_host[i][n - 1] == '/';
+
+                if (strncmp(on_host[i], dir, len) != 0 || on_host[i][len] != '/' || n == len + 1)
+                        continue;
+                snprintf(path, sizeof(path), "%.*s", (int)(n - is_directory), on_host[i]);
+                if (each(path, is_directory, each_arg, e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
 struct lesson {
         struct made made;
         struct learn learn;
@@ -124,7 +159,8 @@ static void start(struct lesson *l)
                                              .base_name = "sandbox",
                                              .command = "tool --all",
                                              .options = "",
-                                             .look = look };
+                                             .look = look,
+                                             .walk = walk };
 }
 
 static void finish(struct lesson *l)
@@ -483,14 +519,58 @@ static void test_a_secret_in_what_is_shown_is_hidden(void **state)
 
         (void)state;
         start(&l);
-        reads(&l, "/home/ann/notes/a");
-        reads(&l, "/home/ann/notes/b");
-        reads(&l, "/home/ann/notes/key.pem");
+        reads(&l, "/home/ann/vault/a");
+        reads(&l, "/home/ann/vault/b");
+        reads(&l, "/home/ann/vault/key.pem");
         settle(&l);
         assert_int_equal(l.learn.n_lines, 2);
-        assert_non_null(find(&l, LEARN_READABLE, "/home/ann/notes"));
-        assert_non_null(find(&l, LEARN_HIDDEN, "/home/ann/notes/key.pem"));
-        has_secret(&l, "~/notes/key.pem,");
+        assert_non_null(find(&l, LEARN_READABLE, "/home/ann/vault"));
+        assert_non_null(find(&l, LEARN_HIDDEN, "/home/ann/vault/key.pem"));
+        has_secret(&l, "~/vault/key.pem,");
+        finish(&l);
+}
+
+/* Who knows that he is watched does not ask for them. */
+static void test_a_secret_that_nobody_asked_for_is_hidden_in_what_is_shown(void **state)
+{
+        struct lesson l;
+
+        (void)state;
+        start(&l);
+        reads(&l, "/home/ann/box/a");
+        reads(&l, "/home/ann/box/b");
+        settle(&l);
+        assert_non_null(find(&l, LEARN_READABLE, "/home/ann/box"));
+        assert_non_null(find(&l, LEARN_HIDDEN, "/home/ann/box/.env"));
+        assert_non_null(find(&l, LEARN_HIDDEN, "/home/ann/box/deep/id_rsa"));
+        assert_non_null(find(&l, LEARN_HIDDEN, "/home/ann/box/secrets"));
+        assert_int_equal(l.learn.n_lines, 4);
+        assert_int_equal(l.learn.n_secrets, 0);
+        finish(&l);
+        /* a directory of such a name that was used is needed; one file alone shows no other */
+        start(&l);
+        makes(&l, "/home/ann/box/new");
+        reads(&l, "/home/ann/box/secrets/x");
+        reads(&l, "/home/ann/vault/a");
+        settle(&l);
+        assert_non_null(find(&l, LEARN_WRITABLE, "/home/ann/box"));
+        assert_non_null(find(&l, LEARN_HIDDEN, "/home/ann/box/.env"));
+        assert_null(find(&l, LEARN_HIDDEN, "/home/ann/box/secrets"));
+        assert_null(find(&l, LEARN_HIDDEN, "/home/ann/vault/key.pem"));
+        finish(&l);
+}
+
+static void test_a_directory_whose_secrets_cannot_be_hidden_is_not_shown(void **state)
+{
+        struct lesson l;
+
+        (void)state;
+        start(&l);
+        reads(&l, "/home/ann/ill/a");
+        reads(&l, "/home/ann/ill/b");
+        settle(&l);
+        assert_int_equal(l.learn.n_lines, 0);
+        has_refused(&l, "read ~/ill, by tool: it has a secret whose name no policy can have");
         finish(&l);
 }
 
@@ -880,6 +960,8 @@ int main(void)
                 cmocka_unit_test(test_what_acts_outside_is_not_granted),
                 cmocka_unit_test(test_what_only_looks_like_that_is_granted),
                 cmocka_unit_test(test_a_secret_in_what_is_shown_is_hidden),
+                cmocka_unit_test(test_a_secret_that_nobody_asked_for_is_hidden_in_what_is_shown),
+                cmocka_unit_test(test_a_directory_whose_secrets_cannot_be_hidden_is_not_shown),
                 cmocka_unit_test(test_a_secret_of_the_current_directory_is_told),
                 cmocka_unit_test(test_hosts),
                 cmocka_unit_test(test_symlinks),

@@ -1,0 +1,82 @@
+#include "learn-inner.h"
+
+#include "path.h"
+
+#include <errno.h>
+
+/*
+ * A directory that is granted as a whole shows more than the command asked for.  What in it looks
+ * like a secret is hidden by lines of its own, whether the command asked for it or not: one that knows
+ * that it is watched does not.
+ *
+ * Not what the base hides, which stays hidden in it, and what the base gives already.  Nor a
+ * directory in which the command was seen to use something else: that is needed.
+ */
+
+/* More of them would be no policy to read, and each is a mount of the run. */
+#define MAX_SECRETS 1000
+
+struct guard {
+        struct learn *l;
+        const struct learn_context *c;
+        const struct learn_shown *shown;
+        size_t n_secrets;
+};
+
+static bool is_used_in(const struct guard *g, const char *dir)
+{
+        for (size_t i = 0; i < g->shown->n_used; i++) {
+                if (path_is_in(g->shown->used[i], dir))
+                        return true;
+        }
+        return false;
+}
+
+static int hide(struct guard *g, const char *path, struct err *e)
+{
+        const char *value = arena_copy(&g->l->arena, path, e);
+        const struct learn_line line = { .key = LEARN_HIDDEN, .if_exists = true, .value = value };
+
+        if (!value)
+                return -e->code;
+        if (++g->n_secrets > MAX_SECRETS)
+                return err_set(e, E2BIG, "more than %d names in it look like secrets", MAX_SECRETS);
+        if (!learn_quote(g->l, g->c, &line, e))
+                return e->code ? -e->code
+                               : err_set(e, E2BIG, "it has a secret whose name no policy can have");
+        return learn_add_line(g->l, LEARN_HIDDEN, true, value,
+                              "looks like a secret, and lies in what is shown", e);
+}
+
+static int look_at(const char *path, bool is_directory, void *arg, struct err *e)
+{
+        struct guard *g = arg;
+        const char *secret = learn_find_secret(g->c->base, path);
+
+        if (!secret)
+                return 1;
+        if (secret != path)
+                return 0;
+        if (learn_is_given(g->c->base, path, g->shown->access) ||
+            (is_directory && is_used_in(g, path)))
+                return 1;
+        return hide(g, path, e);
+}
+
+int learn_hide_in_shown(struct learn *l, const struct learn_context *c,
+                        const struct learn_shown *shown, const char **ret_why, struct err *e)
+{
+        struct guard g = { .l = l, .c = c, .shown = shown };
+        struct err why = { 0 };
+        size_t n_lines = l->n_lines;
+
+        if (c->walk(shown->dir, look_at, &g, c->arg, &why) >= 0)
+                return 0;
+        if (why.code != E2BIG) {
+                *e = why;
+                return -e->code;
+        }
+        l->n_lines = n_lines;
+        *ret_why = arena_print(&l->arena, e, ": %s", why.text);
+        return *ret_why ? 0 : -e->code;
+}
