@@ -44,6 +44,10 @@ struct learn_shown {
 int learn_hide_in_shown(struct learn *l, const struct learn_context *c,
                         const struct learn_shown *shown, const char **ret_why, struct err *e);
 
+/* Lines that keep what takes effect outside as it is in a directory that is granted as a whole. */
+int learn_protect_in_shown(struct learn *l, const struct learn_context *c, const char *dir,
+                           struct err *e);
+
 /* Lines, secrets and refusals of paths; of hosts; of calls. */
 int learn_settle_paths(struct learn *l, const struct learn_context *c, struct err *e);
 int learn_settle_hosts(struct learn *l, struct err *e);

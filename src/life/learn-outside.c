@@ -27,7 +27,10 @@ static const char *const in_home[] = {
         /* what starts programs by its settings */
         ".gitconfig", ".config/git", ".cargo/config", ".cargo/config.toml", ".config/emacs",
         ".config/nvim", ".config/tmux", ".emacs", ".emacs.d", ".exrc", ".gdbinit", ".config/gdb",
-        ".lldbinit", ".nvimrc", ".screenrc", ".tmux.conf", ".vim", ".vimrc",
+        ".lldbinit", ".nvimrc", ".screenrc", ".tmux.conf", ".vim", ".vimrc", ".config/direnv",
+        ".direnvrc", ".ghci", ".gradle/init.d", ".gradle/init.gradle", ".hgrc", ".config/hg",
+        ".ipython/profile_default/startup", ".irbrc", ".mailcap", ".pryrc", ".Rprofile", ".wgetrc",
+        ".yarnrc", ".yarnrc.yml",
         /* kelp's own, wherever the XDG variables lead */
         ".config/kelp", ".local/share/kelp"
 };
@@ -94,4 +97,26 @@ bool learn_acts_outside(const struct plan *base, const char *path)
                         return true;
         }
         return false;
+}
+
+/* What the base protects in every writable directory needs no line. */
+int learn_protect_in_shown(struct learn *l, const struct learn_context *c, const char *dir,
+                           struct err *e)
+{
+        const char *home = c->base->files.home;
+
+        if (!home || str_eq(home, "/") || !path_is_in(dir, home))
+                return 0;
+        for (size_t i = 0; i < sizeof(in_home) / sizeof(in_home[0]); i++) {
+                const char *path = path_join(&l->arena, home, in_home[i], e);
+
+                if (!path)
+                        return -e->code;
+                if (path_is_in(path, dir) &&
+                    learn_add_line(l, LEARN_PROTECTED, true, path,
+                                   "takes effect outside of a sandbox, and lies in what is written",
+                                   e) < 0)
+                        return -e->code;
+        }
+        return 0;
 }

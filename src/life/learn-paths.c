@@ -450,7 +450,11 @@ static int guard_place(struct sorting *s, const struct place *place, struct err 
                 return e->code ? -e->code : 1;
         if (learn_hide_in_shown(s->l, s->c, &shown, &why, e) < 0)
                 return -e->code;
-        return why ? tell_refused(s, &use, shown.dir, why, e) : 1;
+        if (why)
+                return tell_refused(s, &use, shown.dir, why, e);
+        if (place->access == 'w' && learn_protect_in_shown(s->l, s->c, shown.dir, e) < 0)
+                return -e->code;
+        return 1;
 }
 
 static int add_place(struct sorting *s, const struct place *place, struct err *e)

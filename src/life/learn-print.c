@@ -19,9 +19,13 @@ struct key_text {
 };
 
 static const struct key_text keys[] = {
-        [LEARN_READABLE] = { "files", "readable" },  [LEARN_WRITABLE] = { "files", "writable" },
-        [LEARN_HIDDEN] = { "files", "hidden" },      [LEARN_ALLOW] = { "network", "allow" },
-        [LEARN_DENY] = { "network", "deny" },        [LEARN_HOST_PORT] = { "network", "host-port" },
+        [LEARN_READABLE] = { "files", "readable" },
+        [LEARN_WRITABLE] = { "files", "writable" },
+        [LEARN_HIDDEN] = { "files", "hidden" },
+        [LEARN_PROTECTED] = { "files", "protected" },
+        [LEARN_ALLOW] = { "network", "allow" },
+        [LEARN_DENY] = { "network", "deny" },
+        [LEARN_HOST_PORT] = { "network", "host-port" },
         [LEARN_DENY_CALLS] = { "syscalls", "deny" },
 };
 static_assert(sizeof(keys) / sizeof(keys[0]) == LEARN_KEY_COUNT, "a key for every kind of line");

@@ -60,6 +60,7 @@ enum learn_key {
         LEARN_READABLE,
         LEARN_WRITABLE,
         LEARN_HIDDEN,
+        LEARN_PROTECTED,
         LEARN_ALLOW,
         LEARN_DENY,
         LEARN_HOST_PORT,

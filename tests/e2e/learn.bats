@@ -404,6 +404,24 @@ SH
     run ! grep -rs evil "$HOME"
 }
 
+@test "what takes effect outside stays as it is in a directory that is granted" {
+    mkdir -p "$HOME/.cargo/registry" "$HOME/.cargo/bin" "$HOME/go/src"
+    echo old >"$HOME/.cargo/env"
+    echo old >"$HOME/.cargo/bin/cargo"
+    learn -- sh -c 'touch ~/.cargo/registry/x; touch ~/go/x'
+    [ "$status" = 0 ]
+    has_line 'writable = -~/.cargo'
+    has_line 'writable = -~/go'
+    has_line 'protected = -~/.cargo/env'
+    under -- sh -c 'echo x >~/.cargo/registry/x; for i in env bin/cargo bin/new; do echo evil >>~/.cargo/$i; done
+        echo new >~/.cargo/config.toml; mkdir ~/go/bin; echo x >~/go/x; true'
+    [ "$status" = 0 ]
+    [ "$(cat "$HOME/.cargo/registry/x" "$HOME/go/x")" = $'x\nx' ]
+    run ! grep -rs evil "$HOME"
+    says "the sandbox made '$HOME/.cargo/config.toml', which takes effect outside"
+    says "the sandbox made '$HOME/go/bin', which takes effect outside"
+}
+
 @test "--merge adds what a second run needs, and keeps every line" {
     learn -- cat "$HOME/notes/a"
     sed -i 's/^\[files\]/# mine\n[files]/' "$policy"

@@ -58,6 +58,10 @@ static const char *const on_host[] = {
         "/home/ann/lone/.git/config",
         "/home/ann/.config/kelp/",
         "/home/ann/bin/",
+        "/home/ann/.cargo/",
+        "/home/ann/.cargo/registry/",
+        "/home/ann/go/",
+        "/home/ann/go/src/",
         "/home/ann/.ssh/",
         "/home/ann/.ssh/id_ed25519",
         "/home/ann/.cache/",
@@ -489,6 +493,33 @@ static void test_what_acts_outside_is_not_granted(void **state)
         has_refused(&l, "write ~/.bashrc, by tool: it takes effect outside");
         has_refused(&l, "write ~/.profile, ");
         has_refused(&l, "write ~/lone/.git/hooks/post-commit, ");
+        finish(&l);
+}
+
+static void test_what_acts_outside_stays_as_it_is_in_what_is_written(void **state)
+{
+        struct lesson l;
+
+        (void)state;
+        start(&l);
+        makes(&l, "/home/ann/.cargo/registry/x");
+        makes(&l, "/home/ann/go/new");
+        makes(&l, "/home/ann/lone/new");
+        settle(&l);
+        assert_non_null(find(&l, LEARN_WRITABLE, "/home/ann/.cargo"));
+        assert_non_null(find(&l, LEARN_PROTECTED, "/home/ann/.cargo/bin"));
+        assert_non_null(find(&l, LEARN_PROTECTED, "/home/ann/.cargo/env"));
+        assert_non_null(find(&l, LEARN_PROTECTED, "/home/ann/.cargo/config.toml"));
+        assert_non_null(find(&l, LEARN_WRITABLE, "/home/ann/go"));
+        assert_non_null(find(&l, LEARN_PROTECTED, "/home/ann/go/bin"));
+        assert_non_null(find(&l, LEARN_WRITABLE, "/home/ann/lone"));
+        assert_int_equal(l.learn.n_lines, 8);
+        finish(&l);
+        /* what is only read changes nothing */
+        start(&l);
+        reads(&l, "/home/ann/.cargo/registry");
+        settle(&l);
+        assert_int_equal(l.learn.n_lines, 1);
         finish(&l);
 }
 
@@ -958,6 +989,7 @@ int main(void)
                 cmocka_unit_test(test_elsewhere),
                 cmocka_unit_test(test_secrets_are_left_out),
                 cmocka_unit_test(test_what_acts_outside_is_not_granted),
+                cmocka_unit_test(test_what_acts_outside_stays_as_it_is_in_what_is_written),
                 cmocka_unit_test(test_what_only_looks_like_that_is_granted),
                 cmocka_unit_test(test_a_secret_in_what_is_shown_is_hidden),
                 cmocka_unit_test(test_a_secret_that_nobody_asked_for_is_hidden_in_what_is_shown),
