@@ -16,7 +16,7 @@ setup_file() {
     facts busybox/root >busybox/facts
     mkdir debian/root
     # devices are all that a user cannot unpack
-    ! tar -C debian/root -xpf debian/root.tar 2>&1 | grep -v 'Cannot mknod\|previous errors'
+    ! tar -C debian/root -xpf debian/root.tar 2>&1 | grep -v 'Cannot mknod\|previous errors' || return 1
     facts debian/root >debian/facts
 }
 
