@@ -1,6 +1,7 @@
 #include "jail.h"
 
 #include "fd.h"
+#include "harden.h"
 #include "io.h"
 #include "subids.h"
 
@@ -17,7 +18,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -178,11 +178,7 @@ static int drop_rights(uint64_t keep, struct err *e)
 
         if (syscall(SYS_capset, &header, data) < 0)
                 return err_sys(e, "cannot drop capabilities");
-        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-                return err_sys(e, "cannot set no_new_privs");
-        if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-                return err_sys(e, "cannot become not dumpable");
-        return 0;
+        return harden_process(e);
 }
 
 static int set_limit(int resource, rlim_t most, const char *what, struct err *e)
@@ -206,7 +202,6 @@ static int set_limits(struct err *e)
         if (!HAS_ASAN && set_limit(RLIMIT_AS, ADDRESS_SPACE, "memory", e) < 0)
                 return -e->code;
         if (set_limit(RLIMIT_NOFILE, 256, "open files", e) < 0 ||
-            set_limit(RLIMIT_CORE, 0, "core dumps", e) < 0 ||
             set_limit(RLIMIT_MEMLOCK, 0, "locked memory", e) < 0)
                 return -e->code;
         return 0;

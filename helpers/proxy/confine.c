@@ -1,12 +1,11 @@
 #include "confine.h"
 
 #include "fd.h"
+#include "harden.h"
 #include "mem.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 
 static int compare(const void *a, const void *b)
 {
@@ -39,22 +38,9 @@ int confine_descriptors(const struct config *config, int control, struct err *e)
         return fd_close_others(keep, n, e);
 }
 
-static int drop_rights(struct err *e)
-{
-        struct rlimit none = { 0, 0 };
-
-        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-                return err_sys(e, "cannot set no_new_privs");
-        if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-                return err_sys(e, "cannot become not dumpable");
-        if (setrlimit(RLIMIT_CORE, &none) < 0)
-                return err_sys(e, "cannot forbid core files");
-        return 0;
-}
-
 int confine_enter(bool *ret_has_landlock, struct err *e)
 {
-        if (drop_rights(e) < 0)
+        if (harden_process(e) < 0)
                 return -e->code;
         int r = confine_files(e);
         if (r < 0 && r != -EOPNOTSUPP)

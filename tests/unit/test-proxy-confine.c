@@ -115,15 +115,24 @@ static int check_signals(int *ret_fd)
         return errno == EPERM ? 0 : 52;
 }
 
-static int check_rest(void)
+/* The files in /proc of a process that is not dumpable are not its user's, but root's. */
+static bool is_dumpable(uid_t user)
+{
+        struct stat st;
+
+        return stat("/proc/self/environ", &st) < 0 || st.st_uid == user;
+}
+
+static int check_rest(uid_t user)
 {
         struct rlimit core;
 
         if (fd_is_open(100) || !fd_is_open(50))
                 return 40;
-        if (getrlimit(RLIMIT_CORE, &core) == 0)
-                return core.rlim_max == 0 ? 0 : 41;
-        return 0;
+        if (getrlimit(RLIMIT_CORE, &core) == 0 && core.rlim_max != 0)
+                return 41;
+        /* root's are root's in either case */
+        return user != 0 && is_dumpable(user) ? 42 : 0;
 }
 
 static _Noreturn void be_confined(const char *path)
@@ -131,6 +140,7 @@ static _Noreturn void be_confined(const char *path)
         struct config_listener listener = { .fd = 50 };
         const struct config config = { .listeners = &listener, .n_listeners = 1, .log_fd = -1 };
         bool has_landlock = false;
+        uid_t user = geteuid();
         struct err e = { 0 };
 
         if (dup2(0, 50) < 0 || dup2(0, 51) < 0 || dup2(0, 100) < 0 ||
@@ -147,7 +157,7 @@ static _Noreturn void be_confined(const char *path)
         if (r == 0)
                 r = check_signals(&fd);
         if (r == 0)
-                r = check_rest();
+                r = check_rest(user);
         if (r == 0 && has_landlock)
                 r = check_files();
         _exit(r == 0 && !has_landlock ? 77 : r);
@@ -170,6 +180,7 @@ static void confined(void **state)
         assert_int_equal(check_signals(&tcp), 51);
         close(tcp);
         assert_int_equal(check_files(), 2);
+        assert_true(is_dumpable(geteuid()));
         assert_int_equal(access(path, R_OK | W_OK), 0);
         close(fd);
         unlink(path);
