@@ -1,6 +1,10 @@
 #include "ruleset.h"
 
+#include "fd.h"
+
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -62,6 +66,23 @@ int ruleset_allow(int ruleset, int fd, uint64_t rights, struct err *e)
 
         if (syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &rule, 0) < 0)
                 return err_sys(e, "cannot add a Landlock rule");
+        return 0;
+}
+
+int ruleset_allow_reading(int ruleset, const char *const *paths, size_t n, struct err *e)
+{
+        for (size_t i = 0; i < n; i++) {
+                autofd fd = open(paths[i], O_PATH | O_CLOEXEC);
+                struct stat st;
+
+                if (fd < 0)
+                        continue;
+                if (fstat(fd, &st) < 0)
+                        return err_sys(e, "cannot stat '%s'", paths[i]);
+                if (ruleset_allow(ruleset, fd,
+                                  S_ISDIR(st.st_mode) ? RULESET_READ : RULESET_READ_FILE, e) < 0)
+                        return -e->code;
+        }
         return 0;
 }
 

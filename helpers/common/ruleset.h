@@ -3,6 +3,7 @@
 
 #include "err.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -26,6 +27,9 @@
 #define RULESET_BIND_TCP    (1ull << 0) /* ABI 4 */
 #define RULESET_CONNECT_TCP (1ull << 1)
 
+/* Of a file the first, of a directory both. */
+#define RULESET_READ (RULESET_READ_FILE | RULESET_READ_DIR)
+
 /* Which version of Landlock the kernel has; below 1: none, or it is not enabled. */
 long ruleset_abi(void);
 
@@ -38,6 +42,12 @@ int ruleset_make(uint64_t net, uint64_t *ret_fs, struct err *e);
 
 /* Allows `rights` to what `fd` is, and below it. */
 int ruleset_allow(int ruleset, int fd, uint64_t rights, struct err *e);
+
+/*
+ * Allows to read the files of `paths`, and all that is below the directories among them.  What this
+ * system does not have, or shows to nobody, needs no rule.
+ */
+int ruleset_allow_reading(int ruleset, const char *const *paths, size_t n, struct err *e);
 
 /* Binds this process to it. */
 int ruleset_enter(int ruleset, struct err *e);

@@ -8,9 +8,8 @@
 #include <errno.h>
 
 /* Whiteouts are character devices, hard links go from one directory to another. */
-#define READ_RIGHTS (RULESET_READ_FILE | RULESET_READ_DIR)
 #define WRITE_RIGHTS                                                                               \
-        (READ_RIGHTS | RULESET_WRITE_FILE | RULESET_REMOVE_DIR | RULESET_REMOVE_FILE |             \
+        (RULESET_READ | RULESET_WRITE_FILE | RULESET_REMOVE_DIR | RULESET_REMOVE_FILE |            \
          RULESET_MAKE_CHAR | RULESET_MAKE_DIR | RULESET_MAKE_REG | RULESET_MAKE_FIFO |             \
          RULESET_MAKE_SYM | RULESET_REFER | RULESET_TRUNCATE)
 
@@ -29,7 +28,7 @@ int jail_restrict_files(const struct jail_spec *spec, struct err *e)
             ruleset_allow(ruleset, spec->writable, WRITE_RIGHTS & handled, e) < 0)
                 return -e->code;
         for (size_t i = 0; i < spec->n_readable; i++) {
-                if (ruleset_allow(ruleset, spec->readable[i], READ_RIGHTS, e) < 0)
+                if (ruleset_allow(ruleset, spec->readable[i], RULESET_READ, e) < 0)
                         return -e->code;
         }
         return ruleset_enter(ruleset, e);

@@ -6,8 +6,6 @@
 #include "ruleset.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 
 /*
  * What c-ares and the C library read to find names: their configuration, which is often a symlink
@@ -19,25 +17,7 @@ static const char *const system_files[] = {
         "/run/resolvconf",  "/run/NetworkManager", "/run/connman",
 };
 
-/* What is not there on this system needs no rule. */
-static int allow_system_files(int ruleset, struct err *e)
-{
-        for (size_t i = 0; i < sizeof(system_files) / sizeof(system_files[0]); i++) {
-                autofd fd = open(system_files[i], O_PATH | O_CLOEXEC);
-                struct stat st;
-
-                if (fd < 0)
-                        continue;
-                if (fstat(fd, &st) < 0)
-                        return err_sys(e, "cannot stat '%s'", system_files[i]);
-                if (ruleset_allow(ruleset, fd,
-                                  S_ISDIR(st.st_mode) ? RULESET_READ_FILE | RULESET_READ_DIR
-                                                      : RULESET_READ_FILE,
-                                  e) < 0)
-                        return -e->code;
-        }
-        return 0;
-}
+#define N_SYSTEM_FILES (sizeof(system_files) / sizeof(system_files[0]))
 
 int confine_files(struct err *e)
 {
@@ -47,7 +27,7 @@ int confine_files(struct err *e)
                 return -EOPNOTSUPP;
         /* to connect is what this process is for */
         autofd ruleset = ruleset_make(RULESET_BIND_TCP, &handled, e);
-        if (ruleset < 0 || allow_system_files(ruleset, e) < 0)
+        if (ruleset < 0 || ruleset_allow_reading(ruleset, system_files, N_SYSTEM_FILES, e) < 0)
                 return -e->code;
         return ruleset_enter(ruleset, e);
 }

@@ -6,12 +6,9 @@
 #include "ruleset.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 
-#define READ_RIGHTS (RULESET_READ_FILE | RULESET_READ_DIR)
 #define WRITE_RIGHTS                                                                               \
-        (READ_RIGHTS | RULESET_WRITE_FILE | RULESET_REMOVE_FILE | RULESET_MAKE_REG |               \
+        (RULESET_READ | RULESET_WRITE_FILE | RULESET_REMOVE_FILE | RULESET_MAKE_REG |              \
          RULESET_TRUNCATE)
 
 /*
@@ -54,23 +51,7 @@ static const char *const system_files[] = {
         "/sys/devices/system/cpu",
 };
 
-/* What is not there on this system needs no rule. */
-static int allow_system_files(int ruleset, struct err *e)
-{
-        for (size_t i = 0; i < sizeof(system_files) / sizeof(system_files[0]); i++) {
-                autofd fd = open(system_files[i], O_PATH | O_CLOEXEC);
-                struct stat st;
-
-                if (fd < 0)
-                        continue;
-                if (fstat(fd, &st) < 0)
-                        return err_sys(e, "cannot stat '%s'", system_files[i]);
-                if (ruleset_allow(ruleset, fd,
-                                  S_ISDIR(st.st_mode) ? READ_RIGHTS : RULESET_READ_FILE, e) < 0)
-                        return -e->code;
-        }
-        return 0;
-}
+#define N_SYSTEM_FILES (sizeof(system_files) / sizeof(system_files[0]))
 
 int confine_files(const struct confine_spec *spec, struct err *e)
 {
@@ -81,8 +62,8 @@ int confine_files(const struct confine_spec *spec, struct err *e)
         /* to connect is what this process is for */
         autofd ruleset = ruleset_make(RULESET_BIND_TCP, &handled, e);
         if (ruleset < 0 || ruleset_allow(ruleset, spec->writable, WRITE_RIGHTS & handled, e) < 0 ||
-            ruleset_allow(ruleset, spec->readable, READ_RIGHTS, e) < 0 ||
-            allow_system_files(ruleset, e) < 0)
+            ruleset_allow(ruleset, spec->readable, RULESET_READ, e) < 0 ||
+            ruleset_allow_reading(ruleset, system_files, N_SYSTEM_FILES, e) < 0)
                 return -e->code;
         return ruleset_enter(ruleset, e);
 }
