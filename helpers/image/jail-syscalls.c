@@ -2,6 +2,8 @@
 
 #include "jail.h"
 
+#include "syscall-filter.h"
+
 #include <errno.h>
 #include <linux/fs.h>
 #include <sched.h>
@@ -96,21 +98,12 @@ static int add_chown(scmp_filter_ctx filter)
         return r;
 }
 
-static int add_calls(scmp_filter_ctx filter, const int *calls, size_t n)
-{
-        for (size_t i = 0; i < n; i++) {
-                int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static int add_calls_of_trees(scmp_filter_ctx filter)
 {
-        int r = add_calls(filter, allowed_of_trees, COUNT(allowed_of_trees));
+        int r = syscall_filter_add(filter, SCMP_ACT_ALLOW, allowed_of_trees,
+                                   COUNT(allowed_of_trees));
 
         if (r == 0)
                 r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
@@ -146,7 +139,7 @@ int jail_restrict_syscalls(const struct jail_spec *spec, struct err *e)
 
         if (!filter)
                 return err_set(e, ENOMEM, "libseccomp cannot start a filter");
-        int r = add_calls(filter, allowed, COUNT(allowed));
+        int r = syscall_filter_add(filter, SCMP_ACT_ALLOW, allowed, COUNT(allowed));
         if (r == 0)
                 r = add_calls_at(filter, allowed_at, COUNT(allowed_at));
         if (r == 0 && (spec->keep_caps & JAIL_CAPS_READ))
@@ -155,10 +148,5 @@ int jail_restrict_syscalls(const struct jail_spec *spec, struct err *e)
                 r = add_checked_calls(filter);
         if (r == 0 && (spec->keep_caps & 1ull << CAP_CHOWN))
                 r = add_chown(filter);
-        if (r == 0)
-                r = seccomp_load(filter);
-        seccomp_release(filter);
-        if (r < 0)
-                return err_set(e, -r, "cannot load the filter of system calls: %s", err_name(-r));
-        return 0;
+        return syscall_filter_enter(filter, r, e);
 }

@@ -2,6 +2,8 @@
 
 #include "confine.h"
 
+#include "syscall-filter.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <seccomp.h>
@@ -114,18 +116,12 @@ static int add_checked_calls(scmp_filter_ctx filter)
 int confine_syscalls(struct err *e)
 {
         scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-        int r = 0;
 
         if (!filter)
                 return err_set(e, ENOMEM, "libseccomp cannot start a filter");
-        for (size_t i = 0; r == 0 && i < sizeof(allowed) / sizeof(allowed[0]); i++)
-                r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
+        int r = syscall_filter_add(filter, SCMP_ACT_ALLOW, allowed,
+                                   sizeof(allowed) / sizeof(allowed[0]));
         if (r == 0)
                 r = add_checked_calls(filter);
-        if (r == 0)
-                r = seccomp_load(filter);
-        seccomp_release(filter);
-        if (r < 0)
-                return err_set(e, -r, "cannot load the filter of system calls: %s", err_name(-r));
-        return 0;
+        return syscall_filter_enter(filter, r, e);
 }

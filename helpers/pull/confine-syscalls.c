@@ -6,6 +6,8 @@
 
 #include "confine.h"
 
+#include "syscall-filter.h"
+
 #include <errno.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -62,10 +64,9 @@ static int add_rules(scmp_filter_ctx filter)
 #endif
         /* standard error may be the user's terminal */
         static const unsigned requests[] = { TIOCSTI, TIOCLINUX, TIOCSETD };
-        int r = 0;
+        int r = syscall_filter_add(filter, SCMP_ACT_ERRNO(EPERM), refused,
+                                   sizeof(refused) / sizeof(refused[0]));
 
-        for (size_t i = 0; r == 0 && i < sizeof(refused) / sizeof(refused[0]); i++)
-                r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), refused[i], 0);
         /* libcurl resolves names in a thread; clone3 hides its flags, and the C library knows */
         if (r == 0)
                 r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
@@ -83,11 +84,5 @@ int confine_syscalls(struct err *e)
 
         if (!filter)
                 return err_set(e, ENOMEM, "libseccomp cannot start a filter");
-        int r = add_rules(filter);
-        if (r == 0)
-                r = seccomp_load(filter);
-        seccomp_release(filter);
-        if (r < 0)
-                return err_set(e, -r, "cannot set the filter of system calls: %s", err_name(-r));
-        return 0;
+        return syscall_filter_enter(filter, add_rules(filter), e);
 }
