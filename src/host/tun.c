@@ -16,7 +16,6 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 /*
@@ -40,21 +39,9 @@ static bool is_driver_loaded(const struct host_view *v)
         return false;
 }
 
-static bool is_module_installed(const struct host_view *v)
-{
-        struct utsname name;
-        char path[256];
-
-        if (uname(&name) < 0)
-                return false;
-        snprintf(path, sizeof(path), "lib/modules/%s/modules.dep", name.release);
-        autofree char *text = host_read_text(v, path, (size_t)16 << 20);
-        return text && strstr(text, "/tun.ko");
-}
-
 static void explain_driver(const struct host_view *v, struct host_cause *ret)
 {
-        if (is_module_installed(v) || host_find_outer(v) == HOST_OUTER_NONE) {
+        if (host_has_module(v, "tun") || host_find_outer(v) == HOST_OUTER_NONE) {
                 host_cause_why(ret, "the kernel module 'tun' is not loaded");
                 host_cause_fix(ret, "%smodprobe tun", host_sudo(v));
                 host_cause_fix(ret, "to keep it: echo tun | %stee /etc/modules-load.d/tun.conf",

@@ -1,6 +1,5 @@
 #include "attempt.h"
 #include "cause.h"
-#include "mem.h"
 #include "netlink.h"
 #include "outer.h"
 #include "probes.h"
@@ -9,10 +8,7 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <sched.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 /*
@@ -40,26 +36,14 @@ static int make_pair(void *data, char *note, struct err *e)
         return 0;
 }
 
-static bool is_module_installed(const struct host_view *v)
-{
-        struct utsname name;
-        char path[256];
-
-        if (uname(&name) < 0)
-                return false;
-        snprintf(path, sizeof(path), "lib/modules/%s/modules.dep", name.release);
-        autofree char *text = host_read_text(v, path, (size_t)16 << 20);
-        return text && strstr(text, "/veth.ko");
-}
-
 static void explain_module(const struct host_view *v, struct host_cause *ret)
 {
-        if (host_find_outer(v) != HOST_OUTER_NONE && !is_module_installed(v)) {
+        if (host_find_outer(v) != HOST_OUTER_NONE && !host_has_module(v, "veth")) {
                 host_cause_why(ret, "the host's kernel has not loaded its module 'veth'");
                 host_cause_fix(ret, "on the host, outside of all containers: sudo modprobe veth");
                 return;
         }
-        if (is_module_installed(v)) {
+        if (host_has_module(v, "veth")) {
                 host_cause_why(ret, "the kernel module 'veth' is not loaded");
                 host_cause_fix(ret, "%smodprobe veth", host_sudo(v));
                 host_cause_fix(ret, "to keep it: echo veth | %stee /etc/modules-load.d/veth.conf",

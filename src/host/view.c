@@ -14,9 +14,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
-#define LIMIT_PASSWD ((size_t)8 << 20)
+#define LIMIT_PASSWD  ((size_t)8 << 20)
+#define LIMIT_MODULES ((size_t)16 << 20)
 
 int host_open(const struct host_view *v, const char *path, int flags)
 {
@@ -181,6 +183,21 @@ bool host_find_program(const struct host_view *v, const char *program, char *ret
                         return true;
         }
         return false;
+}
+
+bool host_has_module(const struct host_view *v, const char *name)
+{
+        struct utsname kernel;
+        char path[256];
+        char file[64];
+
+        if (uname(&kernel) < 0)
+                return false;
+        snprintf(path, sizeof(path), "lib/modules/%s/modules.dep", kernel.release);
+        autofree char *text = host_read_text(v, path, LIMIT_MODULES);
+        /* it may be compressed, which tells by what comes behind */
+        snprintf(file, sizeof(file), "/%s.ko", name);
+        return text && strstr(text, file);
 }
 
 const char *host_sudo(const struct host_view *v)

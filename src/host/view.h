@@ -54,6 +54,9 @@ bool host_is_mapped(const struct host_view *v, const char *file, uint32_t id);
  */
 bool host_find_program(const struct host_view *v, const char *program, char *ret, size_t size);
 
+/* Whether the running kernel has a module `name` among its files, loaded or not. */
+bool host_has_module(const struct host_view *v, const char *name);
+
 /* "sudo " for whoever needs it in front of a command, else "". */
 const char *host_sudo(const struct host_view *v);
 

@@ -12,8 +12,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -359,6 +361,33 @@ static void test_tun_absent(void **state)
         contains(cause.fix, "docker run --device /dev/net/tun");
 }
 
+/* What the running kernel could load, as its depmod(8) has listed it. */
+static void test_veth_absent(void **state)
+{
+        struct fake *f = *state;
+        struct host_cause cause = { 0 };
+        struct utsname kernel;
+        char path[256];
+
+        assert_int_equal(uname(&kernel), 0);
+        snprintf(path, sizeof(path), "lib/modules/%s/modules.dep", kernel.release);
+        fake_file(f, "proc/self/uid_map", "0 0 4294967295\n");
+        assert_true(host_cause_veth(&f->view, EOPNOTSUPP, &cause));
+        contains(cause.why, "the kernel has no veth devices");
+
+        fake_file(f, path, "kernel/drivers/net/tun.ko.xz:\nkernel/drivers/net/myveth.ko:\n");
+        cause = (struct host_cause){ 0 };
+        assert_true(host_has_module(&f->view, "tun"));
+        assert_true(host_cause_veth(&f->view, EOPNOTSUPP, &cause));
+        contains(cause.why, "the kernel has no veth devices");
+
+        fake_file(f, path, "kernel/drivers/net/veth.ko.xz:\n");
+        cause = (struct host_cause){ 0 };
+        assert_false(host_has_module(&f->view, "tun"));
+        assert_true(host_cause_veth(&f->view, EOPNOTSUPP, &cause));
+        contains(cause.fix, "sudo modprobe veth");
+}
+
 static void test_newuidmap_absent(void **state)
 {
         struct fake *f = *state;
@@ -454,6 +483,7 @@ int main(void)
                 T(test_userns_switch),
                 T(test_userns_unmapped),
                 T(test_tun_absent),
+                T(test_veth_absent),
                 T(test_newuidmap_absent),
                 T(test_cgroup),
                 T(test_profile),
