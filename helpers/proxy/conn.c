@@ -11,47 +11,16 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-/* ------ lists ------ */
-
-static struct conn_list *list_of(struct conn *c)
+static struct queue *queue_of(struct conn *c)
 {
         return c->stage == CONN_ASKS ? &c->proxy->asking : &c->proxy->going;
 }
 
-static void link_conn(struct conn *c)
-{
-        struct conn_list *list = list_of(c);
-
-        c->next = NULL;
-        c->prev = list->last;
-        if (c->prev)
-                c->prev->next = c;
-        else
-                list->first = c;
-        list->last = c;
-        list->n++;
-}
-
-static void unlink_conn(struct conn *c)
-{
-        struct conn_list *list = list_of(c);
-
-        if (c->next)
-                c->next->prev = c->prev;
-        else
-                list->last = c->prev;
-        if (c->prev)
-                c->prev->next = c->next;
-        else
-                list->first = c->next;
-        list->n--;
-}
-
 void conn_set_stage(struct conn *c, enum conn_stage stage)
 {
-        unlink_conn(c);
+        queue_remove(queue_of(c), &c->link);
         c->stage = stage;
-        link_conn(c);
+        queue_add(queue_of(c), &c->link);
 }
 
 /* ------ the end ------ */
@@ -85,7 +54,7 @@ static void end(struct conn *c)
         if (c->fake != 0)
                 names_release(p->names, c->fake, p->loop.now / 1000000000u);
         free(c->buffer);
-        unlink_conn(c);
+        queue_remove(queue_of(c), &c->link);
         c->stage = CONN_OVER;
         loop_bury(&p->loop, &c->grave);
 }
@@ -201,9 +170,9 @@ void conn_hang_up(struct conn *c)
 void conn_drop_all(struct proxy *p)
 {
         while (p->asking.first)
-                end(p->asking.first);
+                end(queue_first(&p->asking));
         while (p->going.first)
-                conn_reset(p->going.first, "the sandbox has ended");
+                conn_reset(queue_first(&p->going), "the sandbox has ended");
 }
 
 /* ------ the beginning ------ */
@@ -254,10 +223,11 @@ static bool make_room(struct proxy *p)
 {
         if (p->asking.n + p->going.n < p->max_conns)
                 return true;
-        if (!p->asking.first)
+        struct conn *oldest = queue_first(&p->asking);
+        if (!oldest)
                 return false;
-        set_reset(p->asking.first->client.fd);
-        end(p->asking.first);
+        set_reset(oldest->client.fd);
+        end(oldest);
         return true;
 }
 
@@ -284,7 +254,8 @@ static struct conn *make(struct proxy *p, const struct config_listener *listener
         c->out = (struct flow)FLOW_EMPTY;
         c->in = (struct flow)FLOW_EMPTY;
         c->started = p->loop.now;
-        link_conn(c);
+        c->link.owner = c;
+        queue_add(queue_of(c), &c->link);
         return c;
 }
 

@@ -26,8 +26,7 @@ enum conn_stage {
 
 struct conn {
         struct grave grave;
-        struct conn *next;
-        struct conn *prev;
+        struct link link; /* in a queue of the proxy */
         struct proxy *proxy;
         const struct config_listener *listener;
         enum conn_stage stage;

@@ -134,8 +134,7 @@ void dns_serve_datagrams(struct proxy *p, int fd)
 
 struct dns_conn {
         struct grave grave;
-        struct dns_conn *next;
-        struct dns_conn *prev;
+        struct link link;
         struct proxy *proxy;
         struct watch watch;
         struct timer timer;
@@ -150,17 +149,7 @@ static void bury(struct grave *g)
 
 static void end(struct dns_conn *c)
 {
-        struct dns_list *list = &c->proxy->dns;
-
-        if (c->next)
-                c->next->prev = c->prev;
-        else
-                list->last = c->prev;
-        if (c->prev)
-                c->prev->next = c->next;
-        else
-                list->first = c->next;
-        list->n--;
+        queue_remove(&c->proxy->dns, &c->link);
         loop_stop_timer(&c->proxy->loop, &c->timer);
         loop_close(&c->proxy->loop, &c->watch);
         loop_bury(&c->proxy->loop, &c->grave);
@@ -226,22 +215,17 @@ void dns_serve_connection(struct proxy *p, int *fd)
         c->proxy = p;
         c->watch = (struct watch){ .fd = fd_take(fd), .ready = conn_ready, .owner = c };
         c->timer = (struct timer){ .ring = timed_out, .owner = c };
-        c->prev = p->dns.last;
-        if (c->prev)
-                c->prev->next = c;
-        else
-                p->dns.first = c;
-        p->dns.last = c;
-        p->dns.n++;
+        c->link.owner = c;
+        queue_add(&p->dns, &c->link);
         loop_set_timer(&p->loop, &c->timer, LOOP_DNS);
         if (loop_watch(&p->loop, &c->watch, EPOLLIN) < 0)
                 end(c);
         else if (p->dns.n > MAX_CONNECTIONS)
-                end(p->dns.first);
+                end(queue_first(&p->dns));
 }
 
 void dns_serve_done(struct proxy *p)
 {
         while (p->dns.first)
-                end(p->dns.first);
+                end(queue_first(&p->dns));
 }

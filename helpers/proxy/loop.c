@@ -53,14 +53,7 @@ void loop_stop_timer(struct loop *loop, struct timer *t)
 {
         if (t->due == 0)
                 return;
-        if (t->next)
-                t->next->prev = t->prev;
-        else
-                loop->last[t->delay] = t->prev;
-        if (t->prev)
-                t->prev->next = t->next;
-        else
-                loop->first[t->delay] = t->next;
+        queue_remove(&loop->timers[t->delay], &t->link);
         t->due = 0;
 }
 
@@ -69,13 +62,8 @@ void loop_set_timer(struct loop *loop, struct timer *t, enum loop_delay delay)
         loop_stop_timer(loop, t);
         t->due = loop->now + delays[delay];
         t->delay = delay;
-        t->next = NULL;
-        t->prev = loop->last[delay];
-        if (t->prev)
-                t->prev->next = t;
-        else
-                loop->first[delay] = t;
-        loop->last[delay] = t;
+        t->link.owner = t;
+        queue_add(&loop->timers[delay], &t->link);
 }
 
 void loop_bury(struct loop *loop, struct grave *g)
@@ -100,7 +88,7 @@ static int next_timeout(struct loop *loop)
         int timeout = loop->guest_timeout ? loop->guest_timeout(loop->guest) : -1;
 
         for (size_t i = 0; i < LOOP_N_DELAYS; i++) {
-                const struct timer *t = loop->first[i];
+                const struct timer *t = queue_first(&loop->timers[i]);
 
                 if (!t)
                         continue;
@@ -114,9 +102,9 @@ static int next_timeout(struct loop *loop)
 static void ring_timers(struct loop *loop)
 {
         for (size_t i = 0; i < LOOP_N_DELAYS; i++) {
-                while (loop->first[i] && loop->first[i]->due <= loop->now) {
-                        struct timer *t = loop->first[i];
+                struct timer *t;
 
+                while ((t = queue_first(&loop->timers[i])) && t->due <= loop->now) {
                         loop_stop_timer(loop, t);
                         t->ring(t->owner);
                 }

@@ -2,6 +2,7 @@
 #define KELP_PROXY_LOOP_H
 
 #include "err.h"
+#include "queue.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +22,7 @@ struct watch {
         void *owner;
 };
 
-/* Delays are few, so a list for each is in order by itself. */
+/* Delays are few, so a queue for each is in order by itself. */
 enum loop_delay {
         LOOP_STAGGER,   /* until the next address is tried, too */
         LOOP_PAUSE,     /* until a listener that had no descriptors listens again */
@@ -32,8 +33,7 @@ enum loop_delay {
 };
 
 struct timer {
-        struct timer *next;
-        struct timer *prev;
+        struct link link;
         uint64_t due; /* 0: not set */
         enum loop_delay delay;
         void (*ring)(void *owner);
@@ -50,8 +50,7 @@ struct loop {
         int epoll;
         bool is_over;
         uint64_t now; /* ns, as of the round */
-        struct timer *first[LOOP_N_DELAYS];
-        struct timer *last[LOOP_N_DELAYS];
+        struct queue timers[LOOP_N_DELAYS];
         struct grave *graves;
         /* one more who knows when it wants to be woken, in ms (-1: never), and is, each round */
         int (*guest_timeout)(void *guest);

@@ -6,6 +6,7 @@
 #include "journal.h"
 #include "loop.h"
 #include "names.h"
+#include "queue.h"
 #include "resolver.h"
 
 #include <stdbool.h>
@@ -21,22 +22,6 @@
 #define PROXY_FDS_PER_CONN 6
 #define PROXY_MAX_CONNS    4096
 
-struct conn;
-
-struct conn_list {
-        struct conn *first; /* the oldest */
-        struct conn *last;
-        size_t n;
-};
-
-struct dns_conn;
-
-struct dns_list {
-        struct dns_conn *first; /* the oldest */
-        struct dns_conn *last;
-        size_t n;
-};
-
 struct proxy {
         struct config config;
         struct loop loop;
@@ -44,9 +29,9 @@ struct proxy {
         struct resolver *resolver; /* NULL: the same */
         struct flow_pool pool;
         struct journal journal;
-        struct conn_list asking; /* they have not yet said where to */
-        struct conn_list going;
-        struct dns_list dns;
+        struct queue asking; /* they have not yet said where to */
+        struct queue going;
+        struct queue dns;
         size_t max_conns;
         struct watch control;
         struct listener *listeners; /* one for each of the configuration's */
