@@ -3,6 +3,7 @@
 # network-scene.sh.
 
 load ../lib/kelp
+load ../lib/scene
 
 setup() {
     PATH=$PATH:/usr/sbin:/sbin
@@ -10,25 +11,8 @@ setup() {
     [ -c /dev/net/tun ] || skip "the machine lacks /dev/net/tun"
 }
 
-# Runs the commands of standard input in the scene; all output, and the status, as of `run`.
 scene() {
-    {
-        printf '. "%s" %s %s\n' "$KELP_SRC/tests/e2e/network-scene.sh" "$(id -u)" "$(id -g)"
-        cat
-    } >scene.sh
-    run timeout 60 unshare -Urnm --kill-child --fork bash scene.sh
-    echo "$output"
-}
-
-has() {
-    grep -q -- "$1" <<<"$output" || {
-        echo "missing: $1"
-        return 1
-    }
-}
-
-lacks() {
-    ! grep -- "$1" <<<"$output"
+    run_scene
 }
 
 @test "none: loopback alone, up, and no way out" {
