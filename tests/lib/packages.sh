@@ -49,7 +49,6 @@ openssl openssl
 wget wget
 go golang-go
 javac default-jdk-headless
-node nodejs
 ssh openssh-client
 dropbear dropbear-bin
 curl curl

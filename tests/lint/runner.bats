@@ -43,6 +43,14 @@ count() {
     [ "$(jobs_total)" = "7 passed, 1 failed, 2 skipped" ]
 }
 
+@test "what the tests need is listed once" {
+    # shellcheck source=tests/lib/packages.sh
+    . "$KELP_SRC/tests/lib/packages.sh"
+    run bash -c 'sort | uniq -d' <<<"$(test_needs)"$'\n'"$(test_wants)"
+    [ "$output" = "" ]
+    [ "$(test_needs | wc -l)" -gt 40 ]
+}
+
 @test "a call that a trace shows in two lines is one again, where it began" {
     cd "$BATS_TEST_TMPDIR" || return 1
     cat >trace <<'END'
