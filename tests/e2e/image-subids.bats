@@ -255,7 +255,7 @@ leave_remnant() {
     leave_remnant
     # kelp-image alone knows of no ids
     run -125 "$KELP_IMAGE" --store "$STORE" prune --all
-    assert_refused "Permission denied"
+    assert_refused "Operation not permitted"
     [[ ${lines[1]} == "hint: "*"\`kelp doctor\`"*"; or as root: rm -r '$STORE/tmp/import-"*"'" ]]
     run -125 "$KELP_IMAGE" --store "$STORE" prune --all
     assert_refused "was left by a command that was ended, and cannot be removed"
