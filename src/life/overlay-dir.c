@@ -1,5 +1,6 @@
 #include "overlay-dir.h"
 
+#include "erase.h"
 #include "fd.h"
 #include "io.h"
 #include "path.h"
@@ -19,111 +20,7 @@
 #define PREFIX      "kelp-overlay-"
 #define LOCK        "lock"
 #define MAX_TRIES   20
-#define MAX_DEPTH   100 /* each level holds a descriptor; what is deeper is moved up */
-#define MAX_REMOVED 50  /* left-overs of other runs, each time */
-
-/* What a payload made: of any depth, with any modes.  All of it belongs to this user. */
-struct erase {
-        int top;
-        size_t n_moved; /* directories that were too deep, now in `top` */
-};
-
-static int erase_inside(struct erase *w, int fd, int depth, struct err *e);
-
-/* By its owner the mode of a directory can be changed, whatever it is. */
-static int open_to_erase(int parent, const char *name, struct err *e)
-{
-        const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-        int fd = openat(parent, name, flags);
-
-        if (fd < 0 && errno == EACCES && fchmodat(parent, name, 0700, 0) == 0)
-                fd = openat(parent, name, flags);
-        if (fd < 0)
-                return err_sys(e, "cannot open '%s'", name);
-        if (fchmod(fd, 0700) < 0) {
-                err_sys(e, "cannot set the mode of '%s'", name);
-                fd_close(&fd);
-                return -e->code;
-        }
-        return fd;
-}
-
-static int move_up(struct erase *w, int parent, const char *name, struct err *e)
-{
-        char moved[32];
-
-        snprintf(moved, sizeof(moved), "moved-%zu", w->n_moved++);
-        if (renameat(parent, name, w->top, moved) < 0)
-                return err_sys(e, "cannot move '%s'", name);
-        return 0;
-}
-
-static int erase_directory(struct erase *w, int parent, const char *name, int depth, struct err *e)
-{
-        int fd = open_to_erase(parent, name, e);
-
-        if (fd < 0)
-                return -e->code;
-        if (depth >= MAX_DEPTH) {
-                fd_close(&fd);
-                return move_up(w, parent, name, e);
-        }
-        if (erase_inside(w, fd, depth + 1, e) < 0)
-                return -e->code;
-        if (unlinkat(parent, name, AT_REMOVEDIR) < 0)
-                return err_sys(e, "cannot remove '%s'", name);
-        return 0;
-}
-
-/* Takes `fd`.  What is no directory goes by its name, and is never opened or followed. */
-static int erase_inside(struct erase *w, int fd, int depth, struct err *e)
-{
-        autodir *dir = fdopendir(fd);
-        struct dirent *entry;
-
-        if (!dir) {
-                err_sys(e, "cannot list a directory of an overlay");
-                fd_close(&fd);
-                return -e->code;
-        }
-        while (errno = 0, (entry = readdir(dir))) {
-                const char *name = entry->d_name;
-
-                if (str_eq(name, ".") || str_eq(name, ".."))
-                        continue;
-                if (unlinkat(fd, name, 0) == 0)
-                        continue;
-                if (errno != EISDIR && errno != EPERM)
-                        return err_sys(e, "cannot remove '%s'", name);
-                if (erase_directory(w, fd, name, depth, e) < 0)
-                        return -e->code;
-        }
-        return errno ? err_sys(e, "cannot list a directory of an overlay") : 0;
-}
-
-/* Until a pass over it has found nothing that had to be moved. */
-static int erase_tree(int parent, const char *name, struct err *e)
-{
-        struct erase w = { .top = -1 };
-        size_t n;
-
-        do {
-                autofd top = open_to_erase(parent, name, e);
-
-                if (top < 0)
-                        return -e->code;
-                n = w.n_moved;
-                w.top = top;
-                int fd = fcntl(top, F_DUPFD_CLOEXEC, 3);
-                if (fd < 0)
-                        return err_sys(e, "cannot open '%s'", name);
-                if (erase_inside(&w, fd, 0, e) < 0)
-                        return -e->code;
-        } while (w.n_moved > n);
-        if (unlinkat(parent, name, AT_REMOVEDIR) < 0)
-                return err_sys(e, "cannot remove '%s'", name);
-        return 0;
-}
+#define MAX_REMOVED 50 /* left-overs of other runs, each time */
 
 /* The lock of the directory `dir`; -1: somebody has it, or it cannot be had. */
 static int take_lock(int dir)

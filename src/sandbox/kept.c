@@ -1,12 +1,12 @@
 #include "kept.h"
 
+#include "erase.h"
 #include "fd.h"
 #include "io.h"
 #include "parse.h"
 #include "proc.h"
 #include "str.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -353,50 +353,6 @@ int kept_check_ids(struct kept *k, const struct plan *p, bool has_subids, struct
 
 /* ------ and back ------ */
 
-/* Nothing but what kelp itself has made lies there: more levels than this it has no use for. */
-#define DEEPEST 100
-
-static int erase(int dir, const char *name, unsigned depth, struct err *e);
-
-static int erase_inside(int *fd, unsigned depth, struct err *e)
-{
-        autodir *list = fdopendir(*fd);
-        struct dirent *entry;
-
-        if (!list)
-                return err_sys(e, "cannot list a directory of the sandbox");
-        int dir = fd_take(fd);
-        while (errno = 0, (entry = readdir(list)) != NULL) {
-                if (!str_eq(entry->d_name, ".") && !str_eq(entry->d_name, "..") &&
-                    erase(dir, entry->d_name, depth, e) < 0)
-                        return -e->code;
-        }
-        return errno ? err_sys(e, "cannot list a directory of the sandbox") : 0;
-}
-
-/* Absence is no error. */
-static int erase(int dir, const char *name, unsigned depth, struct err *e)
-{
-        struct stat st;
-
-        if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
-                return 0;
-        if (errno != EISDIR && errno != EPERM)
-                return err_sys(e, "cannot remove '%.100s'", name);
-        if (depth == 0)
-                return err_set(e, ELOOP, "cannot remove '%.100s': it lies too deep", name);
-        if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode) ||
-            ((st.st_mode & S_IRWXU) != S_IRWXU && fchmodat(dir, name, S_IRWXU, 0) < 0))
-                return err_sys(e, "cannot remove '%.100s'", name);
-        autofd fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0)
-                return err_sys(e, "cannot open '%.100s'", name);
-        if (erase_inside(&fd, depth - 1, e) < 0)
-                return -e->code;
-        return unlinkat(dir, name, AT_REMOVEDIR) < 0 ? err_sys(e, "cannot remove '%.100s'", name)
-                                                     : 0;
-}
-
 /* The rest is the user's own; under another name first, so that no part of it has its own. */
 static int take_away(const char *path, int dir, struct err *e)
 {
@@ -414,7 +370,7 @@ static int take_away(const char *path, int dir, struct err *e)
                 return err_sys(e, "cannot lock its directory");
         if (renameat2(AT_FDCWD, path, AT_FDCWD, gone, RENAME_NOREPLACE) < 0)
                 return err_sys(e, "cannot rename '%s'", path);
-        return erase(AT_FDCWD, gone, DEEPEST, e);
+        return erase_tree(AT_FDCWD, gone, e);
 }
 
 /* What belongs to subordinate ids is out of reach here: then it keeps its name, for `kelp rm`. */
@@ -424,7 +380,7 @@ int kept_take_back(const struct kept *k, const struct plan *p, struct err *e)
 
         if (k->dir < 0 || !k->is_new || !is_still_there(path, k->dir))
                 return 0;
-        if (erase(k->dir, "upper", DEEPEST, e) < 0 || erase(k->dir, "work", DEEPEST, e) < 0)
+        if (erase_tree(k->dir, "upper", e) < 0 || erase_tree(k->dir, "work", e) < 0)
                 return -e->code;
         return take_away(path, k->dir, e);
 }
