@@ -301,13 +301,27 @@ static bool decides(const struct net_rule *rule, uint16_t port)
                (rule->ports[0].first == 1 && rule->ports[0].last == UINT16_MAX);
 }
 
-const struct net_rule *net_rules_find_name(const struct net_rule *rules, size_t n, const char *name,
-                                           uint16_t port)
+/* What is asked about: a name, or where that is NULL an address. */
+struct subject {
+        const char *name;
+        int family;
+        const uint8_t *address;
+        uint16_t port;
+};
+
+static bool matches(const struct net_rule *rule, const struct subject *s)
+{
+        return s->name ? matches_name(rule, s->name, s->port)
+                       : net_rule_matches_address(rule, s->family, s->address, s->port);
+}
+
+/* One that denies goes before all that allow. */
+static const struct net_rule *find(const struct net_rule *rules, size_t n, const struct subject *s)
 {
         const struct net_rule *allow = NULL;
 
         for (size_t i = 0; i < n; i++) {
-                if (!matches_name(&rules[i], name, port) || !decides(&rules[i], port))
+                if (!matches(&rules[i], s) || !decides(&rules[i], s->port))
                         continue;
                 if (rules[i].is_deny)
                         return &rules[i];
@@ -317,19 +331,18 @@ const struct net_rule *net_rules_find_name(const struct net_rule *rules, size_t 
         return allow;
 }
 
+const struct net_rule *net_rules_find_name(const struct net_rule *rules, size_t n, const char *name,
+                                           uint16_t port)
+{
+        const struct subject subject = { .name = name, .port = port };
+
+        return find(rules, n, &subject);
+}
+
 const struct net_rule *net_rules_find_address(const struct net_rule *rules, size_t n, int family,
                                               const uint8_t *address, uint16_t port)
 {
-        const struct net_rule *allow = NULL;
+        const struct subject subject = { .family = family, .address = address, .port = port };
 
-        for (size_t i = 0; i < n; i++) {
-                if (!net_rule_matches_address(&rules[i], family, address, port) ||
-                    !decides(&rules[i], port))
-                        continue;
-                if (rules[i].is_deny)
-                        return &rules[i];
-                if (!allow)
-                        allow = &rules[i];
-        }
-        return allow;
+        return find(rules, n, &subject);
 }
