@@ -3,6 +3,7 @@
 #include "fd.h"
 
 #include <errno.h>
+#include <linux/if.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
@@ -109,6 +110,18 @@ static int send_all(const struct netlink *nl, int sock, struct err *e)
         if ((size_t)n != nl->len)
                 return err_set(e, EPROTO, "a request to the kernel was cut");
         return 0;
+}
+
+void netlink_set_up(struct netlink *nl, int index, const char *name)
+{
+        const struct ifinfomsg head = {
+                .ifi_family = AF_UNSPEC,
+                .ifi_index = index,
+                .ifi_flags = IFF_UP,
+                .ifi_change = IFF_UP,
+        };
+
+        netlink_begin(nl, RTM_NEWLINK, 0, &head, sizeof(head), name);
 }
 
 int netlink_send(struct netlink *nl, struct err *e)

@@ -44,6 +44,9 @@ void netlink_add(struct netlink *nl, uint16_t attribute, const void *data, size_
 size_t netlink_open(struct netlink *nl, uint16_t attribute, const void *data, size_t size);
 void netlink_close(struct netlink *nl, size_t opened);
 
+/* A request of its own: the device `index` goes up.  `name` as for netlink_begin(). */
+void netlink_set_up(struct netlink *nl, int index, const char *name);
+
 /* Sends all requests in the calling process's network namespace and empties `nl`. */
 int netlink_send(struct netlink *nl, struct err *e);
 

@@ -85,18 +85,6 @@ int filtered_link_make(int netns, struct err *e)
                        "the kernel makes no veth devices, of which a filtered network is made");
 }
 
-static void add_link_up(struct netlink *nl, int index, const char *name)
-{
-        struct ifinfomsg head = {
-                .ifi_family = AF_UNSPEC,
-                .ifi_index = index,
-                .ifi_flags = IFF_UP,
-                .ifi_change = IFF_UP,
-        };
-
-        netlink_begin(nl, RTM_NEWLINK, 0, &head, sizeof(head), name);
-}
-
 /*
  * A new namespace takes over from the host whether it forwards; there is nowhere to forward to, and
  * so it is.  No link-local addresses: nothing is to be said that nobody asked for.
@@ -256,9 +244,9 @@ int filtered_link_set_gateway(const struct plan_net *net, struct err *e)
 
         if (filtered_has_ipv6(net) && check_ipv6(e) < 0)
                 return -e->code;
-        add_link_up(&nl, LOOPBACK, "lo");
+        netlink_set_up(&nl, LOOPBACK, "lo");
         add_settings(&nl, GATE_NAME);
-        add_link_up(&nl, INDEX, GATE_NAME);
+        netlink_set_up(&nl, INDEX, GATE_NAME);
         add_address(&nl, AF_INET, PLAN_GATEWAY, 30);
         add_box(&nl, AF_INET, BOX);
         add_own(&nl, AF_INET, fakes, 16, PLAN_FAKES);
@@ -274,7 +262,7 @@ int filtered_link_set_sandbox(const struct plan_net *net, struct err *e)
         struct netlink nl = { .len = 0 };
 
         add_settings(&nl, BOX_NAME);
-        add_link_up(&nl, INDEX, BOX_NAME);
+        netlink_set_up(&nl, INDEX, BOX_NAME);
         add_address(&nl, AF_INET, BOX, 30);
         add_way(&nl, AF_INET, fakes, 16, PLAN_FAKES);
         if (filtered_has_ipv6(net))

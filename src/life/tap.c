@@ -85,18 +85,6 @@ static int open_tap(struct err *e)
         return 0;
 }
 
-static void add_link_up(struct netlink *nl, int index, const char *name)
-{
-        struct ifinfomsg head = {
-                .ifi_family = AF_UNSPEC,
-                .ifi_index = index,
-                .ifi_flags = IFF_UP,
-                .ifi_change = IFF_UP,
-        };
-
-        netlink_begin(nl, RTM_NEWLINK, 0, &head, sizeof(head), name);
-}
-
 /*
  * When slirp4netns is gone the tap has no carrier; its routes are then passed over, and a program
  * gets ENETUNREACH at once instead of waiting for a packet that nobody reads.
@@ -206,10 +194,10 @@ int tap_make(const struct tap_spec *spec, struct err *e)
                 return err_sys(e, "cannot find '%s'", loopback == 0 ? "lo" : TAP_NAME);
 
         /* IPv6's refusing routes hang on loopback, which pid 1 sets up only about now */
-        add_link_up(&nl, loopback, "lo");
+        netlink_set_up(&nl, loopback, "lo");
         add_linkdown_ignored(&nl, tap);
         if (spec->has_ipv6) {
-                add_link_up(&nl, tap, TAP_NAME);
+                netlink_set_up(&nl, tap, TAP_NAME);
                 add_ipv6(&nl, tap);
         }
         add_refusing_routes(&nl, spec, tap);
