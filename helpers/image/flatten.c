@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -74,17 +73,6 @@ static int give(const struct store *store, const struct session *session, int so
         return io_send(sock, path, strlen(path), &session->dir, 1, e);
 }
 
-/* Readable when it has ended, which is after the last process of its namespace. */
-static void await_sandbox(int init)
-{
-        struct pollfd end = { .fd = init, .events = POLLIN };
-        int n;
-
-        do {
-                n = poll(&end, 1, -1);
-        } while (n < 0 && errno == EINTR);
-}
-
 /* An error of the socket is its end, too: nobody can ask for the copy any more. */
 static void await_end(int sock)
 {
@@ -103,8 +91,9 @@ static void await_end(int sock)
                 fd_close(&init);
                 init = fd;
         }
+        /* readable when it has ended, which is after the last process of its namespace */
         if (init >= 0)
-                await_sandbox(init);
+                (void)io_wait(init, -1);
 }
 
 int flatten_serve(const struct store *store, const struct flatten_request *request, int *ret_signal,

@@ -55,7 +55,7 @@ ssize_t io_receive(int sock, void *data, size_t size, int *fds, size_t max_fds, 
 
 /*
  * Waits until there is something to read, or the end; each signal lets the time begin anew.  Returns
- * 1, 0 after `most_ms` milliseconds, or -1 with errno set, without an error text.
+ * 1, 0 after `most_ms` milliseconds (-1: never), or -1 with errno set, without an error text.
  */
 int io_wait(int fd, int most_ms);
 
