@@ -215,20 +215,27 @@ static void resolved(void *owner, const struct address *addresses, size_t n, con
         dial(c, good, n_good, c->target.port);
 }
 
+/* Returns whether it is allowed, and from here: otherwise it is refused, or the host's proxy has it. */
+static bool go_by_verdict(struct conn *c, const struct verdict *v)
+{
+        if (!v->is_allowed) {
+                conn_refuse(c, v->reason);
+                return false;
+        }
+        tell_allowed(c, v->reason);
+        if (!wants_upstream(c))
+                return true;
+        go_upstream(c);
+        return false;
+}
+
 static void seek_name(struct conn *c)
 {
         const struct config *config = &c->proxy->config;
         struct verdict v =
                 judge_name(config->rules, config->n_rules, c->target.name, c->target.port);
 
-        if (!v.is_allowed) {
-                conn_refuse(c, v.reason);
-                return;
-        }
-        tell_allowed(c, v.reason);
-        if (wants_upstream(c))
-                go_upstream(c);
-        else
+        if (go_by_verdict(c, &v))
                 resolver_ask(c->proxy->resolver, c->target.name, resolved, c, &c->lookup);
 }
 
@@ -237,14 +244,7 @@ static void seek_address(struct conn *c)
         struct verdict v = judge(c, &c->target.address);
 
         c->address = c->target.address;
-        if (!v.is_allowed) {
-                conn_refuse(c, v.reason);
-                return;
-        }
-        tell_allowed(c, v.reason);
-        if (wants_upstream(c))
-                go_upstream(c);
-        else
+        if (go_by_verdict(c, &v))
                 dial(c, &c->target.address, 1, c->target.port);
 }
 
