@@ -75,25 +75,6 @@ static void read_input(struct input *in, char first, char *text)
         }
 }
 
-static bool holds(const struct call_cond *cond, const __u64 *args)
-{
-        uint32_t value = (uint32_t)args[cond->arg];
-
-        switch (cond->test) {
-        case CALL_TEST_NONE:
-                return true;
-        case CALL_TEST_EQUAL:
-                return (value & cond->mask) == cond->value;
-        case CALL_TEST_DIFFERS:
-                return (value & cond->mask) != cond->value;
-        case CALL_TEST_ABOVE:
-                return (value & cond->mask) > cond->value;
-        case CALL_TEST_ANY_BIT:
-                return (value & cond->value) != 0;
-        }
-        abort();
-}
-
 /* Whether kelp's own rules refuse call `nr` with these arguments. */
 static bool is_refused(const struct call_machine *m, const struct call_variant *variant, int nr,
                        const __u64 *args)
@@ -102,7 +83,7 @@ static bool is_refused(const struct call_machine *m, const struct call_variant *
                 const struct call_rule *rule = &call_rules[i];
 
                 if (m->rule_numbers[i] == nr && call_rule_counts_for(rule, variant) &&
-                    holds(&rule->conds[0], args) && holds(&rule->conds[1], args))
+                    vm_holds(&rule->conds[0], args) && vm_holds(&rule->conds[1], args))
                         return rule->refuse != 0;
         }
         return false;

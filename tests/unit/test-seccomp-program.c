@@ -80,25 +80,6 @@ static void make_random(struct random_case *c, uint32_t seed, uint32_t run)
                 fail_msg("%s", e.text);
 }
 
-static bool holds(const struct call_cond *cond, const struct seccomp_data *data)
-{
-        uint32_t value = (uint32_t)data->args[cond->arg];
-
-        switch (cond->test) {
-        case CALL_TEST_NONE:
-                return true;
-        case CALL_TEST_EQUAL:
-                return (value & cond->mask) == cond->value;
-        case CALL_TEST_DIFFERS:
-                return (value & cond->mask) != cond->value;
-        case CALL_TEST_ABOVE:
-                return (value & cond->mask) > cond->value;
-        case CALL_TEST_ANY_BIT:
-                return (value & cond->value) != 0;
-        }
-        return false;
-}
-
 static uint32_t evaluate(const struct random_case *c, const struct seccomp_data *data)
 {
         bool is_known = data->nr >= 0 && data->nr < CALLS_MAX;
@@ -113,7 +94,7 @@ static uint32_t evaluate(const struct random_case *c, const struct seccomp_data 
 
                 assert_int_equal(calls_resolve(&c->groups.calls, rule->call, &nr, &e), 0);
                 if (nr == data->nr && call_rule_counts_for(rule, &c->policy.variant) &&
-                    holds(&rule->conds[0], data) && holds(&rule->conds[1], data))
+                    vm_holds(&rule->conds[0], data->args) && vm_holds(&rule->conds[1], data->args))
                         return rule->refuse == CALL_RULE_FAKE ? FAKED
                                : rule->refuse                 ? REFUSED(rule->refuse)
                                                               : action;

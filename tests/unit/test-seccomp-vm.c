@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Where a jump goes, or SIZE_MAX when the instruction is none. */
@@ -142,4 +143,23 @@ const char *vm_action_name(uint32_t action)
                 if (action == names[i].action)
                         return names[i].name;
         return "?";
+}
+
+bool vm_holds(const struct call_cond *cond, const __u64 *args)
+{
+        uint32_t value = (uint32_t)args[cond->arg];
+
+        switch (cond->test) {
+        case CALL_TEST_NONE:
+                return true;
+        case CALL_TEST_EQUAL:
+                return (value & cond->mask) == cond->value;
+        case CALL_TEST_DIFFERS:
+                return (value & cond->mask) != cond->value;
+        case CALL_TEST_ABOVE:
+                return (value & cond->mask) > cond->value;
+        case CALL_TEST_ANY_BIT:
+                return (value & cond->value) != 0;
+        }
+        abort();
 }

@@ -1,6 +1,8 @@
 #ifndef KELP_TEST_SECCOMP_VM_H
 #define KELP_TEST_SECCOMP_VM_H
 
+#include "call-word.h"
+
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stdbool.h>
@@ -29,6 +31,9 @@ bool vm_is_always_allowed(const struct sock_filter *insns, size_t len, uint32_t 
  */
 void vm_sweep_args(uint32_t arch, int nr, void (*each)(const struct seccomp_data *data, void *user),
                    void *user);
+
+/* What a condition of a rule means, of the arguments of a call. */
+bool vm_holds(const struct call_cond *cond, const __u64 *args);
 
 /* The name of an action as the golden table has it. */
 const char *vm_action_name(uint32_t action);
