@@ -390,15 +390,9 @@ hint: remove it, or give it another name"
     [[ $output == *"root/out -> /"* && $output == *"self -> /proc/self"* ]]
     local reader
 
-    reader=$(sed -n 's/^\([0-9]*\) .*capset.*effective=1<<CAP_DAC_READ_SEARCH, permitted=1<<CAP_DAC_READ_SEARCH.*/\1/p' trace)
-    [ -n "$reader" ]
     # Landlock and the filter stand before the changes are opened, and no path counts from anywhere else
-    [ "$(grep -c "^$reader .*landlock_restrict_self.* = 0" trace)" = 1 ]
-    awk -v reader="$reader" '
-        $1 == reader && /SECCOMP_SET_MODE_FILTER, 0, [0{]/ { on = 1 }
-        $1 == reader && /"upper"/ && !on { early = 1 }
-        on && $1 == reader && !/ENOSYS/ && / [a-z0-9]+\((AT_FDCWD|[0-9]+, "\/)/ { print; bad = 1 }
-        END { exit !on || early || bad }' trace
+    reader=$(find_tree_reader)
+    stays_in_open_directories "$reader" '"upper"'
     # what is in the changes is opened without symlinks
     grep -qE "^$reader +openat2\([0-9]+, \"x\", .*RESOLVE_NO_XDEV\|RESOLVE_NO_MAGICLINKS\|RESOLVE_NO_SYMLINKS\|RESOLVE_BENEATH" trace
 }

@@ -389,11 +389,6 @@ hint: what is left of it goes with \`kelp prune\`"
         "$KELP" run --network none --userns single box true
     local reader
 
-    reader=$(sed -n 's/^\([0-9]*\) .*capset.*effective=1<<CAP_DAC_READ_SEARCH, permitted=1<<CAP_DAC_READ_SEARCH.*/\1/p' trace)
-    [ -n "$reader" ]
-    [ "$(grep -c "^$reader .*landlock_restrict_self.* = 0" trace)" = 1 ]
-    awk -v reader="$reader" '
-        $1 == reader && /SECCOMP_SET_MODE_FILTER, 0, [0{]/ { on = 1 }
-        on && $1 == reader && !/ENOSYS/ && / [a-z0-9]+\((AT_FDCWD|[0-9]+, "\/)/ { print; bad = 1 }
-        END { exit !on || bad }' trace
+    reader=$(find_tree_reader)
+    stays_in_open_directories "$reader"
 }

@@ -308,8 +308,5 @@ hint: kelp export box:1 -o FILE, or -o - for standard output"
     # one rule, to read; the rest of what it has is open
     [ "$(grep -c "^$reader .*landlock_add_rule" trace)" = 1 ]
     [ -z "$(grep "^$reader .*landlock_add_rule" trace | grep WRITE)" ]
-    awk -v reader="$reader" '
-        $1 == reader && /SECCOMP_SET_MODE_FILTER, 0, [0{]/ { on = 1 }
-        on && $1 == reader && !/ENOSYS/ && / [a-z0-9]+\((AT_FDCWD|[0-9]+, "\/)/ { print; bad = 1 }
-        END { exit !on || bad }' trace
+    stays_in_open_directories "$reader"
 }

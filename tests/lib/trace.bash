@@ -28,3 +28,24 @@ traced() {
     join_trace
     return "$status"
 }
+
+# Prints who kept the one capability to read files of every owner, and entered one Landlock ruleset.
+find_tree_reader() {
+    local reader
+
+    reader=$(sed -n 's/^\([0-9]*\) .*capset.*effective=1<<CAP_DAC_READ_SEARCH, permitted=1<<CAP_DAC_READ_SEARCH.*/\1/p' trace)
+    [ -n "$reader" ] || return 1
+    [ "$(grep -c "^$reader .*landlock_restrict_self.* = 0" trace)" = 1 ] || return 1
+    echo "$reader"
+}
+
+# Succeeds when process $1 loaded a filter of system calls, named nothing that matches $2 before, and
+# after it no path that counts from anywhere but an open directory.
+stays_in_open_directories() {
+    awk -v pid="$1" -v early="${2-}" '
+        $1 != pid { next }
+        /SECCOMP_SET_MODE_FILTER, 0, [0{]/ { on = 1 }
+        early != "" && !on && $0 ~ early { print; bad = 1 }
+        on && !/ENOSYS/ && / [a-z0-9]+\((AT_FDCWD|[0-9]+, "\/)/ { print; bad = 1 }
+        END { exit !on || bad }' trace
+}

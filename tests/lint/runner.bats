@@ -75,3 +75,27 @@ END
     echo unit >>"$BATS_TEST_TMPDIR/files"
     diff <(sort "$BATS_TEST_TMPDIR/files") "$BATS_TEST_TMPDIR/jobs"
 }
+
+@test "in a trace a path from anywhere, or a process without walls, is seen" {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    local walled=$'7 capset({}, {effective=1<<CAP_DAC_READ_SEARCH, permitted=1<<CAP_DAC_READ_SEARCH}) = 0
+7 landlock_restrict_self(4, 0) = 0
+7 seccomp(SECCOMP_SET_MODE_FILTER, 0, {len=9}) = 0
+7 openat(5, "upper", O_RDONLY) = 6'
+
+    echo "$walled" >trace
+    [ "$(find_tree_reader)" = 7 ]
+    stays_in_open_directories 7 '"upper"'
+    run ! stays_in_open_directories 8
+    for call in 'openat(AT_FDCWD, "x", O_RDONLY) = 7' 'newfstatat(5, "/x", {}) = 0'; do
+        printf '%s\n7 %s\n' "$walled" "$call" >trace
+        run ! stays_in_open_directories 7
+    done
+    printf '7 openat(5, "upper", O_RDONLY) = 6\n%s\n' "$walled" >trace
+    stays_in_open_directories 7
+    run ! stays_in_open_directories 7 '"upper"'
+    grep -v landlock <<<"$walled" >trace
+    run ! find_tree_reader
+    grep -v capset <<<"$walled" >trace
+    run ! find_tree_reader
+}
