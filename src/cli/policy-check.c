@@ -174,15 +174,10 @@ int policy_check(int argc, char **argv)
         const struct policy_flag flags[] = { { NULL, NULL } };
         struct checker c = { .n_told = 0 };
         struct err e = { 0 };
-        bool wants_help = false;
-        int status = policy_words_take(&argc, argv, flags, &wants_help);
+        int status;
 
-        if (status != 0)
+        if (!policy_words_take(&argc, argv, flags, usage, &status))
                 return status;
-        if (wants_help) {
-                fputs(usage, stdout);
-                return help_end();
-        }
         if ((argc > 1 ? check_words(&c, argv + 1, &e) : check_all(&c, &e)) < 0)
                 log_err(&e);
         status = help_end();

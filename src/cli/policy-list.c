@@ -222,15 +222,10 @@ static int list(void)
 int policy_list(int argc, char **argv)
 {
         const struct policy_flag flags[] = { { NULL, NULL } };
-        bool wants_help = false;
-        int status = policy_words_take(&argc, argv, flags, &wants_help);
+        int status;
 
-        if (status != 0)
+        if (!policy_words_take(&argc, argv, flags, usage, &status))
                 return status;
-        if (wants_help) {
-                fputs(usage, stdout);
-                return help_end();
-        }
         if (argc > 1) {
                 log_error("unexpected word '%s'", argv[1]);
                 log_hint("kelp policy show %s prints that policy", argv[1]);

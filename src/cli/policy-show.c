@@ -260,20 +260,15 @@ int policy_show(int argc, char **argv)
         struct err e = { 0 };
         bool is_image = false;
         bool is_table = false;
-        bool wants_help = false;
         const struct policy_flag flags[] = {
                 { "--image", &is_image },
                 { "--lines", &is_table },
                 { NULL, NULL },
         };
-        int status = policy_words_take(&argc, argv, flags, &wants_help);
+        int status;
 
-        if (status != 0)
+        if (!policy_words_take(&argc, argv, flags, usage, &status))
                 return status;
-        if (wants_help) {
-                fputs(usage, stdout);
-                return help_end();
-        }
         for (int i = 1; i < argc && e.code == 0; i++)
                 asked_plan_add_policy(&a, argv[i], &e);
         if (e.code != 0) {

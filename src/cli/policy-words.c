@@ -1,11 +1,13 @@
 #include "policy-words.h"
 
+#include "help.h"
 #include "log.h"
 #include "option.h"
 #include "run-sandbox.h"
 #include "str.h"
 
 #include <stddef.h>
+#include <stdio.h>
 
 #define MAX_FLAGS 8
 
@@ -48,7 +50,7 @@ static bool take_flag(const char *word, const struct policy_flag *flags)
         return false;
 }
 
-int policy_words_take(int *argc, char **argv, const struct policy_flag *flags, bool *ret_help)
+static int take(int *argc, char **argv, const struct policy_flag *flags, bool *ret_help)
 {
         bool are_words = false;
         int n = 1;
@@ -76,4 +78,20 @@ int policy_words_take(int *argc, char **argv, const struct policy_flag *flags, b
         argv[n] = NULL;
         *argc = n;
         return 0;
+}
+
+bool policy_words_take(int *argc, char **argv, const struct policy_flag *flags, const char *usage,
+                       int *ret_status)
+{
+        bool wants_help = false;
+        int status = take(argc, argv, flags, &wants_help);
+
+        if (status == 0 && !wants_help)
+                return true;
+        if (status == 0) {
+                fputs(usage, stdout);
+                status = help_end();
+        }
+        *ret_status = status;
+        return false;
 }

@@ -12,8 +12,10 @@ struct policy_flag {
 /*
  * Takes the flags out of `argv`: what is left, argv[1] to argv[*argc - 1], are the names and files of
  * policies, those behind --policy, too.  `flags` ends with one without a name.  What is wrong is told
- * on stderr.  Returns 0, or the exit status.
+ * on stderr, and `usage` on stdout where --help is among them: then it returns false, with the exit
+ * status.
  */
-int policy_words_take(int *argc, char **argv, const struct policy_flag *flags, bool *ret_help);
+bool policy_words_take(int *argc, char **argv, const struct policy_flag *flags, const char *usage,
+                       int *ret_status);
 
 #endif
