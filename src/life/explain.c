@@ -164,7 +164,7 @@ static bool has_same_way(const struct finding *a, const struct finding *b)
         const struct explain_allow *y = &b->allow;
 
         /* "nothing does" joins only what is alike */
-        if (!x->option[0] && !x->line[0] && a->event.kind != b->event.kind)
+        if (!has_way(a) && a->event.kind != b->event.kind)
                 return false;
         return str_eq(x->option, y->option) && str_eq(x->line, y->line) &&
                str_eq(x->behind, y->behind) && str_eq(x->comment, y->comment);

@@ -294,6 +294,14 @@ quiet() {
 l = s.create_server(("127.0.0.1", 0)); s.create_connection(l.getsockname())')"
 }
 
+@test "what one other option would allow stands together, whatever was done" {
+    mkdir -p "$HOME/notes"
+    echo x >"$HOME/notes/a"
+    explained --readable "$HOME/notes" -- sh -c 'rm -f ~/notes/a; mkdir ~/notes/d; mv ~/notes/a ~/notes/b'
+    [ "$(grep -c '^kelp: refused: ' "$BATS_TEST_TMPDIR/err")" -ge 3 ] || show
+    [ "$(grep -c '^hint: ' "$BATS_TEST_TMPDIR/err")" = 1 ] || show
+}
+
 @test "the same thing is counted, and what the same option allows stands together" {
     mkdir -p "$HOME/.tool"
     for i in 1 2 3 4 5 6; do echo x >"$HOME/.tool/$i"; done
