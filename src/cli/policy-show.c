@@ -91,6 +91,49 @@ static int each_builtin_call(const struct asked_plan *a, put_call_line *each)
 
 /* --- as a policy --- */
 
+static bool is_of_one_file(const struct policy_word *a, const struct policy_word *b)
+{
+        size_t len = (size_t)(strrchr(a->origin, ':') - a->origin);
+
+        return strncmp(a->origin, b->origin, len + 1) == 0 && !strchr(b->origin + len + 1, ':');
+}
+
+/*
+ * Of system calls a later file beats an earlier one, and within one file deny beats allow, and a word
+ * with arguments one without: such words of two files mean something else in one.
+ */
+static bool needs_two_files(const struct policy_word *before, const struct policy_word *word)
+{
+        if (!str_eq(before->section, "syscalls") || is_of_one_file(before, word))
+                return false;
+        return strchr(before->value, '(') ||
+               (str_eq(before->key, "deny") && str_eq(word->key, "allow"));
+}
+
+/* Says so, where people and where programs look. */
+static void tell_order(const struct policy_words *said)
+{
+        for (size_t j = 0; j < said->n; j++) {
+                const struct policy_word *word = &said->items[j];
+
+                for (size_t i = 0; i < j && str_eq(word->section, "syscalls"); i++) {
+                        const char *before = said->items[i].origin;
+
+                        if (!needs_two_files(&said->items[i], word))
+                                continue;
+                        fputs("# Not a policy by itself: ", stdout);
+                        put(word->origin);
+                        fputs(" counts behind ", stdout);
+                        put(before);
+                        fputs(", which one file cannot say.\n", stdout);
+                        log_notice("warning: this is not a policy by itself: %s counts behind %s, "
+                                   "which one file cannot say",
+                                   word->origin, before);
+                        return;
+                }
+        }
+}
+
 static void put_head(const struct asked_plan *a, bool has_names)
 {
         printf("# What a run %s goes by%s, put together from\n",
@@ -103,6 +146,7 @@ static void put_head(const struct asked_plan *a, bool has_names)
                 put(text->name);
                 printf(" (%s)\n", policy_layer_name(text->layer));
         }
+        tell_order(&a->said);
         printf("\n[policy]\nextends = %s\n", a->policies.filter);
 }
 

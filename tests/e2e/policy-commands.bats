@@ -225,3 +225,23 @@ a run in this directory: has mistakes" ]
     run -1 "$KELP" policy check "$HOME/work/.kelp.policy" good
     [[ ${lines[-1]} == "good: ok" ]]
 }
+
+# A later file beats an earlier one; within one, deny beats allow.
+@test "show warns of words of two files that mean something else in one" {
+    printf '%s\n' '[syscalls]' 'deny = @ipc' >"$BATS_TEST_TMPDIR/a.policy"
+    printf '%s\n' '[syscalls]' 'allow = msgget' >"$BATS_TEST_TMPDIR/b.policy"
+    cd "$BATS_TEST_TMPDIR" || return 1
+    run --separate-stderr -0 "$KELP" policy show ./a.policy ./b.policy
+    [ "$stderr" = "kelp: warning: this is not a policy by itself: ./b.policy:2 counts behind ./a.policy:2, which one file cannot say" ]
+    [[ $output == *'# Not a policy by itself: ./b.policy:2 counts behind ./a.policy:2, '* ]]
+    for order in './b.policy ./a.policy' ./a.policy 'strict ./b.policy'; do
+        # shellcheck disable=SC2086 # words
+        run --separate-stderr -0 "$KELP" policy show $order
+        [ -z "$stderr" ]
+        [[ $output != *'Not a policy'* ]]
+        printf '%s\n' "$output" >c.policy
+        # shellcheck disable=SC2046,SC2086
+        [ "$("$KELP" policy why $(printf -- '--policy %s ' $order) syscall msgget | cut -c1-7)" = \
+            "$("$KELP" policy why --policy ./c.policy syscall msgget | cut -c1-7)" ]
+    done
+}
