@@ -1,4 +1,5 @@
 #include "asked-plan.h"
+#include "call-names.h"
 #include "help.h"
 #include "lines.h"
 #include "log.h"
@@ -98,6 +99,29 @@ static bool is_of_one_file(const struct policy_word *a, const struct policy_word
         return strncmp(a->origin, b->origin, len + 1) == 0 && !strchr(b->origin + len + 1, ':');
 }
 
+/* Whether two words of [syscalls] name a call in common. */
+static bool share_a_call(const struct policy_word *a, const struct policy_word *b)
+{
+        struct call_word words[2];
+        struct err unused = { 0 };
+        const int *numbers[2];
+        size_t n[2];
+        int one[2];
+
+        if (call_word_parse(a->value, &words[0], &unused) < 0 ||
+            call_word_parse(b->value, &words[1], &unused) < 0 ||
+            call_names_find(&one[0], &words[0], &numbers[0], &n[0], &unused) < 0 ||
+            call_names_find(&one[1], &words[1], &numbers[1], &n[1], &unused) < 0)
+                return true;
+        for (size_t i = 0; i < n[0]; i++) {
+                for (size_t j = 0; j < n[1]; j++) {
+                        if (numbers[0][i] == numbers[1][j])
+                                return true;
+                }
+        }
+        return false;
+}
+
 /*
  * Of system calls a later file beats an earlier one, and within one file deny beats allow, and a word
  * with arguments one without: such words of two files mean something else in one.
@@ -106,8 +130,11 @@ static bool needs_two_files(const struct policy_word *before, const struct polic
 {
         if (!str_eq(before->section, "syscalls") || is_of_one_file(before, word))
                 return false;
-        return strchr(before->value, '(') ||
-               (str_eq(before->key, "deny") && str_eq(word->key, "allow"));
+        if (str_eq(before->key, "default") || str_eq(word->key, "default"))
+                return false;
+        return (strchr(before->value, '(') ||
+                (str_eq(before->key, "deny") && str_eq(word->key, "allow"))) &&
+               share_a_call(before, word);
 }
 
 /* Says so, where people and where programs look. */

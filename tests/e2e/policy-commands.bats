@@ -234,7 +234,8 @@ a run in this directory: has mistakes" ]
     run --separate-stderr -0 "$KELP" policy show ./a.policy ./b.policy
     [ "$stderr" = "kelp: warning: this is not a policy by itself: ./b.policy:2 counts behind ./a.policy:2, which one file cannot say" ]
     [[ $output == *'# Not a policy by itself: ./b.policy:2 counts behind ./a.policy:2, '* ]]
-    for order in './b.policy ./a.policy' ./a.policy 'strict ./b.policy'; do
+    printf '%s\n' '[syscalls]' 'allow = ptrace' >"$BATS_TEST_TMPDIR/d.policy"
+    for order in './b.policy ./a.policy' ./a.policy 'strict ./b.policy' './a.policy ./d.policy'; do
         # shellcheck disable=SC2086 # words
         run --separate-stderr -0 "$KELP" policy show $order
         [ -z "$stderr" ]
