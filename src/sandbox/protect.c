@@ -127,14 +127,14 @@ static const struct keep_area *area_around(const struct keep *k, const char *box
 }
 
 /*
- * An absolute protected path counts where it is seen: of the host's in each writable directory that
- * shows it, as its host is the same in all of them.
+ * An absolute protected path counts where it is seen, in the sandbox's words; and as a path of this host
+ * in each writable directory that shows it, also in an image, as "./x" of a project is in its volume.
  */
-static int protect_path(const struct plan *plan, struct keep *k, const char *path, struct err *e)
+static int protect_path(struct keep *k, const char *path, struct err *e)
 {
         const struct keep_area *area = area_around(k, path);
 
-        if (plan->root == PLAN_ROOT_HOST && keep_host_path(k, path, e) < 0)
+        if (keep_host_path(k, path, e) < 0)
                 return -e->code;
         if (area && keep_name(k, area, path + strlen(area->box_path) + 1, e) < 0)
                 return -e->code;
@@ -152,7 +152,7 @@ static int protect_absolute(const struct plan *plan, struct keep *k, struct err 
                 if (rule->kind != PLAN_RULE_PROTECTED || rule->box_path[0] != '/')
                         continue;
                 k->origin = rule->origin;
-                if (protect_path(plan, k, rule->box_path, e) < 0)
+                if (protect_path(k, rule->box_path, e) < 0)
                         return -e->code;
         }
         return 0;

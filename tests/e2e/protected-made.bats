@@ -120,3 +120,15 @@ stays() {
     [[ $stderr == *"Device or resource busy"*"Read-only file system"* ]]
     [ "$(cat a/f)" = good ]
 }
+
+@test "what a project's file protects is protected where a volume of an image shows it" {
+    mkdir -p a ../root/bin
+    echo good >a/f
+    cp "$(command -v busybox)" ../root/bin/busybox
+    printf '[files]\nprotected = ./a/f ./late\n' >.kelp.policy
+    run -0 --separate-stderr "$KELP" run --network none -v .:/w ../root /bin/busybox sh -c \
+        'cd /w; busybox mv a b; echo evil >a/f; echo x >late; busybox mv late later; busybox mv later late'
+    [[ $stderr == *"Device or resource busy"*"Read-only file system"* ]]
+    [[ $stderr == *"the sandbox made '$PWD/late', which takes effect outside of it"* ]]
+    [ "$(cat a/f)" = good ]
+}
