@@ -3,14 +3,17 @@
 #include "path.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
 
 /*
  * A directory that is granted as a whole shows more than the command asked for.  What in it looks
  * like a secret is hidden by lines of its own, whether the command asked for it or not: one that knows
  * that it is watched does not.
  *
- * Not what the base hides, which stays hidden in it, and what the base gives already.  Nor a
- * directory in which the command was seen to use something else: that is needed.
+ * Not what the base hides, which stays hidden in it, and what the base gives already.  Of a directory
+ * of such a name in which something was used, what was not used is hidden.
  */
 
 /* More of them would be no policy to read, and each is a mount of the run. */
@@ -48,17 +51,34 @@ static int hide(struct guard *g, const char *path, struct err *e)
                               "looks like a secret, and lies in what is shown", e);
 }
 
+/* Whether it lies in a directory that looks like a secret, which may be the one that is granted. */
+static bool is_in_secret(const struct guard *g, const char *path)
+{
+        size_t top = strlen(g->shown->dir);
+        char dir[PATH_MAX];
+        size_t len = (size_t)snprintf(dir, sizeof(dir), "%s", path);
+
+        while (len > top && len < sizeof(dir)) {
+                while (dir[--len] != '/')
+                        ;
+                dir[len] = '\0';
+                if (len >= top && learn_find_secret(g->c->base, dir) == dir)
+                        return true;
+        }
+        return false;
+}
+
 static int look_at(const char *path, bool is_directory, void *arg, struct err *e)
 {
         struct guard *g = arg;
         const char *secret = learn_find_secret(g->c->base, path);
 
-        if (!secret)
+        if (!secret && !is_in_secret(g, path))
                 return 1;
-        if (secret != path)
+        if (secret && secret != path)
                 return 0;
         if (learn_is_given(g->c->base, path, g->shown->access) ||
-            (is_directory && is_used_in(g, path)))
+            ((is_directory || !secret) && is_used_in(g, path)))
                 return 1;
         return hide(g, path, e);
 }

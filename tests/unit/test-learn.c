@@ -33,6 +33,9 @@ static const char *const on_host[] = {
         "/home/ann/box/deep/id_rsa.pub",
         "/home/ann/box/secrets/",
         "/home/ann/box/secrets/x",
+        "/home/ann/box/secrets/y",
+        "/home/ann/box/secrets/z/",
+        "/home/ann/box/secrets/z/1",
         "/home/ann/vault/",
         "/home/ann/vault/a",
         "/home/ann/vault/b",
@@ -127,17 +130,23 @@ static enum learn_object look(const char *path, struct arena *a, const char **re
 static int walk(const char *dir, learn_walk_fn *each, void *each_arg, void *arg, struct err *e)
 {
         size_t len = strlen(dir);
+        char path[64] = "";
+        int into = 1;
 
         (void)arg;
         for (size_t i = 0; i < sizeof(on_host) / sizeof(on_host[0]); i++) {
-                char path[64];
                 size_t n = strlen(on_host[i]);
                 bool is_directory = on_host[i][n - 1] == '/';
 
                 if (strncmp(on_host[i], dir, len) != 0 || on_host[i][len] != '/' || n == len + 1)
                         continue;
+                /* what lies in a directory stands behind it */
+                if (into == 0 && str_has_prefix(on_host[i], path) &&
+                    on_host[i][strlen(path)] == '/')
+                        continue;
                 snprintf(path, sizeof(path), "%.*s", (int)(n - is_directory), on_host[i]);
-                if (each(path, is_directory, each_arg, e) < 0)
+                into = each(path, is_directory, each_arg, e);
+                if (into < 0)
                         return -e->code;
         }
         return 0;
@@ -578,7 +587,7 @@ static void test_a_secret_that_nobody_asked_for_is_hidden_in_what_is_shown(void 
         assert_int_equal(l.learn.n_lines, 4);
         assert_int_equal(l.learn.n_secrets, 0);
         finish(&l);
-        /* a directory of such a name that was used is needed; one file alone shows no other */
+        /* of a directory of such a name what was used is needed; one file alone shows no other */
         start(&l);
         makes(&l, "/home/ann/box/new");
         reads(&l, "/home/ann/box/secrets/x");
@@ -587,6 +596,9 @@ static void test_a_secret_that_nobody_asked_for_is_hidden_in_what_is_shown(void 
         assert_non_null(find(&l, LEARN_WRITABLE, "/home/ann/box"));
         assert_non_null(find(&l, LEARN_HIDDEN, "/home/ann/box/.env"));
         assert_null(find(&l, LEARN_HIDDEN, "/home/ann/box/secrets"));
+        assert_null(find(&l, LEARN_HIDDEN, "/home/ann/box/secrets/x"));
+        assert_non_null(find(&l, LEARN_HIDDEN, "/home/ann/box/secrets/y"));
+        assert_non_null(find(&l, LEARN_HIDDEN, "/home/ann/box/secrets/z"));
         assert_null(find(&l, LEARN_HIDDEN, "/home/ann/vault/key.pem"));
         finish(&l);
 }
