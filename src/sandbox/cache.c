@@ -55,7 +55,9 @@ static int enter(int dir, const struct step *step, bool may_make, int *ret, stru
                 return 0;
         }
         if (fd < 0) {
-                err_sys(e, "cannot open '%s'", step->name);
+                /* a run can take the right to its cache from the next one */
+                if (err_sys(e, "cannot open '%s'", step->name) == -EACCES)
+                        return err_hint(e, "chmod u+rwx it");
                 return err_hint(e, "it has to be a directory, not a symlink to one");
         }
         if (judge(fd, step->name, step->forbidden, e) < 0)

@@ -161,6 +161,14 @@ refused() {
     [ -e ran ]
 }
 
+@test "a cache that a run has closed is an error that says how to open it" {
+    one -- chmod 0 /run/kelp/cache/one
+    refused "cannot open 'one': Permission denied"
+    [[ $stderr == *"hint: chmod u+rwx it"* ]]
+    chmod u+rwx "$caches/one"
+    one -- true
+}
+
 @test "a symlink is not followed, whoever has put it there" {
     mkdir -p "$HOME/.ssh" "$caches"
     chmod -R go-rwx "$HOME/.cache"
