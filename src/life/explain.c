@@ -43,16 +43,6 @@ int explain_prepare(const struct plan *p, const struct observe_request *request,
         return observe_prepare(&spec, p, filter, ret, e);
 }
 
-/* A call without a name is its number, as policies have it. */
-static void shorten_call(struct observe_event *event)
-{
-        static const char prefix[] = "system call ";
-
-        if (event->kind == OBSERVE_SYSCALL && str_has_prefix(event->name, prefix))
-                memmove(event->name, event->name + sizeof(prefix) - 1,
-                        strlen(event->name + sizeof(prefix) - 1) + 1);
-}
-
 static int keep(const struct observe_event *event, void *arg, struct err *e)
 {
         struct findings *all = arg;
@@ -64,7 +54,6 @@ static int keep(const struct observe_event *event, void *arg, struct err *e)
                 return -e->code;
         struct finding *item = &all->items[all->n++];
         *item = (struct finding){ .event = *event };
-        shorten_call(&item->event);
         explain_allow(all->plan, all->tree, &item->event, &item->allow);
         return 0;
 }

@@ -109,7 +109,7 @@ void observe_name_call(int nr, struct observe_event *ret)
         if (name)
                 snprintf(ret->name, sizeof(ret->name), "%s", name);
         else
-                snprintf(ret->name, sizeof(ret->name), "system call %d", nr);
+                snprintf(ret->name, sizeof(ret->name), "%d", nr);
 }
 
 void observe_describe_call(const struct seccomp_data *data, struct observe_event *ret)

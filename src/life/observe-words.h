@@ -5,7 +5,7 @@
 
 #include <linux/seccomp.h>
 
-/* Fills kind, name and detail of a system call that was refused, or was used. */
+/* Fills kind, name (without one: the number, as in policies) and detail of a system call. */
 void observe_name_call(int nr, struct observe_event *ret);
 void observe_describe_call(const struct seccomp_data *data, struct observe_event *ret);
 

@@ -385,6 +385,14 @@ SH
     [ "$output" = x ]
 }
 
+@test "system calls that were refused are told by name, or by number without one" {
+    learn -- python3 -c 'import ctypes
+for number in 1000, 248: ctypes.CDLL(None).syscall(number, 0, 0, 0, 0, 0)'
+    [ "$status" = 0 ]
+    says "not granted: system call 1000, by python3"
+    [ "$(uname -m)" != x86_64 ] || says "not granted: system call add_key, by python3"
+}
+
 @test "what takes effect outside is not granted, whatever the command asks for" {
     mkdir -p "$HOME"/.config/kelp "$HOME"/other/.git/hooks
     for file in .bashrc .profile .config/kelp/mine.policy other/.git/hooks/pre-commit; do
