@@ -68,7 +68,7 @@ refused() {
     echo x >"$HOME/seen"
     run -0 "$KELP" run -v "$HOME:/mnt/home" -- cat /mnt/home/seen
     # with a cache of its own as well, and who names one has chosen to show it
-    run -0 one --writable "$HOME" -- cat /run/kelp/cache/one/file
+    run -0 --separate-stderr one --writable "$HOME" -- cat /run/kelp/cache/one/file
     [ "$output" = first ]
     run ! one --writable "$HOME" -- ls "$caches/one"
     run -0 "$KELP" run --readable "$caches/one" -- cat "$caches/one/file"

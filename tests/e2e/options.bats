@@ -505,6 +505,24 @@ hinted() {
     [[ $output == *"directory     /"* ]]
 }
 
+@test "a home that can be changed as a whole is said to be so" {
+    local said="kelp: the whole home can be changed (option"
+
+    mkdir -p "$work/home/a"
+    export HOME=$work/home
+    cd "$HOME/a"
+    for options in "--writable $HOME" "-v $HOME:/mnt/home" "--writable $work"; do
+        # shellcheck disable=SC2086 # several words
+        run -0 --separate-stderr "$KELP" run $options -- true
+        [[ $stderr == *"$said"* ]]
+    done
+    for options in "" "--writable $HOME/a" "--readable $HOME" "-v $HOME:/mnt/home:ro"; do
+        # shellcheck disable=SC2086 # several words
+        run -0 --separate-stderr "$KELP" run $options -- true
+        [[ $stderr != *"$said"* ]]
+    done
+}
+
 @test "what follows the command belongs to it" {
     run -0 "$KELP" run --dry-run -- echo --network host -v a:b --
     [[ $output == *"command       echo --network host -v a:b --"* ]]
