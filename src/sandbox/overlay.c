@@ -32,26 +32,44 @@ static int mount_new_way(const struct overlay_layers *layers, struct newmount_op
         return newmount_fs("overlay", options, layers->n + 3, TREE_NO_SUID | TREE_NO_DEV, e);
 }
 
-/* All layers in one string, of the length that fsconfig(2) takes. */
+/*
+ * All layers in one string, of the length that fsconfig(2) takes. Their descriptors' numbers, as
+ * names in the directory of them, leave room for eighty.
+ */
+static int join_layers(const struct overlay_layers *layers, char *text, size_t size, struct err *e)
+{
+        size_t used = 0;
+
+        for (size_t i = 0; i < layers->n; i++) {
+                int len = snprintf(text + used, size - used, "%s%d", i ? ":" : "", layers->fds[i]);
+
+                if (len < 0 || (size_t)len >= size - used)
+                        return err_set(e, E2BIG, "this kernel cannot overlay %zu layers",
+                                       layers->n);
+                used += (size_t)len;
+        }
+        return 0;
+}
+
 static int mount_old_way(const struct overlay_layers *layers, struct newmount_option *last,
                          struct err *e)
 {
         struct newmount_option options[4];
         char text[256];
-        size_t used = 0;
 
-        for (size_t i = 0; i < layers->n; i++) {
-                int len = snprintf(text + used, sizeof(text) - used, "%s/proc/self/fd/%d",
-                                   i ? ":" : "", layers->fds[i]);
-
-                if (len < 0 || (size_t)len >= sizeof(text) - used)
-                        return err_set(e, E2BIG, "this kernel cannot overlay %zu layers",
-                                       layers->n);
-                used += (size_t)len;
-        }
+        if (join_layers(layers, text, sizeof(text), e) < 0)
+                return -e->code;
+        autofd here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (here < 0)
+                return err_sys(e, "cannot open the current directory");
         options[0] = (struct newmount_option){ "lowerdir", text };
         memcpy(&options[1], last, 3 * sizeof(*last));
-        return newmount_fs("overlay", options, 4, TREE_NO_SUID | TREE_NO_DEV, e);
+        if (chdir("/proc/self/fd") < 0)
+                return err_sys(e, "cannot enter '/proc/self/fd'");
+        autofd mount = newmount_fs("overlay", options, 4, TREE_NO_SUID | TREE_NO_DEV, e);
+        if (fchdir(here) < 0)
+                return err_sys(e, "cannot return to the current directory");
+        return mount < 0 ? mount : fd_take(&mount);
 }
 
 int overlay_mount(const struct overlay_layers *layers, int top, struct arena *a, struct err *e)

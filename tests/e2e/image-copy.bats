@@ -71,6 +71,9 @@ END
     # the second file system that pid 1 creates is the overlay: which of its calls is that
     awk '/fsconfig\(/ { n[$1]++ } /fsconfig\(.*CMD_CREATE/ && ++created[$1] == 2 { print n[$1]; exit }' trace >number
     [ "$(cat number)" -ge 18 ]
+    # and that which follows the first names the uppermost layer
+    awk '/fsconfig\(/ { n[$1]++ } /fsconfig\(.*CMD_CREATE/ { print n[$1] + 1; exit }' trace >first-layer
+    [ "$(cat first-layer)" -lt "$(cat number)" ]
 }
 
 setup() {
@@ -154,6 +157,52 @@ said="kelp: cannot create 'overlay': .*; using a copy of the image's files, whic
     run -125 refusing ENOMEM run --network none --userns single box true
     assert_refused "Cannot allocate memory"
     [ -z "$(ls -A "$STORE/tmp")" ]
+}
+
+# An image of the root and $1 layers more, as $2; each changes one file, and adds one.
+import_layers() {
+    python3 -B - "$KELP_SRC/tests/image" "$BATS_FILE_TMPDIR/root.tar" "$1" <<'END'
+import io, sys, tarfile
+sys.path.insert(0, sys.argv[1])
+import layout
+
+def layer(i):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as t:
+        for name in "opt/last", f"opt/n/{i}":
+            info = tarfile.TarInfo(name)
+            info.size = len(b"%d" % i)
+            t.addfile(info, io.BytesIO(b"%d" % i))
+    return out.getvalue()
+
+layers = [open(sys.argv[2], "rb").read()] + [layer(i) for i in range(1, int(sys.argv[3]) + 1)]
+layout.Layout(layers).write("layers")
+END
+    "$KELP" import layers "$2"
+    rm -r layers
+}
+
+# Runs an image where an overlay takes no layer by itself, as before Linux 6.5.
+joined() {
+    strace -f -qq -o /dev/null -e trace=fsconfig \
+        -e inject=fsconfig:error=EINVAL:when="$(cat "$BATS_FILE_TMPDIR/first-layer")" \
+        "$KELP" run --network none --userns single "$@"
+}
+
+@test "a kernel that takes all layers in one string overlays seventy, and no hundred" {
+    import_layers 70 many
+    run -0 --separate-stderr joined many sh -c 'cat /opt/last; echo; ls /opt/n | wc -l; ls /opt/keep'
+    assert_eq "$output" $'70\n70\na\nb'
+    assert_eq "$stderr" ""
+    # as where it takes each by itself
+    run -0 --separate-stderr joined --workdir /opt/keep many sh -c 'pwd; ls'
+    assert_eq "$output" $'/opt/keep\na\nb'
+    assert_eq "$stderr" ""
+    import_layers 110 more
+    # a run on a copy would mount something else by that call: one that keeps its changes tells of it
+    run -125 joined --keep --name one more true
+    assert_refused "cannot overlay 111 layers"
+    [[ $output == *"hint: without --keep a copy of the image's files would do" ]]
 }
 
 @test "the files are those that an overlay shows" {
