@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -156,6 +157,34 @@ static void set_refused(const struct host_view *v, const struct err *e, struct h
         explain(v, e->code, &ret->cause);
 }
 
+/* Of a file system that has no fixed number of blocks or files, both numbers are 0. */
+static bool is_full(const char *place)
+{
+        struct statvfs vfs;
+
+        return statvfs(place, &vfs) == 0 &&
+               ((vfs.f_blocks > 0 && vfs.f_bavail == 0) || (vfs.f_files > 0 && vfs.f_favail == 0));
+}
+
+/* Whether nothing new can be put into `place`, which is there. */
+static bool cause_no_room(const char *place, struct host_cause *ret)
+{
+        bool is_closed = access(place, W_OK) < 0;
+
+        if (is_closed && errno == EROFS)
+                host_cause_why(ret, "the file system of '%s' is read-only", place);
+        else if (is_closed)
+                host_cause_why(ret, "you cannot write to '%s'", place);
+        else if (is_full(place))
+                host_cause_why(ret, "the file system of '%s' is full", place);
+        else
+                return false;
+        host_cause_fix(ret, "name another place: export XDG_DATA_HOME=DIRECTORY");
+        if (!is_closed)
+                host_cause_fix(ret, "or remove what no image needs any more: kelp prune");
+        return true;
+}
+
 static void probe_store(const struct host_view *v, struct host_fact *ret)
 {
         char lower[PATH_MAX];
@@ -164,16 +193,16 @@ static void probe_store(const struct host_view *v, struct host_fact *ret)
                 .data = lower,
                 .in_userns = true,
         };
+        struct host_cause cause = { 0 };
         struct err e = { 0 };
 
         if (v->store[0] == '\0')
                 return;
         memcpy(lower, v->store, sizeof(lower));
         nearest_existing(lower);
-        if (access(lower, W_OK) < 0) {
+        if (cause_no_room(lower, &cause)) {
                 host_fact_set(ret, HOST_WEAKER, "images cannot be kept in '%s'", v->store);
-                host_cause_why(&ret->cause, "you cannot write to '%s'", lower);
-                host_cause_fix(&ret->cause, "name another place: export XDG_DATA_HOME=DIRECTORY");
+                ret->cause = cause;
                 return;
         }
         /* one that has mounts in it cannot be a layer; the store that will be made there can */

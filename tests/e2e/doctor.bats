@@ -302,6 +302,28 @@ sys.exit(subprocess.run([os.environ[\"KELP\"], \"doctor\", \"--json\"]).returnco
     [ $((SECONDS - start)) -lt 4 ]
 }
 
+@test "a place for images: closed, read-only, full, with room" {
+    mkdir home
+    export HOME=$PWD/home
+    run -0 worse 'chmod 500 home; exec $AGAIN "$KELP" doctor --json'
+    assert_fact overlay weaker "images cannot be kept in '$HOME/.local/share/kelp/store'" \
+        "you cannot write to '$HOME'" XDG_DATA_HOME=
+    chmod 700 home
+    run -0 worse 'mount --bind home home; mount -o remount,bind,ro home; exec $AGAIN "$KELP" doctor --json'
+    assert_fact overlay weaker "images cannot be kept in '$HOME/.local/share/kelp/store'" \
+        "the file system of '$HOME' is read-only" XDG_DATA_HOME=
+    run -0 worse 'mount -t tmpfs -o size=64k,mode=777 none home; cat /dev/zero >home/fill 2>/dev/null || true
+        exec $AGAIN "$KELP" doctor --json'
+    assert_fact overlay weaker "the file system of '$HOME' is full" XDG_DATA_HOME= "kelp prune"
+    # one whose files are all in use
+    run -0 worse 'mount -t tmpfs -o nr_inodes=2,mode=777 none home; touch home/last
+        exec $AGAIN "$KELP" doctor --json'
+    assert_fact overlay weaker "the file system of '$HOME' is full"
+    # and any other
+    run -0 worse 'mount -t tmpfs -o size=0,nr_inodes=0,mode=777 none home; exec $AGAIN "$KELP" doctor --json'
+    assert_fact overlay ok
+}
+
 @test "nothing is left behind: no mount, no file, no process" {
     local mounts
 
