@@ -420,7 +420,7 @@ int main(int argc, char **argv)
                 r = run_command(&args, &status, &e);
                 /* an archive that is written is on its own file system, and has a hint of it */
                 if (r < 0 && !args.values[OPTION_OUTPUT])
-                        store_hint_full(args.store, &e);
+                        store_hint_elsewhere(args.store, &e);
         }
         if (r < 0) {
                 log_err(&e);

@@ -180,14 +180,18 @@ int store_lock(const struct store *store, struct err *e)
         return fd_take(&fd);
 }
 
-void store_hint_full(const char *path, struct err *e)
+void store_hint_elsewhere(const char *path, struct err *e)
 {
-        if (e->code != ENOSPC && e->code != EDQUOT)
-                return;
-        err_hint(e,
-                 "the file system of '%.200s' is full: `kelp prune` frees space in it, "
-                 "XDG_DATA_HOME=DIR puts the store elsewhere",
-                 path);
+        if (e->code == ENOSPC || e->code == EDQUOT)
+                err_hint(e,
+                         "the file system of '%.200s' is full: `kelp prune` frees space in it, "
+                         "XDG_DATA_HOME=DIR puts the store elsewhere",
+                         path);
+        if (e->code == EROFS)
+                err_hint(e,
+                         "the file system of '%.200s' is read-only: XDG_DATA_HOME=DIR puts the "
+                         "store elsewhere",
+                         path);
 }
 
 /* ------ files ------ */

@@ -107,10 +107,10 @@ int store_write(int tmp, int dir, const char *name, const char *text, struct err
 int store_read_image(int dir, const char *file, struct image *ret, struct err *e);
 
 /*
- * For an error about the store at `path`: when it says that a file system is full, which one, and
- * what helps.
+ * For an error about the store at `path`: when it says that a file system is full or read-only,
+ * which one, and what helps.
  */
-void store_hint_full(const char *path, struct err *e);
+void store_hint_elsewhere(const char *path, struct err *e);
 
 /* Calls `each` for every file name in `dir` in no order, until one fails. */
 typedef int store_each(void *context, const char *name, struct err *e);

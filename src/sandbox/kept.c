@@ -60,9 +60,16 @@ static void take_back(const char *path, int dir)
 
 static int keep_failed(const struct plan *p, struct err *e)
 {
-        if (e->code != ENOSPC && e->code != EDQUOT)
+        bool is_full = e->code == ENOSPC || e->code == EDQUOT;
+
+        if (!is_full && e->code != EROFS)
                 return -e->code;
         err_prefix(e, "cannot keep the sandbox '%s'", p->name);
+        if (!is_full)
+                return err_hint(e,
+                                "the file system of '%.200s' is read-only: XDG_DATA_HOME=DIR "
+                                "keeps it elsewhere",
+                                p->image.kept_dir);
         return err_hint(
                 e,
                 "the file system of '%.200s' is full: `kelp prune` and `kelp rm` free space "

@@ -113,6 +113,19 @@ reader_trace() {
     [ -z "$(ls -A store/names)" ]
 }
 
+@test "a read-only file system is told, with what helps" {
+    local closed='mkdir -p at; mount --bind at at; mount -o remount,bind,ro at; shift; "$@"'
+
+    # without a store, and with one
+    run -125 unshare -Urm sh -c "$closed" sh . "$KELP_IMAGE" --store at/kelp/store import "$BOX" x
+    assert_refused "Read-only file system"
+    [[ $output == *"hint: the file system of 'at/kelp/store' is read-only: XDG_DATA_HOME=DIR puts the store elsewhere" ]]
+    "$KELP_IMAGE" --store at/kelp/store import "$BOX" x
+    run -125 unshare -Urm sh -c "$closed" sh . "$KELP_IMAGE" --store at/kelp/store import "$OTHER" y
+    assert_refused "Read-only file system"
+    [[ $output == *"hint: the file system of 'at/kelp/store' is read-only: XDG_DATA_HOME=DIR puts the store elsewhere" ]]
+}
+
 @test "a full file system is told, and leaves the store as it was" {
     # shellcheck disable=SC2016 # for the inner shell
     run -125 unshare -Urm sh -c 'mkdir small && mount -t tmpfs -o size=1m,mode=700 none small &&

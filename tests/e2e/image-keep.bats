@@ -279,6 +279,18 @@ hint: wait until it ends, or take another --name"
     [ ! -s left ]
 }
 
+@test "a read-only file system: which one, and what helps" {
+    # shellcheck disable=SC2016 # for the inner shell
+    run -125 unshare -Urm sh -c 'export XDG_DATA_HOME=$PWD/closed
+        mkdir closed && "$1" import "$2" box >/dev/null &&
+        mount --bind closed closed && mount -o remount,bind,ro closed || exit 1
+        "$1" run --network none --userns single box true || exit 2
+        exec "$1" run --network none --userns single --keep --name one box true' sh \
+        "$KELP" "$BATS_FILE_TMPDIR/root.tar"
+    assert_refused "cannot keep the sandbox 'one': cannot make '$PWD/closed/kelp/kept': Read-only file system"
+    [[ ${lines[1]} == "hint: the file system of '$PWD/closed/kelp/kept/one' is read-only: XDG_DATA_HOME=DIR keeps it elsewhere" ]]
+}
+
 # Runs kelp with a full standard output: one line, $1, and no hint of the store.
 unprinted() {
     local wanted=$1
