@@ -32,7 +32,7 @@ sees_keys() {
     local home=$1
     shift
 
-    run -0 "$KELP" run "$@" sh -c "cat $home/.ssh/id"
+    run -0 --separate-stderr "$KELP" run "$@" sh -c "cat $home/.ssh/id"
     [ "$output" = CANARY ]
 }
 

@@ -72,7 +72,7 @@ look_around() {
     done
     rm m
     mkdir m
-    run -0 "$KELP" run -v "$HOME:$PWD/m" -- sh -c 'ls m; cat m/.ssh/id 2>/dev/null; true'
+    run -0 --separate-stderr "$KELP" run -v "$HOME:$PWD/m" -- sh -c 'ls m; cat m/.ssh/id 2>/dev/null; true'
     [ "$output" = rc ]
 }
 
