@@ -1,7 +1,11 @@
 #include "rlimits.h"
 
+#include "fd.h"
+#include "io.h"
+
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/resource.h>
 
 /* As setrlimit(2) and the option know them. */
@@ -34,9 +38,19 @@ static int set_one(int resource, uint64_t soft, uint64_t hard, struct err *e)
         return -code;
 }
 
+/* Who cannot tell has to take it that there is one. */
+static bool has_core_handler(void)
+{
+        autofd fd = open("/proc/sys/kernel/core_pattern", O_RDONLY | O_CLOEXEC);
+        char first = '|';
+
+        return fd < 0 || io_read(fd, &first, 1) != 1 || first == '|';
+}
+
 /*
  * A core dump would be written, or piped to a handler, by the host.  One byte is a special value:
- * unlike zero it stops a piped handler too.  Source: core(5), fs/coredump.c.
+ * unlike zero it stops a piped handler too.  Source: core(5), fs/coredump.c.  Whose hard limit is
+ * zero already, as below sudo, cannot have that value; where there is no handler, zero is as good.
  */
 static int forbid_cores(struct err *e)
 {
@@ -44,8 +58,15 @@ static int forbid_cores(struct err *e)
 
         if (getrlimit(RLIMIT_CORE, &now) < 0)
                 return err_sys(e, "cannot read a resource limit");
-        rlim_t value = now.rlim_max < 1 ? now.rlim_max : 1;
-        return set_one(RLIMIT_CORE, value, value, e);
+        if (now.rlim_max >= 1)
+                return set_one(RLIMIT_CORE, 1, 1, e);
+        if (!has_core_handler())
+                return set_one(RLIMIT_CORE, 0, 0, e);
+        err_set(e, EPERM,
+                "cannot keep crashes from this machine's handler of core dumps: your own hard "
+                "limit on them is 0, and it takes 1");
+        return err_hint(e, "sudo and services lower it: start kelp without, or with "
+                           "LimitCORE=1; --ulimit core=0 lets the handler be started");
 }
 
 int rlimits_set(const struct plan_limits *limits, struct err *e)
@@ -55,6 +76,9 @@ int rlimits_set(const struct plan_limits *limits, struct err *e)
         for (size_t i = 0; i < limits->n_rlimits; i++) {
                 const struct plan_rlimit *r = &limits->rlimits[i];
 
+                /* as every plan has it that is not told otherwise */
+                if (r->resource == RLIMIT_CORE && r->soft == 1 && r->hard == 1)
+                        continue;
                 has_core = has_core || r->resource == RLIMIT_CORE;
                 if (set_one(r->resource, r->soft, r->hard, e) < 0)
                         return -e->code;

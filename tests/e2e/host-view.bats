@@ -164,6 +164,24 @@ setup() {
     run -0 "$KELP" run --device /dev/fuse -- test -c /dev/fuse
 }
 
+@test "no core dumps, also where the hard limit on them is 0 already" {
+    local limits=(grep -o '^Max core file size  *[0-9]*  *[0-9]*' /proc/self/limits)
+
+    run -0 "$KELP" run -- "${limits[@]}"
+    [ "$(tr -s ' ' <<<"$output")" = "Max core file size 1 1" ]
+    ulimit -Hc 0
+    run -0 "$KELP" run --ulimit core=0 -- "${limits[@]}"
+    [ "$(tr -s ' ' <<<"$output")" = "Max core file size 0 0" ]
+    # without a handler 0 is as good as 1; with one it is not
+    if [[ $(</proc/sys/kernel/core_pattern) != "|"* ]]; then
+        run -0 "$KELP" run -- "${limits[@]}"
+        [ "$(tr -s ' ' <<<"$output")" = "Max core file size 0 0" ]
+    else
+        run -125 "$KELP" run -- "${limits[@]}"
+        [[ $output == "kelp: cannot keep crashes from this machine's handler of core dumps: your own hard limit on them is 0"*$'\n'"hint: "*"LimitCORE=1; --ulimit core=0 lets "* ]]
+    fi
+}
+
 @test "--ulimit sets soft and hard" {
     run -0 "$KELP" run --ulimit nofile=100:200 --ulimit fsize=1048576 -- sh -c 'ulimit -Sn; ulimit -Hn'
     [ "$output" = $'100\n200' ]
