@@ -44,9 +44,8 @@ int tap_explain(int code, struct err *e)
         switch (code) {
         case ENOENT:
         case ENOTDIR:
-                err_set(e, code, "there is no '%s' on this machine", TUN_PATH);
-                return err_hint(e, "load its module: sudo modprobe tun; in a container: start it "
-                                   "with --device /dev/net/tun");
+                /* why there is none, the launcher finds out */
+                return err_set(e, code, "there is no '%s' on this machine", TUN_PATH);
         case ENODEV:
         case ENXIO:
                 err_set(e, code, "the kernel has no driver behind '%s'", TUN_PATH);

@@ -352,6 +352,7 @@ END
     has '^hint: sudo chmod 0666 /dev/net/tun'
     has 'the kernel has no driver behind'
     has "there is no '/dev/net/tun' on this machine"
+    has '^hint: .* does not give its /dev/net/tun to what runs inside'
     has '^hint: load its module: sudo modprobe tun'
 }
 
