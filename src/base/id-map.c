@@ -234,11 +234,10 @@ static int end_helper(struct child *child, const char *path, struct err *e)
                 return -e->code;
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
                 return 0;
-        err_set(e, EPERM, "'%s' refused the map (%s %d)", path,
-                WIFSIGNALED(status) ? "signal" : "status",
-                WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-        return err_hint(e, "kelp doctor tells what is wrong with subordinate ids; --userns single "
-                           "needs none");
+        /* not EPERM, by which the kernel refuses a map: the launcher looks for what is wrong with it */
+        return err_set(e, EIO, "'%s' refused the map (%s %d)", path,
+                       WIFSIGNALED(status) ? "signal" : "status",
+                       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 
 /* Each takes about 3 ms: side by side. */
