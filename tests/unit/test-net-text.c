@@ -144,12 +144,12 @@ static void test_tun(void **state)
         for (size_t i = 0; i < 3; i++) {
                 assert_int_equal(tap_explain(codes[i], &e), -codes[i]);
                 assert_non_null(strstr(e.text, "'/dev/net/tun'"));
-                assert_non_null(err_get_hint(&e));
+                /* why there is no such file is found out where that is asked: e2e/network */
+                assert_int_equal(err_get_hint(&e) != NULL, codes[i] != ENOENT);
                 memcpy(texts[i], e.text, sizeof(texts[i]));
         }
         assert_string_not_equal(texts[0], texts[1]);
         assert_string_not_equal(texts[1], texts[2]);
-        assert_non_null(strstr(texts[0], "modprobe tun"));
         assert_non_null(strstr(texts[2], "outer container"));
         assert_int_equal(tap_explain(EMFILE, &e), -EMFILE);
         assert_non_null(strstr(e.text, "Too many open files"));
