@@ -1,5 +1,6 @@
 #include "observe-judge.h"
 
+#include "fd.h"
 #include "observe-calls.h"
 #include "observe-memory.h"
 #include "observe-words.h"
@@ -52,11 +53,10 @@ static void read_comm(pid_t pid, char ret[16])
         ssize_t n;
 
         snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
-        int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+        autofd fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
         if (fd < 0)
                 return;
         n = read(fd, ret, 15);
-        close(fd);
         if (n <= 0)
                 return;
         ret[n] = '\0';
@@ -114,9 +114,7 @@ static struct observe_want want_open(uint64_t flags)
         /* the other flags mean nothing then */
         if (flags & O_PATH)
                 want.access = 'r';
-        else if ((flags & O_TMPFILE) == O_TMPFILE)
-                want.kind = OBSERVE_OPEN;
-        else
+        else if ((flags & O_TMPFILE) != O_TMPFILE)
                 want.may_make = (flags & O_CREAT) != 0;
         want.no_follow =
                 (flags & O_NOFOLLOW) != 0 || (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);

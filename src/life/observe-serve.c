@@ -61,6 +61,7 @@ struct server {
         int hosts;
         int n_failed; /* polls in a row */
         uint64_t waking;
+        bool has_one_way;      /* to wake: this kernel knows no other */
         uint32_t last[N_CPUS]; /* whom this process answered there */
         bool is_ending;
 };
@@ -134,9 +135,10 @@ static bool has_call(int listener)
 
 static void set_waking(struct server *s, uint64_t waking)
 {
-        /* a kernel that knows only one way is right to refuse */
-        if (s->waking != waking && ioctl(s->judge.listener, OBSERVE_NOTIF_SET_FLAGS, waking) == 0)
-                s->waking = waking;
+        if (s->has_one_way || s->waking == waking)
+                return;
+        s->has_one_way = ioctl(s->judge.listener, OBSERVE_NOTIF_SET_FLAGS, waking) < 0;
+        s->waking = waking;
 }
 
 /*
