@@ -24,6 +24,10 @@
 #define INDEX    1000
 #define LOOPBACK 1
 
+/* IFLA_GSO_IPV4_MAX_SIZE and IFLA_GRO_IPV4_MAX_SIZE, Linux 6.3 (an older one ignores them). */
+#define GSO_IPV4_MAX_SIZE 63
+#define GRO_IPV4_MAX_SIZE 64
+
 /* Room is left for what one rule adds. */
 #define MANY_REQUESTS (NETLINK_MAX_REQUESTS - 8)
 
@@ -56,22 +60,34 @@ static int check_ipv6(struct err *e)
         return err_hint(e, "leave the rule out; a name needs none");
 }
 
+/*
+ * This wire is memory of one machine: larger packets cost less.  The MTU is about what loopback has;
+ * what TCP hands to the device at one time may be eight such.
+ */
+static void add_sizes(struct netlink *nl)
+{
+        uint32_t mtu = 65535;
+        uint32_t most = 8 * mtu;
+
+        netlink_add(nl, IFLA_MTU, &mtu, sizeof(mtu));
+        netlink_add(nl, GSO_IPV4_MAX_SIZE, &most, sizeof(most));
+        netlink_add(nl, GRO_IPV4_MAX_SIZE, &most, sizeof(most));
+}
+
 int filtered_link_make(int netns, struct err *e)
 {
         struct netlink nl = { .len = 0 };
         struct ifinfomsg head = { .ifi_family = AF_UNSPEC, .ifi_index = INDEX };
-        /* about what loopback has: nothing on this wire needs smaller pieces */
-        uint32_t mtu = 65535;
 
         netlink_begin(&nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof(head), GATE_NAME);
         netlink_add(&nl, IFLA_IFNAME, GATE_NAME, sizeof(GATE_NAME));
-        netlink_add(&nl, IFLA_MTU, &mtu, sizeof(mtu));
+        add_sizes(&nl);
         size_t info = netlink_open(&nl, IFLA_LINKINFO, NULL, 0);
         netlink_add(&nl, IFLA_INFO_KIND, "veth", sizeof("veth"));
         size_t data = netlink_open(&nl, IFLA_INFO_DATA, NULL, 0);
         size_t peer = netlink_open(&nl, VETH_INFO_PEER, &head, sizeof(head));
         netlink_add(&nl, IFLA_IFNAME, BOX_NAME, sizeof(BOX_NAME));
-        netlink_add(&nl, IFLA_MTU, &mtu, sizeof(mtu));
+        add_sizes(&nl);
         netlink_add(&nl, IFLA_NET_NS_FD, &netns, sizeof(netns));
         netlink_close(&nl, peer);
         netlink_close(&nl, data);
@@ -159,6 +175,19 @@ static void add_own(struct netlink *nl, int family, const uint8_t *address, uint
         netlink_add(nl, RTA_OIF, &loopback, sizeof(loopback));
 }
 
+/*
+ * A new namespace has the host's congestion control, which may be one that paces what it sends by a
+ * timer (bbr): a third of what kelp-proxy spent.  Nothing is lost or queued on this wire, and every
+ * kernel has this one.  Beyond kelp-proxy the host's own is used.
+ */
+static void add_congestion(struct netlink *nl)
+{
+        size_t metrics = netlink_open(nl, RTA_METRICS, NULL, 0);
+
+        netlink_add(nl, RTAX_CC_ALGO, "reno", sizeof("reno"));
+        netlink_close(nl, metrics);
+}
+
 /* In the sandbox: the way to it is the gateway. */
 static void add_way(struct netlink *nl, int family, const uint8_t *address, uint8_t prefix,
                     const char *name)
@@ -170,6 +199,7 @@ static void add_way(struct netlink *nl, int family, const uint8_t *address, uint
         begin_route(nl, family, RTN_UNICAST, address, prefix, name);
         netlink_add(nl, RTA_GATEWAY, gateway, size_of(family));
         netlink_add(nl, RTA_OIF, &index, sizeof(index));
+        add_congestion(nl);
 }
 
 /*
@@ -193,6 +223,7 @@ static void add_box(struct netlink *nl, int family, const char *text)
         netlink_begin(nl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof(head), text);
         netlink_add(nl, RTA_DST, address, size_of(family));
         netlink_add(nl, RTA_OIF, &index, sizeof(index));
+        add_congestion(nl);
 }
 
 /*

@@ -77,6 +77,25 @@ END
     has "'0.0.0.0/0:80' (option --allow) allows every host"
 }
 
+@test "the wire to the proxy is not paced, whatever this host does on its own" {
+    scene <<'END'
+with_ipv6
+serve neighbour http:203.0.113.2/80 http:2600:db8::2/80
+cat >congestion.py <<'EOF'
+import socket, sys
+for address in sys.argv[1:]:
+    c = socket.create_connection((address, 80), 5)
+    print(address, c.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0").decode())
+EOF
+box --allow 203.0.113.2 --allow 2600:db8::2 -- python3 congestion.py 203.0.113.2 2600:db8::2
+echo "outside: $(python3 congestion.py 203.0.113.2)"
+END
+    [ "$status" -eq 0 ]
+    has '^203.0.113.2 reno$'
+    has '^2600:db8::2 reno$'
+    has "^outside: 203.0.113.2 $(</proc/sys/net/ipv4/tcp_congestion_control)$"
+}
+
 @test "nothing is allowed: an own DNS that says no at once" {
     scene <<'END'
 serve neighbour http:203.0.113.2/80 dns:203.0.113.2/53
