@@ -2,11 +2,14 @@
 
 #include "fd.h"
 #include "io.h"
+#include "parse.h"
+#include "str.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -27,6 +30,27 @@ int proc_pidfd(pid_t pid, struct err *e)
         if (fd < 0)
                 return err_sys(e, "cannot open a pidfd of process %d", (int)pid);
         return fd;
+}
+
+int proc_start_time(pid_t pid, uint64_t *ret)
+{
+        char path[32];
+        char text[1024];
+        struct err unused = { 0 };
+
+        snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+        ssize_t n = io_read_small(AT_FDCWD, path, text, sizeof(text));
+        if (n < 0)
+                return (int)n;
+        /* the name, in parentheses, may have anything in it: field 3 is behind the last one */
+        char *at = strrchr(text, ')');
+        char *field = NULL;
+        if (!at || at[1] == '\0')
+                return -EBADMSG;
+        at += 2;
+        for (int i = 3; i <= 22; i++)
+                field = str_next_field(&at, ' ');
+        return field && parse_number(field, 0, UINT64_MAX, ret, &unused) == 0 ? 0 : -EBADMSG;
 }
 
 /*

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 /*
@@ -62,6 +63,12 @@ int proc_exit_code(int wait_status);
 
 /* pidfd_open(2); errors as there. */
 int proc_pidfd(pid_t pid, struct err *e);
+
+/*
+ * When the process was started, in clock ticks since boot: with the pid it names a process for good.
+ * 0, or a negative errno without an error text.  Source: proc_pid_stat(5), field 22.
+ */
+int proc_start_time(pid_t pid, uint64_t *ret);
 
 /*
  * Zeroes the arguments and the environment that this process was started with, where the kernel

@@ -1,0 +1,267 @@
+#include "state.h"
+
+#include "fd.h"
+#include "io.h"
+#include "proc.h"
+#include "state-inner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Opening, reading and sweeping; state-box.c makes and removes, state-list.c lists and finds. */
+
+/* Whether the session's directory is one: this user's, and nobody else's to look into. */
+static bool is_private_dir(const char *path)
+{
+        struct stat st;
+
+        return path && path[0] == '/' && stat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
+               st.st_uid == getuid() && (st.st_mode & 077) == 0;
+}
+
+int state_find_path(char path[PATH_MAX], struct err *e)
+{
+        const char *runtime = getenv("XDG_RUNTIME_DIR");
+        int n;
+
+        if (is_private_dir(runtime))
+                n = snprintf(path, PATH_MAX, "%s/kelp", runtime);
+        else
+                n = snprintf(path, PATH_MAX, "/tmp/kelp-%u", (unsigned)getuid());
+        if (n >= PATH_MAX)
+                return err_set(e, ENAMETOOLONG, "the path of XDG_RUNTIME_DIR is too long");
+        return 0;
+}
+
+/* `name` below `dirfd`, which must be a directory of this user alone. */
+static int open_private(int dirfd, const char *name, const char *path, struct err *e)
+{
+        autofd fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        struct stat st;
+
+        if (fd < 0 && (errno == ELOOP || errno == ENOTDIR)) {
+                err_sys(e, "'%s' is no directory of kelp's", path);
+                return err_hint(e, "have it removed, or set XDG_RUNTIME_DIR to a directory of "
+                                   "your own with mode 700");
+        }
+        if (fd < 0)
+                return err_sys(e, "cannot open '%s'", path);
+        if (fstat(fd, &st) < 0)
+                return err_sys(e, "cannot stat '%s'", path);
+        if (st.st_uid != getuid()) {
+                err_set(e, EPERM, "'%s' belongs to user %u", path, st.st_uid);
+                return err_hint(e, "set XDG_RUNTIME_DIR to a directory of your own with mode 700");
+        }
+        if (st.st_mode & 077) {
+                err_set(e, EPERM, "'%s' is open to others (mode %03o)", path, st.st_mode & 0777);
+                return err_hint(e, "chmod 700 '%s'", path);
+        }
+        return fd_take(&fd);
+}
+
+static int open_part(int dirfd, const char *name, const char *path, bool makes, struct err *e)
+{
+        /* what is there is judged, whoever has made it */
+        if (makes && mkdirat(dirfd, name, 0700) < 0 && errno != EEXIST)
+                return err_sys(e, "cannot make '%s'", path);
+        return open_private(dirfd, name, path, e);
+}
+
+static int open_state(struct state *s, bool makes, struct err *e)
+{
+        if (state_find_path(s->path, e) < 0)
+                return -e->code;
+        s->root = open_part(AT_FDCWD, s->path, s->path, makes, e);
+        if (s->root < 0)
+                return -e->code;
+        s->boxes = open_part(s->root, "boxes", s->path, makes, e);
+        if (s->boxes < 0)
+                return -e->code;
+        s->names = open_part(s->root, "names", s->path, makes, e);
+        return s->names < 0 ? -e->code : 0;
+}
+
+int state_open_or_make(struct state *ret, struct err *e)
+{
+        autostate s = STATE_NONE;
+
+        if (open_state(&s, true, e) < 0)
+                return -e->code;
+        *ret = s;
+        s = (struct state)STATE_NONE;
+        return 0;
+}
+
+int state_open(struct state *ret, struct err *e)
+{
+        autostate s = STATE_NONE;
+
+        if (open_state(&s, false, e) < 0) {
+                if (e->code != ENOENT)
+                        return -e->code;
+                *e = (struct err){ .step = e->step };
+                state_done(&s);
+        }
+        *ret = s;
+        s = (struct state)STATE_NONE;
+        return 0;
+}
+
+void state_done(struct state *s)
+{
+        fd_close(&s->root);
+        fd_close(&s->boxes);
+        fd_close(&s->names);
+}
+
+static int no_such_box(const char *id, struct err *e)
+{
+        return err_set(e, ENOENT, "there is no sandbox '%s' any more", id);
+}
+
+int state_open_box(const struct state *s, const char *id, struct err *e)
+{
+        if (s->boxes < 0 || faccessat(s->boxes, id, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+                return no_such_box(id, e);
+        return open_private(s->boxes, id, id, e);
+}
+
+int state_open_lock(const struct state *s, const char *id, int *ret_dir, int *ret_lock,
+                    struct err *e)
+{
+        autofd dir = state_open_box(s, id, e);
+
+        if (dir < 0)
+                return -e->code;
+        /* without a lock it was given up on its way in or out: made here, it can be removed */
+        *ret_lock = openat(dir, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (*ret_lock < 0)
+                return errno == ENOENT ? no_such_box(id, e)
+                                       : err_sys(e, "cannot open the lock of sandbox '%s'", id);
+        *ret_dir = fd_take(&dir);
+        return 0;
+}
+
+int state_read_dir(int dir, struct box_status *ret, struct err *e)
+{
+        char text[BOX_STATUS_SIZE];
+        autofd fd = openat(dir, "status", O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+        ssize_t n = fd < 0 ? -1 : io_read(fd, text, sizeof(text) - 1);
+
+        if (n < 0)
+                return err_sys(e, "cannot read the status of a sandbox");
+        text[n] = '\0';
+        return box_status_parse(text, ret, e);
+}
+
+int state_write_dir(int dir, const struct box_status *status, struct err *e)
+{
+        char text[BOX_STATUS_SIZE];
+        size_t len = box_status_print(status, text);
+        autofd fd = openat(dir, "status.new", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+                           0600);
+
+        if (fd < 0)
+                return err_sys(e, "cannot make the status of the sandbox");
+        if (io_write_all(fd, text, len, "status", e) < 0)
+                return err_prefix(e, "cannot tell of the sandbox");
+        if (renameat(dir, "status.new", dir, "status") < 0)
+                return err_sys(e, "cannot replace the status of the sandbox");
+        return 0;
+}
+
+int state_write_status(const struct state_box *box, const struct box_status *status, struct err *e)
+{
+        return state_write_dir(box->dir, status, e);
+}
+
+/* Pid 1 dies with its supervisor, but not at once; nobody else who has got its number is meant. */
+static void end_init(const struct box_status *status)
+{
+        struct err unused = { 0 };
+        uint64_t start = 0;
+
+        if (status->init <= 0)
+                return;
+        autofd pidfd = proc_pidfd(status->init, &unused);
+        if (pidfd >= 0 && proc_start_time(status->init, &start) == 0 && start == status->init_start)
+                syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+}
+
+static int mark_lost(int dir, struct box_status *status, struct err *e)
+{
+        if (status->phase == BOX_EXITED)
+                return 0;
+        end_init(status);
+        status->phase = BOX_EXITED;
+        status->ended_s = (int64_t)time(NULL);
+        status->exit_code = -1;
+        box_status_set_text(status->reason, sizeof(status->reason), "lost");
+        return state_write_dir(dir, status, e);
+}
+
+/* Its lock is ours; it was nobody's. */
+static int sweep(const struct state *s, const char *id, int dir, struct box_status *ret,
+                 struct err *e)
+{
+        struct err unreadable = { 0 };
+
+        if (state_read_dir(dir, ret, &unreadable) < 0)
+                *ret = (struct box_status){ .is_transient = true };
+        if (!ret->is_transient)
+                return mark_lost(dir, ret, e);
+        if (ret->phase != BOX_EXITED)
+                end_init(ret);
+        if (state_erase(s, id, ret->name, dir, e) < 0)
+                return -e->code;
+        state_tidy(s);
+        return no_such_box(id, e);
+}
+
+/* Whether the file of the lock is still there: who waited for it may have waited for its removal. */
+static bool is_gone(int lock)
+{
+        struct stat st;
+
+        return fstat(lock, &st) < 0 || st.st_nlink == 0;
+}
+
+int state_look(const struct state *s, const char *id, struct box_status *ret, bool *ret_alive,
+               struct err *e)
+{
+        autofd dir = -1;
+        autofd lock = -1;
+
+        if (state_open_lock(s, id, &dir, &lock, e) < 0)
+                return -e->code;
+        *ret_alive = io_lock(lock, LOCK_SH | LOCK_NB) < 0;
+        if (*ret_alive && errno != EWOULDBLOCK)
+                return err_sys(e, "cannot try the lock of sandbox '%s'", id);
+        if (*ret_alive)
+                return state_read_dir(dir, ret, e);
+        struct err unreadable = { 0 };
+        if (state_read_dir(dir, ret, &unreadable) == 0 && ret->phase == BOX_EXITED &&
+            !ret->is_transient)
+                return 0;
+        if (io_lock(lock, LOCK_EX) < 0)
+                return err_sys(e, "cannot lock sandbox '%s'", id);
+        if (is_gone(lock))
+                return no_such_box(id, e);
+        return sweep(s, id, dir, ret, e);
+}
+
+int state_read_status(const struct state *s, const char *id, struct box_status *ret, struct err *e)
+{
+        bool is_alive = false;
+
+        return state_look(s, id, ret, &is_alive, e);
+}
