@@ -10,14 +10,22 @@
 #include <unistd.h>
 
 static const char *log_name = "kelp";
+static int log_fd = STDERR_FILENO;
 
 void log_setup(const char *name)
 {
         log_name = name;
 }
 
+void log_to(int fd)
+{
+        log_fd = fd;
+}
+
 void log_reopen(void)
 {
+        if (log_fd != STDERR_FILENO)
+                return;
         /* without O_NONBLOCK a pipe that nobody reads any more would be waited for */
         int fd = open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
         int ours = fd >= 0 ? dup2(fd, STDERR_FILENO) : -1;
@@ -44,7 +52,7 @@ static void put_line(const char *head, const char *text, size_t len)
         str_escape(line + n, sizeof(line) - (size_t)n - 1, text, len);
         size_t used = strlen(line);
         line[used++] = '\n';
-        if (write(STDERR_FILENO, line, used) < 0)
+        if (write(log_fd, line, used) < 0)
                 errno = saved;
         errno = saved;
 }

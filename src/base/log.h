@@ -12,6 +12,9 @@
 /* The name before the colon; "kelp" where none was set. */
 void log_setup(const char *name);
 
+/* Where to, in the place of standard error; the caller's.  log_reopen() does nothing then. */
+void log_to(int fd);
+
 /*
  * Opens the stream anew where that can be done: another process that had it may have made it
  * non-blocking, or put its end out of reach.  Nothing that was written goes.

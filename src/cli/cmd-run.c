@@ -1,6 +1,7 @@
 #include "commands.h"
 
 #include "assemble.h"
+#include "detach.h"
 #include "dump.h"
 #include "facts.h"
 #include "fd.h"
@@ -323,6 +324,20 @@ static void tell_not_kept(const struct plan *p, const char *kept)
                         p->name);
 }
 
+static int run_detached(const struct plan *p, struct image_hold *hold)
+{
+        struct run_result result = { .exit_code = EXIT_FAILED };
+        char id[BOX_ID_SIZE];
+        struct err e = { 0 };
+
+        if (detach_run(p, hold, &result, id, &e) < 0) {
+                log_err(&e);
+                return result.exit_code;
+        }
+        puts(id);
+        return 0;
+}
+
 static int run_plan(const struct plan *p, const char *kept, struct image_hold *hold)
 {
         struct run_result result = { .exit_code = EXIT_FAILED };
@@ -330,7 +345,13 @@ static int run_plan(const struct plan *p, const char *kept, struct image_hold *h
 
         tell_weakenings(p);
         tell_not_kept(p, kept);
-        if (run_sandbox(p, hold, NULL, &result, &e) < 0)
+        if (p->files.needs_state_dir && state_make_root(&e) < 0) {
+                log_err(&e);
+                return EXIT_FAILED;
+        }
+        if (p->report.is_detached)
+                return run_detached(p, hold);
+        if (run_sandbox(p, hold, NULL, NULL, &result, &e) < 0)
                 log_err(&e);
         if (result.signal == SIGINT && has_terminal())
                 die_interrupted();

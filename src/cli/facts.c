@@ -3,6 +3,7 @@
 #include "io.h"
 #include "parse.h"
 #include "path.h"
+#include "state.h"
 #include "str.h"
 
 #include <errno.h>
@@ -108,6 +109,13 @@ static const char *find_cache_home(struct arena *arena, const char *home, struct
         return home ? path_join(arena, home, ".cache", e) : NULL;
 }
 
+static const char *find_state_dir(struct arena *arena, struct err *e)
+{
+        char path[PATH_MAX];
+
+        return state_find_path(path, e) < 0 ? NULL : arena_copy(arena, path, e);
+}
+
 int facts_find(struct arena *arena, struct plan_facts *ret, struct err *e)
 {
         struct plan_facts facts = { .uid = getuid(), .gid = getgid() };
@@ -124,6 +132,7 @@ int facts_find(struct arena *arena, struct plan_facts *ret, struct err *e)
                 facts.account_home = real_path(arena, account.home, e);
         facts.user_name = account.name ? account.name : getenv("LOGNAME");
         facts.cache_home = find_cache_home(arena, facts.home, e);
+        facts.state_dir = find_state_dir(arena, e);
         facts.cwd = find_cwd(arena, e);
         if (e->code != 0)
                 return -e->code;

@@ -14,12 +14,12 @@
  *      kelp stop, kill, ...            the supervisor
  *         |-- SIGNAL n ------------------->|  to the payload's process group
  *         |<- DONE ------------------------|
- *         |-- STOP seconds --------------->|  the stop signal; SIGKILL after that time; -1: the
- *         |                                |  image's own signal, and no SIGKILL
+ *         |-- STOP seconds --------------->|  the stop signal; SIGKILL after that time
  *         |-- WAIT ----------------------->|
- *         |-- ATTACH [in, out] ----------->|  what is written to `in` is typed, what the payload
- *         |<- DONE has-tty ----------------|  writes comes out of `out`
+ *         |-- ATTACH [in, out, err] ------>|  what is written to `in` is typed, what the payload
+ *         |<- DONE flags ------------------|  writes comes out of the others
  *         |-- SIZE rows<<16|columns ------>|  of the terminal, as often as it changes
+ *         |-- END_INPUT ------------------>|  nothing more will be typed, where there is no terminal
  *         |-- EXEC [memfd, 0, 1, 2] ------>|  enter.h
  *         |-- STATS ---------------------->|
  *         |<- EXITED exit-status ----------|  of the sandbox, when it ends: to STOP, WAIT and ATTACH
@@ -37,12 +37,17 @@ enum control_type {
         CONTROL_WAIT,
         CONTROL_ATTACH,
         CONTROL_SIZE,
+        CONTROL_END_INPUT,
         CONTROL_EXEC,
         CONTROL_STATS,
         CONTROL_DONE,
         CONTROL_FAILED,
         CONTROL_EXITED,
 };
+
+/* Flags of DONE to ATTACH. */
+#define CONTROL_HAS_TTY   1
+#define CONTROL_HAS_INPUT 2
 
 struct control_msg {
         uint32_t type;

@@ -1,5 +1,6 @@
 #include "run-sandbox.h"
 
+#include "detach.h"
 #include "explain.h"
 #include "filter-find.h"
 #include "filtered.h"
@@ -8,6 +9,7 @@
 #include "image-layers.h"
 #include "launch.h"
 #include "log.h"
+#include "own-box.h"
 #include "root.h"
 #include "run-hint.h"
 #include "slirp.h"
@@ -69,6 +71,17 @@ static int fill_view(const struct launch *l, struct launch_view *view, struct er
         return 0;
 }
 
+/* While pid 1 builds the root there is time for it. */
+static int put_into_state(const struct launch *l, const struct run *r, struct own_box *box,
+                          struct err *e)
+{
+        e->step = STEP_STATE;
+        if (own_box_open(box, l->plan, r->init.pid, l->detach ? l->detach->capture : NULL, e) < 0)
+                return -e->code;
+        e->step = STEP_NONE;
+        return 0;
+}
+
 static int start(const struct launch *l, struct run *r, struct err *e)
 {
         if (launch_start(l, r, e) < 0 || fill_view(l, l->view, e) < 0)
@@ -77,12 +90,15 @@ static int start(const struct launch *l, struct run *r, struct err *e)
         return launch_continue(l, r, e);
 }
 
-static int bring_up(const struct launch *l, struct run *r, struct observe *o, struct err *e)
+static int bring_up(const struct launch *l, struct run *r, struct observe *o, struct own_box *box,
+                    struct err *e)
 {
         if (start(l, r, e) < 0) {
                 launch_abandon(r);
                 return -e->code;
         }
+        if (put_into_state(l, r, box, e) < 0)
+                return -e->code;
         e->step = STEP_NETWORK;
         if (slirp_start(l->plan, r, e) < 0 || filtered_start(l->plan, r, e) < 0)
                 return -e->code;
@@ -204,53 +220,91 @@ static bool tell_start(const struct plan *p, int pid)
         return false;
 }
 
-static void tell_end(const struct plan *p, const struct supervise_end *end)
+static const char *reason_of(const struct supervise_end *end)
 {
         static const char *const reasons[] = {
                 [SUPERVISE_EXIT] = "exit",
                 [SUPERVISE_SIGNAL] = "signal",
                 [SUPERVISE_TIMEOUT] = "timeout",
         };
+
+        return reasons[end->reason];
+}
+
+static void tell_end(const struct plan *p, const struct supervise_end *end)
+{
         struct err lost = { 0 };
 
         if (status_exited(p->report.status_fd, exit_code_of(end),
                           WIFSIGNALED(end->wait_status) ? WTERMSIG(end->wait_status) : 0,
-                          reasons[end->reason], &lost) < 0)
+                          reason_of(end), &lost) < 0)
                 log_err(&lost);
 }
 
-static int run_launch(const struct launch *l, struct observe *o, struct run_result *ret,
-                      struct err *e)
+/* What is to be done when the payload runs; *ret_told: who reads the status has heard of it. */
+static int tell_all(const struct launch *l, struct own_box *box, int pid, bool *ret_told,
+                    struct err *e)
+{
+        *ret_told = tell_start(l->plan, pid);
+        e->step = STEP_STATE;
+        if (own_box_started(box, e) < 0 ||
+            (l->detach && detach_tell_started(l->detach, box->status.id, e) < 0))
+                return -e->code;
+        e->step = STEP_SUPERVISE;
+        return 0;
+}
+
+/* All that there is to say of a run that has ended. */
+static int conclude(const struct launch *l, struct observe *o, const struct supervise_end *end,
+                    bool is_told, struct err *e)
 {
         const struct plan *p = l->plan;
+
+        if (end->reason == SUPERVISE_TIMEOUT)
+                log_notice("the time limit ended the run");
+        report_protected(&l->view->tree);
+        if (!l->request)
+                explain_report(o, p, &l->view->tree);
+        if (is_told)
+                tell_end(p, end);
+        return l->request ? explain_answer(o, l->request, e) : 0;
+}
+
+static int run_in_state(const struct launch *l, struct observe *o, struct own_box *box,
+                        struct run_result *ret, struct err *e)
+{
         struct run r = RUN_NONE;
         struct supervise_end end = { 0 };
         bool is_told = true;
+        int code = bring_up(l, &r, o, box, e);
 
-        if (image_layers_get(p, l->maps, l->hold, e) < 0)
-                return -e->code;
-        int code = bring_up(l, &r, o, e);
         /* who was told to go and then said nothing may have done so */
         ret->has_run = code == 0 || e->step == STEP_START;
-        if (code == 0) {
-                is_told = tell_start(p, r.init.pid);
-                e->step = STEP_SUPERVISE;
-                code = supervise_run(p, &r, &end, e);
-        }
+        if (code == 0)
+                code = tell_all(l, box, r.init.pid, &is_told, e);
+        if (code == 0)
+                code = supervise_run(l->plan, &r, box->serve, &end, e);
         run_done(&r);
         if (code < 0)
                 return code;
         ret->exit_code = exit_code_of(&end);
         if (WIFSIGNALED(end.wait_status))
                 ret->signal = WTERMSIG(end.wait_status);
-        if (end.reason == SUPERVISE_TIMEOUT)
-                log_notice("the time limit ended the run");
-        report_protected(&l->view->tree);
-        if (!l->request)
-                explain_report(o, p, &l->view->tree);
-        if (is_told)
-                tell_end(p, &end);
-        return l->request ? explain_answer(o, l->request, e) : 0;
+        code = conclude(l, o, &end, is_told, e);
+        own_box_end(box, ret->exit_code, ret->signal, reason_of(&end));
+        return code;
+}
+
+static int run_launch(const struct launch *l, struct observe *o, struct run_result *ret,
+                      struct err *e)
+{
+        struct own_box box = OWN_BOX_NONE;
+
+        if (image_layers_get(l->plan, l->maps, l->hold, e) < 0)
+                return -e->code;
+        int code = run_in_state(l, o, &box, ret, e);
+        own_box_done(&box);
+        return code;
 }
 
 /* `base` has the plan, the maps, and what is held. */
@@ -387,14 +441,18 @@ static void take_back_kept(const struct plan *p, const struct kept *kept, bool h
 }
 
 int run_sandbox(const struct plan *p, struct image_hold *hold,
-                const struct observe_request *request, struct run_result *ret, struct err *e)
+                const struct observe_request *request, struct detach *detach,
+                struct run_result *ret, struct err *e)
 {
         struct kept kept = KEPT_NONE;
         struct id_maps maps;
         struct err lost = { 0 };
-        const struct launch l = {
-                .plan = p, .maps = &maps, .hold = hold, .kept = &kept, .request = request
-        };
+        const struct launch l = { .plan = p,
+                                  .maps = &maps,
+                                  .hold = hold,
+                                  .kept = &kept,
+                                  .request = request,
+                                  .detach = detach };
         int code = prepare(p, &maps, &kept, e);
 
         if (code == 0)

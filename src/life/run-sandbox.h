@@ -21,14 +21,18 @@ struct run_result {
         bool has_run;  /* the payload, or nobody knows */
 };
 
+struct detach;
+
 /*
  * Runs the plan: prepares, launches, supervises, cleans up.  `hold` comes with the store's lock if
  * the image is from a store, and is for image_hold_done() afterwards.  Returns 0 when the payload ran;
  * otherwise a negative errno, with e->step set and ret->exit_code 125, 126 or 127.  Writes the
  * events of the status stream, if the plan has one.  `request`: who wants to know what the payload
- * asks for, see observe.h; NULL: nobody.
+ * asks for, see observe.h; NULL: nobody.  `detach`: who waits for its start alone; NULL: it is in
+ * the foreground.
  */
 int run_sandbox(const struct plan *p, struct image_hold *hold,
-                const struct observe_request *request, struct run_result *ret, struct err *e);
+                const struct observe_request *request, struct detach *detach,
+                struct run_result *ret, struct err *e);
 
 #endif

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* How often what we are in may be removed under our hands by others who end. */
+/* How often somebody else may be quicker. */
 #define ATTEMPTS 1000
 
 /* Made, changed and looked at under a lock of the directory: see state.h. */
@@ -120,14 +120,6 @@ int state_erase(const struct state *s, const char *id, const char *name, int dir
         return 0;
 }
 
-void state_tidy(const struct state *s)
-{
-        /* what is not empty stays, and nobody minds what is gone already */
-        if (unlinkat(s->root, "boxes", AT_REMOVEDIR) == 0 &&
-            unlinkat(s->root, "names", AT_REMOVEDIR) == 0)
-                rmdir(s->path);
-}
-
 static int make_id(char id[BOX_ID_SIZE], struct err *e)
 {
         unsigned char bytes[(BOX_ID_SIZE - 1) / 2];
@@ -139,7 +131,7 @@ static int make_id(char id[BOX_ID_SIZE], struct err *e)
         return 0;
 }
 
-/* 1: made and locked; 0: somebody was quicker with that id, or tidied up. */
+/* 1: made and locked; 0: somebody was quicker with that id, or took what was made for a ruin. */
 static int try_make(struct state_box *box, struct err *e)
 {
         struct stat st;
@@ -165,18 +157,14 @@ static int try_make(struct state_box *box, struct err *e)
 static int make_unnamed(struct state_box *box, struct err *e)
 {
         for (int i = 0; i < ATTEMPTS; i++) {
-                int made = 0;
+                int made = try_make(box, e);
 
-                if (state_open_or_make(&box->state, e) == 0)
-                        made = try_make(box, e);
-                if (made > 0)
-                        return 0;
-                state_box_done(box);
-                if (e->code != 0 && e->code != ENOENT)
-                        return -e->code;
-                *e = (struct err){ .step = e->step };
+                if (made != 0)
+                        return made < 0 ? made : 0;
+                fd_close(&box->lock);
+                fd_close(&box->dir);
         }
-        return err_set(e, EAGAIN, "'%s' is removed again and again", box->state.path);
+        return err_set(e, EAGAIN, "no sandbox can be made in '%s'", box->state.path);
 }
 
 static int name_is_taken(const char *name, const struct box_status *by, bool is_alive,
@@ -234,8 +222,12 @@ int state_make_box(const char *name, struct state_box *ret, struct err *e)
 {
         struct state_box box = STATE_BOX_NONE;
 
-        if (make_unnamed(&box, e) < 0)
+        if (state_open_or_make(&box.state, e) < 0)
                 return -e->code;
+        if (make_unnamed(&box, e) < 0) {
+                state_box_done(&box);
+                return -e->code;
+        }
         if (name && give_name(&box, name, e) < 0) {
                 state_remove_own(&box);
                 return -e->code;
@@ -256,8 +248,8 @@ void state_remove_own(struct state_box *box)
         struct err unused = { 0 };
 
         /* what fails is swept by whoever comes next */
-        if (box->dir >= 0 && state_erase(&box->state, box->id, box->name, box->dir, &unused) == 0)
-                state_tidy(&box->state);
+        if (box->dir >= 0)
+                state_erase(&box->state, box->id, box->name, box->dir, &unused);
         state_box_done(box);
 }
 
@@ -293,8 +285,5 @@ int state_remove(const struct state *s, const char *id, struct err *e)
         }
         if (io_lock(lock, LOCK_EX) < 0)
                 return err_sys(e, "cannot lock sandbox '%s'", id);
-        if (state_erase(s, id, status.name, dir, e) < 0)
-                return -e->code;
-        state_tidy(s);
-        return 0;
+        return state_erase(s, id, status.name, dir, e);
 }

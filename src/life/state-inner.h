@@ -5,7 +5,7 @@
 
 /* What the parts of state.h have in common. */
 
-/* Makes what is missing; -ENOENT: the last box went meanwhile, and the root with it. */
+/* Makes what is missing. */
 int state_open_or_make(struct state *ret, struct err *e);
 
 /* The box's directory and lock file, -1 with errno in e->code; ENOENT: it is gone. */
@@ -27,8 +27,5 @@ int state_erase(const struct state *s, const char *id, const char *name, int dir
 
 /* The id that `name` leads to; false: none. */
 bool state_follow_name(const struct state *s, const char *name, char id[BOX_ID_SIZE]);
-
-/* Takes the root and what is empty in it away, if nothing is left in it. */
-void state_tidy(const struct state *s);
 
 #endif

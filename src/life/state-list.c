@@ -147,7 +147,9 @@ int state_find(const struct state *s, const char *word, struct box_status *ret, 
         struct matches m = { .start = word };
         size_t len = strlen(word);
 
-        if (s->boxes < 0 || len == 0)
+        if (len == 0)
+                return err_set(e, EINVAL, "the name of the sandbox is empty");
+        if (s->boxes < 0)
                 return not_found(word, e);
         if (!state_follow_name(s, word, m.id)) {
                 if (len < BOX_ID_SIZE && strspn(word, STR_HEX_LOWER) == len &&

@@ -31,10 +31,11 @@ static bool is_private_dir(const char *path)
 int state_find_path(char path[PATH_MAX], struct err *e)
 {
         const char *runtime = getenv("XDG_RUNTIME_DIR");
+        char real[PATH_MAX];
         int n;
 
-        if (is_private_dir(runtime))
-                n = snprintf(path, PATH_MAX, "%s/kelp", runtime);
+        if (is_private_dir(runtime) && realpath(runtime, real))
+                n = snprintf(path, PATH_MAX, "%s/kelp", real);
         else
                 n = snprintf(path, PATH_MAX, "/tmp/kelp-%u", (unsigned)getuid());
         if (n >= PATH_MAX)
@@ -88,6 +89,16 @@ static int open_state(struct state *s, bool makes, struct err *e)
                 return -e->code;
         s->names = open_part(s->root, "names", s->path, makes, e);
         return s->names < 0 ? -e->code : 0;
+}
+
+int state_make_root(struct err *e)
+{
+        char path[PATH_MAX];
+
+        if (state_find_path(path, e) < 0)
+                return -e->code;
+        autofd fd = open_part(AT_FDCWD, path, path, true, e);
+        return fd < 0 ? -e->code : 0;
 }
 
 int state_open_or_make(struct state *ret, struct err *e)
@@ -223,7 +234,6 @@ static int sweep(const struct state *s, const char *id, int dir, struct box_stat
                 end_init(ret);
         if (state_erase(s, id, ret->name, dir, e) < 0)
                 return -e->code;
-        state_tidy(s);
         return no_such_box(id, e);
 }
 

@@ -26,8 +26,8 @@
  * the file is still there.
  *
  * Directories are opened below one another by descriptor, never through a symlink, and must be this
- * user's and closed to others: what somebody else has planted is refused.  The root, and what is
- * empty of it, goes with the last box.
+ * user's and closed to others: what somebody else has planted is refused.  The root
+ * and its two parts stay: sandboxes that could see them have them covered.
  */
 
 struct state {
@@ -58,6 +58,9 @@ struct state_box {
 
 /* Where the root is, or would be.  Errors: ENAMETOOLONG. */
 int state_find_path(char path[PATH_MAX], struct err *e);
+
+/* The root alone, for who hides it. */
+int state_make_root(struct err *e);
 
 /* Opens what there is; where there is nothing it is empty, which is no error. */
 int state_open(struct state *ret, struct err *e);

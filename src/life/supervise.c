@@ -4,6 +4,7 @@
 #include "io.h"
 #include "log.h"
 #include "mem.h"
+#include "serve.h"
 #include "supervisor.h"
 
 #include <errno.h>
@@ -28,6 +29,8 @@ enum watch {
         WATCH_INIT,
         WATCH_SIGNALS,
         WATCH_TIMER,
+        WATCH_STOP_TIMER,
+        WATCH_SERVE,
         WATCH_SLIRP,
         WATCH_PROXY,
         WATCH_PUBLISHER,
@@ -61,22 +64,6 @@ void supervise_hold_signals(void)
         sigprocmask(SIG_BLOCK, &held, NULL);
 }
 
-/* Sends to the payload's process group; an end of pid 1 is noticed elsewhere. */
-static void send_signal(const struct supervisor *s, int number)
-{
-        struct err unused;
-
-        if (s->run->sock >= 0 && !s->has_exited)
-                sync_send(s->run->sock, SYNC_SIGNAL, number, NULL, 0, &unused);
-}
-
-static void kill_box(struct supervisor *s)
-{
-        s->is_killed = true;
-        /* fails only when it is dead already */
-        syscall(SYS_pidfd_send_signal, s->run->init.pidfd, SIGKILL, NULL, 0);
-}
-
 void supervisor_hang_up(struct supervisor *s)
 {
         fd_close(&s->run->pty_master);
@@ -93,7 +80,7 @@ enum relay_result supervisor_copy_output(struct supervisor *s)
                 s->is_copied = true;
         if (result == RELAY_OUTPUT_LOST) {
                 /* a terminal that went away; a pipe's reader would have meant SIGPIPE */
-                send_signal(s, SIGHUP);
+                supervisor_send_signal(s, SIGHUP);
                 supervisor_hang_up(s);
         }
         return result;
@@ -120,45 +107,6 @@ static void copy_input(struct supervisor *s)
                 supervisor_hang_up(s);
         else
                 terminal_forget(&s->term);
-}
-
-static int arm(const struct supervisor *s, uint64_t ns, struct err *e)
-{
-        struct itimerspec when = { .it_value = { .tv_sec = (time_t)(ns / 1000000000u),
-                                                 .tv_nsec = (long)(ns % 1000000000u) } };
-
-        if (timerfd_settime(s->timer, 0, &when, NULL) < 0)
-                return err_sys(e, "cannot set the timer");
-        return 0;
-}
-
-static int on_timer(struct supervisor *s, struct err *e)
-{
-        uint64_t expirations;
-
-        if (read(s->timer, &expirations, sizeof(expirations)) < 0 || s->has_exited)
-                return 0;
-        if (s->is_timed_out) {
-                kill_box(s);
-                return 0;
-        }
-        s->is_timed_out = true;
-        send_signal(s, s->plan->exec.stop_signal);
-        send_signal(s, SIGCONT);
-        return arm(s, SUPERVISE_GRACE_NS, e);
-}
-
-static void on_term(struct supervisor *s)
-{
-        uint64_t now = io_now();
-
-        if (s->first_term && now - s->first_term >= SUPERVISE_GRACE_NS) {
-                kill_box(s);
-                return;
-        }
-        if (!s->first_term)
-                s->first_term = now;
-        send_signal(s, s->plan->exec.stop_signal);
 }
 
 /* Only the output is left: it is worth waiting for, but not against the user's will. */
@@ -190,9 +138,9 @@ static int on_signal(struct supervisor *s, struct err *e)
                 return 0;
         }
         if (number == SIGTERM)
-                on_term(s);
+                supervisor_on_term(s);
         else
-                send_signal(s, number);
+                supervisor_send_signal(s, number);
         return 0;
 }
 
@@ -292,6 +240,8 @@ static void fill(const struct supervisor *s, struct pollfd *fds)
         fds[WATCH_INIT].fd = s->is_gone ? -1 : s->run->init.pidfd;
         fds[WATCH_SIGNALS].fd = s->signals;
         fds[WATCH_TIMER].fd = s->timer;
+        fds[WATCH_STOP_TIMER].fd = s->stop_timer;
+        fds[WATCH_SERVE].fd = s->serve ? s->serve->epoll : -1;
         fds[WATCH_SLIRP].fd = s->run->slirp.pidfd;
         fds[WATCH_PROXY].fd = s->run->proxy.pidfd;
         fds[WATCH_PUBLISHER].fd = s->run->publisher.pidfd;
@@ -344,8 +294,12 @@ static int turn(struct supervisor *s, struct err *e)
                 return -e->code;
         if (fds[WATCH_SIGNALS].revents && on_signal(s, e) < 0)
                 return -e->code;
-        if (fds[WATCH_TIMER].revents && on_timer(s, e) < 0)
+        if (fds[WATCH_TIMER].revents && supervisor_on_timer(s, e) < 0)
                 return -e->code;
+        if (fds[WATCH_STOP_TIMER].revents)
+                supervisor_on_stop_timer(s);
+        if (fds[WATCH_SERVE].revents)
+                serve_turn(s->serve, s);
         if (fds[WATCH_INPUT].revents || fds[WATCH_MASTER].revents & POLLOUT)
                 copy_input(s);
         return 0;
@@ -390,6 +344,9 @@ static int drop_streams(const struct supervisor *s, struct err *e)
                 return err_sys(e, "cannot drop the standard input");
         if ((!s->relay || s->relay->output != STDOUT_FILENO) && dup2(null_fd, STDOUT_FILENO) < 0)
                 return err_sys(e, "cannot drop the standard output");
+        /* of a detached run it is a pipe, and kelp's own messages go elsewhere */
+        if (s->serve && s->serve->capture && dup2(null_fd, STDERR_FILENO) < 0)
+                return err_sys(e, "cannot drop the standard error");
         return 0;
 }
 
@@ -406,7 +363,7 @@ static int prepare(struct supervisor *s, struct err *e)
                 s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
                 if (s->timer < 0)
                         return err_sys(e, "cannot make a timer");
-                if (arm(s, s->plan->limits.timeout_ns, e) < 0)
+                if (supervisor_arm(s->timer, s->plan->limits.timeout_ns, e) < 0)
                         return -e->code;
         }
         if (terminal_open(&s->term, s->run->on_pty, e) < 0)
@@ -448,16 +405,22 @@ static struct supervise_end get_end(const struct supervisor *s)
         return end;
 }
 
-int supervise_run(const struct plan *p, struct run *r, struct supervise_end *ret, struct err *e)
+int supervise_run(const struct plan *p, struct run *r, struct serve *serve,
+                  struct supervise_end *ret, struct err *e)
 {
-        struct supervisor s = {
-                .plan = p, .run = r, .term = TERMINAL_NONE, .signals = -1, .timer = -1
-        };
+        struct supervisor s = { .plan = p,
+                                .run = r,
+                                .serve = serve,
+                                .term = TERMINAL_NONE,
+                                .signals = -1,
+                                .timer = -1,
+                                .stop_timer = -1 };
         int result = run_to_end(&s, e);
 
         terminal_done(&s.term);
         fd_close(&s.signals);
         fd_close(&s.timer);
+        fd_close(&s.stop_timer);
         mem_free_at(&s.relay);
         if (result < 0)
                 return result;

@@ -9,6 +9,11 @@
 /* What the payload has between being asked to end and being killed with all of its sandbox. */
 #define SUPERVISE_GRACE_NS 2000000000u
 
+/* The longest that `kelp stop` may wait before it kills. */
+#define SUPERVISE_MAX_STOP_S 1000000
+
+struct serve;
+
 enum supervise_reason {
         SUPERVISE_EXIT,
         SUPERVISE_SIGNAL,
@@ -42,7 +47,10 @@ void supervise_hold_signals(void);
  *
  * Takes the standard input and output of this process when only the payload uses them: they are
  * /dev/null afterwards.  r->init has been reaped when it returns 0.
+ *
+ * `serve` answers other kelps of the user meanwhile; NULL: the state directory has no such run.
  */
-int supervise_run(const struct plan *p, struct run *r, struct supervise_end *ret, struct err *e);
+int supervise_run(const struct plan *p, struct run *r, struct serve *serve,
+                  struct supervise_end *ret, struct err *e);
 
 #endif

@@ -12,10 +12,12 @@
 struct supervisor {
         const struct plan *plan;
         struct run *run;
+        struct serve *serve; /* NULL: nobody can ask */
         struct terminal term;
         struct relay *relay; /* NULL: the payload has no terminal of its own */
         int signals;         /* signalfd */
         int timer;           /* timerfd; -1: no time limit */
+        int stop_timer;      /* of `kelp stop`; -1: nobody has asked */
         uint64_t first_term; /* when the first SIGTERM came, as of io_now(); 0: none did */
         bool has_front;      /* the payload is in the foreground of its terminal */
         bool is_baited;      /* its terminal looks as if there were something to read: see job.c */
@@ -27,6 +29,17 @@ struct supervisor {
         bool is_copied; /* all the payload's output is with the user, or given up */
         int wait_status;
 };
+
+/* To the payload's process group. */
+void supervisor_send_signal(struct supervisor *s, int number);
+/* SIGKILL to pid 1, and so to all. */
+void supervisor_kill_box(struct supervisor *s);
+/* The stop signal, and SIGKILL after so many seconds; 0: at once. */
+int supervisor_stop(struct supervisor *s, int seconds, struct err *e);
+void supervisor_on_term(struct supervisor *s);
+int supervisor_on_timer(struct supervisor *s, struct err *e);
+void supervisor_on_stop_timer(struct supervisor *s);
+int supervisor_arm(int timer, uint64_t ns, struct err *e);
 
 /* One step of the payload's output. */
 enum relay_result supervisor_copy_output(struct supervisor *s);

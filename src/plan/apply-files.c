@@ -170,9 +170,8 @@ static bool is_nothing_there(const struct assembly *a, const struct setting *s, 
         return !is_shown(&a->plan->files, path);
 }
 
-/* In the place that it has in a view of this host, and wherever else a share shows it. */
-static int hide_host_path(struct assembly *a, const struct setting *s, const char *path,
-                          const char *home, struct err *e)
+int apply_hide_host_path(struct assembly *a, const struct setting *s, const char *path,
+                         const char *home, struct err *e)
 {
         struct plan_files *files = &a->plan->files;
 
@@ -198,7 +197,7 @@ static int hide_in_homes(struct assembly *a, const struct setting *s, struct err
                 if (!homes[i] || (i > 0 && homes[0] && str_eq(homes[i], homes[0])))
                         continue;
                 const char *path = expand_home(a, s->value, homes[i], e);
-                if (!path || hide_host_path(a, s, path, homes[i], e) < 0)
+                if (!path || apply_hide_host_path(a, s, path, homes[i], e) < 0)
                         return -e->code;
         }
         return 0;
@@ -217,30 +216,12 @@ int apply_hidden(struct assembly *a, const struct setting *s, struct err *e)
             ((s->value[0] == '$' && !s->is_quoted) || (s->dir && is_dotted(s->value))))
                 return apply_expand(a, s, s->value, &path, e) < 0
                                ? -e->code
-                               : hide_host_path(a, s, path, "/", e);
+                               : apply_hide_host_path(a, s, path, "/", e);
         if (expand_box_path(a, s, s->value, &path, e) < 0)
                 return -e->code;
         if (a->plan->root == PLAN_ROOT_IMAGE)
                 return apply_add_rule(a, s, PLAN_RULE_HIDDEN, NULL, path, e);
-        return hide_host_path(a, s, path, "/", e);
-}
-
-/* What other sandboxes keep is theirs, also for one that has the home: each has a place for its own. */
-int apply_hide_caches(struct assembly *a, struct err *e)
-{
-        const struct setting s = { .if_exists = true, .origin = "built in" };
-        const char *home = a->facts->cache_home;
-        const char *cwd = a->facts->cwd;
-
-        if (!home || (!a->shows_more && !cwd))
-                return 0;
-        const char *path = path_clean(&a->plan->arena, home, "kelp/caches", e);
-        if (!path)
-                return -e->code;
-        /* whoever stands in the cache directory shows it without a word */
-        if (!a->shows_more && !path_is_in(path, cwd) && !path_is_in(cwd, path))
-                return 0;
-        return hide_host_path(a, &s, path, home, e);
+        return apply_hide_host_path(a, s, path, "/", e);
 }
 
 /* A relative path counts from each writable directory and stays as it is, but clean. */

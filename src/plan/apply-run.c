@@ -189,7 +189,31 @@ int apply_dry_run(struct assembly *a, const struct setting *s, struct err *e)
         return 0;
 }
 
-/* For what is always so: --rm, -i. */
+int apply_interactive(struct assembly *a, const struct setting *s, struct err *e)
+{
+        (void)s;
+        (void)e;
+        a->plan->exec.keeps_input = true;
+        return 0;
+}
+
+int apply_detach(struct assembly *a, const struct setting *s, struct err *e)
+{
+        (void)s;
+        (void)e;
+        a->plan->report.is_detached = true;
+        return 0;
+}
+
+int apply_rm(struct assembly *a, const struct setting *s, struct err *e)
+{
+        (void)s;
+        (void)e;
+        a->plan->report.is_transient = true;
+        return 0;
+}
+
+/* For what is read before there is a plan. */
 int apply_nothing(struct assembly *a, const struct setting *s, struct err *e)
 {
         (void)a;

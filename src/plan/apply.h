@@ -74,7 +74,11 @@ int apply_add_rule(struct assembly *a, const struct setting *s, enum plan_rule_k
 int apply_readable(struct assembly *a, const struct setting *s, struct err *e);
 int apply_writable(struct assembly *a, const struct setting *s, struct err *e);
 int apply_hidden(struct assembly *a, const struct setting *s, struct err *e);
+/* In the place that it has in a view of this host, and wherever else a share shows it. */
+int apply_hide_host_path(struct assembly *a, const struct setting *s, const char *path,
+                         const char *home, struct err *e);
 int apply_hide_caches(struct assembly *a, struct err *e); /* kelp's own, in what is shared */
+int apply_hide_state(struct assembly *a, struct err *e);
 int apply_protected(struct assembly *a, const struct setting *s, struct err *e);
 int apply_temporary(struct assembly *a, const struct setting *s, struct err *e);
 int apply_cache(struct assembly *a, const struct setting *s, struct err *e);
@@ -105,6 +109,7 @@ int apply_workdir(struct assembly *a, const struct setting *s, struct err *e);
 int apply_user(struct assembly *a, const struct setting *s, struct err *e);
 int apply_entrypoint(struct assembly *a, const struct setting *s, struct err *e);
 int apply_tty(struct assembly *a, const struct setting *s, struct err *e);
+int apply_interactive(struct assembly *a, const struct setting *s, struct err *e);
 int apply_name(struct assembly *a, const struct setting *s, struct err *e);
 int apply_keep(struct assembly *a, const struct setting *s, struct err *e);
 
@@ -137,6 +142,8 @@ int apply_timeout(struct assembly *a, const struct setting *s, struct err *e);
 int apply_status_fd(struct assembly *a, const struct setting *s, struct err *e);
 int apply_dry_run(struct assembly *a, const struct setting *s, struct err *e);
 int apply_explain(struct assembly *a, const struct setting *s, struct err *e);
+int apply_detach(struct assembly *a, const struct setting *s, struct err *e);
+int apply_rm(struct assembly *a, const struct setting *s, struct err *e);
 int apply_nothing(struct assembly *a, const struct setting *s, struct err *e);
 
 /* Finds the host's own HTTP proxy in the outer environment, for a filtered network (upstream.c). */

@@ -398,6 +398,8 @@ int plan_assemble(struct plan *p, const struct plan_request *request,
         apply_options(&a, request->options, problems);
         if (add_overlay(&a, request, &e) < 0)
                 plan_add_problem(problems, &e);
+        if (apply_hide_state(&a, &e) < 0)
+                plan_add_problem(problems, &e);
         settle_ids(&p->ids, p->root);
         if (choose_kept_dir(&a, &request->image, &e) < 0)
                 plan_add_problem(problems, &e);

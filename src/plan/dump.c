@@ -291,6 +291,12 @@ static void dump_exec(FILE *out, const struct plan *p)
         for (size_t i = 0; i < p->report.n_keep_fds; i++)
                 fprintf(out, " %d", p->report.keep_fds[i]);
         fputs(exec->force_tty ? ", on a terminal of its own\n" : "\n", out);
+        if (p->report.is_detached) {
+                put_label(out, "detached");
+                fprintf(out, "in the background%s%s\n",
+                        exec->keeps_input || exec->force_tty ? ", with an input to attach to" : "",
+                        p->report.is_transient ? ", and nothing is left at its end" : "");
+        }
         if (p->report.explains) {
                 put_label(out, "explained");
                 fputs("an observer is asked about calls with names, and told of refused ones\n",

@@ -117,6 +117,7 @@ struct plan_files {
         size_t n_patterns;
         const char **policies; /* host paths of policies: never to be written from inside */
         size_t n_policies;
+        bool needs_state_dir;   /* kelp's state directory is hidden, and so must be there */
         const char *home;       /* the user's home on the host and in a host view */
         const char *cache_home; /* $XDG_CACHE_HOME, or what stands for it; NULL: not known */
         const char *cwd;        /* where kelp was started; NULL: it is gone */
@@ -256,6 +257,7 @@ struct plan_exec {
         const char *hint;    /* what to say when there is no such command; NULL: nothing */
         int stop_signal;     /* the image's; SIGTERM otherwise */
         bool force_tty;      /* -t: a terminal even when there is none outside */
+        bool keeps_input;    /* -i: who attaches to a detached run can write to its input */
 };
 
 struct plan_report {
@@ -263,7 +265,9 @@ struct plan_report {
         int *keep_fds; /* ascending, each >= 3 */
         size_t n_keep_fds;
         bool is_dry_run;
-        bool explains; /* --explain: what was refused is named at the end */
+        bool explains;     /* --explain: what was refused is named at the end */
+        bool is_detached;  /* -d */
+        bool is_transient; /* --rm: a detached run leaves nothing, either */
 };
 
 struct plan {

@@ -14,6 +14,7 @@
 struct sock_fprog;
 struct filter_watch;
 struct observe_request;
+struct detach;
 
 /*
  * What the launcher finds out on the host while the namespaces are being made.  Pid 1 is forked
@@ -47,7 +48,8 @@ struct launch {
         const struct filter_watch
                 *watch; /* the filter of a run that is observed; NULL: it is not */
         const struct observe_request
-                *request; /* the launcher's alone: who wants to know; or NULL */
+                *request;      /* the launcher's alone: who wants to know; or NULL */
+        struct detach *detach; /* the launcher's alone: who waits for the start; or NULL */
 };
 
 /*

@@ -9,6 +9,7 @@ static const char *const step_names[] = {
         [STEP_USERNS] = "userns",
         [STEP_ID_MAPS] = "id-maps",
         [STEP_NETWORK] = "network",
+        [STEP_STATE] = "state",
         [STEP_NAMESPACES] = "namespaces",
         [STEP_CLONE_INIT] = "clone-init",
         [STEP_NETNS] = "netns",

@@ -13,6 +13,7 @@ enum step {
         STEP_USERNS,  /* clone3(CLONE_NEWUSER) */
         STEP_ID_MAPS, /* written from outside, read back */
         STEP_NETWORK, /* slirp4netns started and ready */
+        STEP_STATE,   /* the run put into the state directory, under its name */
         /* in the stage */
         STEP_NAMESPACES, /* all the others */
         STEP_CLONE_INIT, /* pid 1, by CLONE_PARENT */

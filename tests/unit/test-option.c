@@ -121,8 +121,6 @@ static const struct bad_row bad_lines[] = {
         { { "--rm=true", "img" }, "option '--rm' takes no value" },
         { { "--dry-run=", "--", "x" }, "option '--dry-run' takes no value" },
         /* of later versions */
-        { { "-d", "img" }, "option '--detach' is not yet supported" },
-        { { "-itd", "img" }, "option '--detach' is not yet supported" },
         { { "--memory", "1g", "img" }, "option '--memory' is not yet supported" },
         { { "--memory=1g", "img" }, "option '--memory' is not yet supported" },
         { { "-m", "1g", "img" }, "option '--memory' is not yet supported" },

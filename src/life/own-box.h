@@ -1,0 +1,39 @@
+#ifndef KELP_LIFE_OWN_BOX_H
+#define KELP_LIFE_OWN_BOX_H
+
+#include "plan.h"
+#include "serve.h"
+#include "state.h"
+
+/* A run in the state directory, from pid 1 to its end, and what answers for it. */
+struct own_box {
+        struct state_box box;
+        struct box_status status;
+        struct serve *serve; /* NULL: there is none */
+};
+
+#define OWN_BOX_NONE                                                                               \
+        {                                                                                          \
+                .box = STATE_BOX_NONE                                                              \
+        }
+
+/*
+ * Puts the run there.  One in the foreground that nobody has named does without where that fails,
+ * and says so.  `capture`: of a detached run.
+ */
+int own_box_open(struct own_box *b, const struct plan *p, pid_t init, struct capture *capture,
+                 struct err *e);
+
+/* The payload runs. */
+int own_box_started(struct own_box *b, struct err *e);
+
+/*
+ * It ended, and so did everything that was to be said of it.  The rest of the output goes where it
+ * belongs; the run is removed, or stays as what has ended; who waits for that is told.
+ */
+void own_box_end(struct own_box *b, int exit_code, int signal, const char *reason);
+
+/* What was never started, or not ended, leaves nothing. */
+void own_box_done(struct own_box *b);
+
+#endif

@@ -1,0 +1,102 @@
+#include "supervisor.h"
+
+#include "io.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+/*
+ * How a sandbox is asked to end, and made to: by SIGTERM, by the time limit, by `kelp stop`.  First
+ * the stop signal of the image, to the payload; after a while SIGKILL, to pid 1.
+ */
+
+#define NS_IN_S 1000000000u
+
+void supervisor_send_signal(struct supervisor *s, int number)
+{
+        struct err unused;
+
+        /* an end of pid 1 is noticed elsewhere */
+        if (s->run->sock >= 0 && !s->has_exited)
+                sync_send(s->run->sock, SYNC_SIGNAL, number, NULL, 0, &unused);
+}
+
+void supervisor_kill_box(struct supervisor *s)
+{
+        s->is_killed = true;
+        /* fails only when it is dead already */
+        syscall(SYS_pidfd_send_signal, s->run->init.pidfd, SIGKILL, NULL, 0);
+}
+
+int supervisor_arm(int timer, uint64_t ns, struct err *e)
+{
+        struct itimerspec when = { .it_value = { .tv_sec = (time_t)(ns / NS_IN_S),
+                                                 .tv_nsec = (long)(ns % NS_IN_S) } };
+
+        if (timerfd_settime(timer, 0, &when, NULL) < 0)
+                return err_sys(e, "cannot set the timer");
+        return 0;
+}
+
+static void ask_to_end(struct supervisor *s)
+{
+        supervisor_send_signal(s, s->plan->exec.stop_signal);
+        supervisor_send_signal(s, SIGCONT);
+}
+
+int supervisor_on_timer(struct supervisor *s, struct err *e)
+{
+        uint64_t expirations;
+
+        if (read(s->timer, &expirations, sizeof(expirations)) < 0 || s->has_exited)
+                return 0;
+        if (s->is_timed_out) {
+                supervisor_kill_box(s);
+                return 0;
+        }
+        s->is_timed_out = true;
+        ask_to_end(s);
+        return supervisor_arm(s->timer, SUPERVISE_GRACE_NS, e);
+}
+
+void supervisor_on_stop_timer(struct supervisor *s)
+{
+        uint64_t expirations;
+
+        if (read(s->stop_timer, &expirations, sizeof(expirations)) > 0 && !s->has_exited)
+                supervisor_kill_box(s);
+}
+
+void supervisor_on_term(struct supervisor *s)
+{
+        uint64_t now = io_now();
+
+        if (s->first_term && now - s->first_term >= SUPERVISE_GRACE_NS) {
+                supervisor_kill_box(s);
+                return;
+        }
+        if (!s->first_term)
+                s->first_term = now;
+        supervisor_send_signal(s, s->plan->exec.stop_signal);
+}
+
+int supervisor_stop(struct supervisor *s, int seconds, struct err *e)
+{
+        if (seconds < 0 || seconds > SUPERVISE_MAX_STOP_S)
+                return err_set(e, EINVAL, "nobody waits %d seconds for an end", seconds);
+        if (seconds == 0) {
+                supervisor_kill_box(s);
+                return 0;
+        }
+        if (s->stop_timer < 0)
+                s->stop_timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+        if (s->stop_timer < 0)
+                return err_sys(e, "cannot make a timer");
+        if (supervisor_arm(s->stop_timer, (uint64_t)seconds * NS_IN_S, e) < 0)
+                return -e->code;
+        ask_to_end(s);
+        return 0;
+}

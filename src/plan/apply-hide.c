@@ -1,0 +1,42 @@
+#include "apply.h"
+#include "path.h"
+
+/* What of kelp's own no sandbox sees. */
+
+/* What other sandboxes keep is theirs, also for one that has the home: each has a place for its own. */
+int apply_hide_caches(struct assembly *a, struct err *e)
+{
+        const struct setting s = { .if_exists = true, .origin = "built in" };
+        const char *home = a->facts->cache_home;
+        const char *cwd = a->facts->cwd;
+
+        if (!home || (!a->shows_more && !cwd))
+                return 0;
+        const char *path = path_clean(&a->plan->arena, home, "kelp/caches", e);
+        if (!path)
+                return -e->code;
+        /* whoever stands in the cache directory shows it without a word */
+        if (!a->shows_more && !path_is_in(path, cwd) && !path_is_in(cwd, path))
+                return 0;
+        return apply_hide_host_path(a, &s, path, home, e);
+}
+
+/*
+ * What kelp knows of other sandboxes, and how it speaks to them.  After all that the user shows: a
+ * share of a directory around it is no wish to have it.  It has to be there, or a payload could make
+ * it later: the plan says so.
+ */
+int apply_hide_state(struct assembly *a, struct err *e)
+{
+        const struct setting s = { .if_exists = true, .origin = "built in" };
+        struct plan_files *files = &a->plan->files;
+        const char *path = a->facts->state_dir;
+        size_t before = files->n_rules + files->n_hidden;
+
+        if (!path)
+                return 0;
+        if (apply_hide_host_path(a, &s, path, "/", e) < 0)
+                return -e->code;
+        files->needs_state_dir = files->n_rules + files->n_hidden > before;
+        return 0;
+}
