@@ -10,7 +10,7 @@ struct foreign {
         const char *hint;
 };
 
-#define NO_LIST    "a list of what runs is not yet supported; each run is a process called kelp"
+#define LIST       "it is 'kelp ps'"
 #define GOES_ON    "kelp run --keep --name NAME IMAGE goes on with a sandbox that was kept"
 #define FROM_LOGIN "kelp pull takes the logins that docker, podman and skopeo login have written"
 
@@ -31,9 +31,9 @@ static const struct foreign rows[] = {
         { "info", NULL, "it is 'kelp doctor'" },
         { "login", NULL, FROM_LOGIN },
         { "logout", NULL, FROM_LOGIN },
-        { "container", "ls", NO_LIST },
-        { "container", "list", NO_LIST },
-        { "container", NULL, "kelp run makes sandboxes, kelp rm removes those that were kept" },
+        { "container", "ls", LIST },
+        { "container", "list", LIST },
+        { "container", NULL, "it is 'kelp ps', and run, stop, kill, wait and rm" },
         { "image", "ls", "it is 'kelp images'" },
         { "image", "list", "it is 'kelp images'" },
         { "image", "rm", "it is 'kelp rmi'" },

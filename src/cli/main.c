@@ -32,6 +32,11 @@ static int cmd_help(int argc, char **argv);
 
 static const struct command commands[] = {
         { "run", "Run a command in a sandbox, or a container of an image", cmd_run },
+        { "ps", "List the sandboxes that run, or have run", cmd_ps },
+        { "stop", "End sandboxes", cmd_stop },
+        { "kill", "Send a signal to sandboxes", cmd_kill },
+        { "wait", "Wait for the end of sandboxes, and print how it was", cmd_wait },
+        { "rm", "Remove sandboxes that have ended, or were kept", cmd_rm },
         { "policy", "Say what is allowed, and which line of which policy says so", cmd_policy },
         { "learn", "Run a command contained, and write a policy of what it needs", cmd_learn },
         { "doctor", "Say what this machine can do, and the fix for what it can't", cmd_doctor },
@@ -43,15 +48,11 @@ static const struct command commands[] = {
         { "prune", "Remove what nobody uses from the store", cmd_image },
         { "export", "Write an image to a file", cmd_image },
         { "commit", "Make an image of a sandbox that was kept", cmd_image },
-        { "rm", "Remove sandboxes that were kept", cmd_image },
         { "version", "Print the version", cmd_version },
         { "help", "Print this, or the options of a command", cmd_help },
         { "exec", NULL, NULL },
-        { "ps", NULL, NULL },
         { "logs", NULL, NULL },
         { "attach", NULL, NULL },
-        { "stop", NULL, NULL },
-        { "kill", NULL, NULL },
         { "stats", NULL, NULL },
         { "diff", NULL, NULL },
         { "apply", NULL, NULL },
@@ -98,7 +99,8 @@ static const char *nearest_command(const char *name)
         size_t n = 0;
 
         for (size_t i = 0; i < N_COMMANDS; i++) {
-                if (commands[i].run)
+                /* of two letters, one is not enough to know what was meant */
+                if (commands[i].run && strlen(commands[i].name) > 2)
                         known[n++] = commands[i].name;
         }
         known[n] = NULL;

@@ -162,7 +162,7 @@ hint: add --name NAME"
     assert_eq "$output" "kelp: the sandbox 'one' is in use by process $pid
 hint: wait until it ends, or take another --name"
     run -125 "$KELP" rm one
-    assert_refused "the sandbox 'one' is in use by process $pid"
+    assert_refused "sandbox 'one' runs"
     run -0 keep two box true
     kill -TERM "$pid"
     wait "$pid" || true

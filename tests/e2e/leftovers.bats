@@ -7,7 +7,8 @@ load ../lib/kelp
 setup() {
     dir=$BATS_TEST_TMPDIR
     leak=$KELP_BUILD/tests/fault/leak
-    mkdir -p "$dir"/{home,tmp,run,ws}
+    # the place of the state directory stays, and nothing in it
+    mkdir -p -m 0700 "$dir"/{home,tmp,run,run/kelp,run/kelp/boxes,run/kelp/names,ws}
     chmod 0700 "$dir/run"
     export HOME=$dir/home TMPDIR=$dir/tmp XDG_RUNTIME_DIR=$dir/run
     export XDG_DATA_HOME=$dir/data XDG_CACHE_HOME=$dir/cache XDG_STATE_HOME=$dir/state

@@ -1,0 +1,24 @@
+#ifndef KELP_CLI_BOX_PRINT_H
+#define KELP_CLI_BOX_PRINT_H
+
+#include "box-status.h"
+
+#include <stdio.h>
+
+/* What is known of a sandbox, for people and for programs. */
+
+#define BOX_PRINT_MAX 64
+
+/* "Up 5 minutes", "Exited (3) 2 hours ago", "Lost 2 days ago". */
+void box_print_state(const struct box_status *s, int64_t now_s, char text[BOX_PRINT_MAX]);
+
+/* "5 minutes"; at least a second. */
+void box_print_span(int64_t seconds, char text[BOX_PRINT_MAX]);
+
+/* An object without its braces: "id": ..., ...; `separator` stands between the members. */
+void box_print_json(FILE *out, const struct box_status *s, const char *separator);
+
+/* A string of JSON, with its quotes. */
+void box_print_string(FILE *out, const char *text);
+
+#endif

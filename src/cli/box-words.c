@@ -1,0 +1,137 @@
+#include "box-words.h"
+
+#include "help.h"
+#include "log.h"
+#include "run-sandbox.h"
+#include "str.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_OPTIONS 16
+
+static int unknown(const struct box_words *w, const char *command, const char *word, struct err *e)
+{
+        char names[MAX_OPTIONS][40];
+        const char *known[MAX_OPTIONS + 1];
+        size_t n = 0;
+
+        for (; n < MAX_OPTIONS && w->options[n].name; n++) {
+                snprintf(names[n], sizeof(names[n]), "--%s", w->options[n].name);
+                known[n] = names[n];
+        }
+        known[n] = NULL;
+        /* a letter is near to every other */
+        const char *nearest = strlen(word) > 2 ? str_nearest(word, known) : NULL;
+        err_set(e, EINVAL, "unknown option '%s'", word);
+        if (nearest)
+                return err_hint(e, "did you mean '%s'", nearest);
+        return err_hint(e, "kelp %s --help", command);
+}
+
+/* Takes the value of an option, which may be the next argument; returns how many were taken. */
+static int take_value(struct box_option *o, const char *command, const char *joined,
+                      const char *next, struct err *e)
+{
+        if (!o->has_value && joined) {
+                err_set(e, EINVAL, "option '--%s' takes no value", o->name);
+                return err_hint(e, "kelp %s --help", command);
+        }
+        if (o->has_value && !joined && !next) {
+                err_set(e, EINVAL, "option '--%s' needs a value", o->name);
+                return err_hint(e, "kelp %s --help", command);
+        }
+        o->value = !o->has_value ? o->name : joined ? joined : next;
+        return o->has_value && !joined ? 2 : 1;
+}
+
+static int take_long(const struct box_words *w, const char *command, char **argv, struct err *e)
+{
+        const char *name = argv[0] + 2;
+        size_t len = strcspn(name, "=");
+        const char *joined = name[len] ? name + len + 1 : NULL;
+
+        for (struct box_option *o = w->options; o->name; o++) {
+                if (strlen(o->name) == len && memcmp(o->name, name, len) == 0)
+                        return take_value(o, command, joined, argv[1], e);
+        }
+        return unknown(w, command, argv[0], e);
+}
+
+/* "-f", "-n5", "-n 5", "-fn5". */
+static int take_letters(const struct box_words *w, const char *command, char **argv, struct err *e)
+{
+        for (const char *at = argv[0] + 1; *at; at++) {
+                struct box_option *o = w->options;
+
+                while (o->name && o->letter != *at)
+                        o++;
+                if (!o->name)
+                        return unknown(w, command, argv[0], e);
+                if (o->has_value)
+                        return take_value(o, command, at[1] ? at + 1 : NULL, argv[1], e);
+                o->value = o->name;
+        }
+        return 1;
+}
+
+int box_words_read(struct box_words *w, int argc, char **argv, struct err *e)
+{
+        bool has_ended = false;
+
+        for (int i = 1; i < argc;) {
+                int taken = 1;
+
+                if (argv[i][0] == '\0')
+                        return err_set(e, EINVAL, "the name of the sandbox is empty");
+                if (has_ended || argv[i][0] != '-' || argv[i][1] == '\0')
+                        w->given[w->n_given++] = argv[i];
+                else if (str_eq(argv[i], "--"))
+                        has_ended = true;
+                else if (str_eq(argv[i], "--help") || str_eq(argv[i], "-h"))
+                        w->wants_help = true;
+                else if (argv[i][1] == '-')
+                        taken = take_long(w, argv[0], argv + i, e);
+                else
+                        taken = take_letters(w, argv[0], argv + i, e);
+                if (w->wants_help)
+                        return 0;
+                if (taken < 0)
+                        return taken;
+                i += taken;
+        }
+        return 0;
+}
+
+const char *box_words_find(const struct box_words *w, const char *name)
+{
+        for (const struct box_option *o = w->options; o->name; o++) {
+                if (str_eq(o->name, name))
+                        return o->value;
+        }
+        return NULL;
+}
+
+int box_words_help(const struct box_words *w)
+{
+        fputs(w->usage, stdout);
+        return help_end();
+}
+
+int box_words_fail(const struct err *e)
+{
+        log_err(e);
+        return EXIT_FAILED;
+}
+
+int box_words_need(const struct box_words *w, const char *command, int max, struct err *e)
+{
+        if (w->n_given == 0)
+                err_set(e, EINVAL, "'kelp %s' needs the NAME or ID of a sandbox", command);
+        else if (w->n_given > max)
+                err_set(e, EINVAL, "unexpected word '%s'", w->given[max]);
+        else
+                return 0;
+        return err_hint(e, "kelp %s --help; kelp ps -a lists the sandboxes", command);
+}
