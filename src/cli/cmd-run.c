@@ -14,6 +14,7 @@
 #include "path.h"
 #include "policy-files.h"
 #include "problems.h"
+#include "review-end.h"
 #include "root.h"
 #include "run-sandbox.h"
 #include "status.h"
@@ -42,7 +43,10 @@ struct front {
         struct option_list options;
         struct plan_facts facts;
         struct image_hold hold;
-        int status_fd; /* of --status-fd; -1: none, or not usable */
+        int status_fd;           /* of --status-fd; -1: none, or not usable */
+        const char *review_root; /* with --review; NULL: without */
+        const char *review_path;
+        struct review review;
 };
 
 static void tell_failed(const struct front *f, const struct err *why, const char *step)
@@ -324,21 +328,30 @@ static void tell_not_kept(const struct plan *p, const char *kept)
                         p->name);
 }
 
-static int run_detached(const struct plan *p, struct image_hold *hold)
+/* What it has written waits without a word: whoever started it has gone on. */
+static int run_detached(struct front *f, const struct plan *p)
 {
         struct run_result result = { .exit_code = EXIT_FAILED };
         char id[BOX_ID_SIZE];
         struct err e = { 0 };
 
-        if (detach_run(p, hold, &result, id, &e) < 0) {
+        if (detach_run(p, &f->hold, &result, id, &e) < 0) {
                 log_err(&e);
                 return result.exit_code;
         }
+        f->review_path = NULL;
         puts(id);
         return 0;
 }
 
-static int run_plan(const struct plan *p, const char *kept, struct image_hold *hold)
+static void end_review(struct front *f)
+{
+        if (f->review_path)
+                review_end(f->review_root, &f->review);
+        f->review_path = NULL;
+}
+
+static int run_plan(struct front *f, const struct plan *p, const char *kept)
 {
         struct run_result result = { .exit_code = EXIT_FAILED };
         struct err e = { 0 };
@@ -350,9 +363,10 @@ static int run_plan(const struct plan *p, const char *kept, struct image_hold *h
                 return EXIT_FAILED;
         }
         if (p->report.is_detached)
-                return run_detached(p, hold);
-        if (run_sandbox(p, hold, NULL, NULL, &result, &e) < 0)
+                return run_detached(f, p);
+        if (run_sandbox(p, &f->hold, NULL, NULL, &result, &e) < 0)
                 log_err(&e);
+        end_review(f);
         if (result.signal == SIGINT && has_terminal())
                 die_interrupted();
         return result.exit_code;
@@ -379,6 +393,9 @@ static int make_plan(struct front *f, struct plan *p, const struct plan_image_so
                 .options = &f->options,
                 .policies = &policies,
                 .image = *image,
+                .overlay_dir = f->review_path,
+                .is_review = f->review_path != NULL,
+                .review_lock = f->review.lock,
         };
         struct err e = { 0 };
         /* twenty texts: too much for a stack that pid 1 inherits */
@@ -448,6 +465,20 @@ static int find_image(struct front *f, struct plan *p, int argc, char **argv,
         return tell_no_image(f, argc, argv, &e);
 }
 
+static int start_review(struct front *f, struct plan *p)
+{
+        struct err e = { 0 };
+
+        if (!f->options.is_host || !option_find(&f->options, "review"))
+                return 0;
+        if (review_find_root(&p->arena, f->facts.home, &f->review_root, &e) < 0 ||
+            review_make(f->review_root, &f->review, &f->review_path, &e) < 0) {
+                f->review_path = NULL;
+                return fail(f, &e);
+        }
+        return 0;
+}
+
 static int run_with(struct front *f, struct plan *p, int argc, char **argv)
 {
         struct plan_image_source image = { 0 };
@@ -467,15 +498,17 @@ static int run_with(struct front *f, struct plan *p, int argc, char **argv)
                 return fail(f, &e);
         status = find_image(f, p, argc, argv, &image);
         if (status == 0)
+                status = start_review(f, p);
+        if (status == 0)
                 status = make_plan(f, p, &image, argc, argv);
         if (status != 0)
                 return status;
-        return p->report.is_dry_run ? print_plan(f, p) : run_plan(p, image.kept_dir, &f->hold);
+        return p->report.is_dry_run ? print_plan(f, p) : run_plan(f, p, image.kept_dir);
 }
 
 int cmd_run(int argc, char **argv)
 {
-        struct front f = { .status_fd = -1, .hold = IMAGE_HOLD_NONE };
+        struct front f = { .status_fd = -1, .hold = IMAGE_HOLD_NONE, .review = REVIEW_NONE };
         struct plan p = { 0 };
         int status;
 
@@ -483,6 +516,8 @@ int cmd_run(int argc, char **argv)
         if (argc == 2 && str_eq(argv[1], "-h"))
                 return help_print_run();
         status = run_with(&f, &p, argc, argv);
+        end_review(&f);
+        review_done(&f.review);
         image_hold_done(&f.hold);
         plan_done(&p);
         return status;

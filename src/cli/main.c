@@ -48,15 +48,15 @@ static const struct command commands[] = {
         { "prune", "Remove what nobody uses from the store", cmd_image },
         { "export", "Write an image to a file", cmd_image },
         { "commit", "Make an image of a sandbox that was kept", cmd_image },
+        { "diff", "List the runs with --review, or show what one changed", cmd_review },
+        { "apply", "Let in what a run with --review changed", cmd_review },
+        { "discard", "Throw away what a run with --review changed", cmd_review },
         { "version", "Print the version", cmd_version },
         { "help", "Print this, or the options of a command", cmd_help },
         { "exec", NULL, NULL },
         { "logs", NULL, NULL },
         { "attach", NULL, NULL },
         { "stats", NULL, NULL },
-        { "diff", NULL, NULL },
-        { "apply", NULL, NULL },
-        { "discard", NULL, NULL },
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))

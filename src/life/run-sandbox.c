@@ -9,7 +9,9 @@
 #include "image-layers.h"
 #include "launch.h"
 #include "log.h"
+#include "overlay.h"
 #include "own-box.h"
+#include "review.h"
 #include "root.h"
 #include "run-hint.h"
 #include "slirp.h"
@@ -87,6 +89,8 @@ static int start(const struct launch *l, struct run *r, struct err *e)
         if (launch_start(l, r, e) < 0 || fill_view(l, l->view, e) < 0)
                 return -e->code;
         tell_open_repos(&l->view->tree);
+        if (overlay_make(&l->view->tree, e) < 0 || review_start(l->plan, &l->view->tree, e) < 0)
+                return -e->code;
         return launch_continue(l, r, e);
 }
 

@@ -131,7 +131,7 @@ static int apply_policies(struct assembly *a, const struct plan_request *request
         }
         a->words = request->words;
         a->shows_more = has_own_policy(set) || has_own_paths(request->options) ||
-                        request->overlay_dir != NULL;
+                        (request->overlay_dir != NULL && !request->is_review);
         a->plan->confine.filter = set->filter;
         for (size_t i = 0; i < set->n; i++)
                 policy_apply(a, &set->items[i], problems);
@@ -233,6 +233,11 @@ static int apply_use(struct assembly *a, const struct option_use *use, struct er
         struct setting s = { .value = use->value, .text = use->text, .is_option = true };
 
         if (!(row->scope & scope)) {
+                if (row->scope == OPTION_HOST) {
+                        err_set(e, EINVAL, "option '--%s' is for views of this host", row->name);
+                        return err_hint(e, "what a run changes in an image is thrown away, or kept "
+                                           "with --keep");
+                }
                 err_set(e, EINVAL, "option '--%s' is for images", row->name);
                 return hint_scope(row->name, e);
         }
@@ -350,7 +355,13 @@ static int add_overlay(struct assembly *a, const struct plan_request *request, s
         if (!request->overlay_dir)
                 return 0;
         files->overlay_dir = request->overlay_dir;
-        if (apply_add_rule(a, &s, PLAN_RULE_HIDDEN, NULL, files->overlay_dir, e) < 0)
+        files->is_review = request->is_review;
+        files->review_lock = request->review_lock;
+        /* of reviews none is to see another one either */
+        const char *hidden = request->is_review
+                                     ? path_parent(&a->plan->arena, files->overlay_dir, e)
+                                     : files->overlay_dir;
+        if (!hidden || apply_add_rule(a, &s, PLAN_RULE_HIDDEN, NULL, hidden, e) < 0)
                 return -e->code;
         if (!request->shows_home || !home || str_eq(home, "/"))
                 return 0;

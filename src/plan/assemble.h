@@ -48,6 +48,8 @@ struct plan_request {
         struct policy_words *words; /* empty: to be filled with what each line says; or NULL */
         struct plan_image_source image;
         const char *overlay_dir; /* plan_files.overlay_dir; NULL: none */
+        bool is_review;          /* plan_files.is_review */
+        int review_lock;         /* plan_files.review_lock */
         bool shows_home;         /* the whole home, but for what is hidden, as a scratch copy */
         /* with overlay_dir, where that cannot be: parts of the home in an empty one */
         const struct plan_home_part *home_parts;

@@ -127,6 +127,8 @@ struct plan_files {
          * directory of a host view goes there, and not to the host.  NULL: it goes to the host.
          */
         const char *overlay_dir;
+        bool is_review;  /* what is written there waits for its user: overlay_dir is a review's */
+        int review_lock; /* its lock, which whoever supervises the run holds */
 };
 
 struct plan_image {

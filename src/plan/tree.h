@@ -91,6 +91,7 @@ struct tree {
         const char *overlay_dir; /* has an upper and a work directory for each that is overlaid */
         uint64_t overlay_dev;    /* what it is */
         uint64_t overlay_ino;
+        bool is_review; /* what is written there waits for its user */
         struct tree_pattern *patterns;
         size_t n_patterns;
         struct tree_index *index; /* of large lists (tree_find_*); NULL: none yet */

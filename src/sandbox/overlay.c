@@ -1,5 +1,6 @@
 #include "overlay.h"
 
+#include "attrs.h"
 #include "fd.h"
 #include "io.h"
 #include "mem.h"
@@ -128,6 +129,7 @@ static int judge_overlay_dir(const struct plan *p, struct tree *t, struct err *e
         if (st.st_uid != geteuid() || (st.st_mode & 077))
                 return err_set(e, EPERM, "'%s' must be yours alone, with mode 0700", path);
         t->overlay_dir = path;
+        t->is_review = p->files.is_review;
         t->overlay_dev = st.st_dev;
         t->overlay_ino = st.st_ino;
         return 0;
@@ -166,13 +168,19 @@ static int check_no_mounts(const struct tree_entry *entry, const char *mounts, s
         return err_hint(e, "unmount that, or share directories further down");
 }
 
-static int overlay_entry(struct tree *t, struct tree_entry *entry, size_t number,
-                         const char *mounts, struct err *e)
+/* Where the upper layers lie is chosen by a variable. */
+static const char *variable(const struct plan *p)
+{
+        return p->files.is_review ? "XDG_STATE_HOME" : "TMPDIR";
+}
+
+static int overlay_entry(const struct plan *p, struct tree *t, struct tree_entry *entry,
+                         size_t number, const char *mounts, struct err *e)
 {
         if (path_is_in(t->overlay_dir, entry->source)) {
                 err_set(e, ELOOP, "cannot keep the changes of '%s' apart in '%s', which lies in it",
                         entry->source, t->overlay_dir);
-                return err_hint(e, "set TMPDIR to a directory elsewhere");
+                return err_hint(e, "set %s to a directory elsewhere", variable(p));
         }
         if (check_no_mounts(entry, mounts, e) < 0)
                 return -e->code;
@@ -183,7 +191,13 @@ static int overlay_entry(struct tree *t, struct tree_entry *entry, size_t number
         return 0;
 }
 
-static int overlay_all(struct tree *t, struct err *e)
+/* Nothing outside makes use of a cache of kelp's own: there is nothing to look at before it may. */
+static bool stays_direct(const struct plan *p, const struct tree_entry *entry)
+{
+        return p->files.is_review && (entry->flags & TREE_IS_CACHE);
+}
+
+static int overlay_all(const struct plan *p, struct tree *t, struct err *e)
 {
         autofree char *mounts = NULL;
         size_t n = 0;
@@ -199,7 +213,8 @@ static int overlay_all(struct tree *t, struct err *e)
                         err_hint(e, "name the directory that it is in");
                         return err_prefix(e, "%s", entry->origin);
                 }
-                if (is_writable_directory(entry) && overlay_entry(t, entry, n++, mounts, e) < 0)
+                if (is_writable_directory(entry) && !stays_direct(p, entry) &&
+                    overlay_entry(p, t, entry, n++, mounts, e) < 0)
                         return err_prefix(e, "%s", entry->origin);
         }
         return 0;
@@ -212,37 +227,91 @@ int overlay_plan(const struct plan *p, struct tree *t, struct err *e)
         if (!p->files.overlay_dir || p->root != PLAN_ROOT_HOST)
                 return 0;
         e->step = STEP_OVERLAY;
-        if (judge_overlay_dir(p, t, e) < 0 || overlay_all(t, e) < 0)
+        if (judge_overlay_dir(p, t, e) < 0 || overlay_all(p, t, e) < 0)
                 return -e->code;
         e->step = step;
         return 0;
 }
 
-/* upper/ and work/ in a new directory; the root of the overlay has the mode of what it covers. */
-static int make_top(const struct tree *t, const struct tree_entry *entry, int lower, struct err *e)
+/* The root of the overlay looks like what it covers: mode, times, attributes. */
+static int dress_upper(const struct tree_entry *entry, int lower, int top, struct err *e)
+{
+        autofd upper = openat(top, OVERLAY_UPPER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        struct stat st;
+
+        if (upper < 0 || fstat(lower, &st) < 0)
+                return err_sys(e, "cannot look at '%s'", entry->source);
+        const struct timespec times[2] = { st.st_atim, st.st_mtim };
+        if (attrs_copy(lower, upper, e) < 0)
+                return err_prefix(e, "'%s'", entry->source);
+        if (fchmod(upper, st.st_mode & 07777) < 0 || futimens(upper, times) < 0)
+                return err_sys(e, "cannot set the mode and times of an upper layer");
+        return 0;
+}
+
+static int make_top(const struct tree *t, const struct tree_entry *entry, int dir, struct err *e)
+{
+        autofd lower = open(entry->source, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        struct stat st;
+
+        if (lower < 0 || fstat(lower, &st) < 0)
+                return err_sys(e, "cannot open '%s'", entry->source);
+        if (st.st_dev != entry->dev || st.st_ino != entry->ino)
+                return err_set(e, ESTALE, "'%s' was replaced while the sandbox was being built",
+                               entry->source);
+        if (mkdirat(dir, entry->upper, 0700) < 0)
+                return err_sys(e, "cannot make '%s' in '%s'", entry->upper, t->overlay_dir);
+        autofd top = openat(dir, entry->upper, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (top < 0)
+                return err_sys(e, "cannot open '%s' in '%s'", entry->upper, t->overlay_dir);
+        if (mkdirat(top, OVERLAY_WORK, 0700) < 0 || mkdirat(top, OVERLAY_UPPER, 0700) < 0)
+                return err_sys(e, "cannot make an upper layer in '%s'", t->overlay_dir);
+        return dress_upper(entry, lower, top, e);
+}
+
+static int make_tops(const struct tree *t, struct err *e)
 {
         autofd dir = overlay_open_judged(t->overlay_dir, t->overlay_dev, t->overlay_ino, e);
-        struct stat st;
 
         if (dir < 0)
                 return -e->code;
-        if (fstat(lower, &st) < 0)
-                return err_sys(e, "cannot stat '%s'", entry->source);
-        if (mkdirat(dir, entry->upper, 0700) < 0)
-                return err_sys(e, "cannot make '%s' in '%s'", entry->upper, t->overlay_dir);
+        for (size_t i = 0; i < t->n_entries; i++) {
+                if ((t->entries[i].flags & TREE_OVERLAID) &&
+                    make_top(t, &t->entries[i], dir, e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
+int overlay_make(const struct tree *t, struct err *e)
+{
+        int step = e->step;
+
+        if (!t->overlay_dir)
+                return 0;
+        e->step = STEP_OVERLAY;
+        if (make_tops(t, e) < 0)
+                return -e->code;
+        e->step = step;
+        return 0;
+}
+
+static int open_top(const struct tree *t, const struct tree_entry *entry, struct err *e)
+{
+        autofd dir = overlay_open_judged(t->overlay_dir, t->overlay_dev, t->overlay_ino, e);
+
+        if (dir < 0)
+                return -e->code;
         autofd top = openat(dir, entry->upper, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (top < 0)
                 return err_sys(e, "cannot open '%s' in '%s'", entry->upper, t->overlay_dir);
-        if (mkdirat(top, OVERLAY_WORK, 0700) < 0 || mkdirat(top, OVERLAY_UPPER, 0700) < 0 ||
-            fchmodat(top, OVERLAY_UPPER, st.st_mode & 07777, 0) < 0)
-                return err_sys(e, "cannot make an upper layer in '%s'", t->overlay_dir);
         return fd_take(&top);
 }
 
 static int mount_over(const struct tree *t, const struct tree_entry *entry, struct err *e)
 {
         autofd lower = overlay_open_judged(entry->source, entry->dev, entry->ino, e);
-        autofd top = lower < 0 ? -1 : make_top(t, entry, lower, e);
+        autofd top = lower < 0 ? -1 : open_top(t, entry, e);
         struct overlay_layers layers = { .fds = { lower }, .n = 1 };
         struct arena arena = { 0 };
 
@@ -253,8 +322,10 @@ static int mount_over(const struct tree *t, const struct tree_entry *entry, stru
         if (mount < 0) {
                 err_prefix(e, "cannot keep the changes of '%s' apart in '%s'", entry->source,
                            t->overlay_dir);
-                return err_hint(e, "TMPDIR says where; a local file system with extended "
-                                   "attributes can do it, another overlay cannot");
+                return err_hint(e,
+                                "%s says where; a local file system with extended attributes can "
+                                "do it, another overlay cannot",
+                                t->is_review ? "XDG_STATE_HOME" : "TMPDIR");
         }
         if (newmount_set(mount, "", entry->flags & ~(unsigned)TREE_RECURSIVE, e) < 0 ||
             overlay_open_work(top, e) < 0)

@@ -47,6 +47,12 @@ int overlay_open_judged(const char *path, dev_t dev, ino_t ino, struct err *e);
  */
 int overlay_plan(const struct plan *p, struct tree *t, struct err *e);
 
+/*
+ * The launcher's second part, before pid 1 goes on: a directory for each, with an upper layer that has
+ * mode, times and attributes of what it will cover.
+ */
+int overlay_make(const struct tree *t, struct err *e);
+
 /* Pid 1's part: the detached overlay over the source of an entry that is TREE_OVERLAID. */
 int overlay_mount_over(const struct tree *t, const struct tree_entry *entry, struct err *e);
 

@@ -114,11 +114,16 @@ refused() {
     refused "image './fifo' is neither a file nor a directory" run ./fifo
 }
 
+@test "a review is of a view of this host" {
+    mkdir -p root
+    refused "option '--review' is for views of this host"$'\n'"hint: *--keep" run --review ./root true
+}
+
 @test "commands and options of later versions are refused as such" {
-    for name in exec logs attach stats diff apply discard; do
+    for name in exec logs attach stats; do
         refused "'kelp $name' is not yet supported"$'\n'"hint: *" "$name"
     done
-    for name in memory cpus pids-limit mount init review \
+    for name in memory cpus pids-limit mount init \
         limits secret; do
         refused "option '--$name' is not yet supported"$'\n'"hint: *" run "--$name" x -- true
         refused "option '--$name' is not yet supported"$'\n'"hint: *" run "--$name=x" -- true

@@ -129,7 +129,7 @@ static const struct bad_row bad_lines[] = {
         { { "--pids-limit=9", "img" }, "option '--pids-limit' is not yet supported" },
         { { "--mount", "type=bind", "img" }, "option '--mount' is not yet supported" },
         { { "--init", "img" }, "option '--init' is not yet supported" },
-        { { "--review", "--", "x" }, "option '--review' is not yet supported" },
+        { { "--ask", "--", "x" }, "option '--ask' is not yet supported" },
         { { "--explain=x", "--", "x" }, "option '--explain' takes no value" },
         { { "--limits", "strict", "--", "x" }, "option '--limits' is not yet supported" },
         { { "--secret", "x", "--", "x" }, "option '--secret' is not yet supported" },

@@ -1,0 +1,120 @@
+#include "review-change.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+/* Which changes meet what the user did meanwhile, and which take effect outside. */
+
+/* Whether nobody but us has touched it since: that another name of a file goes changes its ctime. */
+static bool is_untouched(const struct review_ident *now, const struct review_ident *seen)
+{
+        if (now->exists != seen->exists)
+                return false;
+        if (!now->exists)
+                return true;
+        return now->mode == seen->mode && now->ino == seen->ino && now->size == seen->size &&
+               now->mtime_ns == seen->mtime_ns &&
+               (now->ctime_ns == seen->ctime_ns || now->nlink != seen->nlink);
+}
+
+/* A directory that stays: what is in it is judged by itself. */
+static bool is_same_directory(const struct review_changes *c, const struct review_change *change)
+{
+        const struct review_ident *now = &change->lower;
+        const struct review_ident *seen = &change->seen;
+
+        /* where there was none it is ours, should an apply have got that far: its looks come last */
+        if (!change->is_seen || !S_ISDIR(seen->mode))
+                return c->is_begun;
+        if (now->ino != seen->ino || seen->ctime_ns > c->review->start_ns)
+                return false;
+        /* times of directories are ours once something was done in them */
+        return c->is_begun || (now->mode == seen->mode && now->mtime_ns == seen->mtime_ns);
+}
+
+static bool goes_as_directory(const struct review_change *change)
+{
+        return S_ISDIR(change->lower.mode) &&
+               (change->kind == REVIEW_DELETED || change->kind == REVIEW_TYPE);
+}
+
+static bool is_conflict(const struct review_changes *c, const struct review_change *change)
+{
+        const struct review_ident *seen = &change->seen;
+        bool stays = S_ISDIR(change->lower.mode) && S_ISDIR(change->upper.mode);
+
+        if (change->is_only_link)
+                return false;
+        if (stays)
+                return !is_same_directory(c, change);
+        if (!change->is_seen)
+                return change->lower.exists;
+        if (seen->exists && seen->ctime_ns > c->review->start_ns)
+                return true;
+        if (change->is_hidden && c->items[change->parent].seen.ctime_ns > c->review->start_ns)
+                return true;
+        if (goes_as_directory(change))
+                return change->seen_below.is_new || !seen->exists ||
+                       change->lower.ino != seen->ino ||
+                       change->below.digest != change->seen_below.digest;
+        /* the content is there: what is left to do of an apply that ended is mode and times */
+        if ((change->kind == REVIEW_MODE || change->kind == REVIEW_TIMES) && c->is_begun)
+                return false;
+        return !is_untouched(&change->lower, seen);
+}
+
+/* Whether `path` is `name`, or below it, in any directory. */
+static bool has_name(const char *path, const char *name)
+{
+        size_t len = strlen(name);
+
+        for (const char *at = path; at; at = strchr(at, '/') ? strchr(at, '/') + 1 : NULL) {
+                if (strncmp(at, name, len) == 0 && (at[len] == '\0' || at[len] == '/'))
+                        return true;
+        }
+        return false;
+}
+
+/* Whether `path` ends with a directory on the way to `name`: a link there puts all of it elsewhere. */
+static bool is_way_to(const char *path, const char *name)
+{
+        for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
+                size_t len = (size_t)(slash - name);
+                size_t path_len = strlen(path);
+
+                if (path_len >= len && strncmp(path + path_len - len, name, len) == 0 &&
+                    (path_len == len || path[path_len - len - 1] == '/'))
+                        return true;
+        }
+        return false;
+}
+
+bool review_is_protected(const struct review *r, const char *path, unsigned mode)
+{
+        for (size_t i = 0; i < r->n_names; i++) {
+                if (has_name(path, r->names[i]))
+                        return true;
+                if (S_ISLNK(mode) && is_way_to(path, r->names[i]))
+                        return true;
+        }
+        return false;
+}
+
+int review_judge(struct review_changes *c, struct err *e)
+{
+        for (size_t i = 0; i < c->n; i++) {
+                struct review_change *change = &c->items[i];
+
+                change->is_protected =
+                        review_is_protected(c->review, change->path, change->upper.mode);
+                if (change->kind == REVIEW_SAME)
+                        continue;
+                change->is_conflict = is_conflict(c, change);
+                /* that somebody works in a directory is none */
+                if (change->is_conflict && change->kind == REVIEW_TIMES &&
+                    S_ISDIR(change->upper.mode)) {
+                        change->kind = REVIEW_SAME;
+                }
+        }
+        return review_write_seen(c, e);
+}

@@ -1,0 +1,167 @@
+#include "review-tell.h"
+
+#include "log.h"
+#include "path.h"
+#include "str.h"
+
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define MAX_OTHERS 20 /* of what is listed at the end of a run only to give an idea */
+
+static const struct {
+        const char *letter;
+        const char *words;
+} kinds[REVIEW_KIND_COUNT] = {
+        [REVIEW_SAME] = { "=", "in place" },     [REVIEW_ADDED] = { "A", "added" },
+        [REVIEW_CHANGED] = { "M", "changed" },   [REVIEW_DELETED] = { "D", "deleted" },
+        [REVIEW_MODE] = { "m", "mode alone" },   [REVIEW_TIMES] = { "t", "time alone" },
+        [REVIEW_TYPE] = { "T", "type changed" },
+};
+
+void review_count(const struct review_changes *c, const struct review_request *request,
+                  struct review_counts *ret)
+{
+        *ret = (struct review_counts){ .n = 0 };
+        for (size_t i = 0; i < c->n; i++) {
+                const struct review_change *change = &c->items[i];
+
+                if (!review_is_told(change) || !review_is_asked(c, request, change))
+                        continue;
+                ret->n++;
+                ret->kinds[change->kind]++;
+                ret->n_refused += change->refused != NULL;
+                ret->n_conflicts += change->is_conflict && !change->refused;
+                ret->n_protected += change->is_protected;
+        }
+}
+
+void review_describe(const struct review_counts *counts, char *ret, size_t size)
+{
+        static const enum review_kind order[] = { REVIEW_ADDED, REVIEW_CHANGED, REVIEW_DELETED,
+                                                  REVIEW_TYPE,  REVIEW_MODE,    REVIEW_TIMES };
+        size_t used = 0;
+
+        snprintf(ret, size, "nothing changed");
+        for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+                size_t n = counts->kinds[order[i]];
+
+                if (n == 0 || used >= size)
+                        continue;
+                used += (size_t)snprintf(ret + used, size - used, "%s%zu %s", used ? ", " : "", n,
+                                         kinds[order[i]].words);
+        }
+}
+
+static void put(char *buffer, size_t size, const char *text)
+{
+        size_t used = strlen(buffer);
+
+        snprintf(buffer + used, size - used, "%s", text);
+}
+
+static void put_notes(const struct review_changes *c, const struct review_change *change, char *ret,
+                      size_t size)
+{
+        char text[PATH_MAX];
+        char safe[PATH_MAX];
+
+        if (change->below.n > 0) {
+                snprintf(text, sizeof(text), "  with %zu in it", change->below.n);
+                put(ret, size, text);
+        }
+        if (change->leader != REVIEW_NO_LEADER) {
+                const char *path = c->items[change->leader].path;
+
+                str_escape(safe, sizeof(safe), path, strlen(path));
+                snprintf(text, sizeof(text), "  (the same file as %.1000s)", safe);
+                put(ret, size, text);
+        }
+        if (change->lower.nlink > 1 && S_ISREG(change->lower.mode) && change->kind != REVIEW_SAME &&
+            change->kind != REVIEW_DELETED)
+                put(ret, size, "  (its other names keep what they have)");
+        if (change->is_protected)
+                put(ret, size, "  (takes effect outside of the sandbox)");
+        if (change->refused) {
+                snprintf(text, sizeof(text), "  (is not applied: %s)", change->refused);
+                put(ret, size, text);
+        } else if (change->is_conflict) {
+                put(ret, size, "  (conflict: you changed it meanwhile)");
+        }
+}
+
+void review_put_line(const struct review_changes *c, const struct review_change *change,
+                     bool shows_place, char *ret, size_t size)
+{
+        const char *top = c->review->places[change->place].path;
+        const char *path = change->path[0] ? change->path : ".";
+        char full[2 * PATH_MAX];
+        char safe[4 * PATH_MAX];
+
+        snprintf(full, sizeof(full), "%s%s%s", shows_place ? top : "", shows_place ? "/" : "",
+                 path);
+        str_escape(safe, sizeof(safe), full, strlen(full));
+        snprintf(ret, size, "%s  %s%s", kinds[change->kind].letter, safe,
+                 S_ISDIR(change->upper.exists ? change->upper.mode : change->lower.mode) ? "/"
+                                                                                         : "");
+        put_notes(c, change, ret, size);
+}
+
+void review_print(FILE *out, const struct review_changes *c, const struct review_request *request)
+{
+        char line[5 * PATH_MAX];
+
+        for (size_t i = 0; i < c->n; i++) {
+                const struct review_change *change = &c->items[c->by_path[i]];
+
+                if (!review_is_told(change) || !review_is_asked(c, request, change))
+                        continue;
+                review_put_line(c, change, c->review->n_places > 1, line, sizeof(line));
+                fprintf(out, "%s\n", line);
+        }
+}
+
+static bool is_always_listed(const struct review_change *change)
+{
+        return change->kind == REVIEW_DELETED || change->kind == REVIEW_TYPE ||
+               change->is_protected || change->is_conflict || change->refused;
+}
+
+static void tell_lines(const struct review_changes *c)
+{
+        char line[5 * PATH_MAX];
+        size_t n_others = 0;
+
+        for (size_t i = 0; i < c->n; i++) {
+                const struct review_change *change = &c->items[c->by_path[i]];
+
+                if (!review_is_told(change))
+                        continue;
+                if (!is_always_listed(change) && ++n_others > MAX_OTHERS)
+                        continue;
+                review_put_line(c, change, c->review->n_places > 1, line, sizeof(line));
+                log_notice("  %s", line);
+        }
+        if (n_others > MAX_OTHERS)
+                log_notice("  and %zu more that are added or changed", n_others - MAX_OTHERS);
+}
+
+void review_tell_end(const struct review_changes *c)
+{
+        const struct review_request all = { .n_paths = 0 };
+        struct review_counts counts;
+        char text[200];
+
+        review_count(c, &all, &counts);
+        review_describe(&counts, text, sizeof(text));
+        if (c->review->n_places == 1)
+                log_notice("review %s of '%s': %s", c->review->id, c->review->places[0].path, text);
+        else
+                log_notice("review %s of %zu directories: %s", c->review->id, c->review->n_places,
+                           text);
+        tell_lines(c);
+        log_hint("kelp diff --patch %s shows it, kelp apply %s lets it in, kelp discard %s throws "
+                 "it away",
+                 c->review->id, c->review->id, c->review->id);
+}

@@ -1,0 +1,44 @@
+#ifndef KELP_LIFE_REVIEW_TELL_H
+#define KELP_LIFE_REVIEW_TELL_H
+
+#include "review-apply.h"
+
+#include <stdio.h>
+
+/* Changes in words.  Every name comes from inside: it is escaped. */
+
+struct review_counts {
+        size_t kinds[REVIEW_KIND_COUNT];
+        size_t n; /* all that are told of */
+        size_t n_conflicts;
+        size_t n_refused;
+        size_t n_protected;
+};
+
+void review_count(const struct review_changes *c, const struct review_request *request,
+                  struct review_counts *ret);
+
+/* "3 added, 1 changed, 2 deleted"; "nothing" where there is none. */
+void review_describe(const struct review_counts *counts, char *ret, size_t size);
+
+/*
+ * One line of the list: "D  src/old.c", with what else there is to say.  With `shows_place` the path is
+ * the whole one of the host.
+ */
+void review_put_line(const struct review_changes *c, const struct review_change *change,
+                     bool shows_place, char *ret, size_t size);
+
+/* All of it, to `out`. */
+void review_print(FILE *out, const struct review_changes *c, const struct review_request *request);
+
+/*
+ * At the end of the run, on stderr: what there is, each deletion, each conflict, each name that takes
+ * effect outside, and some of the rest.
+ */
+void review_tell_end(const struct review_changes *c);
+
+/* The content as a patch for patch(1) and git; escaped where `out` is a terminal. */
+int review_print_patch(FILE *out, const struct review_changes *c,
+                       const struct review_request *request, struct err *e);
+
+#endif

@@ -1,0 +1,293 @@
+#!/usr/bin/env bats
+# kelp run --review, diff, apply and discard: nothing reaches the user's files before it was asked for,
+# and nothing that a hostile command has prepared leads elsewhere.
+
+# shellcheck disable=SC2016 # the scripts in quotes are for the shell inside
+
+bats_require_minimum_version 1.5.0
+load ../lib/kelp
+
+setup() {
+    dir=$BATS_TEST_TMPDIR
+    export HOME=$dir/home XDG_STATE_HOME=$dir/state
+    mkdir -p "$HOME" "$dir/ws/.git/hooks" "$dir/ws/sub" "$dir/ws/old/deep" "$dir/out"
+    cd "$dir/ws" || return 1
+    echo one >a
+    printf 'l1\nl2\nl3\n' >b
+    echo x >sub/x
+    echo y >old/deep/y
+    ln -s a link
+    echo CANARY >"$dir/out/canary"
+}
+
+teardown() {
+    chmod -R u+rwX "$dir"
+}
+
+review() {
+    run --separate-stderr "$KELP" run --review --writable . "$@"
+    echo "$output"
+    echo "$stderr"
+    id=$(ls "$XDG_STATE_HOME/kelp/reviews")
+}
+
+kelp() {
+    run --separate-stderr "$KELP" "$@"
+    echo "$output"
+    echo "$stderr"
+}
+
+says() {
+    [[ $stderr == *"$1"* ]] || {
+        echo "not said: $1"
+        return 1
+    }
+}
+
+upper() {
+    echo "$XDG_STATE_HOME/kelp/reviews/$id/0/upper"
+}
+
+@test "what is written is seen inside, kept apart, listed, applied, and the review is gone" {
+    before=$(tree_hash .)
+    review -- sh -c 'echo two >a; cat a; rm -r old; mkdir new; echo n >new/n; chmod 700 sub; rm link; ln -s b link'
+    [ "$status" = 0 ]
+    [ "$output" = two ]
+    [ "$(tree_hash .)" = "$before" ]
+    says '2 added, 2 changed, 1 deleted, 1 mode alone'
+    says 'D  old/  with 2 in it'
+    kelp diff
+    [[ $output == *"$id"*waiting*"$PWD: sh -c"* ]]
+    kelp diff "${id:0:4}"
+    [ "$output" = "M  a
+M  link
+A  new/
+A  new/n
+D  old/  with 2 in it
+m  sub/" ]
+    kelp apply "$id"
+    [ "$status" = 0 ]
+    says 'applied: D  old/'
+    [ "$(cat a new/n)" = $'two\nn' ]
+    [ "$(readlink link)" = b ]
+    [ "$(stat -c %a sub)" = 700 ]
+    ! [ -e old ]
+    [ -z "$(ls "$XDG_STATE_HOME/kelp/reviews")" ]
+}
+
+@test "a patch of it fits" {
+    cp -a . "$dir/copy"
+    review -- sh -c 'sed -i s/l2/L2/ b; printf "no end" >new; rm a; chmod +x sub/x; printf "tab\tname\n" >"with space"'
+    "$KELP" diff --patch "$id" >"$dir/patch"
+    cat "$dir/patch"
+    kelp apply "$id"
+    [ "$status" = 0 ]
+    (cd "$dir/copy" && git apply --unsafe-paths "$dir/patch")
+    diff --no-dereference -r . "$dir/copy"
+    [ -x "$dir/copy/sub/x" ]
+}
+
+@test "discard leaves the files, and nothing of the review" {
+    before=$(tree_hash .)
+    review -- sh -c 'rm -r old a; echo z >z'
+    kelp discard "$id"
+    [ "$status" = 0 ]
+    [ "$(tree_hash .)" = "$before" ]
+    [ -z "$(ls "$XDG_STATE_HOME/kelp/reviews")" ]
+    kelp discard "$id"
+    [ "$status" = 125 ]
+    says "there is no review '$id'"
+}
+
+@test "a run that changes nothing, fails or is only planned leaves no review" {
+    review -- true
+    [ "$status" = 0 ]
+    [ -z "$id" ]
+    review -- /nowhere
+    [ "$status" = 127 ]
+    [ -z "$id" ]
+    review --dry-run -- true
+    [ "$status" = 0 ]
+    [[ $output == *"$PWD"*overlaid* ]]
+    [ -z "$id" ]
+}
+
+@test "what takes effect outside is listed, however much else there is" {
+    review -- sh -c 'for i in $(seq 100); do echo >f$i; done; echo evil >.envrc; mkdir -p repo/.git/hooks
+        echo evil >repo/.git/hooks/pre-commit; ln -s /tmp repo/.vscode'
+    says 'A  .envrc  (takes effect outside of the sandbox)'
+    says 'A  repo/.git/hooks/pre-commit  (takes effect outside of the sandbox)'
+    says 'A  repo/.vscode  (takes effect outside of the sandbox)'
+    says 'more that are added or changed'
+    # those that are there are protected in the overlay as without
+    review -- sh -c 'echo evil >.git/hooks/x'
+    [ "$status" != 0 ]
+}
+
+@test "what the user changed meanwhile is a conflict, and stays" {
+    review -- sh -c 'echo theirs >a; rm b; rm -r old; mkdir made; echo theirs >made/it; echo theirs >free'
+    echo mine >>a
+    echo mine >>b
+    echo mine >old/deep/z
+    mkdir made
+    echo mine >made/it
+    kelp apply "$id"
+    [ "$status" = 1 ]
+    for path in 'M  a' 'D  b' 'D  old/' 'M  made/it'; do
+        says "not applied: $path"
+    done
+    [ "$(cat a made/it free)" = $'one\nmine\nmine\ntheirs' ]
+    [ "$(tail -n 1 b)" = mine ]
+    [ -e old/deep/y ] && [ -e old/deep/z ]
+    kelp apply --overwrite "$id" a
+    [ "$status" = 0 ]
+    [ "$(cat a)" = theirs ]
+    [ "$(tail -n 1 b)" = mine ]
+}
+
+@test "what the user changes while the run goes on is a conflict, too" {
+    mkfifo "$dir/go" "$dir/done"
+    "$KELP" run --review --writable . -- sh -c 'echo theirs >a; echo ready; read -r _ || true' \
+        <"$dir/go" >"$dir/done" 2>"$dir/err" &
+    exec 8>"$dir/go"
+    read -r _ <"$dir/done"
+    echo mine >a
+    id=$(ls "$XDG_STATE_HOME/kelp/reviews")
+    # a review of a run that goes on is nobody's yet
+    kelp diff
+    [[ $output == *"$id"*running* ]]
+    for command in diff apply discard; do
+        kelp "$command" "$id"
+        [ "$status" = 125 ]
+        says 'in use'
+    done
+    exec 8>&-
+    wait $!
+    kelp apply "$id"
+    [ "$status" = 1 ]
+    [ "$(cat a)" = mine ]
+}
+
+@test "of what a hostile command leaves nothing but files, directories and links is applied" {
+    review -- sh -c 'mkfifo pipe; chmod u+s a; echo >sgid; chmod g+s sgid; setfattr -n user.overlay.redirect -v /x b
+        setfattr -n user.overlay.opaque -v y sub; python3 -c "import socket; socket.socket(socket.AF_UNIX).bind(\"sock\")"
+        printf x >"$(printf "esc\033[31m\nnl\342\200\256")"; mkdir secret; chmod 0 secret; echo fine >fine'
+    [[ $stderr != *$'\033'* && $stderr != *$'\342\200\256'* ]]
+    kelp diff "$id"
+    [[ $output != *$'\033'* ]]
+    kelp apply "$id"
+    [ "$status" = 1 ]
+    for what in 'pipe  (is not applied: a fifo)' 'sock  (is not applied: a socket)' \
+        'a  (is not applied: a set-user-id' 'sgid  (is not applied: a set-user-id' \
+        'b  (is not applied: a note to overlayfs' 'sub/  (is not applied: a note to overlayfs' \
+        'secret/  (is not applied: a directory that its owner may not read)'; do
+        says "$what"
+    done
+    [ "$(cat fine)" = fine ]
+    ! [ -e pipe ] && ! [ -e sock ] && ! [ -e sgid ] && ! [ -e secret ]
+    [ "$(stat -c %a a)" = 644 ]
+    ! getfattr -d -m - b sub 2>/dev/null | grep overlay
+}
+
+@test "what was put into the upper layer itself leads nowhere" {
+    review -- sh -c 'mkdir -p d/e; echo evil >d/e/canary; echo x >mark'
+    mkdir "$dir/keep"
+    # as no kernel would have written it
+    setfattr -n user.overlay.metacopy -v '' "$(upper)/mark"
+    mv "$(upper)/d/e" "$dir/keep/e"
+    ln -s "$dir/out" "$(upper)/d/e"
+    kelp apply "$id"
+    [ "$status" = 1 ]
+    says 'mark  (is not applied: a note to overlayfs'
+    [ "$(readlink d/e)" = "$dir/out" ]
+    [ "$(cat "$dir/out/canary")" = CANARY ]
+}
+
+@test "a link of the user's in the way is not followed" {
+    review -- sh -c 'echo evil >sub/canary; mkdir n; echo evil >n/canary'
+    rm -r sub
+    ln -s ../out sub
+    ln -s ../out n
+    kelp apply "$id"
+    [ "$status" != 0 ]
+    [ "$(cat "$dir/out/canary")" = CANARY ]
+    [ "$(ls "$dir/out")" = canary ]
+    kelp apply --overwrite "$id"
+    [ "$(cat "$dir/out/canary")" = CANARY ]
+    [ "$(ls "$dir/out")" = canary ]
+}
+
+@test "another directory in the place of the one of the run is refused" {
+    review -- sh -c 'echo evil >a'
+    cd "$dir"
+    mv ws ws2
+    cp -a ws2 ws
+    kelp apply "$id"
+    [ "$status" = 125 ]
+    says 'is not the directory any more that the run wrote to'
+    [ "$(cat ws/a)" = one ]
+}
+
+@test "what cannot be an overlay is refused, never run without" {
+    run --separate-stderr env XDG_STATE_HOME="$dir/ws/state" "$KELP" run --review --writable . -- sh -c 'echo evil >a'
+    [ "$status" = 125 ]
+    [[ $stderr == *'which lies in it'*'XDG_STATE_HOME'* ]]
+    run --separate-stderr "$KELP" run --review --writable ./a -- sh -c 'echo evil >a'
+    [ "$status" = 125 ]
+    [[ $stderr == *'cannot keep the changes of the file'* ]]
+    run --separate-stderr env XDG_STATE_HOME=/proc/self "$KELP" run --review --writable . -- sh -c 'echo evil >a'
+    [ "$status" = 125 ]
+    # a tmpfs without extended attributes of users, or an overlay: the reason is the kernel's
+    chmod 0755 "$dir/home"
+    mkdir -p "$dir/state2/kelp/reviews"
+    chmod 0755 "$dir/state2/kelp/reviews"
+    run --separate-stderr env XDG_STATE_HOME="$dir/state2" "$KELP" run --review --writable . -- sh -c 'echo evil >a'
+    [ "$status" = 125 ]
+    [[ $stderr == *'must be yours alone'* ]]
+    [ "$(cat a)" = one ]
+    kelp run --review nowhere true
+    [ "$status" = 125 ]
+}
+
+@test "the sandbox sees no review, not its own either" {
+    review --readable "$XDG_STATE_HOME" -- sh -c 'ls -A "$1/kelp/reviews"; echo x >z' sh "$XDG_STATE_HOME"
+    [ -z "$output" ]
+    review --readable "$XDG_STATE_HOME" -- sh -c 'cat "$1"/kelp/reviews/*/manifest' sh "$XDG_STATE_HOME"
+    [ "$status" != 0 ]
+}
+
+@test "the review of a run that was killed waits" {
+    "$KELP" run --review --writable . -- sh -c 'echo two >a; echo ready; sleep 1000' >"$dir/said" 2>&1 &
+    pid=$!
+    until grep -q ready "$dir/said"; do sleep 0.05; done
+    kill -KILL "$pid"
+    wait "$pid" || true
+    id=$(ls "$XDG_STATE_HOME/kelp/reviews")
+    for _ in $(seq 100); do
+        kelp apply "$id"
+        [ "$status" = 0 ] && break
+        says 'in use'
+        sleep 0.05
+    done
+    [ "$(cat a)" = two ]
+}
+
+@test "words that are wrong have a hint that works" {
+    review -- sh -c 'echo z >z'
+    kelp apply
+    [ "$status" = 125 ]
+    says 'kelp diff lists those that wait'
+    kelp diff --pach "$id"
+    says "unknown option '--pach'"
+    kelp diff "$id" nowhere
+    [ "$status" = 125 ]
+    says "has no change at 'nowhere'"
+    kelp discard "$id" z
+    says 'is discarded as a whole'
+    kelp diff ffffffffffffff
+    says 'there is no review'
+    for command in diff apply discard; do
+        kelp "$command" --help
+        [ "$status" = 0 ]
+    done
+}
