@@ -2,8 +2,11 @@
 
 #include "box-print.h"
 #include "box-words.h"
+#include "facts.h"
 #include "help.h"
 #include "mem.h"
+#include "review-table.h"
+#include "review.h"
 #include "state.h"
 #include "str.h"
 
@@ -28,7 +31,8 @@ enum ps_format {
 static const char usage[] =
         "Usage:  kelp ps [-a] [-q] [--no-trunc] [--format table|json]\n\n"
         "Lists the sandboxes that run.\n\n"
-        "  -a, --all        those that have ended, too, until kelp rm removes them\n"
+        "  -a, --all        those that have ended, too, until kelp rm removes them; and below\n"
+        "                   them the runs with --review that wait for kelp apply or kelp discard\n"
         "  -q, --quiet      the ids alone\n"
         "      --format F   table, or json: an array of objects\n"
         "      --no-trunc   commands in full\n";
@@ -178,6 +182,23 @@ static int print_table(struct ps *p, const struct list *l, struct err *e)
         return 0;
 }
 
+/* What a run has left to be looked at is none of a sandbox any more, but still there. */
+static int print_reviews(const struct ps *p, struct err *e)
+{
+        struct arena arena = { 0 };
+        struct plan_facts facts;
+        const char *root;
+        size_t n;
+
+        if (!p->takes_all)
+                return 0;
+        if (facts_find(&arena, &facts, e) == 0 &&
+            review_find_root(&arena, facts.home, &root, e) == 0)
+                review_table_print(root, "\n", &n, e);
+        arena_done(&arena);
+        return -e->code;
+}
+
 static int print_all(struct ps *p, struct err *e)
 {
         autostate state = STATE_NONE;
@@ -190,6 +211,8 @@ static int print_all(struct ps *p, struct err *e)
                 r = state_list(&state, keep, &l, e);
                 if (r == 0)
                         r = print_table(p, &l, e);
+                if (r == 0)
+                        r = print_reviews(p, e);
                 mem_free_at(&l.items);
                 return r;
         }

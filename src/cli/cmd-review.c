@@ -6,16 +6,15 @@
 #include "log.h"
 #include "path.h"
 #include "review-apply.h"
+#include "review-table.h"
 #include "review-tell.h"
 #include "review-words.h"
 #include "run-sandbox.h"
 #include "str.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 /* kelp diff, apply and discard: what a run with --review has written, and what becomes of it. */
 
@@ -92,32 +91,11 @@ static int find_paths(struct front *f, struct err *e)
         return 0;
 }
 
-static int put_review(const struct review *r, void *arg, struct err *e)
-{
-        size_t *n = arg;
-        time_t start = (time_t)(r->start_ns / 1000000000);
-        struct tm tm = { 0 };
-        char when[32] = "";
-        char safe[400];
-
-        (void)e;
-        if (localtime_r(&start, &tm))
-                strftime(when, sizeof(when), "%Y-%m-%d %H:%M", &tm);
-        if ((*n)++ == 0)
-                printf("%-12s  %-16s  %-7s  %s\n", "REVIEW", "STARTED", "STATE",
-                       "DIRECTORY: COMMAND");
-        const char *path = r->n_places > 0 ? r->places[0].path : "-";
-        printf("%-12s  %-16s  %-7s  %s: ", r->id, when, r->lock >= 0 ? "waiting" : "running",
-               str_escape(safe, sizeof(safe), path, strlen(path)));
-        puts(str_escape(safe, 200, r->command, strlen(r->command)));
-        return 0;
-}
-
 static int list(struct front *f, struct err *e)
 {
         size_t n = 0;
 
-        if (review_list(f->root, put_review, &n, e) < 0)
+        if (review_table_print(f->root, "", &n, e) < 0)
                 return EXIT_FAILED;
         if (n == 0)
                 log_notice("no review waits");

@@ -9,7 +9,8 @@ load ../lib/kelp
 
 setup() {
     dir=$BATS_TEST_TMPDIR
-    export HOME=$dir/home XDG_STATE_HOME=$dir/state
+    export HOME=$dir/home XDG_STATE_HOME=$dir/state XDG_RUNTIME_DIR=$dir/run
+    mkdir -m 0700 "$XDG_RUNTIME_DIR"
     mkdir -p "$HOME" "$dir/ws/.git/hooks" "$dir/ws/sub" "$dir/ws/old/deep" "$dir/out"
     cd "$dir/ws" || return 1
     echo one >a
@@ -58,6 +59,10 @@ upper() {
     says 'D  old/  with 2 in it'
     kelp diff
     [[ $output == *"$id"*waiting*"$PWD: sh -c"* ]]
+    kelp ps -a
+    [[ $output == ID*$'\n\nREVIEW'*"$id"*waiting* ]]
+    kelp ps
+    [[ $output != *REVIEW* ]]
     kelp diff "${id:0:4}"
     [ "$output" = "M  a
 M  link
@@ -103,9 +108,8 @@ m  sub/" ]
     review -- true
     [ "$status" = 0 ]
     [ -z "$id" ]
-    review -- /nowhere
-    [ "$status" = 127 ]
-    [ -z "$id" ]
+    run -127 "$KELP" run --review --writable . -- /nowhere
+    [ -z "$(ls "$XDG_STATE_HOME/kelp/reviews")" ]
     review --dry-run -- true
     [ "$status" = 0 ]
     [[ $output == *"$PWD"*overlaid* ]]
@@ -143,6 +147,22 @@ m  sub/" ]
     [ "$status" = 0 ]
     [ "$(cat a)" = theirs ]
     [ "$(tail -n 1 b)" = mine ]
+}
+
+@test "the review of a run in the background waits for its end" {
+    id=$("$KELP" run -d --review --writable . -- sh -c 'echo two >a; sleep 1000')
+    [ "$(ls "$XDG_STATE_HOME/kelp/reviews" | wc -l)" = 1 ]
+    review=$(ls "$XDG_STATE_HOME/kelp/reviews")
+    kelp apply "$review"
+    [ "$status" = 125 ]
+    says 'in use'
+    "$KELP" kill "$id"
+    "$KELP" wait "$id" || true
+    "$KELP" rm "$id"
+    kelp diff
+    [[ $output == *waiting* ]]
+    kelp discard "$review"
+    [ "$status" = 0 ]
 }
 
 @test "what the user changes while the run goes on is a conflict, too" {

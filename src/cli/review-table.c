@@ -1,0 +1,44 @@
+#include "review-table.h"
+
+#include "review.h"
+#include "str.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+struct table {
+        const char *before;
+        size_t n;
+};
+
+static int put_review(const struct review *r, void *arg, struct err *e)
+{
+        struct table *t = arg;
+        time_t start = (time_t)(r->start_ns / 1000000000);
+        struct tm tm = { 0 };
+        char when[32] = "";
+        char safe[400];
+
+        (void)e;
+        if (localtime_r(&start, &tm))
+                strftime(when, sizeof(when), "%Y-%m-%d %H:%M", &tm);
+        if (t->n++ == 0)
+                printf("%s%-12s  %-16s  %-7s  %s\n", t->before, "REVIEW", "STARTED", "STATE",
+                       "DIRECTORY: COMMAND");
+        const char *path = r->n_places > 0 ? r->places[0].path : "-";
+        printf("%-12s  %-16s  %-7s  %s: ", r->id, when, r->lock >= 0 ? "waiting" : "running",
+               str_escape(safe, sizeof(safe), path, strlen(path)));
+        puts(str_escape(safe, 200, r->command, strlen(r->command)));
+        return 0;
+}
+
+int review_table_print(const char *root, const char *before, size_t *ret_n, struct err *e)
+{
+        struct table t = { .before = before };
+
+        if (review_list(root, put_review, &t, e) < 0)
+                return -e->code;
+        *ret_n = t.n;
+        return 0;
+}
