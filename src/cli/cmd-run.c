@@ -143,21 +143,23 @@ static void check_kept_fd(int fd, struct plan_problems *problems)
         plan_add_problem(problems, &e);
 }
 
-static void check_status_fd(int fd, struct plan_problems *problems)
+/* `what` is the descriptor in words. */
+static void check_written_fd(int fd, const char *what, struct plan_problems *problems)
 {
         struct err e = { 0 };
 
         check_fd(fd, problems);
         if (fd < 0 || !fd_is_open(fd) || can_write(fd))
                 return;
-        err_set(&e, EBADF, "the status descriptor %d is open for reading alone", fd);
+        err_set(&e, EBADF, "the %s %d is open for reading alone", what, fd);
         err_hint(&e, "open it for writing, like %d>FILE", fd);
         plan_add_problem(problems, &e);
 }
 
 static void check_fds(const struct plan *p, struct plan_problems *problems)
 {
-        check_status_fd(p->report.status_fd, problems);
+        check_written_fd(p->report.status_fd, "status descriptor", problems);
+        check_written_fd(p->report.ready_fd, "ready descriptor", problems);
         for (size_t i = 0; i < p->report.n_keep_fds; i++)
                 check_kept_fd(p->report.keep_fds[i], problems);
 }

@@ -31,7 +31,11 @@ static int compare_ints(const void *a, const void *b)
 static int close_inherited(const struct plan *p, const struct image_hold *hold, int report,
                            struct err *e)
 {
-        const int own[] = { report, hold->store_lock, hold->image, p->report.status_fd,
+        const int own[] = { report,
+                            hold->store_lock,
+                            hold->image,
+                            p->report.status_fd,
+                            p->report.ready_fd,
                             p->files.is_review ? p->files.review_lock : -1 };
         int keep[MAX_KEPT];
         size_t n = 0;

@@ -1,6 +1,7 @@
 #ifndef KELP_LIFE_OWN_BOX_H
 #define KELP_LIFE_OWN_BOX_H
 
+#include "pid-file.h"
 #include "plan.h"
 #include "serve.h"
 #include "state.h"
@@ -10,11 +11,12 @@ struct own_box {
         struct state_box box;
         struct box_status status;
         struct serve *serve; /* NULL: there is none */
+        struct pid_file pid_file;
 };
 
 #define OWN_BOX_NONE                                                                               \
         {                                                                                          \
-                .box = STATE_BOX_NONE                                                              \
+                .box = STATE_BOX_NONE, .pid_file = PID_FILE_NONE                                   \
         }
 
 /*

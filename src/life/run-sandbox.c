@@ -119,6 +119,11 @@ static int bring_up(const struct launch *l, struct run *r, struct observe *o, st
                 return -e->code;
         e->step = STEP_NONE;
         supervise_hold_signals();
+        /* the last step: who reads the file is not to find a run that never comes about */
+        e->step = STEP_GO;
+        if (pid_file_make(l->plan->report.pid_file, &l->view->tree, &box->pid_file, e) < 0)
+                return -e->code;
+        e->step = STEP_NONE;
         return launch_go(r, e);
 }
 
@@ -207,6 +212,17 @@ static void tell_end(const struct plan *p, const struct supervise_end *end)
                 log_err(&lost);
 }
 
+/* Once the command runs, the pidfile is there and the status says so. */
+static void tell_ready(const struct plan *p)
+{
+        struct err lost = { 0 };
+
+        if (status_ready(p->report.ready_fd, &lost) == 0)
+                return;
+        err_prefix(&lost, "the run goes on");
+        log_err(&lost);
+}
+
 /* What is to be done when the payload runs; *ret_told: who reads the status has heard of it. */
 static int tell_all(const struct launch *l, struct own_box *box, int pid, bool *ret_told,
                     struct err *e)
@@ -216,6 +232,7 @@ static int tell_all(const struct launch *l, struct own_box *box, int pid, bool *
         if (own_box_started(box, e) < 0 ||
             (l->detach && detach_tell_started(l->detach, box->status.id, e) < 0))
                 return -e->code;
+        tell_ready(l->plan);
         e->step = STEP_SUPERVISE;
         return 0;
 }
@@ -251,6 +268,8 @@ static int run_in_state(const struct launch *l, struct observe *o, struct own_bo
         if (code == 0)
                 code = supervise_run(l->plan, &r, box->serve, &end, e);
         run_done(&r);
+        /* before the end is told: who hears of it may start anew */
+        pid_file_done(&box->pid_file);
         if (code < 0)
                 return code;
         ret->exit_code = exit_code_of(&end);

@@ -1,5 +1,6 @@
 #include "status.h"
 
+#include "fd.h"
 #include "io.h"
 #include "parse.h"
 #include "str.h"
@@ -162,6 +163,18 @@ int status_refused(int fd, const struct observe_event *what, const char *option,
         put_text(&l, "option", option);
         put_text(&l, "policy", policy);
         return finish(fd, &l, e);
+}
+
+int status_ready(int fd, struct err *e)
+{
+        static const char line[] = "ready\n";
+        autofd taken = fd;
+        struct err why = { 0 };
+
+        if (fd < 0 || io_write_all(fd, line, strlen(line), "ready", &why) == 0)
+                return 0;
+        return err_set(e, why.code, "cannot write to the descriptor %d of --ready-fd: %s", taken,
+                       err_name(why.code));
 }
 
 int status_exited(int fd, int code, int signal, const char *reason, struct err *e)

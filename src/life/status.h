@@ -35,6 +35,12 @@ int status_started(int fd, int pid, const char *name, struct err *e);
 int status_refused(int fd, const struct observe_event *what, const char *option, const char *policy,
                    struct err *e);
 
+/*
+ * --ready-fd: one line, and the end of the file behind it, as s6 and others expect.  Takes `fd`; a
+ * command that never runs leaves it to the end of this process, without a line.
+ */
+int status_ready(int fd, struct err *e);
+
 /* `signal` is 0 for none; `reason` is exit, signal or timeout. */
 int status_exited(int fd, int code, int signal, const char *reason, struct err *e);
 

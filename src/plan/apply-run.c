@@ -145,14 +145,35 @@ int apply_keep(struct assembly *a, const struct setting *s, struct err *e)
         return 0;
 }
 
-int apply_status_fd(struct assembly *a, const struct setting *s, struct err *e)
+static int parse_fd(const char *text, int *ret, struct err *e)
 {
         uint64_t fd;
 
-        if (parse_number(s->value, 3, 1048575, &fd, e) < 0)
+        if (parse_number(text, 3, 1048575, &fd, e) < 0)
                 return -e->code;
-        a->plan->report.status_fd = (int)fd;
+        *ret = (int)fd;
         return 0;
+}
+
+int apply_status_fd(struct assembly *a, const struct setting *s, struct err *e)
+{
+        return parse_fd(s->value, &a->plan->report.status_fd, e);
+}
+
+int apply_ready_fd(struct assembly *a, const struct setting *s, struct err *e)
+{
+        return parse_fd(s->value, &a->plan->report.ready_fd, e);
+}
+
+int apply_pid_file(struct assembly *a, const struct setting *s, struct err *e)
+{
+        size_t len = strlen(s->value);
+
+        if (len == 0 || s->value[len - 1] == '/') {
+                err_set(e, EINVAL, "'%s' is not the name of a file", s->value);
+                return err_hint(e, "like --pidfile ~/app.pid");
+        }
+        return apply_expand(a, s, s->value, &a->plan->report.pid_file, e);
 }
 
 /* Kept in ascending order; the same one twice stays twice, for the check to find. */

@@ -140,6 +140,8 @@ int apply_timeout(struct assembly *a, const struct setting *s, struct err *e);
 
 /* report */
 int apply_status_fd(struct assembly *a, const struct setting *s, struct err *e);
+int apply_ready_fd(struct assembly *a, const struct setting *s, struct err *e);
+int apply_pid_file(struct assembly *a, const struct setting *s, struct err *e);
 int apply_dry_run(struct assembly *a, const struct setting *s, struct err *e);
 int apply_explain(struct assembly *a, const struct setting *s, struct err *e);
 int apply_detach(struct assembly *a, const struct setting *s, struct err *e);

@@ -50,6 +50,7 @@ static void set_defaults(struct assembly *a, const struct plan_request *request)
         p->exec.stop_signal = SIGTERM;
         p->exec.workdir = is_image || !facts->cwd ? "/" : facts->cwd;
         p->report.status_fd = -1;
+        p->report.ready_fd = -1;
 }
 
 static bool has_own_paths(const struct option_list *options)

@@ -295,6 +295,13 @@ static void check_report(const struct plan *p, struct plan_problems *problems)
         if (report->status_fd >= 0 && report->status_fd < 3)
                 complain(problems, NULL, "the status descriptor %d belongs to the command",
                          report->status_fd);
+        if (report->ready_fd >= 0 && report->ready_fd < 3)
+                complain(problems, NULL, "the descriptor %d of --ready-fd belongs to the command",
+                         report->ready_fd);
+        if (report->ready_fd >= 0 && report->ready_fd == report->status_fd)
+                complain(problems, "give each a descriptor of its own",
+                         "descriptor %d is that of --status-fd and of --ready-fd",
+                         report->ready_fd);
         for (size_t i = 0; i < report->n_keep_fds; i++) {
                 int fd = report->keep_fds[i];
 
@@ -305,6 +312,9 @@ static void check_report(const struct plan *p, struct plan_problems *problems)
                 if (fd == report->status_fd)
                         complain(problems, "the command must not write the status",
                                  "descriptor %d is both kept and the status descriptor", fd);
+                if (fd == report->ready_fd)
+                        complain(problems, "the command must not say for kelp that it runs",
+                                 "descriptor %d is both kept and that of --ready-fd", fd);
         }
 }
 

@@ -297,6 +297,11 @@ static void dump_exec(FILE *out, const struct plan *p)
                         exec->keeps_input || exec->force_tty ? ", with an input to attach to" : "",
                         p->report.is_transient ? ", and nothing is left at its end" : "");
         }
+        if (p->report.pid_file) {
+                put_label(out, "pidfile");
+                put_word(out, p->report.pid_file);
+                fputc('\n', out);
+        }
         if (p->report.explains) {
                 put_label(out, "explained");
                 fputs("an observer is asked about calls with names, and told of refused ones\n",

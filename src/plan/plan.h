@@ -264,8 +264,10 @@ struct plan_exec {
 
 struct plan_report {
         int status_fd; /* -1: none */
+        int ready_fd;  /* -1: none */
         int *keep_fds; /* ascending, each >= 3 */
         size_t n_keep_fds;
+        const char *pid_file; /* host path, clean; NULL: none */
         bool is_dry_run;
         bool explains;     /* --explain: what was refused is named at the end */
         bool is_detached;  /* -d */

@@ -449,7 +449,7 @@ hinted() {
     run -0 "$KELP" run --help
     for name in volume writable readable hide tmpfs socket device read-only env env-file workdir user \
         entrypoint network publish dns add-host hostname policy userns fake-root cap-add cap-drop allow-userns \
-        keep-fd timeout shm-size ulimit name keep dry-run status-fd detach rm interactive tty; do
+        keep-fd timeout shm-size ulimit name keep dry-run status-fd ready-fd pidfile detach rm interactive tty; do
         grep -q -e "--$name " <<<"$output"
     done
     [ "$(awk '{ print length }' <<<"$output" | sort -n | tail -1)" -le 100 ]

@@ -502,6 +502,8 @@ static void options_fill_the_plan(void **state)
                                "--keep-fd",   "9",
                                "--keep-fd",   "5",
                                "--status-fd", "7",
+                               "--ready-fd",  "8",
+                               "--pidfile",   "~/a/../app.pid",
                                "--userns",    "single",
                                "--name",      "web_1",
                                "--read-only", "--allow-userns",
@@ -546,6 +548,8 @@ static void options_fill_the_plan(void **state)
         assert_int_equal(p->report.keep_fds[0], 5);
         assert_int_equal(p->report.keep_fds[1], 9);
         assert_int_equal(p->report.status_fd, 7);
+        assert_int_equal(p->report.ready_fd, 8);
+        assert_string_equal(p->report.pid_file, "/home/ann/app.pid");
         assert_int_equal(p->ids.mode, PLAN_USERNS_SINGLE);
         assert_string_equal(p->name, "web_1");
         assert_true(p->files.is_read_only);

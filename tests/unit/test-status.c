@@ -175,6 +175,25 @@ static void nobody_listens(void **state)
         close(p.out);
 }
 
+/* The line, and the end of the file though the caller has not ended. */
+static void ready_is_one_line(void **state)
+{
+        struct pipe_ends p = open_pipe();
+        char more;
+
+        (void)state;
+        assert_int_equal(status_ready(-1, &failed), 0);
+        assert_int_equal(status_ready(p.out, &failed), 0);
+        reads(p, "ready\n");
+        assert_int_equal(read(p.in, &more, 1), 0);
+        close(p.in);
+        p = open_pipe();
+        signal(SIGPIPE, SIG_IGN);
+        close(p.in);
+        assert_int_equal(status_ready(p.out, &failed), -EPIPE);
+        assert_int_equal(fcntl(p.out, F_GETFD), -1);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -184,6 +203,7 @@ int main(void)
                 cmocka_unit_test(failures_are_escaped),
                 cmocka_unit_test(the_longest_failure_fits),
                 cmocka_unit_test(nobody_listens),
+                cmocka_unit_test(ready_is_one_line),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
