@@ -8,6 +8,7 @@
 #include "filter-find.h"
 #include "help.h"
 #include "image-find.h"
+#include "limit-tier.h"
 #include "log.h"
 #include "option-files.h"
 #include "parse.h"
@@ -262,14 +263,22 @@ static void tell_weakenings(const struct plan *p)
         syscalls_tell_weaker(p, tell_weaker_calls, (void *)p->confine.filter);
 }
 
-static void find_dump_facts(const struct plan *p, struct dump_facts *ret)
+static int find_dump_facts(const struct plan *p, struct dump_facts *ret, struct err *e)
 {
         autofilter filter = { 0 };
         struct err unused = { 0 };
+        struct limit_tiers tiers;
 
+        if (limit_tiers_choose(&p->limits, &tiers, e) < 0)
+                return -e->code;
+        limit_tiers_tell(&tiers);
+        ret->memory_words = limit_memory_words(tiers.memory);
+        ret->cpus_words = limit_cpus_words(tiers.cpus);
+        ret->processes_words = limit_processes_words(tiers.processes);
         ret->has_one_id = userns_expects_one_id(p);
         if (filter_find(p, ret->has_one_id, &filter, &unused) == 0)
                 ret->n_instructions = filter.program.len;
+        return 0;
 }
 
 static int print_plan(const struct front *f, const struct plan *p)
@@ -279,8 +288,8 @@ static int print_plan(const struct front *f, const struct plan *p)
         struct err e = { 0 };
         int status = 0;
 
-        find_dump_facts(p, &facts);
-        if (tree_build(p, plan_fakes_root(p, facts.has_one_id), &tree, &e) < 0) {
+        if (find_dump_facts(p, &facts, &e) < 0 ||
+            tree_build(p, plan_fakes_root(p, facts.has_one_id), &tree, &e) < 0) {
                 log_err(&e);
                 tell_failed(f, &e, step_name(STEP_SOURCES));
                 status = EXIT_FAILED;

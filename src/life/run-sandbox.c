@@ -1,6 +1,7 @@
 #include "run-sandbox.h"
 
 #include "detach.h"
+#include "end-words.h"
 #include "explain.h"
 #include "filter-find.h"
 #include "filtered.h"
@@ -8,6 +9,7 @@
 #include "image-copy.h"
 #include "image-layers.h"
 #include "launch.h"
+#include "limit-tier.h"
 #include "log.h"
 #include "overlay.h"
 #include "own-box.h"
@@ -106,7 +108,7 @@ static int bring_up(const struct launch *l, struct run *r, struct observe *o, st
         if (slirp_start(l->plan, r, e) < 0 || filtered_start(l->plan, r, e) < 0)
                 return -e->code;
         e->step = STEP_NONE;
-        if (launch_await_ready(l->plan, r, e) < 0)
+        if (launch_await_ready(l, r, e) < 0)
                 return -e->code;
         e->step = STEP_NETWORK;
         if (slirp_await(r, l->plan, e) < 0 || filtered_await(r, l->plan, e) < 0)
@@ -191,24 +193,13 @@ static bool tell_start(const struct plan *p, int pid)
         return false;
 }
 
-static const char *reason_of(const struct supervise_end *end)
-{
-        static const char *const reasons[] = {
-                [SUPERVISE_EXIT] = "exit",
-                [SUPERVISE_SIGNAL] = "signal",
-                [SUPERVISE_TIMEOUT] = "timeout",
-        };
-
-        return reasons[end->reason];
-}
-
 static void tell_end(const struct plan *p, const struct supervise_end *end)
 {
         struct err lost = { 0 };
 
         if (status_exited(p->report.status_fd, exit_code_of(end),
                           WIFSIGNALED(end->wait_status) ? WTERMSIG(end->wait_status) : 0,
-                          reason_of(end), &lost) < 0)
+                          end_reason_name(end->reason), &lost) < 0)
                 log_err(&lost);
 }
 
@@ -243,8 +234,7 @@ static int conclude(const struct launch *l, struct observe *o, const struct supe
 {
         const struct plan *p = l->plan;
 
-        if (end->reason == SUPERVISE_TIMEOUT)
-                log_notice("the time limit ended the run");
+        end_tell_limit(&p->limits, end->reason);
         run_tell_protected(&l->view->tree);
         if (!l->request)
                 explain_report(o, p, &l->view->tree);
@@ -266,7 +256,7 @@ static int run_in_state(const struct launch *l, struct observe *o, struct own_bo
         if (code == 0)
                 code = tell_all(l, box, r.init.pid, &is_told, e);
         if (code == 0)
-                code = supervise_run(l->plan, &r, box->serve, &end, e);
+                code = supervise_run(l->plan, l->tiers, &r, box->serve, &end, e);
         run_done(&r);
         /* before the end is told: who hears of it may start anew */
         pid_file_done(&box->pid_file);
@@ -276,7 +266,7 @@ static int run_in_state(const struct launch *l, struct observe *o, struct own_bo
         if (WIFSIGNALED(end.wait_status))
                 ret->signal = WTERMSIG(end.wait_status);
         code = conclude(l, o, &end, is_told, e);
-        own_box_end(box, ret->exit_code, ret->signal, reason_of(&end));
+        own_box_end(box, ret->exit_code, ret->signal, end_reason_name(end.reason));
         return code;
 }
 
@@ -432,14 +422,21 @@ int run_sandbox(const struct plan *p, struct image_hold *hold,
         struct kept kept = KEPT_NONE;
         struct id_maps maps;
         struct err lost = { 0 };
+        struct limit_tiers tiers;
         const struct launch l = { .plan = p,
                                   .maps = &maps,
                                   .hold = hold,
                                   .kept = &kept,
+                                  .tiers = &tiers,
                                   .request = request,
                                   .detach = detach };
-        int code = prepare(p, &maps, &kept, e);
+        e->step = STEP_LIMITS;
+        int code = limit_tiers_choose(&p->limits, &tiers, e);
 
+        if (code == 0) {
+                limit_tiers_tell(&tiers);
+                code = prepare(p, &maps, &kept, e);
+        }
         if (code == 0)
                 code = run_with(&l, ret, e);
         if (code < 0 && may_run_with_one_id(p, &maps, e))

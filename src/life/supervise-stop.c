@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 /*
- * How a sandbox is asked to end, and made to: by SIGTERM, by the time limit, by `kelp stop`.  First
+ * How a sandbox is asked to end, and made to: by SIGTERM, by the time limit, by limits
+ * that are sampled, by `kelp stop`.  First
  * the stop signal of the image, to the payload; after a while SIGKILL, to pid 1.
  */
 
@@ -98,5 +99,19 @@ int supervisor_stop(struct supervisor *s, int seconds, struct err *e)
         if (supervisor_arm(s->stop_timer, (uint64_t)seconds * NS_IN_S, e) < 0)
                 return -e->code;
         ask_to_end(s);
+        return 0;
+}
+
+int supervisor_on_sample(struct supervisor *s, struct err *e)
+{
+        enum sample_verdict verdict;
+
+        if (sampler_look(&s->sampler, &verdict, e) < 0)
+                return -e->code;
+        /* what it was ended for first, it was ended for */
+        if (verdict == SAMPLE_WITHIN || s->has_exited || s->is_timed_out)
+                return 0;
+        s->limit = verdict;
+        supervisor_kill_box(s);
         return 0;
 }

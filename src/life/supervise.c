@@ -31,6 +31,7 @@ enum watch {
         WATCH_TIMER,
         WATCH_STOP_TIMER,
         WATCH_SERVE,
+        WATCH_SAMPLER,
         WATCH_SLIRP,
         WATCH_PROXY,
         WATCH_PUBLISHER,
@@ -242,6 +243,7 @@ static void fill(const struct supervisor *s, struct pollfd *fds)
         fds[WATCH_TIMER].fd = s->timer;
         fds[WATCH_STOP_TIMER].fd = s->stop_timer;
         fds[WATCH_SERVE].fd = s->serve ? s->serve->epoll : -1;
+        fds[WATCH_SAMPLER].fd = s->is_killed ? -1 : s->sampler.timer;
         fds[WATCH_SLIRP].fd = s->run->slirp.pidfd;
         fds[WATCH_PROXY].fd = s->run->proxy.pidfd;
         fds[WATCH_PUBLISHER].fd = s->run->publisher.pidfd;
@@ -300,6 +302,8 @@ static int turn(struct supervisor *s, struct err *e)
                 supervisor_on_stop_timer(s);
         if (fds[WATCH_SERVE].revents)
                 serve_turn(s->serve, s);
+        if (fds[WATCH_SAMPLER].revents && supervisor_on_sample(s, e) < 0)
+                return -e->code;
         if (fds[WATCH_INPUT].revents || fds[WATCH_MASTER].revents & POLLOUT)
                 copy_input(s);
         return 0;
@@ -366,7 +370,8 @@ static int prepare(struct supervisor *s, struct err *e)
                 if (supervisor_arm(s->timer, s->plan->limits.timeout_ns, e) < 0)
                         return -e->code;
         }
-        if (terminal_open(&s->term, s->run->on_pty, e) < 0)
+        if (sampler_start(&s->sampler, &s->plan->limits, s->tiers, s->run, e) < 0 ||
+            terminal_open(&s->term, s->run->on_pty, e) < 0)
                 return -e->code;
         if (s->run->pty_master >= 0 && make_relay(s, e) < 0)
                 return -e->code;
@@ -400,27 +405,32 @@ static struct supervise_end get_end(const struct supervisor *s)
 
         if (s->is_timed_out)
                 end.reason = SUPERVISE_TIMEOUT;
+        else if (s->limit != SAMPLE_WITHIN)
+                end.reason = s->limit == SAMPLE_MEMORY ? SUPERVISE_MEMORY : SUPERVISE_PIDS;
         else if (WIFSIGNALED(end.wait_status))
                 end.reason = SUPERVISE_SIGNAL;
         return end;
 }
 
-int supervise_run(const struct plan *p, struct run *r, struct serve *serve,
-                  struct supervise_end *ret, struct err *e)
+int supervise_run(const struct plan *p, const struct limit_tiers *tiers, struct run *r,
+                  struct serve *serve, struct supervise_end *ret, struct err *e)
 {
         struct supervisor s = { .plan = p,
+                                .tiers = tiers,
                                 .run = r,
                                 .serve = serve,
                                 .term = TERMINAL_NONE,
                                 .signals = -1,
                                 .timer = -1,
-                                .stop_timer = -1 };
+                                .stop_timer = -1,
+                                .sampler = SAMPLER_NONE };
         int result = run_to_end(&s, e);
 
         terminal_done(&s.term);
         fd_close(&s.signals);
         fd_close(&s.timer);
         fd_close(&s.stop_timer);
+        sampler_done(&s.sampler);
         mem_free_at(&s.relay);
         if (result < 0)
                 return result;

@@ -1,6 +1,7 @@
 #ifndef KELP_LIFE_SUPERVISE_H
 #define KELP_LIFE_SUPERVISE_H
 
+#include "limit-tier.h"
 #include "plan.h"
 #include "run.h"
 
@@ -18,6 +19,8 @@ enum supervise_reason {
         SUPERVISE_EXIT,
         SUPERVISE_SIGNAL,
         SUPERVISE_TIMEOUT,
+        SUPERVISE_MEMORY, /* it had more than it may, as the next one */
+        SUPERVISE_PIDS,
 };
 
 struct supervise_end {
@@ -40,7 +43,8 @@ void supervise_hold_signals(void);
  *
  * Every signal that can be caught is passed on to the payload's process group; SIGTERM as the stop
  * signal of the image.  A SIGTERM that comes SUPERVISE_GRACE_NS or more after the first one kills
- * the sandbox.  So does the time limit: the stop signal first, SIGKILL after the grace.
+ * the sandbox.  So does the time limit: the stop signal first, SIGKILL after the grace.  Limits on
+ * memory and processes that are sampled kill at once.
  *
  * When pid 1 was killed there is no status of the payload, which died with it: SIGKILL.
  * When nobody takes the output of its terminal any more, the payload gets SIGHUP.
@@ -50,7 +54,7 @@ void supervise_hold_signals(void);
  *
  * `serve` answers other kelps of the user meanwhile; NULL: the state directory has no such run.
  */
-int supervise_run(const struct plan *p, struct run *r, struct serve *serve,
-                  struct supervise_end *ret, struct err *e);
+int supervise_run(const struct plan *p, const struct limit_tiers *tiers, struct run *r,
+                  struct serve *serve, struct supervise_end *ret, struct err *e);
 
 #endif

@@ -2,6 +2,7 @@
 #define KELP_LIFE_SUPERVISOR_H
 
 #include "relay.h"
+#include "sampler.h"
 #include "supervise.h"
 #include "sync.h"
 #include "terminal.h"
@@ -11,6 +12,7 @@
 /* The state of supervise_run(), shared by its parts. */
 struct supervisor {
         const struct plan *plan;
+        const struct limit_tiers *tiers;
         struct run *run;
         struct serve *serve; /* NULL: nobody can ask */
         struct terminal term;
@@ -18,10 +20,12 @@ struct supervisor {
         int signals;         /* signalfd */
         int timer;           /* timerfd; -1: no time limit */
         int stop_timer;      /* of `kelp stop`; -1: nobody has asked */
-        uint64_t first_term; /* when the first SIGTERM came, as of io_now(); 0: none did */
-        bool has_front;      /* the payload is in the foreground of its terminal */
-        bool is_baited;      /* its terminal looks as if there were something to read: see job.c */
-        bool is_stopped;     /* the payload is, until pid 1 says otherwise */
+        struct sampler sampler;
+        enum sample_verdict limit; /* that ended it, by us */
+        uint64_t first_term;       /* when the first SIGTERM came, as of io_now(); 0: none did */
+        bool has_front;            /* the payload is in the foreground of its terminal */
+        bool is_baited;  /* its terminal looks as if there were something to read: see job.c */
+        bool is_stopped; /* the payload is, until pid 1 says otherwise */
         bool has_exited;
         bool is_killed; /* pid 1, by us */
         bool is_gone;   /* pid 1 is, and with it every process of the sandbox */
@@ -39,6 +43,7 @@ int supervisor_stop(struct supervisor *s, int seconds, struct err *e);
 void supervisor_on_term(struct supervisor *s);
 int supervisor_on_timer(struct supervisor *s, struct err *e);
 void supervisor_on_stop_timer(struct supervisor *s);
+int supervisor_on_sample(struct supervisor *s, struct err *e);
 int supervisor_arm(int timer, uint64_t ns, struct err *e);
 
 /* One step of the payload's output. */

@@ -137,6 +137,13 @@ int apply_open_files(struct assembly *a, const struct setting *s, struct err *e)
 int apply_file_size(struct assembly *a, const struct setting *s, struct err *e);
 int apply_shm_size(struct assembly *a, const struct setting *s, struct err *e);
 int apply_timeout(struct assembly *a, const struct setting *s, struct err *e);
+int apply_memory(struct assembly *a, const struct setting *s, struct err *e);
+int apply_cpus(struct assembly *a, const struct setting *s, struct err *e);
+int apply_processes(struct assembly *a, const struct setting *s, struct err *e);
+int apply_limits_mode(struct assembly *a, const struct setting *s, struct err *e);
+
+/* Whether `now` lets the command have more of anything than `old` did. */
+bool limits_are_looser(const struct plan_limits *old, const struct plan_limits *now);
 
 /* report */
 int apply_status_fd(struct assembly *a, const struct setting *s, struct err *e);

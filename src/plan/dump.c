@@ -282,6 +282,26 @@ static void dump_limits(FILE *out, const struct plan_limits *limits)
         fputc('\n', out);
 }
 
+/* Limits that not every machine enforces, and who does here. */
+static void dump_shared_limits(FILE *out, const struct plan_limits *limits,
+                               const struct dump_facts *f)
+{
+        if (limits->memory > 0) {
+                put_label(out, "memory");
+                put_size(out, limits->memory);
+                fprintf(out, ", %s\n", f->memory_words);
+        }
+        if (limits->cpus_milli > 0) {
+                put_label(out, "processors");
+                fprintf(out, "%" PRIu64 ".%03" PRIu64 ", %s\n", limits->cpus_milli / 1000,
+                        limits->cpus_milli % 1000, f->cpus_words);
+        }
+        if (limits->processes > 0) {
+                put_label(out, "processes");
+                fprintf(out, "%" PRIu64 ", %s\n", limits->processes, f->processes_words);
+        }
+}
+
 static void dump_exec(FILE *out, const struct plan *p)
 {
         const struct plan_exec *exec = &p->exec;
@@ -454,6 +474,7 @@ int dump_plan(FILE *out, const struct plan *p, const struct tree *t, const struc
         dump_net(out, &p->net);
         dump_confine(out, p, f);
         dump_limits(out, &p->limits);
+        dump_shared_limits(out, &p->limits, f);
         dump_exec(out, p);
         fprintf(out, "\nThe root, in the order in which it is made:\n");
         for (size_t i = 0; i < t->n_entries; i++)

@@ -10,6 +10,10 @@
 struct dump_facts {
         bool has_one_id;       /* in an image, as far as this can be known before the run */
         size_t n_instructions; /* of the seccomp filter; 0: not known */
+        /* who enforces these, in words; where the limit is not asked for they are not read */
+        const char *memory_words;
+        const char *cpus_words;
+        const char *processes_words;
 };
 
 /*

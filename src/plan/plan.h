@@ -216,7 +216,11 @@ struct plan_limits {
         size_t n_rlimits;
         uint64_t shm_size;   /* bytes */
         uint64_t tmp_size;   /* bytes; 0: the kernel's default */
-        uint64_t timeout_ns; /* 0: none */
+        uint64_t timeout_ns; /* 0: none, here and below */
+        uint64_t memory;     /* bytes, of all its processes together */
+        uint64_t cpus_milli; /* thousandths of a processor */
+        uint64_t processes;  /* and threads, of the payload and its children */
+        bool is_best_effort; /* a limit that nothing here enforces is said, and no error */
 };
 
 struct syscalls;

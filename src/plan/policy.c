@@ -14,7 +14,6 @@ enum key_kind {
         KEY_LIST,  /* several words, once a file */
         KEY_WORDS, /* a list */
         KEY_PATHS, /* a list of paths, which may have '-' in front */
-        KEY_LATER, /* of a later version */
 };
 
 /* What the project's own file may say with a key: it lies where what is confined may write. */
@@ -60,9 +59,9 @@ static const struct key keys[] = {
         { "limits", "open-files", KEY_WORD, apply_open_files, COMPARED },
         { "limits", "file-size", KEY_WORD, apply_file_size, COMPARED },
         { "limits", "time", KEY_WORD, apply_timeout, COMPARED },
-        { "limits", "memory", KEY_LATER, NULL, COMPARED },
-        { "limits", "cpus", KEY_LATER, NULL, COMPARED },
-        { "limits", "processes", KEY_LATER, NULL, COMPARED },
+        { "limits", "memory", KEY_WORD, apply_memory, COMPARED },
+        { "limits", "cpus", KEY_WORD, apply_cpus, COMPARED },
+        { "limits", "processes", KEY_WORD, apply_processes, COMPARED },
         { "devices", "allow", KEY_PATHS, apply_device },
 };
 
@@ -186,27 +185,11 @@ static unsigned network_rank(enum plan_network mode)
         return 3;
 }
 
-static bool has_looser_rlimit(const struct plan_limits *old, const struct plan_limits *now)
-{
-        for (size_t i = 0; i < old->n_rlimits; i++) {
-                for (size_t j = 0; j < now->n_rlimits; j++) {
-                        if (old->rlimits[i].resource == now->rlimits[j].resource &&
-                            (now->rlimits[j].soft > old->rlimits[i].soft ||
-                             now->rlimits[j].hard > old->rlimits[i].hard))
-                                return true;
-                }
-        }
-        return false;
-}
-
 static bool is_looser(const struct before *old, const struct plan *now)
 {
         if (network_rank(now->net.mode) > network_rank(old->network))
                 return true;
-        if (has_looser_rlimit(&old->limits, &now->limits))
-                return true;
-        if (old->limits.timeout_ns != 0 &&
-            (now->limits.timeout_ns == 0 || now->limits.timeout_ns > old->limits.timeout_ns))
+        if (limits_are_looser(&old->limits, &now->limits))
                 return true;
         for (size_t i = old->n_rules; i < now->files.n_rules; i++) {
                 if (now->files.rules[i].kind == PLAN_RULE_READABLE ||
@@ -377,8 +360,6 @@ static int read_key(struct reader *r, struct assembly *a, char *line, struct err
         value = str_trim(value);
         if (r->text->layer == POLICY_PROJECT && key->tightening == LOOSENS)
                 return refuse_loosening(key->name, e);
-        if (key->kind == KEY_LATER)
-                return err_set(e, ENOTSUP, "'%s' is not yet supported", key->name);
 
         size_t *seen = &r->seen[key - keys];
         if (*seen > 0 && key->kind <= KEY_LIST)

@@ -2,6 +2,7 @@
 
 #include "fd.h"
 #include "init.h"
+#include "limit-tier.h"
 #include "payload.h"
 #include "rights.h"
 #include "step.h"
@@ -9,6 +10,7 @@
 #include "sync.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/keyctl.h>
 #include <sched.h>
 #include <string.h>
@@ -76,9 +78,31 @@ static int make_kernel_view(struct box *b, struct err *e)
         return build_last(&b->build, &b->launch->view->tree, e);
 }
 
+/*
+ * What the supervisor samples it must not reach by a name: names are what a payload with
+ * capabilities can change.  The /proc is of our pid namespace, whoever reads it.
+ */
+static int open_sampled(struct box *b, struct err *e)
+{
+        b->proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (b->proc < 0)
+                return err_sys(e, "cannot open '/proc' of the sandbox");
+        return 0;
+}
+
 static int pivot(struct box *b, struct err *e)
 {
-        return build_pivot(&b->build, e);
+        bool is_sampled = limit_tiers_sample(b->launch->tiers);
+
+        if (is_sampled) {
+                /* of an image it has no name from here on */
+                b->memory_fs = fcntl(b->build.stage, F_DUPFD_CLOEXEC, 3);
+                if (b->memory_fs < 0)
+                        return err_sys(e, "cannot keep a descriptor of the root's tmpfs");
+        }
+        if (build_pivot(&b->build, e) < 0)
+                return -e->code;
+        return is_sampled ? open_sampled(b, e) : 0;
 }
 
 static int open_terminal(struct box *b, struct err *e)
@@ -126,9 +150,20 @@ static int drop_bounding(struct box *b, struct err *e)
 /* The root stands; while the launcher gets ready for the payload there is still enough to do. */
 static int tell_ready(struct box *b, struct err *e)
 {
-        if (sync_send(b->sock, SYNC_READY, 0, &b->pty_master, b->pty_master >= 0 ? 1 : 0, e) < 0)
+        int fds[3];
+        size_t n = 0;
+
+        if (b->pty_master >= 0)
+                fds[n++] = b->pty_master;
+        if (b->proc >= 0) {
+                fds[n++] = b->proc;
+                fds[n++] = b->memory_fs;
+        }
+        if (sync_send(b->sock, SYNC_READY, 0, fds, n, e) < 0)
                 return -e->code;
         fd_close(&b->pty_master);
+        fd_close(&b->proc);
+        fd_close(&b->memory_fs);
         return 0;
 }
 
@@ -194,7 +229,9 @@ _Noreturn void box_main(const struct launch *l, int sock, int stage, int launche
                          .stage = stage,
                          .launcher_pidfd = launcher_pidfd,
                          .build = BUILD_NONE,
-                         .pty_master = -1 };
+                         .pty_master = -1,
+                         .proc = -1,
+                         .memory_fs = -1 };
         struct err e = { 0 };
         pid_t payload;
 

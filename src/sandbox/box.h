@@ -17,6 +17,8 @@ struct box {
         struct build build;
         struct tty tty;
         int pty_master;
+        int proc;      /* the sandbox's own, for the supervisor, who samples; -1: nobody does */
+        int memory_fs; /* as of struct run */
         struct identity identity;
 };
 

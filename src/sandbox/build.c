@@ -315,9 +315,13 @@ static int build_entry(struct build *b, const struct tree *t, const struct tree_
 /* The tmpfs that everything starts from; it covers "/" but not the names below it. */
 static int build_stage(struct build *b, struct err *e)
 {
-        static const struct newmount_option options[] = { { "mode", "0755" } };
+        char size[32];
+        struct newmount_option options[] = { { "mode", "0755" }, { "size", size } };
+        uint64_t memory = b->plan->limits.memory;
 
-        b->stage = newmount_fs("tmpfs", options, 1, TREE_NO_SUID | TREE_NO_DEV, e);
+        /* what is written to it is memory, too; without a limit it is the kernel's default */
+        snprintf(size, sizeof(size), "%llu", (unsigned long long)memory);
+        b->stage = newmount_fs("tmpfs", options, memory > 0 ? 2 : 1, TREE_NO_SUID | TREE_NO_DEV, e);
         if (b->stage < 0 || newmount_attach(b->stage, AT_FDCWD, "/", e) < 0)
                 return -e->code;
         if (mkdirat(b->stage, EMPTY_DIR, 0) < 0 || mkdirat(b->stage, "proc", 0755) < 0)

@@ -160,6 +160,8 @@ static int add_dev(const struct plan *p, struct tree *t, struct err *e)
                 return -e->code;
         shm->mode = 01777;
         shm->size = p->limits.shm_size;
+        if (p->limits.memory > 0 && p->limits.memory < shm->size)
+                shm->size = p->limits.memory;
         return 0;
 }
 

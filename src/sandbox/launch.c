@@ -2,6 +2,7 @@
 
 #include "fd.h"
 #include "io.h"
+#include "limit-tier.h"
 #include "stage.h"
 #include "step.h"
 #include "sync.h"
@@ -245,14 +246,22 @@ static unsigned pty_streams(const struct plan *p)
         return streams;
 }
 
-int launch_await_ready(const struct plan *p, struct run *r, struct err *e)
+int launch_await_ready(const struct launch *l, struct run *r, struct err *e)
 {
-        size_t n_fds;
+        int fds[3] = { -1, -1, -1 };
+        size_t n_fds = 0;
 
-        r->on_pty = pty_streams(p);
-        n_fds = r->on_pty ? 1 : 0;
-        if (sync_await(r->sock, SYNC_READY, NULL, &r->pty_master, n_fds, "pid 1", e) < 0)
+        r->on_pty = pty_streams(l->plan);
+        n_fds += r->on_pty ? 1 : 0;
+        n_fds += limit_tiers_sample(l->tiers) ? 2 : 0;
+        if (sync_await(r->sock, SYNC_READY, NULL, fds, n_fds, "pid 1", e) < 0)
                 return fail_at(STEP_ROOT, e);
+        if (r->on_pty)
+                r->pty_master = fds[0];
+        if (limit_tiers_sample(l->tiers)) {
+                r->proc = fds[n_fds - 2];
+                r->memory_fs = fds[n_fds - 1];
+        }
         /* it has given the network to pid 1, which would not be ready otherwise */
         if (reap_stage(&r->stage, e) < 0)
                 return fail_at(STEP_CLONE_INIT, e);

@@ -12,6 +12,7 @@
 #include "userns.h"
 
 struct sock_fprog;
+struct limit_tiers;
 struct filter_watch;
 struct observe_request;
 struct detach;
@@ -44,6 +45,7 @@ struct launch {
         const struct kept *kept;
         const struct image_copy *copy; /* of the image's files, instead of its layers; or NULL */
         struct cpu_choice cpus;
+        const struct limit_tiers *tiers; /* who enforces which limit */
         const struct sock_fprog *filter;
         const struct filter_watch
                 *watch; /* the filter of a run that is observed; NULL: it is not */
@@ -67,8 +69,11 @@ int launch_continue(const struct launch *l, struct run *r, struct err *e);
 /* When it goes no further: what has been started is put into *r, for run_done() to end. */
 void launch_abandon(struct run *r);
 
-/* Waits until the root is built and pid 1 in it; takes the pty's master if there is one. */
-int launch_await_ready(const struct plan *p, struct run *r, struct err *e);
+/*
+ * Waits until the root is built and pid 1 in it; takes the pty's master if there is one, and what
+ * the supervisor looks at where it samples.
+ */
+int launch_await_ready(const struct launch *l, struct run *r, struct err *e);
 
 /* Gives the word to start the payload and waits until it runs. */
 int launch_go(struct run *r, struct err *e);

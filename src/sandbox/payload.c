@@ -6,6 +6,7 @@
 #include "filter.h"
 #include "io.h"
 #include "landlock.h"
+#include "limit-tier.h"
 #include "mem.h"
 #include "path.h"
 #include "proc.h"
@@ -54,7 +55,13 @@ static int enter_landlock(struct box *b, struct err *e)
 static int set_limits(struct box *b, struct err *e)
 {
         umask(b->plan->root == PLAN_ROOT_HOST ? b->umask : 022);
-        return rlimits_set(&b->plan->limits, e);
+        if (rlimits_set(&b->plan->limits, e) < 0)
+                return -e->code;
+        if (b->launch->tiers->processes != LIMIT_SAMPLED)
+                return 0;
+        /* pid 1 counts, too, where it has the same id */
+        bool is_with_init = b->identity.uid == b->plan->ids.base_uid;
+        return rlimits_set_processes(b->plan->limits.processes + is_with_init, e);
 }
 
 static int become_user(struct box *b, struct err *e)

@@ -85,3 +85,14 @@ int rlimits_set(const struct plan_limits *limits, struct err *e)
         }
         return has_core ? 0 : forbid_cores(e);
 }
+
+int rlimits_set_processes(uint64_t n, struct err *e)
+{
+        struct rlimit now;
+
+        if (getrlimit(RLIMIT_NPROC, &now) < 0)
+                return err_sys(e, "cannot read a resource limit");
+        uint64_t hard = now.rlim_max < n ? now.rlim_max : n;
+        uint64_t soft = now.rlim_cur < hard ? now.rlim_cur : hard;
+        return set_one(RLIMIT_NPROC, soft, hard, e);
+}

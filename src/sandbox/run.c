@@ -14,6 +14,8 @@ void run_done(struct run *r)
         proc_kill_child(&r->publisher);
         fd_close(&r->sock);
         fd_close(&r->pty_master);
+        fd_close(&r->proc);
+        fd_close(&r->memory_fs);
         fd_close(&r->netns);
         fd_close(&r->userns);
         fd_close(&r->api_dir);

@@ -13,7 +13,9 @@ struct run {
         struct child init;  /* pid 1 of the sandbox, a child of the launcher */
         int pty_master;     /* of the payload's own terminal; -1: it has none */
         unsigned on_pty;    /* bit n: standard stream n of the payload is that terminal */
-        int netns;          /* of the sandbox, for the network helper; -1: not needed */
+        int proc;      /* the sandbox's own /proc, for who samples its processes; -1: nobody does */
+        int memory_fs; /* the file system in memory that its root lies in, or is written to */
+        int netns;     /* of the sandbox, for the network helper; -1: not needed */
         int userns;
         int api_dir; /* of slirp4netns: on a tmpfs that nobody else sees; -1: none */
         struct child slirp;
@@ -26,10 +28,10 @@ struct run {
 
 #define RUN_NONE                                                                                   \
         {                                                                                          \
-                .sock = -1, .stage = CHILD_NONE, .init = CHILD_NONE, .pty_master = -1,             \
-                .netns = -1, .userns = -1, .api_dir = -1, .slirp = CHILD_NONE, .slirp_exit = -1,   \
-                .proxy = CHILD_NONE, .proxy_control = -1, .publisher = CHILD_NONE,                 \
-                .publisher_control = -1                                                            \
+                .sock = -1, .stage = CHILD_NONE, .init = CHILD_NONE, .pty_master = -1, .proc = -1, \
+                .memory_fs = -1, .netns = -1, .userns = -1, .api_dir = -1, .slirp = CHILD_NONE,    \
+                .slirp_exit = -1, .proxy = CHILD_NONE, .proxy_control = -1,                        \
+                .publisher = CHILD_NONE, .publisher_control = -1                                   \
         }
 
 /* Ends whatever is still there: kills pid 1 (and so the sandbox) and the network helper. */

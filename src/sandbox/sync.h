@@ -23,7 +23,7 @@
  *         |<- NETNS [netns, userns] ------|  exits                      |
  *         |  starts slirp4netns             (only for the user network) |
  *         |                                                             |  pivots
- *         |<- READY [pty master] ---------------------------------------|
+ *         |<- READY [pty master] [proc, tmpfs] --------------------------|
  *         |  holds back signals                                         |  forks the payload,
  *         |-- GO  (and slirp4netns is ready) -------------------------->|  audits, confines itself
  *         |<- STARTED --------------------------------------------------|  lets it execute

@@ -123,12 +123,10 @@ refused() {
     for name in exec logs attach stats; do
         refused "'kelp $name' is not yet supported"$'\n'"hint: *" "$name"
     done
-    for name in memory cpus pids-limit mount init \
-        limits secret; do
+    for name in mount init secret memory-swap; do
         refused "option '--$name' is not yet supported"$'\n'"hint: *" run "--$name" x -- true
         refused "option '--$name' is not yet supported"$'\n'"hint: *" run "--$name=x" -- true
     done
-    refused "option '--memory' is not yet supported"$'\n'"hint: *" run -m 1g -- true
 }
 
 @test "nothing to run" {
@@ -449,7 +447,7 @@ hinted() {
     run -0 "$KELP" run --help
     for name in volume writable readable hide tmpfs socket device read-only env env-file workdir user \
         entrypoint network publish dns add-host hostname policy userns fake-root cap-add cap-drop allow-userns \
-        keep-fd timeout shm-size ulimit name keep dry-run status-fd ready-fd pidfile detach rm interactive tty; do
+        keep-fd timeout shm-size ulimit memory cpus pids-limit limits name keep dry-run status-fd ready-fd pidfile detach rm interactive tty; do
         grep -q -e "--$name " <<<"$output"
     done
     [ "$(awk '{ print length }' <<<"$output" | sort -n | tail -1)" -le 100 ]

@@ -18,7 +18,11 @@
 static char *dump(const char *const *argv, struct tree *tree, bool has_one_id)
 {
         struct made m;
-        struct dump_facts facts = { .has_one_id = has_one_id, .n_instructions = 312 };
+        struct dump_facts facts = { .has_one_id = has_one_id,
+                                    .n_instructions = 312,
+                                    .memory_words = "by M",
+                                    .cpus_words = "by C",
+                                    .processes_words = "by P" };
         char *text = NULL;
         size_t len = 0;
 
@@ -188,6 +192,25 @@ static void tells_where_changes_go(void **state)
         free(text);
 }
 
+static void names_who_enforces_a_limit(void **state)
+{
+        const char *argv[] = { "-m", "1g", "--cpus", "0.25", "--pids-limit", "7", "--", "x", NULL };
+        const char *more[] = { "-m", "7m", "--", "x", NULL };
+        struct tree tree = { 0 };
+
+        (void)state;
+        char *text = dump(argv, &tree, false);
+        contains(text, "memory        1g, by M\n");
+        contains(text, "processors    0.250, by C\n");
+        contains(text, "processes     7, by P\n");
+        free(text);
+        text = dump(more, &tree, false);
+        contains(text, "memory        7m, by M\n");
+        assert_null(strstr(text, "by C"));
+        assert_null(strstr(text, "by P"));
+        free(text);
+}
+
 static void tells_when_it_cannot_print(void **state)
 {
         const char *argv[] = { "--", "x", NULL };
@@ -238,6 +261,7 @@ int main(void)
                 cmocka_unit_test(tells_whether_root_is_faked),
                 cmocka_unit_test(tells_where_changes_go),
                 cmocka_unit_test(quotes_words),
+                cmocka_unit_test(names_who_enforces_a_limit),
                 cmocka_unit_test(tells_when_it_cannot_print),
         };
 

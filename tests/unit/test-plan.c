@@ -559,6 +559,43 @@ static void options_fill_the_plan(void **state)
 }
 
 /* --policy may stand anywhere: it never undoes what an option has set. */
+struct limit_row {
+        const char *argv[8];
+        uint64_t memory;
+        uint64_t cpus_milli;
+        uint64_t processes;
+        bool is_best_effort;
+};
+
+static const struct limit_row limit_rows[] = {
+        { { "--", "x" }, 0, 0, 0, false },
+        { { "-m", "6m", "--cpus", "0.01", "--", "x" }, 6 << 20, 10, 0, false },
+        { { "--memory=1g", "--cpus", "1.5", "--", "x" }, 1 << 30, 1500, 0, false },
+        { { "--cpus", "0.125", "--pids-limit", "1", "--", "x" }, 0, 125, 1, false },
+        { { "--cpus", "8192", "--limits", "best-effort", "--", "x" }, 0, 8192000, 0, true },
+        { { "-m1g", "-m", "2g", "--limits=strict", "--", "x" }, UINT64_C(2) << 30, 0, 0, false },
+        { { "-m1g", "-m", "unlimited", "--pids-limit", "-1", "--", "x" }, 0, 0, 0, false },
+};
+
+static void limits_of_the_whole(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < sizeof(limit_rows) / sizeof(limit_rows[0]); i++) {
+                const struct limit_row *row = &limit_rows[i];
+                struct made m;
+
+                made_start(&m);
+                made_run(&m, row->argv);
+                if (m.result != 0)
+                        fail_msg("row %zu: %s", i, made_text(&m));
+                assert_int_equal(m.plan.limits.memory, row->memory);
+                assert_int_equal(m.plan.limits.cpus_milli, row->cpus_milli);
+                assert_int_equal(m.plan.limits.processes, row->processes);
+                assert_int_equal(m.plan.limits.is_best_effort, row->is_best_effort);
+                made_done(&m);
+        }
+}
+
 static void the_order_is_policy_then_options(void **state)
 {
         const char *argv[] = { "--network", "host", "--policy", "./p.policy", "--", "x", NULL };
@@ -778,6 +815,7 @@ int main(void)
                 cmocka_unit_test(secrets_stay_hidden),
                 cmocka_unit_test(a_name_for_passwd_is_harmless),
                 cmocka_unit_test(options_fill_the_plan),
+                cmocka_unit_test(limits_of_the_whole),
                 cmocka_unit_test(the_order_is_policy_then_options),
                 cmocka_unit_test(hidden_paths_follow_their_source),
                 cmocka_unit_test(ids_that_are_not_mapped),

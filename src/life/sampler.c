@@ -1,0 +1,233 @@
+#include "sampler.h"
+
+#include "fd.h"
+#include "io.h"
+#include "mem.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <sys/timerfd.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+/*
+ * First what is cheap: the resident sizes of all processes.  They count what is shared once for
+ * each, and nothing that is swapped out; only where their sum is above the limit, or this machine
+ * swaps, is the proportional size asked for, which takes the kernel a walk over the page tables.  A process that does not let itself be asked (pid 1, and one
+ * that is just ending) counts with its resident size.
+ *
+ * Files in memory are counted by their file system, but not twice where they are mapped.  What this
+ * does not see: other file systems in memory, which have a size of their own, memory files
+ * (memfd_create(2)) as far as nobody maps them, and what the kernel keeps for the sandbox: pipes,
+ * sockets, page tables.
+ */
+
+/* Looks are so far apart that nobody can have taken all that is left since the last one. */
+#define BYTES_PER_NS  4u /* what two processors can touch for the first time */
+#define MIN_PERIOD_NS 2000000u
+#define MAX_PERIOD_NS 100000000u
+#define COST_SHARE    10u /* of the time, one part in so many at most is spent with looking */
+
+struct sum {
+        uint64_t resident;     /* kilobytes, as the next two */
+        uint64_t proportional; /* with what is swapped out */
+        uint64_t mapped_shmem; /* the part of `proportional` that may be in a file system */
+        uint64_t n_tasks;
+};
+
+/* "Name:  123 kB": the number, or 0. */
+static uint64_t get_number(const char *text, const char *name)
+{
+        const char *at = strstr(text, name);
+
+        return at ? strtoull(at + strlen(name), NULL, 10) : 0;
+}
+
+/*
+ * Of "stat", not of "status": a process with thousands of groups has the latter as long as it likes.
+ * False when it is gone.  Source: proc_pid_stat(5), fields 20 and 24.
+ */
+static bool add_stat(int proc, const char *pid, struct sum *sum, uint64_t *ret_resident)
+{
+        unsigned long long n_threads = 0;
+        unsigned long long pages = 0;
+        char path[64];
+        char text[1024];
+
+        snprintf(path, sizeof(path), "%.16s/stat", pid);
+        if (io_read_small(proc, path, text, sizeof(text)) <= 0)
+                return false;
+        /* the name is of the process's own choice, and in parentheses */
+        const char *at = strrchr(text, ')');
+        if (!at ||
+            sscanf(at + 1,
+                   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %llu"
+                   " %*d %*u %*u %llu",
+                   &n_threads, &pages) != 2)
+                return false;
+        *ret_resident = pages * ((uint64_t)sysconf(_SC_PAGESIZE) / 1024);
+        sum->resident += *ret_resident;
+        /* one that is dead and not yet reaped has none, and is counted by the kernel all the same */
+        sum->n_tasks += n_threads > 0 ? n_threads : 1;
+        return true;
+}
+
+static void add_rollup(int proc, const char *pid, uint64_t resident, struct sum *sum)
+{
+        char path[64];
+        char text[2048];
+
+        snprintf(path, sizeof(path), "%.16s/smaps_rollup", pid);
+        if (io_read_small(proc, path, text, sizeof(text)) <= 0) {
+                sum->proportional += resident;
+                return;
+        }
+        sum->proportional += get_number(text, "\nPss:") + get_number(text, "\nSwapPss:");
+        sum->mapped_shmem += get_number(text, "\nPss_Shmem:");
+}
+
+static int walk(const struct sampler *s, bool is_exact, struct sum *ret, struct err *e)
+{
+        /* of its own: the position of a directory belongs to the open file */
+        int fd = openat(s->proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        autodir *dir = fd < 0 ? NULL : fdopendir(fd);
+        struct dirent *entry;
+
+        if (!dir) {
+                err_sys(e, "cannot open '/proc' of the sandbox");
+                if (fd >= 0)
+                        close(fd);
+                return -e->code;
+        }
+        *ret = (struct sum){ 0 };
+        while ((errno = 0, entry = readdir(dir))) {
+                uint64_t resident;
+
+                if (entry->d_name[0] < '1' || entry->d_name[0] > '9' ||
+                    !add_stat(s->proc, entry->d_name, ret, &resident))
+                        continue;
+                if (is_exact)
+                        add_rollup(s->proc, entry->d_name, resident, ret);
+        }
+        return errno ? err_sys(e, "cannot read '/proc' of the sandbox") : 0;
+}
+
+static int get_file_memory(const struct sampler *s, uint64_t *ret, struct err *e)
+{
+        struct statfs st;
+
+        if (fstatfs(s->memory_fs, &st) < 0)
+                return err_sys(e, "cannot stat the sandbox's file system in memory");
+        *ret = (uint64_t)(st.f_blocks - st.f_bfree) * (uint64_t)st.f_bsize;
+        return 0;
+}
+
+static bool has_swapped(void)
+{
+        struct sysinfo info;
+
+        return sysinfo(&info) < 0 || info.freeswap < info.totalswap;
+}
+
+static int measure(struct sampler *s, struct err *e)
+{
+        uint64_t limit = s->tiers->memory == LIMIT_SAMPLED ? s->limits->memory : UINT64_MAX;
+        uint64_t files = 0;
+        struct sum sum;
+
+        if (walk(s, false, &sum, e) < 0 || get_file_memory(s, &files, e) < 0)
+                return -e->code;
+        s->n_tasks = sum.n_tasks;
+        s->memory = sum.resident * 1024 + files;
+        if (limit == UINT64_MAX || (s->memory <= limit && !has_swapped()))
+                return 0;
+        if (walk(s, true, &sum, e) < 0)
+                return -e->code;
+        uint64_t shmem = sum.mapped_shmem * 1024;
+        s->memory = sum.proportional * 1024 + (files > shmem ? files - shmem : 0);
+        return 0;
+}
+
+static enum sample_verdict judge(struct sampler *s, uint64_t now)
+{
+        if (s->tiers->memory == LIMIT_SAMPLED && s->memory > s->limits->memory)
+                return SAMPLE_MEMORY;
+        /* pid 1 is none of the command's */
+        if (s->tiers->processes != LIMIT_SAMPLED || s->n_tasks < s->limits->processes + 1) {
+                s->full_since = 0;
+                return SAMPLE_WITHIN;
+        }
+        if (s->full_since == 0)
+                s->full_since = now;
+        bool is_over = s->n_tasks > s->limits->processes + 1;
+        return is_over || now - s->full_since > SAMPLER_FULL_NS ? SAMPLE_PIDS : SAMPLE_WITHIN;
+}
+
+static int arm(const struct sampler *s, uint64_t ns, struct err *e)
+{
+        struct itimerspec when = { .it_value.tv_nsec = (long)ns };
+
+        if (timerfd_settime(s->timer, 0, &when, NULL) < 0)
+                return err_sys(e, "cannot set the timer of the limits");
+        return 0;
+}
+
+static uint64_t choose_period(const struct sampler *s, uint64_t cost)
+{
+        uint64_t period = MAX_PERIOD_NS;
+
+        if (s->tiers->memory == LIMIT_SAMPLED && s->limits->memory > s->memory)
+                period = (s->limits->memory - s->memory) / BYTES_PER_NS;
+        if (period < MIN_PERIOD_NS)
+                period = MIN_PERIOD_NS;
+        if (period < cost * COST_SHARE)
+                period = cost * COST_SHARE;
+        return period < MAX_PERIOD_NS ? period : MAX_PERIOD_NS;
+}
+
+int sampler_look(struct sampler *s, enum sample_verdict *ret, struct err *e)
+{
+        uint64_t start = io_now();
+        uint64_t expirations;
+
+        *ret = SAMPLE_WITHIN;
+        if (read(s->timer, &expirations, sizeof(expirations)) < 0)
+                return 0;
+        if (measure(s, e) < 0)
+                return -e->code;
+        uint64_t now = io_now();
+        *ret = judge(s, now);
+        return arm(s, choose_period(s, now - start), e);
+}
+
+int sampler_start(struct sampler *ret, const struct plan_limits *limits,
+                  const struct limit_tiers *tiers, const struct run *r, struct err *e)
+{
+        struct sampler s = SAMPLER_NONE;
+
+        s.limits = limits;
+        s.tiers = tiers;
+        s.proc = r->proc;
+        s.memory_fs = r->memory_fs;
+        if (limit_tiers_sample(tiers)) {
+                s.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+                if (s.timer < 0)
+                        return err_sys(e, "cannot make the timer of the limits");
+        }
+        if (s.timer >= 0 && arm(&s, 1, e) < 0) {
+                fd_close(&s.timer);
+                return -e->code;
+        }
+        *ret = s;
+        return 0;
+}
+
+void sampler_done(struct sampler *s)
+{
+        fd_close(&s->timer);
+}
