@@ -100,11 +100,11 @@ test_apt_install() {
     DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@"
 }
 
-# Installs what is missing when started by root; else names it and fails.
+# Installs what of a list on stdin is missing when started by root; else names it and fails.
 test_install_missing() {
     local missing log
 
-    missing=$(test_needs | test_missing_packages | sort -u | tr '\n' ' ')
+    missing=$(test_missing_packages | sort -u | tr '\n' ' ')
     if [ -n "$missing" ]; then
         if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
             echo "tests/run: missing packages: $missing" >&2
@@ -122,7 +122,6 @@ test_install_missing() {
         fi
         rm -f "$log"
     fi
-    test_install_wanted
 }
 
 # What apt has and cannot install is gone without, and said.

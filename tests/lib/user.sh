@@ -72,10 +72,12 @@ test_directory_take() {
     return 1
 }
 
-# Runs this tree's tests/run as the user, with the arguments given.  Does not come back.
+# Runs SCRIPT of the tree TOP as the user: test_drop_to_user TOP SCRIPT ARG...  Does not come back.
+# What is in $test_user_environment, as NAME=VALUE, goes along.
+test_user_environment=()
 test_drop_to_user() {
-    local top=$1 home dir
-    shift
+    local top=$1 script=$2 home dir
+    shift 2
 
     home=$(getent passwd "$test_user" | cut -d: -f6)
     test_directory_take "$home" || exit 1
@@ -84,6 +86,6 @@ test_drop_to_user() {
     exec setpriv --reuid="$test_user" --regid="$test_user" --init-groups --inh-caps=-all \
         env -i HOME="$home" USER="$test_user" LOGNAME="$test_user" SHELL=/bin/sh \
         PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin LANG=C.UTF-8 TERM="${TERM:-dumb}" \
-        CI="${CI:-}" KELP_TEST_BUILD="$dir/build" \
-        bash tests/run "$@" </dev/null
+        CI="${CI:-}" KELP_TEST_BUILD="$dir/build" "${test_user_environment[@]}" \
+        bash "$script" "$@" </dev/null
 }

@@ -68,11 +68,14 @@ END
 END
 }
 
-@test "every suite is found, once" {
+@test "every suite is found, once; those that change a machine in a virtual one alone" {
     cd "$KELP_SRC"
+    run ! grep '^vm/' <<<"$(job_list)"
+    export KELP_TEST_VM=1
     job_list | sort >"$BATS_TEST_TMPDIR/jobs"
     find tests -name '*.bats' -o -name '*.tap' | sed 's:^tests/::; s:\.[a-z]*$::' | sort >"$BATS_TEST_TMPDIR/files"
     echo unit >>"$BATS_TEST_TMPDIR/files"
+    grep -qx vm/refusals "$BATS_TEST_TMPDIR/files"
     diff <(sort "$BATS_TEST_TMPDIR/files") "$BATS_TEST_TMPDIR/jobs"
 }
 
