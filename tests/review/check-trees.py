@@ -16,7 +16,7 @@ from tap import Tap  # noqa: E402  (the path is set above)
 
 BUILD = os.environ["KELP_BUILD"]
 KELP = os.environ.get("KELP", f"{BUILD}/src/cli/kelp")
-TREES = int(os.environ.get("KELP_TEST_TREES") or (1000 if os.environ.get("KELP_TEST_LONG") else 40))
+TREES = int(os.environ.get("KELP_TEST_TREES") or (1000 if os.environ.get("KELP_TEST_LONG") else 20))
 SEED = int(os.environ.get("KELP_TEST_SEED") or random.randrange(1 << 32))
 PROGRAM = edits.__file__
 
