@@ -32,6 +32,7 @@ slirp4netns slirp4netns
 newuidmap uidmap
 ip iproute2
 ps procps
+systemd-analyze systemd
 jq jq
 python3 python3
 node nodejs
