@@ -4,6 +4,7 @@
 #include "str.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <string.h>
 #include <time.h>
@@ -118,4 +119,14 @@ void box_print_json(FILE *out, const struct box_status *s, const char *separator
         put_bool(out, "rm", s->is_transient, separator);
         put_number(out, "pid", !has_ended, s->init, separator);
         put_number(out, "supervisor_pid", !has_ended, s->supervisor, separator);
+}
+
+void box_print_path(FILE *out, const char *root, const char *id)
+{
+        char path[PATH_MAX + BOX_ID_SIZE + 8];
+        char safe[4 * sizeof(path)];
+        int n = snprintf(path, sizeof(path), "%s/boxes/%s", root, id);
+
+        str_escape(safe, sizeof(safe), path, n > 0 ? (size_t)n : 0);
+        box_print_string(out, safe);
 }

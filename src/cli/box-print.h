@@ -21,4 +21,7 @@ void box_print_json(FILE *out, const struct box_status *s, const char *separator
 /* A string of JSON, with its quotes. */
 void box_print_string(FILE *out, const char *text);
 
+/* The directory of a sandbox in the state directory `root`, as such a string. */
+void box_print_path(FILE *out, const char *root, const char *id);
+
 #endif

@@ -1,7 +1,7 @@
 #include "commands.h"
 
+#include "box-ask.h"
 #include "box-words.h"
-#include "control.h"
 #include "facts.h"
 #include "fd.h"
 #include "help.h"
@@ -108,10 +108,9 @@ static int add_ended(void *arg, const struct box_status *status, struct err *e)
         return status->phase != BOX_EXITED ? 0 : add(arg, NULL, status, e);
 }
 
-/* What a sandbox is called in an answer: as the user has called it. */
 static const char *name_of(const struct target *t)
 {
-        return t->word ? t->word : t->status.name[0] ? t->status.name : t->status.id;
+        return box_ask_name(&t->status, t->word);
 }
 
 static int find_named(struct targets *t, const struct box_words *w, struct err *e)
@@ -143,44 +142,11 @@ static int find_targets(struct targets *t, const struct box_words *w, const char
         return takes_all ? state_list(&t->state, each, t, e) : find_named(t, w, e);
 }
 
-/* One that has ended meanwhile, or does so now, is not asked any more. */
 static int ask(const struct state *s, struct target *t, enum control_type type, int value,
                struct err *e)
 {
-        autofd dir = -1;
-
-        if (t->status.phase == BOX_EXITED)
-                return 0;
-        dir = state_open_box(s, t->status.id, e);
-        if (dir >= 0)
-                t->sock = control_connect(dir, e);
-        if (t->sock >= 0 && control_send(t->sock, type, value, NULL, 0, e) == 0)
-                return 0;
-        fd_close(&t->sock);
-        if (e->code != ENOENT && e->code != ECONNREFUSED && e->code != EPIPE &&
-            e->code != ECONNRESET)
-                return err_prefix(e, "sandbox '%s'", name_of(t));
-        *e = (struct err){ 0 };
-        return state_await_end(s, t->status.id, e);
-}
-
-/* How it ended, as the status has it once nobody supervises it any more; -1: nobody knows. */
-static int look_up_end(const struct state *s, const struct target *t, int *ret, struct err *e)
-{
-        struct box_status status;
-
-        if (state_await_end(s, t->status.id, e) < 0)
-                return -e->code;
-        *ret = -1;
-        if (state_read_status(s, t->status.id, &status, e) == 0) {
-                *ret = status.exit_code;
-                return 0;
-        }
-        /* one that is removed with its end, and its supervisor was killed */
-        if (e->code != ENOENT)
-                return -e->code;
-        *e = (struct err){ 0 };
-        return 0;
+        t->sock = box_ask(s, &t->status, type, value, NULL, 0, e);
+        return e->code != 0 ? err_prefix(e, "sandbox '%s'", name_of(t)) : 0;
 }
 
 static int await_end(const struct state *s, struct target *t, int *ret, struct err *e)
@@ -191,7 +157,7 @@ static int await_end(const struct state *s, struct target *t, int *ret, struct e
                 return err_prefix(e, "sandbox '%s'", name_of(t));
         if (type == CONTROL_EXITED)
                 return 0;
-        return look_up_end(s, t, ret, e);
+        return box_ask_status(s, t->status.id, ret, e);
 }
 
 static int read_seconds(const struct box_words *w, int *ret, struct err *e)
@@ -278,11 +244,8 @@ static int wait_for(struct targets *t, const struct box_words *w, struct err *e)
 
                 if (await_end(&t->state, &t->items[i], &code, e) < 0)
                         return -e->code;
-                if (code < 0) {
-                        err_set(e, ECANCELED, "how sandbox '%s' ended is not known",
-                                name_of(&t->items[i]));
-                        return err_hint(e, "its supervisor was killed, and with it the sandbox");
-                }
+                if (code < 0)
+                        return box_ask_lost(name_of(&t->items[i]), e);
                 printf("%d\n", code);
                 fflush(stdout);
         }

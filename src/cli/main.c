@@ -33,6 +33,9 @@ static int cmd_help(int argc, char **argv);
 static const struct command commands[] = {
         { "run", "Run a command in a sandbox, or a container of an image", cmd_run },
         { "ps", "List the sandboxes that run, or have run", cmd_ps },
+        { "logs", "Print what a sandbox in the background has written", cmd_logs },
+        { "attach", "Go to the terminal or the streams of such a sandbox", cmd_attach },
+        { "inspect", "Print all that is known of sandboxes", cmd_inspect },
         { "stop", "End sandboxes", cmd_stop },
         { "kill", "Send a signal to sandboxes", cmd_kill },
         { "wait", "Wait for the end of sandboxes, and print how it was", cmd_wait },
@@ -54,8 +57,6 @@ static const struct command commands[] = {
         { "version", "Print the version", cmd_version },
         { "help", "Print this, or the options of a command", cmd_help },
         { "exec", NULL, NULL },
-        { "logs", NULL, NULL },
-        { "attach", NULL, NULL },
         { "stats", NULL, NULL },
 };
 

@@ -30,6 +30,8 @@ const char *box_stream_name(enum box_stream stream)
 
 int box_log_open(struct box_log *log, int dir, struct err *e)
 {
+        /* a launch that is tried again, another way */
+        fd_close(&log->fd);
         log->fd = openat(dir, "log",
                          O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (log->fd < 0)

@@ -174,6 +174,19 @@ int state_read_dir(int dir, struct box_status *ret, struct err *e)
         return box_status_parse(text, ret, e);
 }
 
+/* Where there is no room for another file there is still the one that is there. */
+static int overwrite(int dir, const char *text, size_t len, struct err *e)
+{
+        autofd fd = openat(dir, "status", O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+
+        unlinkat(dir, "status.new", 0);
+        if (fd < 0 || io_write_at(fd, text, len, 0) != (ssize_t)len ||
+            ftruncate(fd, (off_t)len) < 0)
+                return -e->code;
+        *e = (struct err){ .step = e->step };
+        return 0;
+}
+
 int state_write_dir(int dir, const struct box_status *status, struct err *e)
 {
         char text[BOX_STATUS_SIZE];
@@ -184,7 +197,8 @@ int state_write_dir(int dir, const struct box_status *status, struct err *e)
         if (fd < 0)
                 return err_sys(e, "cannot make the status of the sandbox");
         if (io_write_all(fd, text, len, "status", e) < 0)
-                return err_prefix(e, "cannot tell of the sandbox");
+                return e->code == ENOSPC || e->code == EDQUOT ? overwrite(dir, text, len, e)
+                                                              : -e->code;
         if (renameat(dir, "status.new", dir, "status") < 0)
                 return err_sys(e, "cannot replace the status of the sandbox");
         return 0;
@@ -208,16 +222,19 @@ static void end_init(const struct box_status *status)
                 syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 }
 
-static int mark_lost(int dir, struct box_status *status, struct err *e)
+/* Should it not be possible to write that down, the next one who comes finds the same. */
+static void mark_lost(int dir, struct box_status *status)
 {
+        struct err unused = { 0 };
+
         if (status->phase == BOX_EXITED)
-                return 0;
+                return;
         end_init(status);
         status->phase = BOX_EXITED;
         status->ended_s = (int64_t)time(NULL);
         status->exit_code = -1;
         box_status_set_text(status->reason, sizeof(status->reason), "lost");
-        return state_write_dir(dir, status, e);
+        state_write_dir(dir, status, &unused);
 }
 
 /* Its lock is ours; it was nobody's. */
@@ -228,8 +245,10 @@ static int sweep(const struct state *s, const char *id, int dir, struct box_stat
 
         if (state_read_dir(dir, ret, &unreadable) < 0)
                 *ret = (struct box_status){ .is_transient = true };
-        if (!ret->is_transient)
-                return mark_lost(dir, ret, e);
+        if (!ret->is_transient) {
+                mark_lost(dir, ret);
+                return 0;
+        }
         if (ret->phase != BOX_EXITED)
                 end_init(ret);
         if (state_erase(s, id, ret->name, dir, e) < 0)

@@ -1,0 +1,203 @@
+#!/usr/bin/env bats
+# What a sandbox in the background writes and reads: logs, attach, inspect.
+
+# shellcheck disable=SC2016 # the scripts in quotes are for the shell inside
+
+bats_require_minimum_version 1.5.0
+load ../lib/kelp
+load ../lib/boxes
+
+setup() {
+    boxes_setup
+}
+
+teardown() {
+    boxes_teardown
+}
+
+@test "logs gives back every byte, each to its own stream" {
+    head -c 100000 /dev/urandom >bytes
+    "$KELP" run -d --name one -- sh -c 'cat bytes; echo error >&2; printf end'
+    "$KELP" wait one
+    "$KELP" logs one >out 2>err
+    cmp <(cat bytes && printf end) out
+    [ "$(cat err)" = error ]
+}
+
+@test "logs -n prints the last lines, -t their times" {
+    "$KELP" run -d --name one -- sh -c 'seq 100; printf last'
+    "$KELP" wait one
+    run -0 "$KELP" logs -n 3 one
+    [ "$output" = $'99\n100\nlast' ]
+    run -0 "$KELP" logs --tail 0 one
+    [ -z "$output" ]
+    run -0 "$KELP" logs --tail=all one
+    [ "${#lines[@]}" = 101 ]
+    run -0 "$KELP" logs -tn2 one
+    [[ ${lines[0]} =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{9}Z\ 100$ ]]
+    run -125 "$KELP" logs -n many one
+    run -125 "$KELP" logs
+    run -125 "$KELP" logs one two
+}
+
+@test "logs -f goes on until the end, and loses nothing" {
+    "$KELP" run -d --name one -- sh -c 'for i in $(seq 20); do echo $i; sleep 0.02; done'
+    run -0 timeout 20 "$KELP" logs -f one
+    [ "$output" = "$(seq 20)" ]
+    # of what has ended it is the same
+    run -0 timeout 20 "$KELP" logs -f one
+    [ "$output" = "$(seq 20)" ]
+    "$KELP" run -d --rm --name two -- sh -c 'sleep 0.3; echo text'
+    run -0 timeout 20 "$KELP" logs -f two
+    [ "$output" = text ]
+    # and of one that is killed with its supervisor
+    "$KELP" run -d --name three -- sh -c 'echo text; sleep 100'
+    timeout 20 "$KELP" logs -f three >out &
+    sleep 0.2
+    kill -9 "$(field three supervisor_pid)"
+    wait $!
+    [ "$(cat out)" = text ]
+}
+
+@test "a log is bounded, and its last part is there" {
+    "$KELP" run -d --name one -- sh -c 'yes 0123456789012345678901234567890123456789 | head -n 400000; echo end'
+    run -0 "$KELP" wait one
+    directory=$("$KELP" inspect one | jq -r '.[0].directory')
+    [ "$(cat "$directory"/log* | wc -c)" -le 8388608 ]
+    [ "$(cat "$directory"/log* | wc -c)" -ge 4000000 ]
+    run -0 "$KELP" logs -n 2 one
+    [ "$output" = $'0123456789012345678901234567890123456789\nend' ]
+    # every record is whole
+    "$KELP" logs one >out
+    [ "$(sort -u out)" = $'0123456789012345678901234567890123456789\nend' ]
+}
+
+@test "logs -f follows into the next file" {
+    "$KELP" run -d --name one -- sh -c 'sleep 0.5; seq -f %0100.0f 60000'
+    timeout 60 "$KELP" logs -f one >out
+    [ "$(wc -l <out)" = 60000 ]
+    cmp out <(seq -f %0100.0f 60000)
+}
+
+@test "who does not read does not hold the payload up" {
+    "$KELP" run -d --name one -- sh -c 'sleep 0.5; yes | head -c 3000000; echo written >written'
+    mkfifo pipe
+    (exec <pipe && exec sleep 100) 3>&- &
+    sleeper=$!
+    "$KELP" attach one >pipe 2>err 3>&- &
+    attached=$!
+    await_file written
+    run -0 "$KELP" wait one
+    kill "$sleeper"
+    wait "$attached" || true
+    run -0 "$KELP" logs -n 1 one
+    [ "$output" = y ]
+}
+
+@test "attach shows what is written from then on, and ends as the sandbox does" {
+    "$KELP" run -d --name one -- sh -c 'sleep 0.5; echo out; echo err >&2; exit 7'
+    run -7 --separate-stderr timeout 20 "$KELP" attach one
+    [ "$output" = out ]
+    [ "$stderr" = err ]
+    run -125 "$KELP" attach one
+    [ "${lines[0]}" = "kelp: sandbox 'one' has ended" ]
+    [ "${lines[1]}" = "hint: kelp logs one has what it wrote" ]
+}
+
+@test "what is typed reaches a sandbox that was started with -i, and its end, too" {
+    "$KELP" run -d -i --name one -- sort
+    run -0 timeout 20 "$KELP" attach one < <(printf 'b\na\n')
+    [ "$output" = $'a\nb' ]
+    # more than the pipes take
+    "$KELP" run -d -i --name two -- wc -c
+    head -c 3000000 /dev/zero | timeout 20 "$KELP" attach two >out
+    [ "$(cat out)" = 3000000 ]
+    # without -i there is nothing to type into
+    "$KELP" run -d --name three -- sh -c 'sleep 0.3; cat; echo end'
+    run -0 timeout 20 "$KELP" attach three <<<text
+    [ "$output" = end ]
+    "$KELP" run -d -i --name four -- sh -c 'sleep 0.3; head -n 1'
+    run -124 timeout 2 "$KELP" attach --no-stdin four <<<text
+}
+
+@test "signals of the attached are passed on, unless they are not to be" {
+    "$KELP" run -d --name one -- sh -c 'trap "exit 9" INT; echo r >ready; while :; do sleep 0.05; done'
+    await_file ready
+    "$KELP" attach --sig-proxy=false one 3>&- &
+    sleep 0.3
+    kill -INT $!
+    wait $!
+    [ "$(field one state)" = running ]
+    "$KELP" attach one 3>&- &
+    sleep 0.3
+    kill -INT $!
+    status=0
+    wait $! || status=$?
+    [ "$status" = 9 ]
+}
+
+@test "several are attached at once, and the death of one is nothing to the others" {
+    "$KELP" run -d --name one -- sh -c 'sleep 1; echo text'
+    "$KELP" attach one >a 3>&- &
+    first=$!
+    "$KELP" attach one >b 3>&- &
+    second=$!
+    sleep 0.3
+    kill -9 "$first"
+    wait "$second"
+    [ "$(cat b)" = text ]
+}
+
+@test "a sandbox in the foreground has neither a log nor streams to attach to" {
+    "$KELP" run --name one -- sh -c 'echo r >ready; sleep 100' 3>&- &
+    await_file ready
+    run -125 "$KELP" logs one
+    [ "${lines[1]}" = "hint: it runs in the foreground, where it was started" ]
+    run -125 "$KELP" attach one
+    [ "${lines[0]}" = "kelp: sandbox 'one': it runs in the foreground, where it was started" ]
+    "$KELP" stop -t 0 one
+    wait
+}
+
+@test "a terminal of its own, as a user at a terminal sees it" {
+    for name in $(python3 "$BATS_TEST_DIRNAME/attach.py" --list); do
+        run -0 timeout 60 python3 "$BATS_TEST_DIRNAME/attach.py" "$name"
+        boxes_teardown
+    done
+}
+
+@test "inspect tells all, of several, as JSON" {
+    "$KELP" run -d --name one --timeout 100s -- sleep 100
+    "$KELP" run -d --name two -t -- true
+    "$KELP" wait two
+    run -0 "$KELP" inspect one two
+    [ "$(jq -r '.[].name' <<<"$output" | tr '\n' ' ')" = "one two " ]
+    [ "$(jq -r '.[0] | "\(.state) \(.exit_code) \(.tty) \(.policy)"' <<<"$output")" = "running null false sandbox" ]
+    [ "$(jq -r '.[1] | "\(.state) \(.exit_code) \(.tty) \(.pid)"' <<<"$output")" = "exited 0 true null" ]
+    [ -d "$(jq -r '.[0].directory' <<<"$output")" ]
+    run -125 "$KELP" inspect one nix
+    [ "${lines[1]}" = "hint: kelp ps -a lists the sandboxes, kelp images --json the images" ]
+    run -125 "$KELP" inspect
+}
+
+@test "kelp's own messages of a detached run are in its log" {
+    "$KELP" run -d --name one --timeout 100ms -- sleep 100
+    "$KELP" wait one
+    run -0 "$KELP" logs one
+    [ "$output" = "kelp: the time limit ended the run" ]
+}
+
+@test "a full file system costs the log, and not the run" {
+    # a runtime directory of a megabyte, in namespaces of their own
+    cat >scene.sh <<'SCENE'
+mount -t tmpfs -o size=1m,mode=0700 none "$XDG_RUNTIME_DIR"
+"$KELP" run -d --name one -- sh -c 'seq 200000; echo end'
+"$KELP" wait one
+"$KELP" logs one 2>&1 | grep -c 'some output is missing' || true
+"$KELP" ps -a
+SCENE
+    run -0 unshare -Urm bash scene.sh
+    echo "$output"
+    [ "${lines[1]}" = 0 ]
+    [[ ${lines[-1]} == *"Exited (0)"* ]]
+}
