@@ -35,7 +35,7 @@ int box_ask(const struct state *s, const struct box_status *status, enum control
         return state_await_end(s, status->id, e) < 0 ? -e->code : -1;
 }
 
-int box_ask_status(const struct state *s, const char *id, int *ret, struct err *e)
+int box_ask_status(const struct state *s, const char *id, const char *name, int *ret, struct err *e)
 {
         struct box_status status;
 
@@ -46,11 +46,9 @@ int box_ask_status(const struct state *s, const char *id, int *ret, struct err *
                 *ret = status.exit_code;
                 return 0;
         }
-        /* one that is removed with its end, and its supervisor was killed */
-        if (e->code != ENOENT)
-                return -e->code;
-        *e = (struct err){ 0 };
-        return 0;
+        if (e->code == ENOENT)
+                err_set(e, ENOENT, "there is no sandbox '%s' any more", name);
+        return -e->code;
 }
 
 int box_ask_lost(const char *name, struct err *e)

@@ -16,8 +16,12 @@ const char *box_ask_name(const struct box_status *status, const char *word);
 int box_ask(const struct state *s, const struct box_status *status, enum control_type type,
             int value, const int *fds, size_t n_fds, struct err *e);
 
-/* How it ended, as the status has it once nobody supervises it; -1: nobody knows. */
-int box_ask_status(const struct state *s, const char *id, int *ret, struct err *e);
+/*
+ * How it ended, as the status has it once nobody supervises it; -1: nobody knows.  -ENOENT: it was
+ * removed with its end.
+ */
+int box_ask_status(const struct state *s, const char *id, const char *name, int *ret,
+                   struct err *e);
 
 /* What to say then.  Returns a negative errno. */
 int box_ask_lost(const char *name, struct err *e);

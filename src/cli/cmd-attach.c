@@ -86,11 +86,18 @@ static int connect_streams(struct attached *a, struct err *e)
         a->sock = box_ask(&a->state, &a->status, CONTROL_ATTACH, 0, fds, 3, e);
         if (a->sock < 0)
                 return e->code ? -e->code : 0;
-        int type = control_await(a->sock, &a->flags, e);
+        int value = 0;
+        int type = control_await(a->sock, &value, e);
         if (type < 0)
                 return -e->code;
-        if (type != CONTROL_DONE)
-                fd_close(&a->sock);
+        if (type == CONTROL_DONE) {
+                a->flags = value;
+                return 0;
+        }
+        /* it has just ended */
+        a->has_exited = type == CONTROL_EXITED;
+        a->exit_code = value;
+        fd_close(&a->sock);
         return 0;
 }
 
@@ -277,7 +284,8 @@ static int judge_end(struct attached *a, int *ret_status, struct err *e)
                 *ret_status = 0;
                 return 0;
         }
-        if (!a->has_exited && box_ask_status(&a->state, a->status.id, &a->exit_code, e) < 0)
+        if (!a->has_exited &&
+            box_ask_status(&a->state, a->status.id, a->name, &a->exit_code, e) < 0)
                 return -e->code;
         if (a->exit_code < 0)
                 return box_ask_lost(a->name, e);

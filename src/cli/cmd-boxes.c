@@ -157,7 +157,18 @@ static int await_end(const struct state *s, struct target *t, int *ret, struct e
                 return err_prefix(e, "sandbox '%s'", name_of(t));
         if (type == CONTROL_EXITED)
                 return 0;
-        return box_ask_status(s, t->status.id, ret, e);
+        return box_ask_status(s, t->status.id, name_of(t), ret, e);
+}
+
+/* However it ended; one that went with its end has done so, too. */
+static int await_gone(const struct state *s, struct target *t, struct err *e)
+{
+        int unused;
+
+        if (await_end(s, t, &unused, e) < 0 && e->code != ENOENT)
+                return -e->code;
+        *e = (struct err){ 0 };
+        return 0;
 }
 
 static int read_seconds(const struct box_words *w, int *ret, struct err *e)
@@ -173,14 +184,12 @@ static int read_seconds(const struct box_words *w, int *ret, struct err *e)
 
 static int end_targets(struct targets *t, int seconds, bool is_told, struct err *e)
 {
-        int unused;
-
         for (size_t i = 0; i < t->n; i++) {
                 if (ask(&t->state, &t->items[i], CONTROL_STOP, seconds, e) < 0)
                         return -e->code;
         }
         for (size_t i = 0; i < t->n; i++) {
-                if (await_end(&t->state, &t->items[i], &unused, e) < 0)
+                if (await_gone(&t->state, &t->items[i], e) < 0)
                         return -e->code;
                 if (is_told)
                         puts(name_of(&t->items[i]));
@@ -298,11 +307,9 @@ static int still_runs(const struct target *t, struct err *e)
 
 static int remove_one(struct targets *t, struct target *one, bool is_forced, struct err *e)
 {
-        int unused;
-
         if (!one->is_known)
                 return 0;
-        if (is_forced && await_end(&t->state, one, &unused, e) < 0)
+        if (is_forced && await_gone(&t->state, one, e) < 0)
                 return -e->code;
         /* one that goes with its end is gone */
         if (state_remove(&t->state, one->status.id, e) < 0 && e->code != ENOENT)

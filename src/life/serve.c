@@ -7,6 +7,7 @@
 #include "supervisor.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -16,6 +17,9 @@
 /* Connections in a turn: whoever opens more does not keep the supervisor from the rest. */
 #define ACCEPT_AT_ONCE 16
 #define EVENTS_AT_ONCE 16
+
+/* Between a connection and its request there is nothing to wait for. */
+#define LAST_WORD_MS 100
 
 struct serve *serve_new(int box_dir, struct capture *capture, struct err *e)
 {
@@ -223,8 +227,26 @@ void serve_turn(struct serve *s, struct supervisor *v)
                 on_event(s, v, events[i].data.u64);
 }
 
+/* Whoever has connected before the end says what for at once, and is told like the others. */
+static void hear_last(struct serve *s)
+{
+        accept_some(s);
+        serve_close(s, &s->listener);
+        for (size_t i = 0; i < SERVE_MAX_CLIENTS; i++) {
+                struct serve_client *c = &s->clients[i];
+                struct control_request r = CONTROL_REQUEST_NONE;
+                struct pollfd fd = { .fd = c->sock, .events = POLLIN };
+
+                if (c->kind == SERVE_ASKS && poll(&fd, 1, LAST_WORD_MS) > 0 &&
+                    control_take(c->sock, &r) == 1 && r.msg.type != CONTROL_SIGNAL)
+                        c->kind = SERVE_WAITS;
+                control_request_done(&r);
+        }
+}
+
 void serve_tell_end(struct serve *s, int exit_code)
 {
+        hear_last(s);
         for (size_t i = 0; i < SERVE_MAX_CLIENTS; i++) {
                 struct serve_client *c = &s->clients[i];
 
