@@ -15,6 +15,9 @@
 /* What is written in front of a text: time, stream and F or P. */
 #define HEAD_MAX 64
 
+#define RECORD_MAX 8000
+#define BATCH_SIZE 32768
+
 static const char *const stream_names[] = {
         [BOX_STDOUT] = "stdout",
         [BOX_STDERR] = "stderr",
@@ -76,7 +79,13 @@ static bool put(struct box_log *log, const char *data, size_t len)
         return true;
 }
 
-static size_t print_head(char head[HEAD_MAX], enum box_stream stream, bool is_whole)
+/* What stands in front of every record of one chunk, but for F or P. */
+struct head {
+        char text[HEAD_MAX];
+        size_t len;
+};
+
+static void make_head(struct head *head, enum box_stream stream)
 {
         struct timespec now;
         struct tm tm;
@@ -85,44 +94,73 @@ static size_t print_head(char head[HEAD_MAX], enum box_stream stream, bool is_wh
         clock_gettime(CLOCK_REALTIME, &now);
         gmtime_r(&now.tv_sec, &tm);
         strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
-        int n = snprintf(head, HEAD_MAX, "%s.%09ldZ %s %c ", date, now.tv_nsec,
-                         box_stream_name(stream), is_whole ? 'F' : 'P');
-        return n > 0 ? (size_t)n : 0;
+        int n = snprintf(head->text, sizeof(head->text), "%s.%09ldZ %s ", date, now.tv_nsec,
+                         box_stream_name(stream));
+        head->len = n > 0 ? (size_t)n : 0;
 }
 
-static void tell_loss(struct box_log *log)
-{
-        static const char text[] = "some output is missing here: the log could not be written\n";
-        char line[HEAD_MAX + sizeof(text)];
-        size_t n = print_head(line, BOX_KELP, true);
+/* Many lines are one write: a payload that writes nothing but newlines is not to be slow by it. */
+struct batch {
+        struct box_log *log;
+        size_t len;
+        char data[BATCH_SIZE];
+};
 
-        memcpy(line + n, text, sizeof(text) - 1);
-        if (put(log, line, n + sizeof(text) - 1))
-                log->is_lossy = false;
+static void flush(struct batch *b)
+{
+        if (b->len > 0 && !put(b->log, b->data, b->len))
+                b->log->is_lossy = true;
+        b->len = 0;
+}
+
+static void add_record(struct batch *b, const struct head *head, bool is_whole, const char *text,
+                       size_t len)
+{
+        if (b->len + head->len + len + 3 > sizeof(b->data))
+                flush(b);
+        char *at = b->data + b->len;
+        memcpy(at, head->text, head->len);
+        at += head->len;
+        *at++ = is_whole ? 'F' : 'P';
+        *at++ = ' ';
+        memcpy(at, text, len);
+        at += len;
+        *at++ = '\n';
+        b->len = (size_t)(at - b->data);
+}
+
+static void tell_loss(struct batch *b)
+{
+        static const char text[] = "some output is missing here: the log could not be written";
+        struct head head;
+
+        b->log->is_lossy = false;
+        make_head(&head, BOX_KELP);
+        add_record(b, &head, true, text, sizeof(text) - 1);
+        flush(b);
 }
 
 void box_log_write(struct box_log *log, enum box_stream stream, const char *data, size_t len)
 {
-        char record[8192];
-        size_t room = sizeof(record) - HEAD_MAX - 1;
+        struct batch b;
+        struct head head;
 
-        if (log->is_lossy && len > 0)
-                tell_loss(log);
+        b.log = log;
+        b.len = 0;
+        if (len > 0 && log->is_lossy)
+                tell_loss(&b);
+        make_head(&head, stream);
         while (len > 0) {
                 const char *end = memchr(data, '\n', len);
                 size_t n = end ? (size_t)(end - data) : len;
-                size_t cut = n < room ? n : room;
+                size_t cut = n < RECORD_MAX ? n : RECORD_MAX;
                 bool is_whole = end && cut == n;
-                size_t used = print_head(record, stream, is_whole);
 
-                memcpy(record + used, data, cut);
-                used += cut;
-                record[used++] = '\n';
-                if (!put(log, record, used))
-                        log->is_lossy = true;
+                add_record(&b, &head, is_whole, data, cut);
                 data += cut + is_whole;
                 len -= cut + is_whole;
         }
+        flush(&b);
 }
 
 bool box_log_parse(char *line, size_t len, struct box_record *ret)

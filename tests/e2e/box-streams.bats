@@ -69,7 +69,8 @@ teardown() {
     [ "$output" = $'0123456789012345678901234567890123456789\nend' ]
     # every record is whole
     "$KELP" logs one >out
-    [ "$(sort -u out)" = $'0123456789012345678901234567890123456789\nend' ]
+    # but for the first line, whose start may be gone
+    [ "$(tail -n +2 out | sort -u)" = $'0123456789012345678901234567890123456789\nend' ]
 }
 
 @test "logs -f follows into the next file" {
