@@ -167,13 +167,13 @@ static size_t tell_outcomes(const struct front *f, const struct review_outcome *
         return n_applied;
 }
 
-static size_t count_conflicts(const struct front *f, const struct review_outcome *outcomes)
+static size_t count_fates(const struct front *f, const struct review_outcome *outcomes,
+                          enum review_fate fate)
 {
         size_t n = 0;
 
         for (size_t i = 0; i < f->changes.n; i++)
-                n += review_is_told(&f->changes.items[i]) &&
-                     outcomes[i].fate == REVIEW_LEFT_CONFLICT;
+                n += review_is_told(&f->changes.items[i]) && outcomes[i].fate == fate;
         return n;
 }
 
@@ -181,7 +181,7 @@ static int end_apply(struct front *f, const struct review_outcome *outcomes, str
 {
         size_t n_applied = tell_outcomes(f, outcomes);
         size_t n_left = count_left(f, outcomes);
-        size_t n_conflicts = count_conflicts(f, outcomes);
+        size_t n_conflicts = count_fates(f, outcomes, REVIEW_LEFT_CONFLICT);
 
         if (n_left == 0) {
                 if (review_remove(f->root, &f->review, e) < 0)
@@ -195,15 +195,12 @@ static int end_apply(struct front *f, const struct review_outcome *outcomes, str
                 log_hint("kelp diff --patch %s shows them; kelp apply --overwrite %s PATH replaces "
                          "what you changed",
                          f->review.id, f->review.id);
-        else
+        else if (count_fates(f, outcomes, REVIEW_NOT_ASKED) > 0)
                 log_hint("kelp apply %s applies more, kelp discard %s throws the rest away",
                          f->review.id, f->review.id);
-        for (size_t i = 0; i < f->changes.n; i++) {
-                if (outcomes[i].fate >= REVIEW_LEFT_CONFLICT &&
-                    review_is_told(&f->changes.items[i]))
-                        return STATUS_LEFT;
-        }
-        return 0;
+        else
+                log_hint("kelp discard %s throws the rest away", f->review.id);
+        return n_left > count_fates(f, outcomes, REVIEW_NOT_ASKED) ? STATUS_LEFT : 0;
 }
 
 static int apply(struct front *f, struct err *e)

@@ -3,6 +3,7 @@
 #include "io.h"
 #include "parse.h"
 #include "path.h"
+#include "review.h"
 #include "state.h"
 #include "str.h"
 
@@ -116,6 +117,19 @@ static const char *find_state_dir(struct arena *arena, struct err *e)
         return state_find_path(path, e) < 0 ? NULL : arena_copy(arena, path, e);
 }
 
+/* Without a home there is none, which only who wants a review is told. */
+static const char *find_reviews_dir(struct arena *arena, const char *home, struct err *e)
+{
+        struct err none = { 0 };
+        const char *path;
+
+        if (review_find_root(arena, home, &path, &none) == 0)
+                return path;
+        if (none.code != ENOENT)
+                *e = none;
+        return NULL;
+}
+
 int facts_find(struct arena *arena, struct plan_facts *ret, struct err *e)
 {
         struct plan_facts facts = { .uid = getuid(), .gid = getgid() };
@@ -133,6 +147,7 @@ int facts_find(struct arena *arena, struct plan_facts *ret, struct err *e)
         facts.user_name = account.name ? account.name : getenv("LOGNAME");
         facts.cache_home = find_cache_home(arena, facts.home, e);
         facts.state_dir = find_state_dir(arena, e);
+        facts.reviews_dir = find_reviews_dir(arena, facts.home, e);
         facts.cwd = find_cwd(arena, e);
         if (e->code != 0)
                 return -e->code;

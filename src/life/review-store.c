@@ -49,7 +49,7 @@ int review_find_root(struct arena *a, const char *home, const char **ret, struct
 }
 
 /* As the XDG specification says: what is missing is made for the user alone. */
-static int make_root(const char *path, struct err *e)
+int review_make_root(const char *path, struct err *e)
 {
         char part[PATH_MAX];
 
@@ -129,7 +129,7 @@ int review_make(const char *root, struct review *ret, const char **ret_path, str
 {
         int code = -EEXIST;
 
-        if (make_root(root, e) < 0)
+        if (review_make_root(root, e) < 0)
                 return err_hint(e, "set XDG_STATE_HOME to a directory that you may write to");
         autofd fd = open_root(root, e);
         if (fd < 0)

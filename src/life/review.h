@@ -73,6 +73,9 @@ void review_done(struct review *r);
 /* The directory of all reviews; `home` NULL: not known. */
 int review_find_root(struct arena *a, const char *home, const char **ret, struct err *e);
 
+/* Makes that directory where there is none. */
+int review_make_root(const char *root, struct err *e);
+
 /* A new one, locked, without a manifest; *ret_path is its directory, in the arena of `ret`. */
 int review_make(const char *root, struct review *ret, const char **ret_path, struct err *e);
 

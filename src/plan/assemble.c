@@ -412,6 +412,8 @@ int plan_assemble(struct plan *p, const struct plan_request *request,
                 plan_add_problem(problems, &e);
         if (apply_hide_state(&a, &e) < 0)
                 plan_add_problem(problems, &e);
+        if (apply_hide_reviews(&a, &e) < 0)
+                plan_add_problem(problems, &e);
         settle_ids(&p->ids, p->root);
         if (choose_kept_dir(&a, &request->image, &e) < 0)
                 plan_add_problem(problems, &e);

@@ -280,6 +280,19 @@ m  sub/" ]
     [ "$status" != 0 ]
 }
 
+@test "no sandbox that may write around it reaches or forges a review" {
+    mkdir -p "$XDG_STATE_HOME"
+    run --separate-stderr "$KELP" run --writable "$XDG_STATE_HOME" -- sh -c \
+        'mkdir -p "$1/kelp/reviews/0123456789ab"; echo >"$1/kelp/reviews/x"; mv "$1/kelp" "$1/k"; echo fine' sh "$XDG_STATE_HOME"
+    echo "$stderr"
+    [ "$output" = fine ]
+    [ -z "$(ls -A "$XDG_STATE_HOME/kelp/reviews")" ]
+    review -- sh -c 'echo two >a'
+    run --separate-stderr "$KELP" run -v "$XDG_STATE_HOME:/mnt/x" -- sh -c 'ls -A /mnt/x/kelp/reviews; rm -rf /mnt/x/kelp/reviews/*'
+    [ -z "$output" ]
+    [ -n "$(ls -A "$XDG_STATE_HOME/kelp/reviews")" ]
+}
+
 @test "the review of a run that was killed waits" {
     "$KELP" run --review --writable . -- sh -c 'echo two >a; echo ready; sleep 1000' >"$dir/said" 2>&1 &
     pid=$!
