@@ -4,6 +4,7 @@
 /* One function a command; argv[0] is the command's name.  Each returns the exit status of kelp. */
 
 int cmd_run(int argc, char **argv);
+int cmd_exec(int argc, char **argv);
 int cmd_attach(int argc, char **argv);
 int cmd_image(int argc, char **argv); /* import, images, rmi, verify, prune, export, rm, commit */
 int cmd_inspect(int argc, char **argv);

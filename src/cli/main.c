@@ -40,6 +40,7 @@ static const struct command commands[] = {
         { "kill", "Send a signal to sandboxes", cmd_kill },
         { "wait", "Wait for the end of sandboxes, and print how it was", cmd_wait },
         { "rm", "Remove sandboxes that have ended, or were kept", cmd_rm },
+        { "exec", "Run one more command in a sandbox that runs", cmd_exec },
         { "policy", "Say what is allowed, and which line of which policy says so", cmd_policy },
         { "learn", "Run a command contained, and write a policy of what it needs", cmd_learn },
         { "doctor", "Say what this machine can do, and the fix for what it can't", cmd_doctor },
@@ -56,7 +57,6 @@ static const struct command commands[] = {
         { "discard", "Throw away what a run with --review changed", cmd_review },
         { "version", "Print the version", cmd_version },
         { "help", "Print this, or the options of a command", cmd_help },
-        { "exec", NULL, NULL },
         { "stats", NULL, NULL },
 };
 

@@ -126,7 +126,7 @@ static int bring_up(const struct launch *l, struct run *r, struct observe *o, st
         if (pid_file_make(l->plan->report.pid_file, &l->view->tree, &box->pid_file, e) < 0)
                 return -e->code;
         e->step = STEP_NONE;
-        return launch_go(r, e);
+        return launch_go(l->plan, r, e);
 }
 
 static enum host_topic topic_of(const struct plan *p, int step)
@@ -256,7 +256,7 @@ static int run_in_state(const struct launch *l, struct observe *o, struct own_bo
         if (code == 0)
                 code = tell_all(l, box, r.init.pid, &is_told, e);
         if (code == 0)
-                code = supervise_run(l->plan, l->tiers, &r, box->serve, &end, e);
+                code = supervise_run(l, &r, box->serve, &end, e);
         run_done(&r);
         /* before the end is told: who hears of it may start anew */
         pid_file_done(&box->pid_file);

@@ -149,6 +149,17 @@ static bool on_stop(struct supervisor *v, struct serve_client *c, int seconds)
         return true;
 }
 
+/* The connection is the joiner's from then on. */
+static void on_exec(struct supervisor *v, const struct serve_client *c, struct control_request *r)
+{
+        struct control_request of_joiner = *r;
+        struct err e = { 0 };
+
+        of_joiner.sock = c->sock;
+        if (enter_start(&v->entered, v->launch, &v->run->entry, &of_joiner, &e) < 0)
+                control_refuse(c->sock, &e);
+}
+
 /* Whether the client stays. */
 static bool on_request(struct serve *s, struct supervisor *v, struct serve_client *c,
                        struct control_request *r)
@@ -169,6 +180,9 @@ static bool on_request(struct serve *s, struct supervisor *v, struct serve_clien
                 return true;
         case CONTROL_ATTACH:
                 return serve_attach(s, v, c, r);
+        case CONTROL_EXEC:
+                on_exec(v, c, r);
+                return false;
         default:
                 return serve_refuse(c, EOPNOTSUPP,
                                     "the supervisor of the sandbox knows no such request");

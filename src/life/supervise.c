@@ -126,6 +126,8 @@ static int on_signal(struct supervisor *s, struct err *e)
         if (read(s->signals, &si, sizeof(si)) != (ssize_t)sizeof(si))
                 return 0;
         int number = (int)si.ssi_signo;
+        if (number == SIGCHLD)
+                enter_reap(&s->entered);
         if (number == SIGCHLD || (number == SIGPIPE && si.ssi_pid == (uint32_t)getpid()))
                 return 0;
         if (number == SIGWINCH && s->relay) {
@@ -412,11 +414,12 @@ static struct supervise_end get_end(const struct supervisor *s)
         return end;
 }
 
-int supervise_run(const struct plan *p, const struct limit_tiers *tiers, struct run *r,
-                  struct serve *serve, struct supervise_end *ret, struct err *e)
+int supervise_run(const struct launch *l, struct run *r, struct serve *serve,
+                  struct supervise_end *ret, struct err *e)
 {
-        struct supervisor s = { .plan = p,
-                                .tiers = tiers,
+        struct supervisor s = { .launch = l,
+                                .plan = l->plan,
+                                .tiers = l->tiers,
                                 .run = r,
                                 .serve = serve,
                                 .term = TERMINAL_NONE,
@@ -432,6 +435,7 @@ int supervise_run(const struct plan *p, const struct limit_tiers *tiers, struct 
         fd_close(&s.stop_timer);
         sampler_done(&s.sampler);
         mem_free_at(&s.relay);
+        enter_list_done(&s.entered);
         if (result < 0)
                 return result;
         *ret = get_end(&s);

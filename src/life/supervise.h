@@ -1,8 +1,7 @@
 #ifndef KELP_LIFE_SUPERVISE_H
 #define KELP_LIFE_SUPERVISE_H
 
-#include "limit-tier.h"
-#include "plan.h"
+#include "launch.h"
 #include "run.h"
 
 #include <stdbool.h>
@@ -54,7 +53,7 @@ void supervise_hold_signals(void);
  *
  * `serve` answers other kelps of the user meanwhile; NULL: the state directory has no such run.
  */
-int supervise_run(const struct plan *p, const struct limit_tiers *tiers, struct run *r,
-                  struct serve *serve, struct supervise_end *ret, struct err *e);
+int supervise_run(const struct launch *l, struct run *r, struct serve *serve,
+                  struct supervise_end *ret, struct err *e);
 
 #endif

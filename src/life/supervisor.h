@@ -1,6 +1,7 @@
 #ifndef KELP_LIFE_SUPERVISOR_H
 #define KELP_LIFE_SUPERVISOR_H
 
+#include "enter.h"
 #include "relay.h"
 #include "sampler.h"
 #include "supervise.h"
@@ -11,10 +12,12 @@
 
 /* The state of supervise_run(), shared by its parts. */
 struct supervisor {
+        const struct launch *launch;
         const struct plan *plan;
         const struct limit_tiers *tiers;
         struct run *run;
-        struct serve *serve; /* NULL: nobody can ask */
+        struct serve *serve;       /* NULL: nobody can ask */
+        struct enter_list entered; /* by kelp exec */
         struct terminal term;
         struct relay *relay; /* NULL: the payload has no terminal of its own */
         int signals;         /* signalfd */

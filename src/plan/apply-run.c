@@ -76,9 +76,10 @@ static int parse_account(const char *text, const char *what, const char **ret_na
 }
 
 /* UID[:GID] or NAME[:GROUP], strictly: a text that is not understood is never id 0. */
-int apply_user(struct assembly *a, const struct setting *s, struct err *e)
+int apply_parse_user(const struct plan *p, struct arena *arena, const char *text,
+                     struct plan_user *ret, struct err *e)
 {
-        char *group = arena_copy(&a->plan->arena, s->value, e);
+        char *group = arena_copy(arena, text, e);
         struct plan_user user = { 0 };
 
         if (!group)
@@ -92,13 +93,18 @@ int apply_user(struct assembly *a, const struct setting *s, struct err *e)
                 user.has_gid = true;
         }
         /* in a view of this host there is one name that can be looked up without a file */
-        if (user.name && !user.has_gid && a->plan->root == PLAN_ROOT_HOST &&
-            a->plan->ids.user_name && str_eq(user.name, a->plan->ids.user_name))
-                user = (struct plan_user){ .uid = a->plan->ids.base_uid,
-                                           .gid = a->plan->ids.base_gid,
+        if (user.name && !user.has_gid && p->root == PLAN_ROOT_HOST && p->ids.user_name &&
+            str_eq(user.name, p->ids.user_name))
+                user = (struct plan_user){ .uid = p->ids.base_uid,
+                                           .gid = p->ids.base_gid,
                                            .has_gid = true };
-        a->plan->ids.user = user;
+        *ret = user;
         return 0;
+}
+
+int apply_user(struct assembly *a, const struct setting *s, struct err *e)
+{
+        return apply_parse_user(a->plan, &a->plan->arena, s->value, &a->plan->ids.user, e);
 }
 
 int apply_entrypoint(struct assembly *a, const struct setting *s, struct err *e)

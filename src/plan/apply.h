@@ -114,6 +114,10 @@ int apply_interactive(struct assembly *a, const struct setting *s, struct err *e
 int apply_name(struct assembly *a, const struct setting *s, struct err *e);
 int apply_keep(struct assembly *a, const struct setting *s, struct err *e);
 
+/* What --user says of a sandbox of the plan `p`. */
+int apply_parse_user(const struct plan *p, struct arena *arena, const char *text,
+                     struct plan_user *ret, struct err *e);
+
 /* Whether `text` can stand in passwd(5) and group(5), and is not a number. */
 bool apply_is_account_name(const char *text);
 

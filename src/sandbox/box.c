@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/keyctl.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -119,14 +118,10 @@ static int set_identity(struct box *b, struct err *e)
         return identity_find(b->plan, b->launch->maps, &b->identity, e);
 }
 
-/* A fresh one, so that the user's own keys are not within reach.  Source: keyctl(2). */
 static int join_keyring(struct box *b, struct err *e)
 {
         (void)b;
-        /* a kernel without keyrings has no keys to give away */
-        if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
-                return err_sys(e, "cannot join a fresh session keyring");
-        return 0;
+        return rights_leave_keyring(e);
 }
 
 /* The limit belongs to our namespace: whoever lacks CAP_SYS_RESOURCE in it cannot raise it. */
@@ -231,7 +226,9 @@ _Noreturn void box_main(const struct launch *l, int sock, int stage, int launche
                          .build = BUILD_NONE,
                          .pty_master = -1,
                          .proc = -1,
-                         .memory_fs = -1 };
+                         .memory_fs = -1,
+                         .rules = -1,
+                         .joiner = -1 };
         struct err e = { 0 };
         pid_t payload;
 

@@ -20,6 +20,8 @@ struct box {
         int proc;      /* the sandbox's own, for the supervisor, who samples; -1: nobody does */
         int memory_fs; /* as of struct run */
         struct identity identity;
+        int rules;  /* Landlock's, of another process of the sandbox, to be entered; -1: none */
+        int joiner; /* pidfd of the process that has brought this one in; -1: pid 1 has */
 };
 
 /* Pid 1: builds the root, confines itself, starts the payload, reaps.  Never returns. */

@@ -213,14 +213,33 @@ static int create_ruleset(const struct ruleset_attr *attr, int abi, struct err *
         return fd;
 }
 
-int landlock_enter(const struct plan *p, const struct tree *t, struct err *e)
+/* *ret_abi is 0 where there is nothing to enter. */
+static int find_attr(const struct plan *p, struct ruleset_attr *ret, int *ret_abi, struct err *e)
 {
+        if (find_abi(ret_abi, e) < 0)
+                return -e->code;
+        *ret = choose_attr(p, *ret_abi);
+        if (ret->access_fs == 0 && ret->scoped == 0)
+                *ret_abi = 0;
+        return 0;
+}
+
+static int restrict_self(int rules, struct err *e)
+{
+        if (syscall(SYS_landlock_restrict_self, rules, 0) < 0)
+                return err_sys(e, "cannot enter the Landlock ruleset");
+        return 0;
+}
+
+int landlock_enter(const struct plan *p, const struct tree *t, int *ret_rules, struct err *e)
+{
+        struct ruleset_attr attr;
         int abi;
 
-        if (find_abi(&abi, e) < 0)
+        *ret_rules = -1;
+        if (find_attr(p, &attr, &abi, e) < 0)
                 return -e->code;
-        const struct ruleset_attr attr = choose_attr(p, abi);
-        if (attr.access_fs == 0 && attr.scoped == 0)
+        if (abi == 0)
                 return 0;
         autofd fd = create_ruleset(&attr, abi, e);
         if (fd < 0)
@@ -228,7 +247,36 @@ int landlock_enter(const struct plan *p, const struct tree *t, struct err *e)
         const struct ruleset r = { .fd = fd, .access = attr.access_fs };
         if (r.access != 0 && (add_tree(&r, p, t, e) < 0 || add_open_files(&r, p, e) < 0))
                 return -e->code;
-        if (syscall(SYS_landlock_restrict_self, fd, 0) < 0)
-                return err_sys(e, "cannot enter the Landlock ruleset");
+        if (restrict_self(fd, e) < 0)
+                return -e->code;
+        *ret_rules = fd_take(&fd);
         return 0;
+}
+
+int landlock_has_rules(const struct plan *p, bool *ret, struct err *e)
+{
+        struct ruleset_attr attr;
+        int abi;
+
+        if (find_attr(p, &attr, &abi, e) < 0)
+                return -e->code;
+        *ret = abi != 0;
+        return 0;
+}
+
+int landlock_join(const struct plan *p, int rules, struct err *e)
+{
+        struct ruleset_attr attr;
+        int abi;
+
+        if (find_attr(p, &attr, &abi, e) < 0)
+                return -e->code;
+        if (abi == 0)
+                return 0;
+        if (rules < 0)
+                return err_set(e, EPERM, "the sandbox has no Landlock rules to enter");
+        const struct ruleset r = { .fd = rules, .access = attr.access_fs };
+        if (r.access != 0 && add_open_files(&r, p, e) < 0)
+                return -e->code;
+        return restrict_self(rules, e);
 }

@@ -2,6 +2,7 @@
 
 #include "fd.h"
 #include "io.h"
+#include "landlock.h"
 #include "limit-tier.h"
 #include "stage.h"
 #include "step.h"
@@ -11,6 +12,7 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -246,31 +248,70 @@ static unsigned pty_streams(const struct plan *p)
         return streams;
 }
 
+static size_t count_namespaces(const struct plan *p)
+{
+        return p->net.mode == PLAN_NETWORK_HOST ? RUN_NS_NET : RUN_NS_COUNT;
+}
+
+static void take_ready(const struct launch *l, struct run *r, const int *fds)
+{
+        size_t n = 0;
+
+        if (r->on_pty)
+                r->pty_master = fds[n++];
+        if (limit_tiers_sample(l->tiers)) {
+                r->proc = fds[n++];
+                r->memory_fs = fds[n];
+        }
+}
+
+/* READY, and ENTRY before or after it. */
+static int await_root(const struct launch *l, struct run *r, struct err *e)
+{
+        size_t n_ready = (r->on_pty ? 1 : 0) + (limit_tiers_sample(l->tiers) ? 2 : 0);
+        bool is_ready = false;
+        bool has_entry = false;
+
+        while (!is_ready || !has_entry) {
+                struct sync_msg msg;
+                int fds[IO_MAX_FDS];
+                size_t n_fds = 0;
+
+                if (sync_await_any(r->sock, &msg, fds, &n_fds, "pid 1", e) < 0)
+                        return -e->code;
+                if (msg.type == SYNC_ENTRY && !has_entry && n_fds == count_namespaces(l->plan)) {
+                        memcpy(r->entry.namespaces, fds, n_fds * sizeof(int));
+                        has_entry = true;
+                } else if (msg.type == SYNC_READY && !is_ready && n_fds == n_ready) {
+                        take_ready(l, r, fds);
+                        is_ready = true;
+                } else {
+                        while (n_fds > 0)
+                                close(fds[--n_fds]);
+                        return err_set(e, EPROTO, "pid 1 sent message %u too early", msg.type);
+                }
+        }
+        return 0;
+}
+
 int launch_await_ready(const struct launch *l, struct run *r, struct err *e)
 {
-        int fds[3] = { -1, -1, -1 };
-        size_t n_fds = 0;
-
         r->on_pty = pty_streams(l->plan);
-        n_fds += r->on_pty ? 1 : 0;
-        n_fds += limit_tiers_sample(l->tiers) ? 2 : 0;
-        if (sync_await(r->sock, SYNC_READY, NULL, fds, n_fds, "pid 1", e) < 0)
+        if (await_root(l, r, e) < 0)
                 return fail_at(STEP_ROOT, e);
-        if (r->on_pty)
-                r->pty_master = fds[0];
-        if (limit_tiers_sample(l->tiers)) {
-                r->proc = fds[n_fds - 2];
-                r->memory_fs = fds[n_fds - 1];
-        }
         /* it has given the network to pid 1, which would not be ready otherwise */
         if (reap_stage(&r->stage, e) < 0)
                 return fail_at(STEP_CLONE_INIT, e);
         return 0;
 }
 
-int launch_go(struct run *r, struct err *e)
+int launch_go(const struct plan *p, struct run *r, struct err *e)
 {
-        if (tell(r->sock, SYNC_GO, e) < 0 ||
+        bool has_rules = false;
+
+        if (tell(r->sock, SYNC_GO, e) < 0 || landlock_has_rules(p, &has_rules, e) < 0 ||
+            (has_rules &&
+             sync_await(r->sock, SYNC_RULES, NULL, &r->entry.rules, 1, "the payload", e) < 0) ||
             sync_await(r->sock, SYNC_STARTED, NULL, NULL, 0, "pid 1", e) < 0)
                 return fail_at(STEP_START, e);
         return 0;

@@ -71,11 +71,11 @@ void launch_abandon(struct run *r);
 
 /*
  * Waits until the root is built and pid 1 in it; takes the pty's master if there is one, and what
- * the supervisor looks at where it samples.
+ * the supervisor looks at where it samples, and what the sandbox is entered by.
  */
 int launch_await_ready(const struct launch *l, struct run *r, struct err *e);
 
 /* Gives the word to start the payload and waits until it runs. */
-int launch_go(struct run *r, struct err *e);
+int launch_go(const struct plan *p, struct run *r, struct err *e);
 
 #endif

@@ -1,7 +1,6 @@
 #include "payload.h"
 
 #include "audit.h"
-#include "exec.h"
 #include "fd.h"
 #include "filter.h"
 #include "io.h"
@@ -47,9 +46,16 @@ static int check_namespaces(struct box *b, struct err *e)
         return audit_namespaces(b->plan, &b->launch->view->outer, e);
 }
 
+/* Who comes later enters the same rules: by then names may lead elsewhere. */
 static int enter_landlock(struct box *b, struct err *e)
 {
-        return landlock_enter(b->plan, &b->launch->view->tree, e);
+        autofd rules = -1;
+
+        if (b->joiner >= 0)
+                return landlock_join(b->plan, b->rules, e);
+        if (landlock_enter(b->plan, &b->launch->view->tree, &rules, e) < 0)
+                return -e->code;
+        return rules < 0 ? 0 : sync_send(b->sock, SYNC_RULES, 0, &rules, 1, e);
 }
 
 static int set_limits(struct box *b, struct err *e)
@@ -66,7 +72,10 @@ static int set_limits(struct box *b, struct err *e)
 
 static int become_user(struct box *b, struct err *e)
 {
-        return rights_become(&b->identity, b->plan->confine.keep_caps, e);
+        if (rights_become(&b->identity, b->plan->confine.keep_caps, e) < 0)
+                return -e->code;
+        /* the kernel forgets it with the change */
+        return b->joiner < 0 ? 0 : proc_die_with(b->joiner, e);
 }
 
 static int hint_workdir(const struct plan *p, struct err *e)
@@ -171,8 +180,8 @@ static void tell_unobserved(const struct box *b, struct err *e)
         err_set(e, ENOSYS, "the observer ended before the command was started");
 }
 
-/* Never returns: what fails is told over the pipe; see await_exec() for what its end means. */
-static _Noreturn void payload_main(struct box *b, int pipe, const struct exec_image *image)
+/* Never returns: what fails is told over the pipe; see payload_await() for what its end means. */
+_Noreturn void payload_become(struct box *b, int pipe, const struct exec_image *image)
 {
         struct err e = { 0 };
         struct err unused = { 0 };
@@ -213,7 +222,7 @@ static ssize_t read_news(int pipe, struct err *ret)
 }
 
 /* One byte, and then the end: exec took the pipe away.  Anything else is why it did not. */
-static int await_exec(int pipe, struct err *e)
+int payload_await(int pipe, struct err *e)
 {
         struct err failure = { 0 };
         ssize_t n = read_news(pipe, &failure);
@@ -267,6 +276,11 @@ static int confine_init(struct box *b, int pipe, struct err *e)
         return filter_enter_init(e);
 }
 
+int payload_let_go(int pipe, struct err *e)
+{
+        return io_write_all(pipe, "", 1, "pipe", e);
+}
+
 /* The payload is confined, or will say why not, and so is pid 1: now the launcher has the word. */
 static int let_go(const struct box *b, int pipe, struct err *e)
 {
@@ -274,7 +288,7 @@ static int let_go(const struct box *b, int pipe, struct err *e)
         if (sync_await(b->sock, SYNC_GO, NULL, NULL, 0, "the launcher", e) < 0)
                 return -e->code;
         e->step = STEP_START;
-        return io_write_all(pipe, "", 1, "pipe", e);
+        return payload_let_go(pipe, e);
 }
 
 static int audit(const struct box *b, struct err *e)
@@ -300,12 +314,12 @@ pid_t payload_start(struct box *b, struct err *e)
         if (pid < 0)
                 return err_prefix(e, "cannot start the payload");
         if (pid == 0)
-                payload_main(b, pipe, &image);
+                payload_become(b, pipe, &image);
         if (cpu_put_apart(&b->launch->cpus, pid, e) < 0 || audit(b, e) < 0)
                 return -e->code;
         launch_view_drop(b->launch->view);
         mem_release_stack();
-        if (confine_init(b, pipe, e) < 0 || let_go(b, pipe, e) < 0 || await_exec(pipe, e) < 0)
+        if (confine_init(b, pipe, e) < 0 || let_go(b, pipe, e) < 0 || payload_await(pipe, e) < 0)
                 return -e->code;
         fd_close(&pipe);
         if (sync_send(b->sock, SYNC_STARTED, pid, NULL, 0, e) < 0)

@@ -2,6 +2,7 @@
 #define KELP_SANDBOX_PAYLOAD_H
 
 #include "box.h"
+#include "exec.h"
 
 /*
  * Forks the payload, lets it confine itself and exec, and says STARTED once exec has worked.  Pid 1
@@ -9,5 +10,15 @@
  * in which it happened.
  */
 pid_t payload_start(struct box *b, struct err *e);
+
+/*
+ * The part of it in the process that is to become the command, whoever has forked it: confines
+ * itself, waits for the word over `pipe` (one end of proc_fork_linked()), and executes.
+ */
+_Noreturn void payload_become(struct box *b, int pipe, const struct exec_image *image);
+
+/* The other end: gives the word; waits until exec has worked, or says why not. */
+int payload_let_go(int pipe, struct err *e);
+int payload_await(int pipe, struct err *e);
 
 #endif

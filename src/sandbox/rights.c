@@ -5,11 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/keyctl.h>
 #include <linux/securebits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define BIT(cap) (UINT64_C(1) << (cap))
@@ -73,6 +75,14 @@ int rights_no_new_privs(struct err *e)
 {
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return err_sys(e, "cannot set no_new_privs");
+        return 0;
+}
+
+int rights_leave_keyring(struct err *e)
+{
+        /* a kernel without keyrings has no keys to give away */
+        if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
+                return err_sys(e, "cannot join a fresh session keyring");
         return 0;
 }
 

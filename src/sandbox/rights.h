@@ -20,6 +20,9 @@ int rights_check_bounding(const struct plan_confine *c, struct err *e);
 
 int rights_no_new_privs(struct err *e);
 
+/* A fresh session keyring, so that the user's own keys are not within reach.  Source: keyctl(2). */
+int rights_leave_keyring(struct err *e);
+
 /* Becomes the user of the payload; sets exactly `keep` as permitted and effective; reads it back. */
 int rights_become(const struct identity *id, uint64_t keep, struct err *e);
 

@@ -19,4 +19,7 @@ void run_done(struct run *r)
         fd_close(&r->netns);
         fd_close(&r->userns);
         fd_close(&r->api_dir);
+        for (int i = 0; i < RUN_NS_COUNT; i++)
+                fd_close(&r->entry.namespaces[i]);
+        fd_close(&r->entry.rules);
 }

@@ -7,6 +7,27 @@
 
 /* What a run is: pids and descriptors.  What was asked for is struct plan. */
 
+/*
+ * Where the sandbox is entered: its namespaces as they were made, and the Landlock rules of its
+ * payload.  Both were opened by processes that only kelp has written, and before the payload ran:
+ * what the payload does to itself or to its files changes nothing of them.
+ */
+enum run_namespace {
+        RUN_NS_USER,
+        RUN_NS_MOUNT,
+        RUN_NS_PID,
+        RUN_NS_IPC,
+        RUN_NS_UTS,
+        RUN_NS_CGROUP,
+        RUN_NS_NET, /* not of a sandbox with the host's network */
+        RUN_NS_COUNT,
+};
+
+struct run_entry {
+        int namespaces[RUN_NS_COUNT]; /* -1: there is none */
+        int rules;                    /* -1: this kernel has no Landlock */
+};
+
 struct run {
         int sock;           /* the launcher's end of the conversation; -1: none */
         struct child stage; /* until pid 1 is ready */
@@ -24,6 +45,7 @@ struct run {
         int proxy_control; /* it ends when this is closed; verdicts come here if the plan explains */
         struct child publisher; /* kelp-proxy of published ports, in the sandbox's network */
         int publisher_control;
+        struct run_entry entry;
 };
 
 #define RUN_NONE                                                                                   \
@@ -31,7 +53,10 @@ struct run {
                 .sock = -1, .stage = CHILD_NONE, .init = CHILD_NONE, .pty_master = -1, .proc = -1, \
                 .memory_fs = -1, .netns = -1, .userns = -1, .api_dir = -1, .slirp = CHILD_NONE,    \
                 .slirp_exit = -1, .proxy = CHILD_NONE, .proxy_control = -1,                        \
-                .publisher = CHILD_NONE, .publisher_control = -1                                   \
+                .publisher = CHILD_NONE, .publisher_control = -1, .entry = {                       \
+                        { -1, -1, -1, -1, -1, -1, -1 },                                            \
+                        -1                                                                         \
+                }                                                                                  \
         }
 
 /* Ends whatever is still there: kills pid 1 (and so the sandbox) and the network helper. */

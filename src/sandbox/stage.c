@@ -64,13 +64,44 @@ static int give_to_launcher(int sock, int ns_dir, int netns, struct err *e)
         return sync_send(sock, SYNC_NETNS, 0, fds, 2, e);
 }
 
+/*
+ * Whoever enters the sandbox later does it by these.  They are the stage's, which has made them all:
+ * the launcher could not open those of a process that is undumpable.
+ */
+static int give_entry(const struct plan *p, int sock, int ns_dir, int netns, struct err *e)
+{
+        static const char *const names[RUN_NS_NET] = { "user", "mnt", "pid_for_children",
+                                                       "ipc",  "uts", "cgroup" };
+        int fds[RUN_NS_COUNT];
+        size_t n = 0;
+        int r = 0;
+
+        while (n < RUN_NS_NET && r == 0) {
+                fds[n] = openat(ns_dir, names[n], O_RDONLY | O_CLOEXEC);
+                if (fds[n] < 0)
+                        r = err_sys(e, "cannot open the namespace 'ns/%s'", names[n]);
+                else
+                        n++;
+        }
+        bool has_own = p->net.mode != PLAN_NETWORK_HOST;
+        fds[RUN_NS_NET] = netns;
+        if (r == 0)
+                r = sync_send(sock, SYNC_ENTRY, 0, fds, n + has_own, e);
+        while (n > 0)
+                close(fds[--n]);
+        return r;
+}
+
 /* Beside pid 1, which is building the root meanwhile. */
 static int make_network(const struct plan *p, int sock, int ns_dir, int to_init, struct err *e)
 {
         e->step = STEP_NETNS;
         /* pid 1 must not be heard of before the launcher knows of it */
-        if (p->net.mode == PLAN_NETWORK_HOST)
-                return sync_send(to_init, SYNC_NETNS, 0, NULL, 0, e);
+        if (p->net.mode == PLAN_NETWORK_HOST) {
+                if (sync_send(to_init, SYNC_NETNS, 0, NULL, 0, e) < 0)
+                        return -e->code;
+                return give_entry(p, sock, ns_dir, -1, e);
+        }
         if (unshare(CLONE_NEWNET) < 0)
                 return err_sys(e, "cannot create the network namespace");
         e->step = STEP_LOOPBACK;
@@ -83,7 +114,10 @@ static int make_network(const struct plan *p, int sock, int ns_dir, int to_init,
         bool has_helper = p->net.mode == PLAN_NETWORK_USER || p->net.mode == PLAN_NETWORK_FILTERED;
         if (has_helper && give_to_launcher(sock, ns_dir, netns, e) < 0)
                 return -e->code;
-        return sync_send(to_init, SYNC_NETNS, 0, &netns, 1, e);
+        if (sync_send(to_init, SYNC_NETNS, 0, &netns, 1, e) < 0)
+                return -e->code;
+        /* nobody waits for that */
+        return give_entry(p, sock, ns_dir, netns, e);
 }
 
 static int stage_run(const struct launch *l, int sock, int launcher_pidfd, struct err *e)

@@ -44,6 +44,12 @@ static int reopen(int fd, int mount, int flags, struct err *e)
         return 0;
 }
 
+static bool needs_it(int fd, int flags, const struct stat *st)
+{
+        return (flags & O_ACCMODE) == O_RDONLY && S_ISREG(st->st_mode) && st->st_nlink > 0 &&
+               !resolve_is_kernels(fd);
+}
+
 static int confine_one(int fd, struct err *e)
 {
         char name[PATH_MAX];
@@ -52,8 +58,7 @@ static int confine_one(int fd, struct err *e)
 
         if (flags < 0 || fstat(fd, &st) < 0)
                 return err_sys(e, "cannot judge descriptor %d", fd);
-        if ((flags & O_ACCMODE) != O_RDONLY || !S_ISREG(st.st_mode) || st.st_nlink == 0 ||
-            resolve_is_kernels(fd) || !resolve_name_of(fd, name, sizeof(name)))
+        if (!needs_it(fd, flags, &st) || !resolve_name_of(fd, name, sizeof(name)))
                 return 0;
         autofd mount = mount_file(name, &st, e);
         if (mount < 0 || reopen(fd, mount, flags, e) < 0) {
@@ -61,6 +66,19 @@ static int confine_one(int fd, struct err *e)
                 return err_hint(e, "hand it over as a pipe: cat FILE | kelp ...");
         }
         return 0;
+}
+
+bool streams_need_it(const struct plan *p)
+{
+        for (size_t i = 0; i < 3 + p->report.n_keep_fds; i++) {
+                int fd = i < 3 ? (int)i : p->report.keep_fds[i - 3];
+                int flags = fcntl(fd, F_GETFL);
+                struct stat st;
+
+                if (flags < 0 || fstat(fd, &st) < 0 || needs_it(fd, flags, &st))
+                        return true;
+        }
+        return false;
 }
 
 int streams_confine(const struct plan *p, struct err *e)

@@ -3,6 +3,8 @@
 
 #include "plan.h"
 
+#include <stdbool.h>
+
 /*
  * A descriptor carries the mount that it was opened through: by /proc/self/fd a file that came in
  * read-only could be given other modes, times and attributes, or be opened anew for writing.  Each
@@ -13,5 +15,8 @@
  * has no modes that matter to anybody else: it stays as it is.
  */
 int streams_confine(const struct plan *p, struct err *e);
+
+/* Whether there is any that streams_confine() would open again. */
+bool streams_need_it(const struct plan *p);
 
 #endif

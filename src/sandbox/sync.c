@@ -62,27 +62,39 @@ static int take_failure(const struct sync_msg *msg, struct err *e)
         return -e->code;
 }
 
+int sync_await_any(int sock, struct sync_msg *ret, int *fds, size_t *ret_n_fds, const char *peer,
+                   struct err *e)
+{
+        struct sync_msg msg;
+        ssize_t n = io_receive(sock, &msg, sizeof(msg), fds, IO_MAX_FDS, ret_n_fds, e);
+
+        /* the peer ended with a message of ours unread, and what it said last lies behind that */
+        if (n < 0 && e->code == ECONNRESET) {
+                *e = (struct err){ .step = e->step };
+                n = io_receive(sock, &msg, sizeof(msg), fds, IO_MAX_FDS, ret_n_fds, e);
+        }
+        if (n < 0)
+                return -e->code;
+        if (n == 0)
+                return err_set(e, EPIPE, "%s ended before it was done", peer);
+        if (check_shape(&msg, n, e) == 0 && msg.type != SYNC_FAILED) {
+                *ret = msg;
+                return 0;
+        }
+        close_all(fds, *ret_n_fds);
+        *ret_n_fds = 0;
+        return e->code ? -e->code : take_failure(&msg, e);
+}
+
 int sync_await(int sock, enum sync_type type, int *ret_value, int *fds, size_t n_fds,
                const char *peer, struct err *e)
 {
         int got[IO_MAX_FDS];
         size_t n_got = 0;
         struct sync_msg msg;
-        ssize_t n = io_receive(sock, &msg, sizeof(msg), got, IO_MAX_FDS, &n_got, e);
 
-        /* the peer ended with a message of ours unread, and what it said last lies behind that */
-        if (n < 0 && e->code == ECONNRESET) {
-                *e = (struct err){ .step = e->step };
-                n = io_receive(sock, &msg, sizeof(msg), got, IO_MAX_FDS, &n_got, e);
-        }
-        if (n < 0)
+        if (sync_await_any(sock, &msg, got, &n_got, peer, e) < 0)
                 return -e->code;
-        if (n == 0)
-                return err_set(e, EPIPE, "%s ended before it was done", peer);
-        if (check_shape(&msg, n, e) < 0) {
-                close_all(got, n_got);
-                return -e->code;
-        }
         if (msg.type == type && n_got == n_fds) {
                 if (n_got > 0)
                         memcpy(fds, got, n_got * sizeof(int));
@@ -91,8 +103,6 @@ int sync_await(int sock, enum sync_type type, int *ret_value, int *fds, size_t n
                 return 0;
         }
         close_all(got, n_got);
-        if (msg.type == SYNC_FAILED)
-                return take_failure(&msg, e);
         return err_set(e, EPROTO, "%s sent message %u with %zu descriptors, not %u with %zu", peer,
                        msg.type, n_got, (unsigned)type, n_fds);
 }

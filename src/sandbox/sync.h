@@ -20,12 +20,14 @@
  *         |-- VIEW  (see launch.h) ------------------------------------>|
  *         |                               |  makes the network          |  builds the root
  *         |                               |-- NETNS [netns] ----------->|  joins it
- *         |<- NETNS [netns, userns] ------|  exits                      |
+ *         |<- NETNS [netns, userns] ------|                             |
  *         |  starts slirp4netns             (only for the user network) |
+ *         |<- ENTRY [namespaces] ---------|  exits                      |
  *         |                                                             |  pivots
  *         |<- READY [pty master] [proc, tmpfs] --------------------------|
  *         |  holds back signals                                         |  forks the payload,
  *         |-- GO  (and slirp4netns is ready) -------------------------->|  audits, confines itself
+ *         |<- RULES [Landlock's] ---------------------------------------|  (from the payload)
  *         |<- STARTED --------------------------------------------------|  lets it execute
  *         |-- SIGNAL n, RESUME ------------------------------------ ... |
  *         |<- STOPPED n, CONTINUED -------------------------------- ... |
@@ -33,6 +35,9 @@
  *
  * Nobody waits who has something to do: the sources are judged beside the namespaces, the network,
  * which is the most expensive thing of a launch, is made beside the root.
+ *
+ * ENTRY comes before or after READY: nobody waits for it, for whoever enters the sandbox later has
+ * use for it alone.  So has RULES; a kernel without Landlock has none.
  *
  * FAILED may come from either child in the place of any message.  The end of the stream before GO
  * is failure on both sides; so is a message that is not the one awaited.
@@ -43,8 +48,10 @@ enum sync_type {
         SYNC_VIEW,
         SYNC_CLONED,
         SYNC_NETNS,
+        SYNC_ENTRY,
         SYNC_READY,
         SYNC_GO,
+        SYNC_RULES,
         SYNC_STARTED,
         SYNC_SIGNAL,
         SYNC_RESUME,
@@ -74,6 +81,13 @@ void sync_send_failed(int sock, const struct err *why);
  */
 int sync_await(int sock, enum sync_type type, int *ret_value, int *fds, size_t n_fds,
                const char *peer, struct err *e);
+
+/*
+ * The same for a message of any other type than FAILED, with at most IO_MAX_FDS descriptors, which
+ * are the caller's.
+ */
+int sync_await_any(int sock, struct sync_msg *ret, int *fds, size_t *ret_n_fds, const char *peer,
+                   struct err *e);
 
 /*
  * Takes one message of any type into *ret, without descriptors: for the supervising loops.

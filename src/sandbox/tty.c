@@ -117,13 +117,19 @@ static int copy_settings(int from, bool is_front, int slave, struct err *e)
         return 0;
 }
 
-int tty_open(const struct plan *p, struct tty *ret, int *ret_master, struct err *e)
+unsigned tty_streams(const struct plan *p)
+{
+        int unused;
+
+        return p->exec.force_tty ? ALL_STREAMS : find_terminals(&unused);
+}
+
+static int open_in_session(const struct plan *p, bool is_front, struct tty *ret, int *ret_master,
+                           struct err *e)
 {
         int from;
         unsigned found = find_terminals(&from);
         unsigned on_pty = p->exec.force_tty ? ALL_STREAMS : found;
-        /* asked before setsid: afterwards the user's terminal is not ours any more */
-        bool is_front = !found || is_foreground();
 
         if (setsid() < 0)
                 return err_sys(e, "cannot start a session");
@@ -144,6 +150,22 @@ int tty_open(const struct plan *p, struct tty *ret, int *ret_master, struct err 
         ret->is_background = !is_front || !tty_is_interactive(p, on_pty);
         ret->slave = fd_take(&slave);
         *ret_master = fd_take(&master);
+        return 0;
+}
+
+int tty_open(const struct plan *p, struct tty *ret, int *ret_master, struct err *e)
+{
+        /* asked before setsid: afterwards the user's terminal is not ours any more */
+        return open_in_session(p, !tty_streams(p) || is_foreground(), ret, ret_master, e);
+}
+
+int tty_open_own(const struct plan *p, struct tty *ret, int *ret_master, struct err *e)
+{
+        if (open_in_session(p, true, ret, ret_master, e) < 0)
+                return -e->code;
+        ret->is_leader = true;
+        /* without its parent in the session nobody could stop it and bring it forward again */
+        ret->is_background = false;
         return 0;
 }
 
@@ -175,7 +197,7 @@ static int come_to_front(int slave, struct err *e)
 
 int tty_enter(const struct tty *t, struct err *e)
 {
-        if (setpgid(0, 0) < 0)
+        if (!t->is_leader && setpgid(0, 0) < 0)
                 return err_sys(e, "cannot start a process group");
         if (t->slave < 0)
                 return 0;

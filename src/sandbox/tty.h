@@ -17,6 +17,7 @@ struct tty {
         int slave;          /* the pty as the payload sees it; -1: there is none */
         unsigned on_pty;    /* bit n: standard stream n of the payload becomes the slave */
         bool is_background; /* the payload starts in the background of its terminal */
+        bool is_leader;     /* whoever enters the terminal leads its session already */
 };
 
 #define TTY_NONE                                                                                   \
@@ -32,6 +33,15 @@ struct tty {
  * *ret_master is -1 without a terminal; both descriptors belong to the caller.
  */
 int tty_open(const struct plan *p, struct tty *ret, int *ret_master, struct err *e);
+
+/*
+ * The same for a process that comes from elsewhere and will run the command itself.  Whether the
+ * user's terminal has it in its foreground is for the caller to know.
+ */
+int tty_open_own(const struct plan *p, struct tty *ret, int *ret_master, struct err *e);
+
+/* How many of the standard streams of this process are terminals, or will be: bit n for stream n. */
+unsigned tty_streams(const struct plan *p);
 
 /* Gives the slave to whom the payload runs as, so that it can open it again by name. */
 int tty_set_owner(const struct tty *t, uid_t uid, struct err *e);
