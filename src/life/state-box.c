@@ -84,7 +84,19 @@ static int remove_names(const struct state *s, const char *id, struct err *e)
         return errno ? err_sys(e, "cannot list '%s/names'", s->path) : 0;
 }
 
-/* The lock last: as long as it is there, somebody can have it and go on with this. */
+/*
+ * What a box has, without a look at what there is: the end of a run waits for it.  The lock last: as
+ * long as it is there, somebody can have it and go on with this.
+ */
+static bool empty_quickly(const struct state *s, const char *id, int box)
+{
+        static const char *const files[] = { "control", "status", "log", "log.1", "lock" };
+
+        for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+                unlinkat(box, files[i], 0);
+        return unlinkat(s->boxes, id, AT_REMOVEDIR) == 0;
+}
+
 static int empty_box(int box, const char *id, struct err *e)
 {
         int fd = openat(box, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -110,9 +122,13 @@ static int empty_box(int box, const char *id, struct err *e)
 
 int state_erase(const struct state *s, const char *id, const char *name, int dir, struct err *e)
 {
-        int r = name[0] ? remove_name(s, name, id, e) : remove_names(s, id, e);
+        int r = name ? remove_name(s, name, id, e) : remove_names(s, id, e);
 
-        if (r < 0 || empty_box(dir, id, e) < 0)
+        if (r < 0)
+                return r;
+        if (empty_quickly(s, id, dir))
+                return 0;
+        if (empty_box(dir, id, e) < 0)
                 return -e->code;
         /* who opened the lock just before it went has made a new one, and removes the rest */
         if (unlinkat(s->boxes, id, AT_REMOVEDIR) < 0 && errno != ENOENT && errno != ENOTEMPTY)

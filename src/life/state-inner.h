@@ -22,7 +22,7 @@ int state_write_dir(int dir, const struct box_status *status, struct err *e);
 int state_look(const struct state *s, const char *id, struct box_status *ret, bool *ret_alive,
                struct err *e);
 
-/* Removes the box, whose lock is held by `lock`; `name`: what it is called, or "". */
+/* Removes the box, whose lock is held.  `name`: what it is called, "" for nothing, NULL: not known. */
 int state_erase(const struct state *s, const char *id, const char *name, int dir, struct err *e);
 
 /* The id that `name` leads to; false: none. */

@@ -243,7 +243,8 @@ static int sweep(const struct state *s, const char *id, int dir, struct box_stat
 {
         struct err unreadable = { 0 };
 
-        if (state_read_dir(dir, ret, &unreadable) < 0)
+        bool is_read = state_read_dir(dir, ret, &unreadable) == 0;
+        if (!is_read)
                 *ret = (struct box_status){ .is_transient = true };
         if (!ret->is_transient) {
                 mark_lost(dir, ret);
@@ -251,7 +252,7 @@ static int sweep(const struct state *s, const char *id, int dir, struct box_stat
         }
         if (ret->phase != BOX_EXITED)
                 end_init(ret);
-        if (state_erase(s, id, ret->name, dir, e) < 0)
+        if (state_erase(s, id, is_read ? ret->name : NULL, dir, e) < 0)
                 return -e->code;
         return no_such_box(id, e);
 }
