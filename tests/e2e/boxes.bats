@@ -12,6 +12,7 @@ setup() {
 }
 
 teardown() {
+    env -u XDG_RUNTIME_DIR "$KELP" rm -f "one-$$" >/dev/null 2>&1 || true
     boxes_teardown
 }
 
