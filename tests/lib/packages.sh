@@ -33,6 +33,9 @@ newuidmap uidmap
 ip iproute2
 ps procps
 systemd-analyze systemd
+/usr/share/bash-completion/bash_completion bash-completion
+zsh zsh
+fish fish
 jq jq
 python3 python3
 node nodejs
