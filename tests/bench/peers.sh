@@ -131,11 +131,26 @@ add_own_policy() {
     row host "kelp, own policy" 100 "$kelp run --network none --policy $work/own.policy -- true"
 }
 
+# One more command in a sandbox that is there for as long as this is measured.
+add_exec() {
+    local i
+
+    as_user "$kelp" run --name bench --network none -- sleep 100000 </dev/null >"$work/exec.log" 2>&1 &
+    # shellcheck disable=SC2034 # for clean_up
+    entered=$!
+    for ((i = 0; i < 500; i++)); do
+        ! as_user "$kelp" exec bench true 2>/dev/null || break
+        sleep 0.02
+    done
+    row host "kelp exec" 100 "$kelp exec bench true"
+}
+
 add_rows() {
     row host true 100 "true"
     row host floor 100 "$floor true"
     row host kelp 100 "$kelp run --network none -- true"
     add_own_policy
+    add_exec
     row host unshare 100 "unshare -Urmpfniu --mount-proc true"
     if command -v bwrap >/dev/null; then
         row host bwrap 100 "$(bwrap_view)true"

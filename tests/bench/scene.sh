@@ -51,6 +51,7 @@ as_user() {
 clean_up() {
     local pause=$work/run/libpod/tmp/pause.pid
 
+    [ -z "${entered:-}" ] || as_user "$kelp" kill bench >/dev/null 2>&1
     if [ -n "$(find "$work" -maxdepth 2 -name '*podman*' -print -quit)" ]; then
         as_user "${podman[@]}" unshare rm -rf "$work/podman" "$work/rounds" >/dev/null 2>&1
         # podman keeps a process of its own for the next command

@@ -248,6 +248,30 @@ teardown() {
     t kill-server 2>/dev/null || true
 }
 
+@test "kelp exec: the command has a terminal of the sandbox" {
+    at_terminal exec-own-pty
+}
+
+@test "kelp exec: a resize reaches the command" {
+    at_terminal exec-resize
+}
+
+@test "kelp exec: keys reach the command" {
+    at_terminal exec-keys
+}
+
+@test "kelp exec: a shell has its jobs" {
+    at_terminal exec-shell-with-jobs
+}
+
+@test "kelp exec: output comes through intact" {
+    at_terminal exec-big-output
+}
+
+@test "kelp exec: the terminal is as it was, whoever is killed" {
+    at_terminal exec-killed
+}
+
 # shellcheck disable=SC2016 # $K is for the shell in tmux
 @test "in tmux: vim, a resize of the window, less and Ctrl-Z" {
     env -u TMUX TERM=xterm K="$KELP" PS1='outer> ' tmux -S "$BATS_TEST_TMPDIR/tmux" -f /dev/null \

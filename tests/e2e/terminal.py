@@ -8,6 +8,7 @@ The master side of a pty answers for the slave: its modes, size and foreground p
 those that the shell and kelp see.
 """
 
+import atexit
 import errno
 import fcntl
 import os
@@ -939,6 +940,114 @@ def nothing_is_typed():
         t.send("\n")
         t.expect(PROMPT)
         t.check_sane()
+
+
+# One more command in a sandbox that runs
+
+
+def sandbox():
+    """The name of a sandbox that runs until this process ends."""
+    name = f"terminal-{os.getpid()}"
+    box = subprocess.Popen(
+        [KELP, "run", "--name", name, "--", "sleep", "300"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    atexit.register(box.kill)
+    inside = [KELP, "exec", name, "true"]
+    wait_until(lambda: subprocess.run(inside, stderr=subprocess.DEVNULL).returncode == 0,
+               "the sandbox does not come up")
+    os.environ["BOX"] = name
+
+
+@case
+def exec_own_pty():
+    sandbox()
+    t = Terminal()
+    t.line("$K exec $BOX tty")
+    t.expect(r"\n/dev/pts/0\r\n")
+    t.check_status(0)
+    t.line("$K exec $BOX sh -c 'readlink /proc/self/fd/0 /proc/self/fd/2; stty size; echo $TERM'")
+    t.expect(r"/dev/pts/0\s+/dev/pts/0\s+30 100\s+xterm\r\n")
+    t.check_status(0)
+    # only the output is a terminal, or only the input, which is empty then
+    t.line("echo piped | $K exec $BOX sh -c 'cat; tty; tty <&1'")
+    t.expect(r"piped\s+not a tty\s+/dev/pts/0\r\n")
+    t.check_status(0)
+    t.line("$K exec $BOX sh -c 'cat; tty; readlink /proc/self/fd/0' | cat")
+    t.expect(r"not a tty\s+/dev/null\r\n")
+    t.check_status(0)
+    t.check_sane()
+
+
+@case
+def exec_resize():
+    sandbox()
+    t = Terminal()
+    t.line("$K exec $BOX sh -c 'trap \"stty size\" WINCH; echo re''ady; while :; do sleep 0.05; done'")
+    t.expect(r"\nready\r\n")
+    t.resize(40, 120)
+    t.expect(r"40 120\r\n")
+    t.send(CTRL_C)
+    t.check_status(130)
+    t.check_sane()
+
+
+@case
+def exec_keys():
+    sandbox()
+    t = Terminal()
+    t.line("$K exec $BOX sh -c 'trap \"echo got-\"int\"; exit 7\" INT; echo re''ady; while :; do sleep 0.05; done'")
+    t.expect(r"ready\r\n")
+    t.send(CTRL_C)
+    t.expect("got-int")
+    t.check_status(7)
+    t.line("$K exec $BOX cat")
+    t.wait_raw()
+    t.send("word\n" + CTRL_D)
+    t.expect(r"word\r\nword\r\n")
+    t.check_status(0)
+    t.check_sane()
+
+
+@case
+def exec_shell_with_jobs():
+    sandbox()
+    t = Terminal()
+    t.line("PS1='in''ner> ' $K exec -e PS1 $BOX bash --norc --noprofile --noediting -i")
+    t.expect("inner> $")
+    t.line("sleep 100")
+    time.sleep(0.3)
+    t.send(CTRL_Z)
+    t.expect(r"Stopped")
+    t.line("kill %1; exit 5")
+    t.check_status(5)
+    t.check_sane()
+
+
+@case
+def exec_big_output():
+    sandbox()
+    t = Terminal()
+    t.line("$K exec $BOX seq 300000 | tail -n 1; $K exec $BOX seq 100000; echo en''d")
+    t.expect(r"\n300000\r\n")
+    t.expect(r"\n99999\r\n100000\r\nend\r\n")
+    t.check_sane()
+
+
+@case
+def exec_killed():
+    sandbox()
+    t = Terminal()
+    t.line("$K exec $BOX sleep 100")
+    t.wait_raw()
+    os.kill(launcher_of(t), signal.SIGKILL)
+    t.check_status(137)
+    t.check_sane()
+    t.line("$K exec $BOX sleep 100")
+    t.wait_raw()
+    subprocess.run([KELP, "kill", os.environ["BOX"]], stdout=subprocess.DEVNULL, check=True)
+    t.expect(r"kelp: sandbox '.*' has ended, and the command with it\r\n")
+    t.check_status(137)
+    t.check_sane()
 
 
 def main():
