@@ -49,17 +49,17 @@ int review_find_root(struct arena *a, const char *home, const char **ret, struct
 }
 
 /* As the XDG specification says: what is missing is made for the user alone. */
-int review_make_root(const char *path, struct err *e)
+int review_make_root(const char *root, struct err *e)
 {
         char part[PATH_MAX];
 
-        for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-                snprintf(part, sizeof(part), "%.*s", (int)(slash - path), path);
+        for (const char *slash = strchr(root + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+                snprintf(part, sizeof(part), "%.*s", (int)(slash - root), root);
                 if (mkdir(part, 0700) < 0 && errno != EEXIST && errno != EROFS)
                         return err_sys(e, "cannot make '%s'", part);
         }
-        if (mkdir(path, 0700) < 0 && errno != EEXIST)
-                return err_sys(e, "cannot make '%s'", path);
+        if (mkdir(root, 0700) < 0 && errno != EEXIST)
+                return err_sys(e, "cannot make '%s'", root);
         return 0;
 }
 
