@@ -80,6 +80,27 @@ m  sub/" ]
     [ -z "$(ls "$XDG_STATE_HOME/kelp/reviews")" ]
 }
 
+@test "access control lists are applied, those of other users too" {
+    cat >acl.py <<'END'
+import os, struct, sys
+ENTRIES = [(1, 6, -1), (2, 4, int(sys.argv[3])), (4, 4, -1), (16, 4, -1), (32, 0, -1)]
+TEXT = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in ENTRIES)
+os.setxattr(sys.argv[2], "system.posix_acl_" + sys.argv[1], TEXT)
+END
+    python3 acl.py access a 12345
+    python3 acl.py default sub 12345
+    cp -a . "$dir/copy"
+    script='echo more >>a; echo new >sub/new; mkdir sub/m; echo x >sub/m/x; python3 acl.py access b "$(id -u)"'
+    (cd "$dir/copy" && sh -c "$script")
+    review -- sh -c "$script"
+    kelp apply "$id"
+    [ "$status" = 0 ]
+    show='import os, sys; print([(f, os.stat(f).st_mode, {n: os.getxattr(f, n) for n in sorted(os.listxattr(f))}) for f in sys.argv[1:]])'
+    want=$(cd "$dir/copy" && python3 -c "$show" a b sub sub/new sub/m sub/m/x)
+    [[ $want == *posix_acl_access*posix_acl_default* ]]
+    [ "$(python3 -c "$show" a b sub sub/new sub/m sub/m/x)" = "$want" ]
+}
+
 @test "a patch of it fits" {
     cp -a . "$dir/copy"
     review -- sh -c 'sed -i s/l2/L2/ b; printf "no end" >new; rm a; chmod +x sub/x; printf "tab\tname\n" >"with space"'
