@@ -136,11 +136,18 @@ static int compare_directories(int upper_dir, int lower_dir, const char *name,
                                struct review_change *change, struct err *e)
 {
         const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-        autofd a = openat(upper_dir, name, flags);
         autofd b = openat(lower_dir, name, flags);
+        autofd a = -1;
         bool is_same;
 
-        if (a < 0 || b < 0)
+        if (b < 0 && errno == EACCES) {
+                change->refused = "a directory that you may not read";
+                change->kind = REVIEW_CHANGED;
+                return 0;
+        }
+        if (b >= 0)
+                a = openat(upper_dir, name, flags);
+        if (a < 0)
                 return err_sys(e, "cannot open '%s'", name);
         if (attrs_compare(a, b, &is_same, e) < 0)
                 return -e->code;

@@ -75,6 +75,12 @@ static const char *refuse_set_id(const struct review_change *change)
         return "a set-user-id or set-group-id file";
 }
 
+/* That it can be opened to list it does not mean that anything in it can be reached. */
+static bool can_look_into(int dir)
+{
+        return faccessat(dir, ".", R_OK | X_OK, AT_EACCESS) == 0;
+}
+
 static int judge_notes(int fd, struct review_change *change, struct err *e)
 {
         if (attrs_find_overlay(fd, &change->overlay, e) < 0)
@@ -97,7 +103,7 @@ static int read_notes(const struct pair *p, const char *name, struct review_chan
         if (!S_ISDIR(change->upper.mode))
                 return 0;
         autofd dir = openat(p->upper, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (dir < 0 && errno == EACCES) {
+        if ((dir < 0 && errno == EACCES) || (dir >= 0 && !can_look_into(dir))) {
                 change->refused = "a directory that its owner may not read";
                 return 0;
         }
@@ -136,7 +142,12 @@ static int look_below(const struct pair *p, const char *name, struct review_chan
 
         if (!goes || !S_ISDIR(change->lower.mode) || change->refused)
                 return 0;
-        return review_look_below(p->lower, name, p->changes->review->start_ns, &change->below, e);
+        int r = review_look_below(p->lower, name, p->changes->review->start_ns, &change->below, e);
+        if (r != -EACCES && r != -ENAMETOOLONG)
+                return r;
+        *e = (struct err){ 0 };
+        change->refused = r == -EACCES ? "a directory that you may not read" : "it is too deep";
+        return 0;
 }
 
 static int add_entry(const struct pair *p, const char *name, const struct stat *upper,
@@ -262,7 +273,7 @@ static int scan_directory(struct review_changes *c, size_t i, struct err *e)
                 return err_set(e, -upper, "cannot open '%s': %s", at.path, err_name(-upper));
         if (S_ISDIR(at.lower.mode)) {
                 lower = review_open_beneath(c->lowers[at.place], at.path, flags);
-                if (lower == -EACCES) {
+                if (lower == -EACCES || (lower >= 0 && !can_look_into(lower))) {
                         c->items[i].refused = "a directory that you may not read";
                         return 0;
                 }

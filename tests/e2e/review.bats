@@ -83,7 +83,8 @@ m  sub/" ]
 @test "access control lists are applied, those of other users too" {
     cat >acl.py <<'END'
 import os, struct, sys
-ENTRIES = [(1, 6, -1), (2, 4, int(sys.argv[3])), (4, 4, -1), (16, 4, -1), (32, 0, -1)]
+X = os.path.isdir(sys.argv[2])
+ENTRIES = [(1, 6 + X, -1), (2, 4 + X, int(sys.argv[3])), (4, 4 + X, -1), (16, 4 + X, -1), (32, 0, -1)]
 TEXT = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in ENTRIES)
 os.setxattr(sys.argv[2], "system.posix_acl_" + sys.argv[1], TEXT)
 END
@@ -213,7 +214,8 @@ END
 @test "of what a hostile command leaves nothing but files, directories and links is applied" {
     review -- sh -c 'mkfifo pipe; chmod u+s a; echo >sgid; chmod g+s sgid; setfattr -n user.overlay.redirect -v /x b
         setfattr -n user.overlay.opaque -v y sub; python3 -c "import socket; socket.socket(socket.AF_UNIX).bind(\"sock\")"
-        printf x >"$(printf "esc\033[31m\nnl\342\200\256")"; mkdir secret; chmod 0 secret; echo fine >fine'
+        printf x >"$(printf "esc\033[31m\nnl\342\200\256")"; mkdir secret; chmod 0 secret; mkdir shut; echo >shut/x
+        chmod 600 shut; echo fine >fine'
     [[ $stderr != *$'\033'* && $stderr != *$'\342\200\256'* ]]
     kelp diff "$id"
     [[ $output != *$'\033'* ]]
@@ -222,16 +224,30 @@ END
     for what in 'pipe  (is not applied: a fifo)' 'sock  (is not applied: a socket)' \
         'a  (is not applied: a set-user-id' 'sgid  (is not applied: a set-user-id' \
         'b  (is not applied: a note to overlayfs' 'sub/  (is not applied: a note to overlayfs' \
-        'secret/  (is not applied: a directory that its owner may not read)'; do
+        'secret/  (is not applied: a directory that its owner may not read)' \
+        'shut/  (is not applied: a directory that its owner may not read)'; do
         says "$what"
     done
     [ "$(cat fine)" = fine ]
-    for name in pipe sock sgid secret; do
+    for name in pipe sock sgid secret shut; do
         [ ! -e "$name" ]
     done
     [ "$(stat -c %a a)" = 644 ]
     run -0 getfattr -d -m - b sub
     [[ $output != *overlay* ]]
+}
+
+@test "a directory of the user that he may not look into is named, and the rest applied" {
+    mkdir -p shut/in closed/in
+    review -- sh -c 'echo x >shut/x; rm -r closed; echo fine >fine'
+    chmod 0 shut closed/in
+    kelp apply "$id"
+    [ "$status" = 1 ]
+    says 'shut/  (is not applied: a directory that you may not read)'
+    says 'closed/  with 1 in it  (is not applied: a directory that you may not read)'
+    [ "$(cat fine)" = fine ]
+    [ "$(stat -c %a shut)" = 0 ]
+    [ -d closed ]
 }
 
 @test "what was put into the upper layer itself leads nowhere" {
