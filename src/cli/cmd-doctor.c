@@ -141,15 +141,6 @@ static void print_json_fact(const struct host_probe *probe, const struct host_fa
         printf(", \"needed\": %s}", probe->is_needed ? "true" : "false");
 }
 
-/* What nothing uses yet makes no run weaker, and nobody is asked to mend it. */
-static void put_off(const struct host_probe *probe, struct host_fact *fact)
-{
-        struct host_fact later = { .state = HOST_OK };
-
-        host_fact_set(&later, HOST_OK, "%s: %s", probe->later, fact->what);
-        *fact = later;
-}
-
 /* Tells every fact; false when something that a run needs is missing. */
 static bool tell_facts(const struct host_view *v, enum mode mode)
 {
@@ -160,8 +151,6 @@ static bool tell_facts(const struct host_view *v, enum mode mode)
                 struct host_fact fact = { .state = HOST_OK };
 
                 host_probes[i].run(v, &fact);
-                if (host_probes[i].later)
-                        put_off(&host_probes[i], &fact);
                 if (host_probes[i].is_needed && fact.state == HOST_MISSING)
                         can_run = false;
                 if (mode == MODE_JSON)

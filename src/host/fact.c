@@ -25,8 +25,7 @@ const struct host_probe host_probes[] = {
         { "/dev/net/tun", false, host_probe_tun },
         { "slirp4netns", false, host_probe_slirp },
         { "DNS", false, host_probe_dns },
-        { "cgroups", false, host_probe_cgroup,
-          "for limits on memory and processors, not yet supported" },
+        { "cgroups", false, host_probe_cgroup },
         { "terminals", false, host_probe_terminal },
         { "helper programs", false, host_probe_helpers },
 };

@@ -34,7 +34,6 @@ struct host_probe {
         const char *name;
         bool is_needed; /* without it there is no `kelp run` */
         void (*run)(const struct host_view *v, struct host_fact *ret);
-        const char *later; /* what a later version has it for; NULL: it is used now */
 };
 
 /* Every subject, in the order in which they are told. */

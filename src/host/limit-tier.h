@@ -1,6 +1,7 @@
 #ifndef KELP_HOST_LIMIT_TIER_H
 #define KELP_HOST_LIMIT_TIER_H
 
+#include "cgroup-place.h"
 #include "plan.h"
 
 #include <stdbool.h>
@@ -8,6 +9,8 @@
 /*
  * Who enforces the limits on a sandbox as a whole: memory, processors, processes.  It is decided
  * once, before the launch; each step of the launch then does what was decided, or fails.
+ *
+ * A cgroup of the sandbox's own keeps all three (cgroup.h), where there is a place to make it in.
  *
  * Without a cgroup there is no wall around memory.  The supervisor adds up what the processes have,
  * from outside, the more often the nearer they come to the limit, and ends the sandbox that has
@@ -19,6 +22,7 @@
 enum limit_tier {
         LIMIT_NOT_ASKED,
         LIMIT_NOWHERE, /* best effort: nothing here enforces it */
+        LIMIT_CGROUP,
         LIMIT_SAMPLED, /* rlimits of the kernel, and looks of the supervisor */
         LIMIT_TIER_COUNT,
 };
@@ -27,6 +31,8 @@ struct limit_tiers {
         enum limit_tier memory;
         enum limit_tier cpus;
         enum limit_tier processes;
+        struct cgroup_place place;
+        unsigned controllers; /* that the sandbox's cgroup needs; 0: it has none */
 };
 
 /*

@@ -126,7 +126,7 @@ static int bring_up(const struct launch *l, struct run *r, struct observe *o, st
         if (pid_file_make(l->plan->report.pid_file, &l->view->tree, &box->pid_file, e) < 0)
                 return -e->code;
         e->step = STEP_NONE;
-        return launch_go(l->plan, r, e);
+        return launch_go(l, r, e);
 }
 
 static enum host_topic topic_of(const struct plan *p, int step)

@@ -28,10 +28,11 @@
  */
 
 /* Looks are so far apart that nobody can have taken all that is left since the last one. */
-#define BYTES_PER_NS  4u /* what two processors can touch for the first time */
-#define MIN_PERIOD_NS 2000000u
-#define MAX_PERIOD_NS 100000000u
-#define COST_SHARE    10u /* of the time, one part in so many at most is spent with looking */
+#define BYTES_PER_NS    4u /* what two processors can touch for the first time */
+#define MIN_PERIOD_NS   2000000u
+#define MAX_PERIOD_NS   100000000u
+#define COUNT_PERIOD_NS 500000000u
+#define COST_SHARE      10u /* of the time, one part in so many at most is spent with looking */
 
 struct sum {
         uint64_t resident;     /* kilobytes, as the next two */
@@ -153,18 +154,40 @@ static int measure(struct sampler *s, struct err *e)
         return 0;
 }
 
+/* Whether it stands at its limit of processes. */
+static bool is_full(struct sampler *s)
+{
+        uint64_t refused;
+
+        switch (s->tiers->processes) {
+        case LIMIT_SAMPLED:
+                /* pid 1 is none of the command's */
+                return s->n_tasks >= s->limits->processes + 1;
+        case LIMIT_CGROUP:
+                refused = cgroup_get_events(s->cgroup).n_refused;
+                bool is_more = refused > s->n_refused;
+                s->n_refused = refused;
+                return is_more;
+        case LIMIT_NOT_ASKED:
+        case LIMIT_NOWHERE:
+        case LIMIT_TIER_COUNT:
+                break;
+        }
+        return false;
+}
+
 static enum sample_verdict judge(struct sampler *s, uint64_t now)
 {
         if (s->tiers->memory == LIMIT_SAMPLED && s->memory > s->limits->memory)
                 return SAMPLE_MEMORY;
-        /* pid 1 is none of the command's */
-        if (s->tiers->processes != LIMIT_SAMPLED || s->n_tasks < s->limits->processes + 1) {
+        if (!is_full(s)) {
                 s->full_since = 0;
                 return SAMPLE_WITHIN;
         }
         if (s->full_since == 0)
                 s->full_since = now;
-        bool is_over = s->n_tasks > s->limits->processes + 1;
+        bool is_over =
+                s->tiers->processes == LIMIT_SAMPLED && s->n_tasks > s->limits->processes + 1;
         return is_over || now - s->full_since > SAMPLER_FULL_NS ? SAMPLE_PIDS : SAMPLE_WITHIN;
 }
 
@@ -179,6 +202,9 @@ static int arm(const struct sampler *s, uint64_t ns, struct err *e)
 
 static uint64_t choose_period(const struct sampler *s, uint64_t cost)
 {
+        /* the kernel keeps the limits, and counts */
+        if (!limit_tiers_sample(s->tiers))
+                return COUNT_PERIOD_NS;
         uint64_t period = MAX_PERIOD_NS;
 
         if (s->tiers->memory == LIMIT_SAMPLED && s->limits->memory > s->memory)
@@ -198,7 +224,7 @@ int sampler_look(struct sampler *s, enum sample_verdict *ret, struct err *e)
         *ret = SAMPLE_WITHIN;
         if (read(s->timer, &expirations, sizeof(expirations)) < 0)
                 return 0;
-        if (measure(s, e) < 0)
+        if (limit_tiers_sample(s->tiers) && measure(s, e) < 0)
                 return -e->code;
         uint64_t now = io_now();
         *ret = judge(s, now);
@@ -214,7 +240,8 @@ int sampler_start(struct sampler *ret, const struct plan_limits *limits,
         s.tiers = tiers;
         s.proc = r->proc;
         s.memory_fs = r->memory_fs;
-        if (limit_tiers_sample(tiers)) {
+        s.cgroup = &r->cgroup;
+        if (limit_tiers_sample(tiers) || tiers->processes == LIMIT_CGROUP) {
                 s.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
                 if (s.timer < 0)
                         return err_sys(e, "cannot make the timer of the limits");

@@ -10,18 +10,19 @@
 
 /*
  * The supervisor's looks at the sandbox's processes, where no cgroup keeps the limits on memory and
- * processes (limit-tier.h).
+ * processes (limit-tier.h); and, wherever processes are limited, for a sandbox that only forks.
  */
 
 enum sample_verdict {
         SAMPLE_WITHIN,
         SAMPLE_MEMORY, /* it has more memory than it may */
-        SAMPLE_PIDS,   /* more processes, or as many as it may for SAMPLER_FULL_NS */
+        SAMPLE_PIDS,   /* more processes; or it wants more of them, for SAMPLER_FULL_NS */
 };
 
 /*
  * A limit on processes makes forks fail, which a command can live with.  One that stands at its
- * limit for so long without a break does nothing but fork: it would never end by itself.
+ * limit for so long without a break (of a cgroup: to which more are refused at each look) does
+ * nothing but fork: it would never end by itself.
  */
 #define SAMPLER_FULL_NS 10000000000u
 
@@ -30,10 +31,12 @@ struct sampler {
         const struct limit_tiers *tiers;
         int proc; /* borrowed, as the next one: of struct run */
         int memory_fs;
+        const struct cgroup *cgroup;
         int timer;           /* timerfd, for the poll loop; -1: nothing is sampled */
         uint64_t full_since; /* as of io_now(); 0: it is not at its limit of processes */
         uint64_t memory;     /* what was seen last, in bytes */
         uint64_t n_tasks;
+        uint64_t n_refused; /* forks, as a cgroup counts them */
 };
 
 #define SAMPLER_NONE                                                                               \

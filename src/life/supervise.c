@@ -397,20 +397,33 @@ static int run_to_end(struct supervisor *s, struct err *e)
         return proc_wait(&s->run->init, &status, e);
 }
 
-static struct supervise_end get_end(const struct supervisor *s)
+/*
+ * Which limit ended it, if one did.  A command that was refused a fork and failed may have failed of
+ * something else; that it was refused one is what its user has to know.
+ */
+static enum supervise_reason get_reason(const struct supervisor *s, int wait_status)
 {
-        /* pid 1 can say nothing more when it was killed, and with it the payload */
-        if (!s->has_exited && !s->is_killed)
-                log_error(
-                        "pid 1 of the sandbox ended before the command did, and the command with it");
-        struct supervise_end end = { .wait_status = s->has_exited ? s->wait_status : SIGKILL };
+        struct cgroup_events events = cgroup_get_events(&s->run->cgroup);
+        bool is_failed = wait_status != 0;
 
         if (s->is_timed_out)
-                end.reason = SUPERVISE_TIMEOUT;
-        else if (s->limit != SAMPLE_WITHIN)
-                end.reason = s->limit == SAMPLE_MEMORY ? SUPERVISE_MEMORY : SUPERVISE_PIDS;
-        else if (WIFSIGNALED(end.wait_status))
-                end.reason = SUPERVISE_SIGNAL;
+                return SUPERVISE_TIMEOUT;
+        if (s->limit == SAMPLE_MEMORY || (is_failed && events.n_killed > 0))
+                return SUPERVISE_MEMORY;
+        if (s->limit == SAMPLE_PIDS || (is_failed && events.n_refused > 0 && !s->is_killed))
+                return SUPERVISE_PIDS;
+        return WIFSIGNALED(wait_status) ? SUPERVISE_SIGNAL : SUPERVISE_EXIT;
+}
+
+static struct supervise_end get_end(const struct supervisor *s)
+{
+        struct supervise_end end = { .wait_status = s->has_exited ? s->wait_status : SIGKILL };
+
+        end.reason = get_reason(s, end.wait_status);
+        /* pid 1 can say nothing more when it was killed, and with it the payload */
+        if (!s->has_exited && !s->is_killed && end.reason != SUPERVISE_MEMORY)
+                log_error(
+                        "pid 1 of the sandbox ended before the command did, and the command with it");
         return end;
 }
 

@@ -106,13 +106,18 @@ static int fail_at(enum step step, struct err *e)
         return -e->code;
 }
 
-static pid_t clone_stage(struct err *e)
+static pid_t clone_stage(const struct cgroup *cgroup, struct err *e)
 {
         /* what the caller of kelp ignored is none of the sandbox's business: Linux 5.5 */
         struct clone_args args = { .flags = CLONE_NEWUSER | CLONE_CLEAR_SIGHAND,
                                    .exit_signal = SIGCHLD };
-        pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 
+        /* born in it: Linux 5.7 */
+        if (cgroup->dir >= 0) {
+                args.flags |= CLONE_INTO_CGROUP;
+                args.cgroup = (uint64_t)cgroup->dir;
+        }
+        pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
         if (pid < 0)
                 return err_sys(e, "cannot create a user namespace");
         return pid;
@@ -194,11 +199,15 @@ int launch_start(const struct launch *l, struct run *ret, struct err *e)
         autofd self = proc_pidfd(getpid(), e);
         autofd far = -1;
 
+        if (l->tiers->controllers != 0 && cgroup_make(l->tiers, &ret->cgroup, e) < 0)
+                return fail_at(STEP_LIMITS, e);
         if (self < 0 || fd_socketpair(&ret->sock, &far, e) < 0)
                 return fail_at(STEP_USERNS, e);
-        pid_t pid = clone_stage(e);
-        if (pid == 0)
+        pid_t pid = clone_stage(&ret->cgroup, e);
+        if (pid == 0) {
+                cgroup_drop(&ret->cgroup);
                 stage_main(l, far, ret->sock, self);
+        }
         if (pid < 0)
                 return fail_at(STEP_USERNS, e);
         ret->stage.pid = pid;
@@ -305,11 +314,13 @@ int launch_await_ready(const struct launch *l, struct run *r, struct err *e)
         return 0;
 }
 
-int launch_go(const struct plan *p, struct run *r, struct err *e)
+int launch_go(const struct launch *l, struct run *r, struct err *e)
 {
         bool has_rules = false;
 
-        if (tell(r->sock, SYNC_GO, e) < 0 || landlock_has_rules(p, &has_rules, e) < 0 ||
+        if (cgroup_set_limits(&r->cgroup, &l->plan->limits, l->tiers, e) < 0)
+                return fail_at(STEP_LIMITS, e);
+        if (tell(r->sock, SYNC_GO, e) < 0 || landlock_has_rules(l->plan, &has_rules, e) < 0 ||
             (has_rules &&
              sync_await(r->sock, SYNC_RULES, NULL, &r->entry.rules, 1, "the payload", e) < 0) ||
             sync_await(r->sock, SYNC_STARTED, NULL, NULL, 0, "pid 1", e) < 0)

@@ -75,7 +75,7 @@ void launch_abandon(struct run *r);
  */
 int launch_await_ready(const struct launch *l, struct run *r, struct err *e);
 
-/* Gives the word to start the payload and waits until it runs. */
-int launch_go(const struct plan *p, struct run *r, struct err *e);
+/* Sets the limits of its cgroup, gives the word to start the payload and waits until it runs. */
+int launch_go(const struct launch *l, struct run *r, struct err *e);
 
 #endif

@@ -6,6 +6,7 @@ void run_done(struct run *r)
 {
         proc_kill_child(&r->stage);
         proc_kill_child(&r->init);
+        cgroup_remove(&r->cgroup);
         fd_close(&r->slirp_exit);
         proc_kill_child(&r->slirp);
         fd_close(&r->proxy_control);

@@ -1,6 +1,7 @@
 #ifndef KELP_SANDBOX_RUN_H
 #define KELP_SANDBOX_RUN_H
 
+#include "cgroup.h"
 #include "plan.h"
 #include "proc.h"
 #include "tree.h"
@@ -29,11 +30,12 @@ struct run_entry {
 };
 
 struct run {
-        int sock;           /* the launcher's end of the conversation; -1: none */
-        struct child stage; /* until pid 1 is ready */
-        struct child init;  /* pid 1 of the sandbox, a child of the launcher */
-        int pty_master;     /* of the payload's own terminal; -1: it has none */
-        unsigned on_pty;    /* bit n: standard stream n of the payload is that terminal */
+        int sock;             /* the launcher's end of the conversation; -1: none */
+        struct child stage;   /* until pid 1 is ready */
+        struct child init;    /* pid 1 of the sandbox, a child of the launcher */
+        int pty_master;       /* of the payload's own terminal; -1: it has none */
+        unsigned on_pty;      /* bit n: standard stream n of the payload is that terminal */
+        struct cgroup cgroup; /* of the sandbox's own */
         int proc;      /* the sandbox's own /proc, for who samples its processes; -1: nobody does */
         int memory_fs; /* the file system in memory that its root lies in, or is written to */
         int netns;     /* of the sandbox, for the network helper; -1: not needed */
@@ -50,10 +52,10 @@ struct run {
 
 #define RUN_NONE                                                                                   \
         {                                                                                          \
-                .sock = -1, .stage = CHILD_NONE, .init = CHILD_NONE, .pty_master = -1, .proc = -1, \
-                .memory_fs = -1, .netns = -1, .userns = -1, .api_dir = -1, .slirp = CHILD_NONE,    \
-                .slirp_exit = -1, .proxy = CHILD_NONE, .proxy_control = -1,                        \
-                .publisher = CHILD_NONE, .publisher_control = -1, .entry = {                       \
+                .sock = -1, .cgroup = CGROUP_NONE, .stage = CHILD_NONE, .init = CHILD_NONE,        \
+                .pty_master = -1, .proc = -1, .memory_fs = -1, .netns = -1, .userns = -1,          \
+                .api_dir = -1, .slirp = CHILD_NONE, .slirp_exit = -1, .proxy = CHILD_NONE,         \
+                .proxy_control = -1, .publisher = CHILD_NONE, .publisher_control = -1, .entry = {  \
                         { -1, -1, -1, -1, -1, -1, -1 },                                            \
                         -1                                                                         \
                 }                                                                                  \

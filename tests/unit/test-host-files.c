@@ -2,6 +2,7 @@
 
 #include "apparmor.h"
 #include "cause.h"
+#include "cgroup-place.h"
 #include "dns.h"
 #include "host-fake.h"
 #include "mounts.h"
@@ -21,6 +22,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -427,20 +429,94 @@ static void test_cgroup(void **state)
         fact = (struct host_fact){ 0 };
         host_probe_cgroup(&f->view, &fact);
         assert_int_equal(fact.state, HOST_WEAKER);
-        contains(fact.cause.why, "no cgroup was delegated");
+        contains(fact.cause.why, "no controller belongs to version 2");
 
-        fake_file(f, "sys/fs/cgroup/a/b/cgroup.procs", "");
-        fake_file(f, "sys/fs/cgroup/a/b/cgroup.subtree_control", "");
-        fake_file(f, "sys/fs/cgroup/a/b/cgroup.controllers", "cpuset io memory pids\n");
+        fake_file(f, "sys/fs/cgroup/cgroup.controllers", "cpuset io memory pids\n");
         fact = (struct host_fact){ 0 };
+        host_probe_cgroup(&f->view, &fact);
+        assert_int_equal(fact.state, HOST_WEAKER);
+        contains(fact.cause.why, "no cgroup was delegated");
+        contains(fact.cause.fix, "echo +memory +cpu +pids >cgroup.subtree_control");
+}
+
+/* A cgroup with what a user needs to make others in it. */
+static void fake_cgroup(struct fake *f, const char *name, const char *procs,
+                        const char *handed_down, const char *controllers)
+{
+        const char *const files[][2] = { { "procs", procs },
+                                         { "subtree_control", handed_down },
+                                         { "controllers", controllers } };
+
+        for (size_t i = 0; i < 3; i++) {
+                char path[128];
+
+                snprintf(path, sizeof(path), "sys/fs/cgroup/%s/cgroup.%s", name, files[i][0]);
+                fake_file(f, path, files[i][1]);
+        }
+}
+
+/* A cgroup that was delegated is the one above ours, without processes of its own. */
+static void test_cgroup_place(void **state)
+{
+        struct fake *f = *state;
+        struct host_fact fact = { 0 };
+        struct cgroup_place place;
+
+        fake_file(f, "proc/self/mountinfo",
+                  "30 27 0:27 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+        fake_file(f, "proc/self/cgroup", "0::/a/b\n");
+        fake_cgroup(f, "a", "", "", "cpuset io memory pids\n");
+        assert_true(cgroup_find_place(&f->view, &place));
+        assert_string_equal(place.dir, "/sys/fs/cgroup/a");
+        assert_int_equal(place.controllers, CGROUP_MEMORY | CGROUP_PIDS);
+        assert_false(place.is_own);
         host_probe_cgroup(&f->view, &fact);
         assert_int_equal(fact.state, HOST_WEAKER);
         contains(fact.what, "without cpu");
 
-        fake_file(f, "sys/fs/cgroup/a/b/cgroup.controllers", "cpu memory pids\n");
+        fake_cgroup(f, "a", "", "", "cpu memory pids\n");
         fact = (struct host_fact){ 0 };
         host_probe_cgroup(&f->view, &fact);
         assert_int_equal(fact.state, HOST_OK);
+
+        /* with processes in it nothing more can be handed down */
+        fake_cgroup(f, "a", "1\n", "", "cpu memory pids\n");
+        assert_false(cgroup_find_place(&f->view, &place));
+        fake_cgroup(f, "a", "1\n", "pids\n", "cpu memory pids\n");
+        assert_true(cgroup_find_place(&f->view, &place));
+        assert_int_equal(place.controllers, CGROUP_PIDS);
+
+        /* never above the mount */
+        fake_file(f, "proc/self/cgroup", "0::/\n");
+        assert_false(cgroup_find_place(&f->view, &place));
+}
+
+/* Below a systemd of the user's all can be written, and is not ours for that. */
+static void test_cgroup_of_systemd(void **state)
+{
+        struct fake *f = *state;
+        struct cgroup_place place;
+        char path[128];
+
+        fake_file(f, "proc/self/mountinfo",
+                  "30 27 0:27 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+        fake_cgroup(f, "user@7.service", "", "memory\n", "memory\n");
+        fake_cgroup(f, "user@7.service/app.slice", "", "memory\n", "memory\n");
+        fake_file(f, "proc/self/cgroup", "0::/user@7.service/app.slice/x.scope\n");
+        assert_false(cgroup_find_place(&f->view, &place));
+        fake_file(f, "proc/self/cgroup", "0::/user@7.service/init.scope\n");
+        assert_false(cgroup_find_place(&f->view, &place));
+
+        /* but for what it was asked to delegate */
+        fake_cgroup(f, "user@7.service/app.slice/run-1.scope", "", "", "memory pids\n");
+        fake_file(f, "proc/self/cgroup", "0::/user@7.service/app.slice/run-1.scope/shell\n");
+        assert_false(cgroup_find_place(&f->view, &place));
+        snprintf(path, sizeof(path), "run/user/%u/systemd/transient/run-1.scope", f->view.uid);
+        fake_file(f, path, "# made\n[Scope]\nDelegate=yes\n");
+        assert_true(cgroup_find_place(&f->view, &place));
+        assert_int_equal(place.controllers, CGROUP_MEMORY | CGROUP_PIDS);
+        fake_file(f, path, "[Scope]\nDelegate=no\n");
+        assert_false(cgroup_find_place(&f->view, &place));
 }
 
 static void test_profile(void **state)
@@ -486,6 +562,8 @@ int main(void)
                 T(test_veth_absent),
                 T(test_newuidmap_absent),
                 T(test_cgroup),
+                T(test_cgroup_place),
+                T(test_cgroup_of_systemd),
                 T(test_profile),
         };
 
