@@ -36,11 +36,11 @@ ends_with() {
 
     shift 2
     "$KELP" run --status-fd 4 "$@" 4>events 2>err || status=$?
-    [ "$status" = "$code" ] && [ "$(jq -r 'select(.event == "exited") | .reason' events)" = "$reason" ] || {
-        echo "status $status, not $code:"
+    if [ "$status $(jq -r 'select(.event == "exited") | .reason' events)" != "$code $reason" ]; then
+        echo "status $status, not $code, or not of $reason:"
         cat err events
         false
-    }
+    fi
 }
 
 @test "memory: a hog is ended at once, and it is said why" {
