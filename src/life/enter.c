@@ -28,7 +28,8 @@
 struct session {
         struct join join;
         struct plan plan;
-        int sock; /* to kelp exec; -1: it is gone */
+        const struct cgroup *cgroup; /* of the sandbox */
+        int sock;                    /* to kelp exec; -1: it is gone */
         struct joined command;
         uint64_t deadline; /* when it is killed, as of io_now(); 0: never */
 };
@@ -277,8 +278,15 @@ static int start(struct session *s, const struct control_request *r, int supervi
         struct joined *c = &s->command;
 
         e->step = STEP_START;
-        if (leave_supervisor(supervisor, e) < 0 || take_descriptors(r, s->join.entry, e) < 0 ||
-            join(s, r, e) < 0 || payload_let_go(c->pipe, e) < 0 || payload_await(c->pipe, e) < 0)
+        if (leave_supervisor(supervisor, e) < 0)
+                return -e->code;
+        e->step = STEP_LIMITS;
+        /* before any process of the command: what it starts counts from the first one on */
+        if (cgroup_join(s->cgroup, e) < 0)
+                return -e->code;
+        e->step = STEP_START;
+        if (take_descriptors(r, s->join.entry, e) < 0 || join(s, r, e) < 0 ||
+            payload_let_go(c->pipe, e) < 0 || payload_await(c->pipe, e) < 0)
                 return -e->code;
         return control_send(s->sock, CONTROL_DONE, (int)c->on_pty, &c->pty_master,
                             c->pty_master >= 0 ? 1 : 0, e);
@@ -327,7 +335,7 @@ static struct enter_slot *find_slot(struct enter_list *list, struct err *e)
         return NULL;
 }
 
-int enter_start(struct enter_list *list, const struct launch *l, const struct run_entry *entry,
+int enter_start(struct enter_list *list, const struct launch *l, const struct run *run,
                 const struct control_request *r, struct err *e)
 {
         autofd self = proc_pidfd(getpid(), e);
@@ -344,11 +352,14 @@ int enter_start(struct enter_list *list, const struct launch *l, const struct ru
         if (pid < 0)
                 return err_sys(e, "cannot fork");
         if (pid == 0) {
-                struct session s = { .sock = r->sock, .command = JOINED_NONE };
+                struct session s = { .sock = r->sock,
+                                     .cgroup = &run->cgroup,
+                                     .command = JOINED_NONE };
 
-                s.join = (struct join){
-                        .launch = l, .entry = entry, .plan = &s.plan, .children = &slot->children
-                };
+                s.join = (struct join){ .launch = l,
+                                        .entry = &run->entry,
+                                        .plan = &s.plan,
+                                        .children = &slot->children };
                 joiner_main(&s, r, self);
         }
         slot->joiner = pid;

@@ -41,7 +41,7 @@ struct enter_list {
  * Takes request `r` of type EXEC; what comes of it is the joiner's to say, so the caller closes its
  * end of the connection.  An error was not told yet.
  */
-int enter_start(struct enter_list *list, const struct launch *l, const struct run_entry *entry,
+int enter_start(struct enter_list *list, const struct launch *l, const struct run *run,
                 const struct control_request *r, struct err *e);
 
 /* When a child of the supervisor has ended. */

@@ -156,7 +156,7 @@ static void on_exec(struct supervisor *v, const struct serve_client *c, struct c
         struct err e = { 0 };
 
         of_joiner.sock = c->sock;
-        if (enter_start(&v->entered, v->launch, &v->run->entry, &of_joiner, &e) < 0)
+        if (enter_start(&v->entered, v->launch, v->run, &of_joiner, &e) < 0)
                 control_refuse(c->sock, &e);
 }
 

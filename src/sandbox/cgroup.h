@@ -38,7 +38,7 @@ int cgroup_make(const struct limit_tiers *tiers, struct cgroup *ret, struct err 
 int cgroup_set_limits(const struct cgroup *c, const struct plan_limits *limits,
                       const struct limit_tiers *tiers, struct err *e);
 
-/* Puts the calling process into it: for what enters a sandbox later. */
+/* Puts the calling process into it, if there is one: for what enters a sandbox later. */
 int cgroup_join(const struct cgroup *c, struct err *e);
 
 /* All zero where there is no cgroup, or no such limit. */

@@ -107,6 +107,16 @@ while True:
     [ $((EPOCHSECONDS - start)) -lt 30 ]
 }
 
+@test "what enters later is limited with the others" {
+    "$KELP" run --name limited -m 64m --pids-limit 4 --status-fd 4 -- sleep 100 4>events &
+    until "$KELP" exec limited true 2>/dev/null; do sleep 0.1; done
+    run ! "$KELP" exec limited sh -c 'sleep 1 & sleep 1 & sleep 1 & sleep 1 & wait'
+    [[ $output == *"annot fork"* ]]
+    run ! "$KELP" exec limited python3 take.py 100 1
+    wait
+    [ "$(jq -r 'select(.event == "exited") | .reason' events)" = memory ]
+}
+
 @test "a disk filler, a writer of large files, a burner and a hog of descriptors" {
     run -1 "$KELP" run --tmpfs /mnt:size=1m -- sh -c 'head -c 2m /dev/zero >/mnt/file'
     [[ $output == *"No space left on device"* ]]

@@ -81,6 +81,16 @@ while True: os.write(fd, b"1" * (1 << 20))'
     ends_with 0 exit -m 6m -- true
 }
 
+@test "what enters later is limited with the others" {
+    alone "$KELP" run --name limited -m 64m --pids-limit 4 --status-fd 4 -- sleep 100 4>events &
+    until "$KELP" exec limited true 2>/dev/null; do sleep 0.3; done
+    run ! "$KELP" exec limited sh -c 'sleep 1 & sleep 1 & sleep 1 & sleep 1 & wait'
+    [[ $output == *"annot fork"* ]]
+    run ! "$KELP" exec limited python3 -c 'x = b"1" * (200 << 20)'
+    wait
+    [ "$(jq -r 'select(.event == "exited") | .reason' events)" = memory ]
+}
+
 @test "processes: refused, counted, and ended where there is nothing else" {
     ends_with 2 pids --pids-limit 3 -- sh -c 'sleep 1 & sleep 1 & sleep 1 & wait'
     ends_with 0 exit --pids-limit 4 -- sh -c 'sleep 1 & sleep 1 & sleep 1 & wait'
