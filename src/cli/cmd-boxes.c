@@ -315,7 +315,9 @@ static int remove_one(struct targets *t, struct target *one, bool is_forced, str
         if (state_remove(&t->state, one->status.id, e) < 0 && e->code != ENOENT)
                 return -e->code;
         *e = (struct err){ 0 };
-        puts(name_of(one));
+        /* the helper says it of what was kept */
+        if (!one->is_kept)
+                puts(name_of(one));
         return 0;
 }
 
@@ -356,6 +358,9 @@ static int forget_kept(const struct targets *t, struct err *e)
                 if (t->items[i].is_kept)
                         words[n++] = (char *)t->items[i].word;
         }
+        /* in its place nobody would print what waits to be printed */
+        if (n > 2 && fflush(stdout) != 0)
+                return err_sys(e, "cannot write to stdout");
         return n > 2 ? cmd_image(n, words) : 0;
 }
 

@@ -180,6 +180,17 @@ hint: wait until it ends, or take another --name"
     assert_eq "$output" $'1\n2\n3\n4\n5'
 }
 
+@test "rm is for what was kept and for what ran in the background, by one word or several" {
+    "$KELP" run -d --network none --userns single --keep --name one box sh -c 'echo x >/x'
+    "$KELP" run -d --network none --userns single --name other box true
+    "$KELP" wait one other
+    run -0 "$KELP" rm other one
+    assert_eq "$output" "other
+removed: one"
+    [ -z "$("$KELP" ps -aq)" ]
+    run -125 "$KELP" rm one
+}
+
 @test "many at once: one gets it, the others are told" {
     local i n=0 pids=()
 
