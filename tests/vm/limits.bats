@@ -120,7 +120,7 @@ while time.process_time() < 1: pass' start fast
         "$KELP" run -m 100m -- true
         ls "$cg" | grep -c "^kelp-"
         kill -9 "$pid"
-        wait
+        { wait; } 2>/dev/null
         sleep 11
         "$KELP" run -m 100m -- true
         ls "$cg" | grep -c "^kelp-"; true' 2>/dev/null
