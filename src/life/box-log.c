@@ -132,7 +132,7 @@ static void add_record(struct batch *b, const struct head *head, bool is_whole, 
 static void tell_loss(struct batch *b)
 {
         static const char text[] = "some output is missing here: the log could not be written";
-        struct head head;
+        struct head head = { .len = 0 };
 
         b->log->is_lossy = false;
         make_head(&head, BOX_KELP);
@@ -143,7 +143,7 @@ static void tell_loss(struct batch *b)
 void box_log_write(struct box_log *log, enum box_stream stream, const char *data, size_t len)
 {
         struct batch b;
-        struct head head;
+        struct head head = { .len = 0 };
 
         b.log = log;
         b.len = 0;
