@@ -120,13 +120,17 @@ static bool is_delegated(const struct host_view *v, const char *dir)
 {
         if (!is_writable(v, dir) || is_manager(dir))
                 return false;
-        return !is_below_manager(dir) || is_marked(v, dir);
+        /* to root all is writable: that says nothing */
+        return (v->uid != 0 && !is_below_manager(dir)) || is_marked(v, dir);
 }
 
 /* Whether what is left in it when its last process has gone is removed by somebody else. */
 static bool is_cleared(const struct host_view *v, const char *dir)
 {
-        return is_below_manager(dir) || is_marked(v, dir);
+        const char *end = strrchr(dir, '.');
+        bool is_service = end && str_eq(end, ".service") && host_exists(v, "run/systemd/system");
+
+        return is_service || is_below_manager(dir) || is_marked(v, dir);
 }
 
 /* How many processes a cgroup has itself, and whether we are one of them. */

@@ -11,8 +11,8 @@
  *
  * A cgroup has processes or hands controllers to its children, not both (cgroups(7), "no internal
  * processes").  So the place is the cgroup above ours, where somebody has delegated that to us; or
- * ours itself, where we are alone in it and may go into a child of it.  The latter only in what
- * systemd has marked as delegated: it clears up there, when the last process has gone.
+ * ours itself, where we are alone in it and may go into a child of it.  The latter only in a
+ * unit of systemd, which clears up there when the last process has gone.
  *
  * Below a systemd of the user's own everything is writable, and nothing is delegated but what it has
  * marked: elsewhere it takes controllers away as it sees fit.

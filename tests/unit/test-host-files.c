@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -461,6 +462,7 @@ static void test_cgroup_place(void **state)
         struct fake *f = *state;
         struct host_fact fact = { 0 };
         struct cgroup_place place;
+        char path[128];
 
         fake_file(f, "proc/self/mountinfo",
                   "30 27 0:27 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
@@ -485,6 +487,24 @@ static void test_cgroup_place(void **state)
         fake_cgroup(f, "a", "1\n", "pids\n", "cpu memory pids\n");
         assert_true(cgroup_find_place(&f->view, &place));
         assert_int_equal(place.controllers, CGROUP_PIDS);
+
+        /* to root all is writable: only a mark says something */
+        f->view.uid = 0;
+        assert_false(cgroup_find_place(&f->view, &place));
+        f->view.uid = 1000;
+
+        /* alone in a service of the system's that was given to us */
+        snprintf(path, sizeof(path), "%d\n", (int)getpid());
+        fake_cgroup(f, "a/s.service", path, "", "memory pids\n");
+        fake_file(f, "proc/self/cgroup", "0::/a/s.service\n");
+        fake_file(f, "run/systemd/system/x", "");
+        assert_true(cgroup_find_place(&f->view, &place));
+        assert_true(place.is_own);
+        assert_string_equal(place.dir, "/sys/fs/cgroup/a/s.service");
+        snprintf(path, sizeof(path), "1\n%d\n", (int)getpid());
+        fake_cgroup(f, "a/s.service", path, "", "memory pids\n");
+        assert_true(cgroup_find_place(&f->view, &place));
+        assert_false(place.is_own);
 
         /* never above the mount */
         fake_file(f, "proc/self/cgroup", "0::/\n");
