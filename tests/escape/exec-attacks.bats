@@ -196,11 +196,9 @@ PY
     [[ $output == *"'/etc/group' of the sandbox is not a regular file"* ]]
 }
 
-@test "Landlock's rules are the payload's, wherever their names lead by now" {
-    "$KELP" doctor 2>/dev/null | grep -i landlock || true
+@test "a volume that the payload has moved away keeps nobody out, and is what it was" {
     mkdir -p "$dir/rootfs" "$dir/data-dir"
     make_rootfs "$dir/rootfs"
-    # the root is read-only to all but the mounts: what a new rule for "/" would open, mounts would not
     sandbox --network none --userns single -v "$dir/data-dir:/mnt/d" "$dir/rootfs" sh -c '
         mv /mnt /old && mkdir /mnt && ln -s /proc /mnt/d; echo up; exec sleep 300'
     run -0 "$KELP" exec box sh -c 'echo in >/old/d/file && cat /old/d/file'
