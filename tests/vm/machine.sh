@@ -6,7 +6,7 @@ vm_memory=4G
 
 # vm_run VERSION ACCELERATOR: the report is on stdout, the console in a file.
 vm_run() {
-    local version=$1 accel=$2 cpu=max
+    local version=$1 accel=$2 cpu=max append
 
     if [ "$accel" = tcg ]; then
         # it runs each processor in a thread of its own only when told
@@ -14,14 +14,18 @@ vm_run() {
         # after cmpxchg16b, qemu 7.2 has something else for flags, of which Linux 6.12 crashes
         cpu=max,-cx16
     fi
-    TMPDIR=$scratch timeout --foreground -k 10 "${KELP_VM_SECONDS:-7200}" qemu-system-x86_64 -nodefaults -no-reboot \
-        -display none -nic none -m "$vm_memory" -smp "$(nproc)" -accel "$accel" -cpu "$cpu" \
-        -kernel "$cache/vmlinuz-$version" -initrd "$cache/initrd.img-$version" \
-        -append "root=/dev/vda rw console=ttyS0 panic=-1 quiet mitigations=off" \
+    # nobody logs in, and what comes in is trusted
+    append="root=/dev/vda rw console=ttyS0 panic=-1 quiet mitigations=off"
+    append+=" systemd.mask=serial-getty@ttyS0.service"
+    TMPDIR=$scratch timeout --foreground -k 10 "${KELP_VM_SECONDS:-7200}" \
+        qemu-system-x86_64 -nodefaults -no-reboot -display none -nic none \
+        -m "$vm_memory" -smp "$(nproc)" -accel "$accel" -cpu "$cpu" \
+        -kernel "$cache/vmlinuz-$version" -initrd "$cache/initrd.img-$version" -append "$append" \
         -drive "file=$cache/system.ext4,format=raw,if=virtio,snapshot=on" \
         -drive "file=$scratch/home.tar,format=raw,if=virtio,readonly=on" \
         -serial "file:$scratch/console" -device virtio-rng-pci -device virtio-serial-pci \
-        -chardev file,id=report,path=/dev/stdout -device virtserialport,chardev=report,name=kelp.report </dev/null
+        -chardev file,id=report,path=/dev/stdout \
+        -device virtserialport,chardev=report,name=kelp.report </dev/null
 }
 
 # Prints what to run machines with.  KVM may be there and not work, as inside of some machines that are
