@@ -274,7 +274,7 @@ static void take_ready(const struct launch *l, struct run *r, const int *fds)
         }
 }
 
-/* READY, and ENTRY before or after it. */
+/* READY, and ENTRY before or after it: a slow stage is overtaken even by the payload's RULES. */
 static int await_root(const struct launch *l, struct run *r, struct err *e)
 {
         size_t n_ready = (r->on_pty ? 1 : 0) + (limit_tiers_sample(l->tiers) ? 2 : 0);
@@ -294,6 +294,8 @@ static int await_root(const struct launch *l, struct run *r, struct err *e)
                 } else if (msg.type == SYNC_READY && !is_ready && n_fds == n_ready) {
                         take_ready(l, r, fds);
                         is_ready = true;
+                } else if (msg.type == SYNC_RULES && is_ready && r->entry.rules < 0 && n_fds == 1) {
+                        r->entry.rules = fds[0];
                 } else {
                         while (n_fds > 0)
                                 close(fds[--n_fds]);
@@ -321,7 +323,7 @@ int launch_go(const struct launch *l, struct run *r, struct err *e)
         if (cgroup_set_limits(&r->cgroup, &l->plan->limits, l->tiers, e) < 0)
                 return fail_at(STEP_LIMITS, e);
         if (tell(r->sock, SYNC_GO, e) < 0 || landlock_has_rules(l->plan, &has_rules, e) < 0 ||
-            (has_rules &&
+            (has_rules && r->entry.rules < 0 &&
              sync_await(r->sock, SYNC_RULES, NULL, &r->entry.rules, 1, "the payload", e) < 0) ||
             sync_await(r->sock, SYNC_STARTED, NULL, NULL, 0, "pid 1", e) < 0)
                 return fail_at(STEP_START, e);

@@ -36,8 +36,9 @@
  * Nobody waits who has something to do: the sources are judged beside the namespaces, the network,
  * which is the most expensive thing of a launch, is made beside the root.
  *
- * ENTRY comes before or after READY: nobody waits for it, for whoever enters the sandbox later has
- * use for it alone.  So has RULES; a kernel without Landlock has none.
+ * ENTRY comes before or after READY, and even after RULES, for which the payload does not wait for GO:
+ * nobody waits for either, for whoever enters the sandbox later has use for them alone.  A kernel
+ * without Landlock has no RULES.
  *
  * FAILED may come from either child in the place of any message.  The end of the stream before GO
  * is failure on both sides; so is a message that is not the one awaited.
