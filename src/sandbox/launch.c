@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -274,44 +275,70 @@ static void take_ready(const struct launch *l, struct run *r, const int *fds)
         }
 }
 
+/* What has come of what is awaited with READY. */
+struct news {
+        bool is_ready;
+        bool has_entry;
+};
+
 /* READY, and ENTRY before or after it: a slow stage is overtaken even by the payload's RULES. */
-static int await_root(const struct launch *l, struct run *r, struct err *e)
+static int take_news(const struct launch *l, struct run *r, struct news *news, struct err *e)
 {
         size_t n_ready = (r->on_pty ? 1 : 0) + (limit_tiers_sample(l->tiers) ? 2 : 0);
-        bool is_ready = false;
-        bool has_entry = false;
+        struct sync_msg msg;
+        int fds[IO_MAX_FDS];
+        size_t n_fds = 0;
 
-        while (!is_ready || !has_entry) {
-                struct sync_msg msg;
-                int fds[IO_MAX_FDS];
-                size_t n_fds = 0;
+        if (sync_await_any(r->sock, &msg, fds, &n_fds, "pid 1", e) < 0)
+                return -e->code;
+        if (msg.type == SYNC_ENTRY && !news->has_entry && n_fds == count_namespaces(l->plan)) {
+                memcpy(r->entry.namespaces, fds, n_fds * sizeof(int));
+                news->has_entry = true;
+        } else if (msg.type == SYNC_READY && !news->is_ready && n_fds == n_ready) {
+                take_ready(l, r, fds);
+                news->is_ready = true;
+        } else if (msg.type == SYNC_RULES && news->is_ready && r->entry.rules < 0 && n_fds == 1) {
+                r->entry.rules = fds[0];
+        } else {
+                while (n_fds > 0)
+                        close(fds[--n_fds]);
+                return err_set(e, EPROTO, "pid 1 sent message %u too early", msg.type);
+        }
+        return 0;
+}
 
-                if (sync_await_any(r->sock, &msg, fds, &n_fds, "pid 1", e) < 0)
+/*
+ * Of a stage that has ended: what it has sent is there, and nothing more will come, though pid 1 keeps
+ * the socket open.
+ */
+static int take_entry(const struct launch *l, struct run *r, struct news *news, struct err *e)
+{
+        struct pollfd fd = { .fd = r->sock, .events = POLLIN };
+
+        while (!news->has_entry) {
+                int n = poll(&fd, 1, 0);
+
+                if (n < 0 && errno != EINTR)
+                        return err_sys(e, "cannot poll");
+                if (n == 0)
+                        return err_set(e, EPIPE, "the stage ended before it gave the namespaces");
+                if (n > 0 && take_news(l, r, news, e) < 0)
                         return -e->code;
-                if (msg.type == SYNC_ENTRY && !has_entry && n_fds == count_namespaces(l->plan)) {
-                        memcpy(r->entry.namespaces, fds, n_fds * sizeof(int));
-                        has_entry = true;
-                } else if (msg.type == SYNC_READY && !is_ready && n_fds == n_ready) {
-                        take_ready(l, r, fds);
-                        is_ready = true;
-                } else if (msg.type == SYNC_RULES && is_ready && r->entry.rules < 0 && n_fds == 1) {
-                        r->entry.rules = fds[0];
-                } else {
-                        while (n_fds > 0)
-                                close(fds[--n_fds]);
-                        return err_set(e, EPROTO, "pid 1 sent message %u too early", msg.type);
-                }
         }
         return 0;
 }
 
 int launch_await_ready(const struct launch *l, struct run *r, struct err *e)
 {
+        struct news news = { .is_ready = false };
+
         r->on_pty = pty_streams(l->plan);
-        if (await_root(l, r, e) < 0)
-                return fail_at(STEP_ROOT, e);
+        while (!news.is_ready) {
+                if (take_news(l, r, &news, e) < 0)
+                        return fail_at(STEP_ROOT, e);
+        }
         /* it has given the network to pid 1, which would not be ready otherwise */
-        if (reap_stage(&r->stage, e) < 0)
+        if (reap_stage(&r->stage, e) < 0 || take_entry(l, r, &news, e) < 0)
                 return fail_at(STEP_CLONE_INIT, e);
         return 0;
 }
