@@ -11,29 +11,24 @@
 #include "limit-tier.h"
 #include "log.h"
 #include "option-files.h"
-#include "parse.h"
-#include "path.h"
 #include "policy-files.h"
 #include "problems.h"
 #include "review-end.h"
 #include "root.h"
+#include "run-fds.h"
 #include "run-sandbox.h"
 #include "status.h"
 #include "step.h"
 #include "str.h"
 #include "suggest.h"
-#include "syscalls.h"
-#include "upstream-tell.h"
 #include "userns.h"
+#include "weaker-tell.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /*
@@ -75,192 +70,6 @@ static int fail_all(const struct front *f, const struct plan_problems *problems)
         problems_tell(problems);
         tell_failed(f, &problems->items[0], "options");
         return EXIT_FAILED;
-}
-
-static bool can_write(int fd)
-{
-        int flags = fcntl(fd, F_GETFL);
-
-        return flags >= 0 && !(flags & O_PATH) && (flags & O_ACCMODE) != O_RDONLY;
-}
-
-/* The descriptor for early errors.  One that is not usable is judged with the rest of the plan. */
-static int usable_status_fd(const char *value)
-{
-        struct err e = { 0 };
-        uint64_t fd;
-
-        if (!value || parse_number(value, 3, 1048575, &fd, &e) < 0 || !can_write((int)fd))
-                return -1;
-        return (int)fd;
-}
-
-static int early_status_fd(const struct option_list *options)
-{
-        const struct option_use *use = option_find(options, "status-fd");
-
-        return usable_status_fd(use ? use->value : NULL);
-}
-
-/* Of words that are not understood: whoever reads the status waits for the reason, too. */
-static int guess_status_fd(int argc, char **argv)
-{
-        static const char name[] = "--status-fd";
-        const char *value = NULL;
-
-        for (int i = 1; i < argc && !str_eq(argv[i], "--"); i++) {
-                if (str_eq(argv[i], name) && i + 1 < argc)
-                        value = argv[i + 1];
-                else if (str_has_prefix(argv[i], name) && argv[i][sizeof(name) - 1] == '=')
-                        value = argv[i] + sizeof(name);
-        }
-        return usable_status_fd(value);
-}
-
-static void check_fd(int fd, struct plan_problems *problems)
-{
-        struct err e = { 0 };
-
-        if (fd < 0 || fd_is_open(fd))
-                return;
-        err_set(&e, EBADF, "descriptor %d is not open", fd);
-        err_hint(&e, "open it where kelp is started, like %d>FILE", fd);
-        plan_add_problem(problems, &e);
-}
-
-/* From a directory ".." leads on, and a name without access can be opened anew with more of it. */
-static void check_kept_fd(int fd, struct plan_problems *problems)
-{
-        struct err e = { 0 };
-        struct stat st;
-        int flags = fcntl(fd, F_GETFL);
-
-        check_fd(fd, problems);
-        if (flags < 0 || fstat(fd, &st) < 0 || (!S_ISDIR(st.st_mode) && !(flags & O_PATH)))
-                return;
-        err_set(&e, EISDIR,
-                "descriptor %d is a directory or a path: it would lead to the whole host", fd);
-        err_hint(&e, "share the directory with --writable or --volume");
-        plan_add_problem(problems, &e);
-}
-
-/* `what` is the descriptor in words. */
-static void check_written_fd(int fd, const char *what, struct plan_problems *problems)
-{
-        struct err e = { 0 };
-
-        check_fd(fd, problems);
-        if (fd < 0 || !fd_is_open(fd) || can_write(fd))
-                return;
-        err_set(&e, EBADF, "the %s %d is open for reading alone", what, fd);
-        err_hint(&e, "open it for writing, like %d>FILE", fd);
-        plan_add_problem(problems, &e);
-}
-
-static void check_fds(const struct plan *p, struct plan_problems *problems)
-{
-        check_written_fd(p->report.status_fd, "status descriptor", problems);
-        check_written_fd(p->report.ready_fd, "ready descriptor", problems);
-        for (size_t i = 0; i < p->report.n_keep_fds; i++)
-                check_kept_fd(p->report.keep_fds[i], problems);
-}
-
-static void tell_weaker_calls(void *policy, const char *origin, const char *words)
-{
-        log_notice("%s allows system calls that '%s' refuses: %s", origin, (const char *)policy,
-                   words);
-}
-
-static bool is_every_host(const struct net_rule *rule)
-{
-        return !rule->is_deny && ((rule->kind == NET_RULE_BELOW && rule->name[0] == '\0') ||
-                                  (rule->kind == NET_RULE_NETWORK && rule->prefix == 0));
-}
-
-static bool is_own_loopback(const struct net_rule *rule)
-{
-        static const uint8_t one[16] = { [15] = 1 };
-
-        if (rule->is_deny || rule->kind != NET_RULE_NETWORK)
-                return false;
-        return rule->family == AF_INET ? rule->prefix >= 8 && rule->address[0] == 127
-                                       : rule->prefix == 128 && memcmp(rule->address, one, 16) == 0;
-}
-
-/* /etc/hosts has it: no program inside asks for it. */
-static bool is_localhost(const struct net_rule *rule)
-{
-        return !rule->is_deny && rule->kind == NET_RULE_NAME && str_eq(rule->name, "localhost");
-}
-
-/* Who names this host wants to reach what listens there, and does not by such a rule. */
-static void tell_local(const struct net_rule *name, const struct net_rule *address)
-{
-        if (name)
-                log_notice("'%s' (%s): inside, that name is the sandbox's own loopback", name->text,
-                           name->origin);
-        if (address)
-                log_notice("'%s' (%s) lets names and proxies lead to this host's own loopback; "
-                           "inside, that address itself is the sandbox's own",
-                           address->text, address->origin);
-        if (name)
-                log_hint("--host-port PORT lends a port of this host's own");
-}
-
-/* What a rule lets through that its user may not have in mind; each is said once. */
-static void tell_filtered(const struct plan_net *net)
-{
-        const struct net_rule *every = NULL;
-        const struct net_rule *own = NULL;
-        const struct net_rule *local = NULL;
-
-        for (size_t i = 0; i < net->n_rules; i++) {
-                if (!every && is_every_host(&net->rules[i]))
-                        every = &net->rules[i];
-                if (!own && is_own_loopback(&net->rules[i]))
-                        own = &net->rules[i];
-                if (!local && is_localhost(&net->rules[i]))
-                        local = &net->rules[i];
-        }
-        upstream_tell(net);
-        if (every)
-                log_notice("'%s' (%s) allows every host that is not denied", every->text,
-                           every->origin);
-        tell_local(local, own);
-        for (size_t i = 0; i < net->n_host_ports; i++)
-                log_notice("port %u of this host's 127.0.0.1 is lent to the sandbox",
-                           net->host_ports[i]);
-}
-
-/* There is more in a home that somebody will run than any list of names has. */
-static void tell_writable_home(const struct plan_files *files)
-{
-        for (size_t i = 0; files->home && i < files->n_rules; i++) {
-                const struct plan_rule *rule = &files->rules[i];
-
-                if (rule->kind != PLAN_RULE_WRITABLE || rule->is_scratch || !rule->host_path ||
-                    !path_is_in(files->home, rule->host_path))
-                        continue;
-                log_notice("the whole home can be changed (%s), and with it much of what starts at "
-                           "the next login",
-                           rule->origin);
-                return;
-        }
-}
-
-/* What makes the sandbox weaker than its default is said, not only done. */
-static void tell_weakenings(const struct plan *p)
-{
-        tell_writable_home(&p->files);
-        if (p->net.mode == PLAN_NETWORK_HOST)
-                log_notice("the network is this host's own, with all that listens on it");
-        if (p->net.mode == PLAN_NETWORK_FILTERED)
-                tell_filtered(&p->net);
-        if (p->confine.may_nest_userns)
-                log_notice(
-                        "user namespaces are allowed inside, which can undo what is protected in "
-                        "writable directories");
-        syscalls_tell_weaker(p, tell_weaker_calls, (void *)p->confine.filter);
 }
 
 static int find_dump_facts(const struct plan *p, struct dump_facts *ret, struct err *e)
@@ -367,7 +176,7 @@ static int run_plan(struct front *f, const struct plan *p, const char *kept)
         struct run_result result = { .exit_code = EXIT_FAILED };
         struct err e = { 0 };
 
-        tell_weakenings(p);
+        weaker_tell(p);
         tell_not_kept(p, kept);
         if ((p->files.needs_state_dir && state_make_root(&e) < 0) ||
             (p->files.reviews_dir && review_make_root(p->files.reviews_dir, &e) < 0)) {
@@ -420,7 +229,7 @@ static int make_plan(struct front *f, struct plan *p, const struct plan_image_so
         /* what is wrong with one policy keeps nobody from reading what is wrong with the others */
         collect_policies(f, p, image->name != NULL, &policies, problems);
         plan_assemble(p, &request, problems);
-        check_fds(p, problems);
+        run_fds_check(p, problems);
         if (problems->n > 0)
                 status = fail_all(f, problems);
         return status;
@@ -499,12 +308,12 @@ static int run_with(struct front *f, struct plan *p, int argc, char **argv)
 
         if (option_parse(&p->arena, (size_t)argc - 1, (const char *const *)argv + 1, &f->options,
                          &e) < 0) {
-                f->status_fd = guess_status_fd(argc, argv);
+                f->status_fd = run_fds_guess_status(argc, argv);
                 return fail(f, &e);
         }
         if (option_find(&f->options, "help"))
                 return help_print_run();
-        f->status_fd = early_status_fd(&f->options);
+        f->status_fd = run_fds_early_status(&f->options);
         if (facts_find(&p->arena, &f->facts, &e) < 0 ||
             option_files_read(&p->arena, &f->options, &e) < 0)
                 return fail(f, &e);

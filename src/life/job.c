@@ -109,7 +109,7 @@ static void release(struct supervisor *s)
 static void flush_output(struct supervisor *s)
 {
         for (int i = 0; s->relay && i < FLUSH_AT_MOST; i++) {
-                if (supervisor_copy_output(s) != RELAY_MOVED)
+                if (supervisor_copy_chunk(s) != RELAY_MOVED)
                         return;
         }
 }

@@ -41,9 +41,6 @@ enum watch {
         WATCH_COUNT,
 };
 
-/* Chunks of output in a turn: enough to be fast, few enough to see a Ctrl-C in between. */
-#define COPY_AT_ONCE 16
-
 static void collect_signals(sigset_t *ret)
 {
         sigfillset(ret);
@@ -65,60 +62,6 @@ void supervise_hold_signals(void)
         sigprocmask(SIG_BLOCK, &held, NULL);
 }
 
-void supervisor_hang_up(struct supervisor *s)
-{
-        fd_close(&s->run->pty_master);
-        s->relay->master = -1;
-        s->relay->input = -1;
-        s->is_copied = true;
-}
-
-enum relay_result supervisor_copy_output(struct supervisor *s)
-{
-        enum relay_result result = relay_output(s->relay);
-
-        if (result == RELAY_FINISHED)
-                s->is_copied = true;
-        if (result == RELAY_OUTPUT_LOST) {
-                /* a terminal that went away; a pipe's reader would have meant SIGPIPE */
-                supervisor_send_signal(s, SIGHUP);
-                supervisor_hang_up(s);
-        }
-        return result;
-}
-
-static void copy_output(struct supervisor *s)
-{
-        for (int i = 0; i < COPY_AT_ONCE; i++) {
-                enum relay_result result = supervisor_copy_output(s);
-
-                if (result == RELAY_IDLE && s->is_gone && !relay_has_output(s->relay))
-                        s->is_copied = true;
-                if (result != RELAY_MOVED)
-                        return;
-        }
-}
-
-static void copy_input(struct supervisor *s)
-{
-        if (relay_input(s->relay) != RELAY_INPUT_LOST)
-                return;
-        /* else only the foreground is */
-        if (terminal_is_lost(&s->term))
-                supervisor_hang_up(s);
-        else
-                terminal_forget(&s->term);
-}
-
-/* Only the output is left: it is worth waiting for, but not against the user's will. */
-static void give_up_output(struct supervisor *s, int number)
-{
-        if (number != SIGINT && number != SIGTERM && number != SIGHUP && number != SIGQUIT)
-                return;
-        if (s->relay && relay_has_output(s->relay) && supervisor_copy_output(s) == RELAY_IDLE)
-                s->is_copied = true;
-}
-
 static int on_signal(struct supervisor *s, struct err *e)
 {
         struct signalfd_siginfo si;
@@ -137,7 +80,7 @@ static int on_signal(struct supervisor *s, struct err *e)
         if (number == SIGCONT)
                 return job_continued(s, e);
         if (s->has_exited) {
-                give_up_output(s, number);
+                supervisor_give_up_output(s, number);
                 return 0;
         }
         if (number == SIGTERM)
@@ -200,7 +143,7 @@ static int on_init_end(struct supervisor *s, struct err *e)
         if (!s->relay)
                 s->is_copied = true;
         else
-                copy_output(s);
+                supervisor_copy_output(s);
         return 0;
 }
 
@@ -288,7 +231,7 @@ static int turn(struct supervisor *s, struct err *e)
         if (fds[WATCH_MASTER].revents & (POLLIN | POLLHUP | POLLERR) || fds[WATCH_OUTPUT].revents) {
                 if (job_follow_modes(s, e) < 0)
                         return -e->code;
-                copy_output(s);
+                supervisor_copy_output(s);
         }
         /* before the end of the command, which may have come of it */
         watch_helpers(s, fds);
@@ -307,52 +250,7 @@ static int turn(struct supervisor *s, struct err *e)
         if (fds[WATCH_SAMPLER].revents && supervisor_on_sample(s, e) < 0)
                 return -e->code;
         if (fds[WATCH_INPUT].revents || fds[WATCH_MASTER].revents & POLLOUT)
-                copy_input(s);
-        return 0;
-}
-
-static int make_relay(struct supervisor *s, struct err *e)
-{
-        const struct terminal *t = &s->term;
-        unsigned on_pty = s->run->on_pty;
-        int master = s->run->pty_master;
-
-        s->relay = mem_alloc(sizeof(*s->relay), e);
-        if (!s->relay)
-                return -e->code;
-        if (fcntl(master, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
-                return err_sys(e, "cannot set up the payload's terminal");
-        s->relay->master = master;
-        s->relay->ended_line = true;
-        /* -t alone makes a terminal of a stream that is none */
-        s->relay->is_tty = !(on_pty & 1u) || isatty(STDIN_FILENO);
-        s->relay->input = s->relay->is_tty ? t->fd : STDIN_FILENO;
-        s->relay->output = on_pty & 2u ? STDOUT_FILENO : on_pty & 4u ? STDERR_FILENO : t->fd;
-        s->relay->may_block = true;
-        if (s->relay->output == t->fd || terminal_is_same(t, s->relay->output)) {
-                s->relay->output = t->fd;
-                s->relay->may_block = !t->is_nonblocking;
-        }
-        return 0;
-}
-
-/*
- * Streams that are the payload's alone: were they open here too, the other end of a pipe would not
- * see the payload close it.
- */
-static int drop_streams(const struct supervisor *s, struct err *e)
-{
-        autofd null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-        if (null_fd < 0)
-                return err_sys(e, "cannot open '/dev/null'");
-        if ((!s->relay || s->relay->input != STDIN_FILENO) && dup2(null_fd, STDIN_FILENO) < 0)
-                return err_sys(e, "cannot drop the standard input");
-        if ((!s->relay || s->relay->output != STDOUT_FILENO) && dup2(null_fd, STDOUT_FILENO) < 0)
-                return err_sys(e, "cannot drop the standard output");
-        /* of a detached run it is a pipe, and kelp's own messages go elsewhere */
-        if (s->serve && s->serve->capture && dup2(null_fd, STDERR_FILENO) < 0)
-                return err_sys(e, "cannot drop the standard error");
+                supervisor_copy_input(s);
         return 0;
 }
 
@@ -375,9 +273,9 @@ static int prepare(struct supervisor *s, struct err *e)
         if (sampler_start(&s->sampler, &s->plan->limits, s->tiers, s->run, e) < 0 ||
             terminal_open(&s->term, s->run->on_pty, e) < 0)
                 return -e->code;
-        if (s->run->pty_master >= 0 && make_relay(s, e) < 0)
+        if (s->run->pty_master >= 0 && supervisor_make_relay(s, e) < 0)
                 return -e->code;
-        if (drop_streams(s, e) < 0)
+        if (supervisor_drop_streams(s, e) < 0)
                 return -e->code;
         return job_start(s, e);
 }

@@ -49,8 +49,23 @@ void supervisor_on_stop_timer(struct supervisor *s);
 int supervisor_on_sample(struct supervisor *s, struct err *e);
 int supervisor_arm(int timer, uint64_t ns, struct err *e);
 
-/* One step of the payload's output. */
-enum relay_result supervisor_copy_output(struct supervisor *s);
+/*
+ * The payload's streams (supervise-streams.c): the relay between its terminal and the user; then
+ * those that are the payload's alone are dropped: were they open here too, the other end of a pipe
+ * would not see the payload close it.
+ */
+int supervisor_make_relay(struct supervisor *s, struct err *e);
+int supervisor_drop_streams(const struct supervisor *s, struct err *e);
+
+/* One step of the payload's output; and as many as a turn has time for. */
+enum relay_result supervisor_copy_chunk(struct supervisor *s);
+void supervisor_copy_output(struct supervisor *s);
+
+/* One step of the user's input. */
+void supervisor_copy_input(struct supervisor *s);
+
+/* Only the output is left: it is worth waiting for, but not against the user's will. */
+void supervisor_give_up_output(struct supervisor *s, int number);
 
 /* The payload's terminal is no more: its reads end, its writes fail. */
 void supervisor_hang_up(struct supervisor *s);
