@@ -260,6 +260,19 @@ int io_lock(int fd, int how)
         return r;
 }
 
+int io_take_lock(int dir, const char *name)
+{
+        autofd lock = openat(dir, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        struct stat st;
+
+        if (lock < 0 || io_lock(lock, LOCK_EX | LOCK_NB) < 0)
+                return -1;
+        /* whoever had it before may have removed it meanwhile */
+        if (fstat(lock, &st) < 0 || st.st_nlink == 0)
+                return -1;
+        return fd_take(&lock);
+}
+
 uint64_t io_now(void)
 {
         struct timespec ts;

@@ -62,6 +62,12 @@ int io_wait(int fd, int most_ms);
 /* flock(2) that no signal interrupts, for one that waits; 0, or -1 with errno set. */
 int io_lock(int fd, int how);
 
+/*
+ * The lock of who owns a directory for a while: the file `name` in it, made where it is missing.  -1:
+ * somebody has it, or it cannot be had.
+ */
+int io_take_lock(int dir, const char *name);
+
 /* Monotonic clock in nanoseconds. */
 uint64_t io_now(void);
 

@@ -47,6 +47,22 @@ void *mem_alloc(size_t size, struct err *e)
         return memory;
 }
 
+int mem_grow(void *list, size_t n, size_t *room, size_t size, struct err *e)
+{
+        void *items;
+
+        if (n < *room)
+                return 0;
+        size_t more = *room ? 2 * *room : 16;
+        memcpy(&items, list, sizeof(items));
+        void *grown = more < SIZE_MAX / size ? realloc(items, more * size) : NULL;
+        if (!grown)
+                return err_set(e, ENOMEM, "out of memory");
+        memcpy(list, &grown, sizeof(grown));
+        *room = more;
+        return 0;
+}
+
 /* Arrays double: 4, 8, 16, ...; a full one has a power of two of items. */
 static size_t capacity_after(size_t n)
 {

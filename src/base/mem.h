@@ -19,6 +19,12 @@ void mem_release_stack(void);
 void *mem_alloc(size_t size, struct err *e);
 
 /*
+ * Room for one more item in a list of its own, of `n` items of `size` bytes: *list may move, and *room
+ * is how many it has room for.
+ */
+int mem_grow(void *list, size_t n, size_t *room, size_t size, struct err *e);
+
+/*
  * An arena: many small things that die together.  All its functions return NULL with `e` set
  * when there is no memory.  A zeroed struct is an empty arena.
  */

@@ -6,23 +6,12 @@
 #include "mem.h"
 
 #include <errno.h>
-#include <string.h>
 
 int box_targets_add(struct box_targets *t, const char *word, const struct box_status *status,
                     struct err *e)
 {
-        if (t->n == t->room) {
-                size_t room = t->room ? 2 * t->room : 16;
-                struct box_target *items = mem_alloc(room * sizeof(*items), e);
-
-                if (!items)
-                        return -e->code;
-                if (t->n > 0)
-                        memcpy(items, t->items, t->n * sizeof(*items));
-                mem_free_at(&t->items);
-                t->items = items;
-                t->room = room;
-        }
+        if (mem_grow(&t->items, t->n, &t->room, sizeof(*t->items), e) < 0)
+                return -e->code;
         t->items[t->n++] = (struct box_target){
                 .word = word, .status = *status, .sock = -1, .is_known = status->id[0] != '\0'
         };

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,20 +20,6 @@
 #define LOCK        "lock"
 #define MAX_TRIES   20
 #define MAX_REMOVED 50 /* left-overs of other runs, each time */
-
-/* The lock of the directory `dir`; -1: somebody has it, or it cannot be had. */
-static int take_lock(int dir)
-{
-        autofd lock = openat(dir, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-        struct stat st;
-
-        if (lock < 0 || io_lock(lock, LOCK_EX | LOCK_NB) < 0)
-                return -1;
-        /* whoever had it before may have removed it meanwhile */
-        if (fstat(lock, &st) < 0 || st.st_nlink == 0)
-                return -1;
-        return fd_take(&lock);
-}
 
 /* A left-over: of this user, with the lock free.  Anything else is left alone. */
 static void sweep_one(int parent, const char *name)
@@ -45,7 +30,7 @@ static void sweep_one(int parent, const char *name)
 
         if (dir < 0 || fstat(dir, &st) < 0 || st.st_uid != geteuid())
                 return;
-        autofd lock = take_lock(dir);
+        autofd lock = io_take_lock(dir, LOCK);
         /* what cannot be removed now will be met again */
         if (lock >= 0)
                 (void)erase_tree(parent, name, &unused);
@@ -103,7 +88,7 @@ static int make_one(struct arena *a, int parent, struct overlay_dir *ret, struct
                 return err_set(e, EAGAIN, "'%s' was taken away", ret->name);
         if (dir < 0 || fstat(dir, &st) < 0)
                 return err_sys(e, "cannot open '%s'", ret->name);
-        ret->lock = take_lock(dir);
+        ret->lock = io_take_lock(dir, LOCK);
         if (ret->lock < 0)
                 return err_set(e, EAGAIN, "cannot lock '%s'", ret->name);
         ret->dev = st.st_dev;

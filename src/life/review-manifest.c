@@ -26,7 +26,6 @@
  */
 
 #define MANIFEST     "manifest"
-#define NEW_MANIFEST "manifest.new"
 #define VERSION      "kelp-review 1"
 #define MAX_MANIFEST ((size_t)16 << 20)
 #define MAX_NAMES    100000
@@ -76,20 +75,6 @@ static void put_all(FILE *out, const struct plan *p, const struct tree *t, int64
         fprintf(out, "end%c", '\0');
 }
 
-static int write_manifest(int dir, const char *text, size_t len, struct err *e)
-{
-        autofd fd = openat(dir, NEW_MANIFEST, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                           0600);
-
-        if (fd < 0)
-                return err_sys(e, "cannot make '" NEW_MANIFEST "'");
-        if (io_write_all(fd, text, len, MANIFEST, e) < 0)
-                return -e->code;
-        if (fsync(fd) < 0 || renameat(dir, NEW_MANIFEST, dir, MANIFEST) < 0 || fsync(dir) < 0)
-                return err_sys(e, "cannot write '" MANIFEST "'");
-        return 0;
-}
-
 /*
  * Files get their times from a clock that moves in steps.  What is changed from now on has a time
  * behind the start, and what was changed before has none: the payload is not let go in the same step.
@@ -118,7 +103,7 @@ static int start(const struct plan *p, const struct tree *t, struct err *e)
         autofd dir = open(t->overlay_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (dir < 0)
                 return err_sys(e, "cannot open '%s'", t->overlay_dir);
-        if (write_manifest(dir, text, len, e) < 0)
+        if (review_write_file(dir, MANIFEST, text, len, e) < 0)
                 return -e->code;
         await_step(start_ns);
         return 0;

@@ -22,7 +22,6 @@
  */
 
 #define SEEN     "seen"
-#define NEW_SEEN "seen.new"
 #define MAX_SEEN ((size_t)1 << 30)
 #define N_FIELDS 10
 
@@ -132,20 +131,6 @@ static void put_record(FILE *out, const struct review_change *change)
                 change->below.n, change->below.is_new, change->path, '\0');
 }
 
-static int write_text(int dir, const char *text, size_t len, struct err *e)
-{
-        autofd fd =
-                openat(dir, NEW_SEEN, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-
-        if (fd < 0)
-                return err_sys(e, "cannot make '" NEW_SEEN "'");
-        if (io_write_all(fd, text, len, SEEN, e) < 0)
-                return -e->code;
-        if (fsync(fd) < 0 || renameat(dir, NEW_SEEN, dir, SEEN) < 0 || fsync(dir) < 0)
-                return err_sys(e, "cannot write '" SEEN "'");
-        return 0;
-}
-
 int review_write_seen(struct review_changes *c, struct err *e)
 {
         autofree char *text = NULL;
@@ -162,7 +147,7 @@ int review_write_seen(struct review_changes *c, struct err *e)
         }
         if (fclose(out) != 0)
                 return err_sys(e, "no memory");
-        if (write_text(c->review->dir, text, len, e) < 0)
+        if (review_write_file(c->review->dir, SEEN, text, len, e) < 0)
                 return err_prefix(e, "the review %s", c->review->id);
         c->has_seen = true;
         return 0;

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -88,20 +87,6 @@ static int open_root(const char *root, struct err *e)
         return fd_take(&fd);
 }
 
-/* -1: somebody has it, or it cannot be had. */
-static int take_lock(int dir)
-{
-        autofd lock = openat(dir, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-        struct stat st;
-
-        if (lock < 0 || io_lock(lock, LOCK_EX | LOCK_NB) < 0)
-                return -1;
-        /* whoever had it before may have removed it meanwhile */
-        if (fstat(lock, &st) < 0 || st.st_nlink == 0)
-                return -1;
-        return fd_take(&lock);
-}
-
 static int make_one(int root, struct review *r, struct err *e)
 {
         unsigned char bytes[REVIEW_ID_LEN / 2];
@@ -118,7 +103,7 @@ static int make_one(int root, struct review *r, struct err *e)
                 return err_set(e, EEXIST, "'%s' was taken away", r->id);
         if (r->dir < 0)
                 return err_sys(e, "cannot open '%s'", r->id);
-        r->lock = take_lock(r->dir);
+        r->lock = io_take_lock(r->dir, LOCK);
         if (r->lock >= 0)
                 return 0;
         fd_close(&r->dir);
@@ -144,6 +129,21 @@ int review_make(const char *root, struct review *ret, const char **ret_path, str
         fd_close(&ret->dir);
         *ret_path = path_join(&ret->arena, root, ret->id, e);
         return *ret_path ? 0 : -e->code;
+}
+
+int review_write_file(int dir, const char *name, const char *text, size_t len, struct err *e)
+{
+        char temp[NAME_MAX + 1];
+
+        snprintf(temp, sizeof(temp), "%s.new", name);
+        autofd fd = openat(dir, temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return err_sys(e, "cannot make '%s'", temp);
+        if (io_write_all(fd, text, len, name, e) < 0)
+                return -e->code;
+        if (fsync(fd) < 0 || renameat(dir, temp, dir, name) < 0 || fsync(dir) < 0)
+                return err_sys(e, "cannot write '%s'", name);
+        return 0;
 }
 
 static bool is_id(const char *name)
@@ -214,7 +214,7 @@ static int open_id(int root, struct review *r, struct err *e)
                 return err_sys(e, "cannot open the review %s", r->id);
         if (check_own(r->dir, r->id, e) < 0)
                 return -e->code;
-        r->lock = take_lock(r->dir);
+        r->lock = io_take_lock(r->dir, LOCK);
         return 0;
 }
 

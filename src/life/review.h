@@ -91,6 +91,9 @@ int review_start(const struct plan *p, const struct tree *t, struct err *e);
  */
 int review_open(const char *root, const char *word, struct review *ret, struct err *e);
 
+/* A file of the review: it is there as a whole or not at all, also after a crash. */
+int review_write_file(int dir, const char *name, const char *text, size_t len, struct err *e);
+
 /* Reads the manifest into `r`, whose `dir` is open. */
 int review_read_manifest(struct review *r, struct err *e);
 

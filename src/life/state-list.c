@@ -29,15 +29,8 @@ static int add(struct listing *l, const struct box_status *status, struct err *e
 {
         if (l->n == MAX_BOXES)
                 return err_set(e, E2BIG, "there are more than %d sandboxes", MAX_BOXES);
-        if (l->n == l->room) {
-                size_t room = l->room ? 2 * l->room : 16;
-                struct box_status *grown = realloc(l->items, room * sizeof(*grown));
-
-                if (!grown)
-                        return err_set(e, ENOMEM, "out of memory");
-                l->items = grown;
-                l->room = room;
-        }
+        if (mem_grow(&l->items, l->n, &l->room, sizeof(*l->items), e) < 0)
+                return -e->code;
         l->items[l->n++] = *status;
         return 0;
 }

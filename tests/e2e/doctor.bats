@@ -6,6 +6,7 @@
 
 bats_require_minimum_version 1.5.0
 load ../lib/kelp
+load ../lib/facts
 
 setup() {
     cd "$BATS_TEST_TMPDIR" || return 1
@@ -21,32 +22,6 @@ worse() {
 # The same, but what is called as "$AGAIN" in it is a normal user once more, without capabilities.
 AGAIN="unshare --user --map-user=$(id -u) --map-group=$(id -g)"
 export AGAIN
-
-# The fact NAME of the JSON in $output.
-fact() {
-    jq -e --arg name "$1" '.facts[] | select(.name == $name)' <<<"$output"
-}
-
-# NAME STATE TEXT...: the fact is in that state, and all texts are in it.
-assert_fact() {
-    local name=$1 state=$2 found text
-    shift 2
-
-    found=$(fact "$name") || {
-        echo "no fact '$name' in: $output"
-        return 1
-    }
-    [ "$(jq -r .state <<<"$found")" = "$state" ] || {
-        echo "not '$state': $found"
-        return 1
-    }
-    for text; do
-        [[ $(jq -r '.what, .why, .fix' <<<"$found") == *"$text"* ]] || {
-            echo "'$text' is not in: $found"
-            return 1
-        }
-    done
-}
 
 @test "kelp in kelp: the calls that the outer one refuses are found" {
     cp "$KELP" "$BATS_TEST_TMPDIR/kelp"

@@ -59,14 +59,7 @@ start() {
 }
 
 ends_with() {
-    local status=0
-
-    wait "$client" || status=$?
-    [ "$status" = "$1" ] || {
-        echo "status $status, not $1; the output:"
-        cat out
-        return 1
-    }
+    ended_with "$client" "$1"
 }
 
 # One line of kelp's own that says $2, and status $1.

@@ -39,13 +39,6 @@ under() {
     echo "$stderr"
 }
 
-says() {
-    [[ $stderr == *"$1"* ]] || {
-        echo "not said: $1"
-        return 1
-    }
-}
-
 # Whether the policy has the line.
 has_line() {
     grep -qxF -- "$1" "$policy" || {

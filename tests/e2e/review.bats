@@ -38,13 +38,6 @@ kelp() {
     echo "$stderr"
 }
 
-says() {
-    [[ $stderr == *"$1"* ]] || {
-        echo "not said: $1"
-        return 1
-    }
-}
-
 upper() {
     echo "$XDG_STATE_HOME/kelp/reviews/$id/0/upper"
 }

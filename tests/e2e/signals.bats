@@ -34,14 +34,7 @@ wait_line() {
 
 # Waits for the end of kelp and checks its exit status.
 ends_with() {
-    local status=0
-
-    wait "$kelp" || status=$?
-    [ "$status" = "$1" ] || {
-        echo "status $status, not $1; the output:"
-        cat out
-        return 1
-    }
+    ended_with "$kelp" "$1"
 }
 
 # The only child of process $1, as soon as there is one.

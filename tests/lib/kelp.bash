@@ -13,6 +13,26 @@ remove_owned() {
     rm -rf "$@" 2>/dev/null || buildah unshare -- rm -rf "$@"
 }
 
+# says TEXT: it is in $stderr.
+says() {
+    [[ $stderr == *"$1"* ]] || {
+        echo "not said: $1"
+        return 1
+    }
+}
+
+# ended_with PID STATUS: waits for the end of a child whose output is in the file "out".
+ended_with() {
+    local status=0
+
+    wait "$1" || status=$?
+    [ "$status" = "$2" ] || {
+        echo "status $status, not $2; the output:"
+        cat out
+        return 1
+    }
+}
+
 # Lists of facts are made of these.
 ns_facts() {
     local ns

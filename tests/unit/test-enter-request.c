@@ -23,6 +23,18 @@ static int make_file(const char *data, size_t len)
         return fd;
 }
 
+static struct enter_request write_and_read(const struct enter_request *want, struct arena *arena)
+{
+        struct enter_request got;
+        struct err e = { 0 };
+        int fd = enter_request_write(want, &e);
+
+        assert_true(fd >= 0);
+        assert_int_equal(enter_request_read(fd, arena, &got, &e), 0);
+        close(fd);
+        return got;
+}
+
 static void it_comes_back_as_it_was_written(void **unused)
 {
         static const char *const argv[] = { "sh", "-c", "", NULL };
@@ -36,15 +48,10 @@ static void it_comes_back_as_it_was_written(void **unused)
                 .env = env,
                 .n_env = 3,
         };
-        struct enter_request got;
         struct arena arena = { 0 };
-        struct err e = { 0 };
 
         (void)unused;
-        int fd = enter_request_write(&want, &e);
-        assert_true(fd >= 0);
-        assert_int_equal(enter_request_read(fd, &arena, &got, &e), 0);
-        close(fd);
+        const struct enter_request got = write_and_read(&want, &arena);
         assert_true(got.wants_tty);
         assert_string_equal(got.user, "me:us");
         assert_string_equal(got.workdir, "/tmp");
@@ -63,15 +70,10 @@ static void what_was_not_given_is_not_there(void **unused)
 {
         static const char *const argv[] = { "true", NULL };
         const struct enter_request want = { .argv = argv, .n_args = 1 };
-        struct enter_request got;
         struct arena arena = { 0 };
-        struct err e = { 0 };
 
         (void)unused;
-        int fd = enter_request_write(&want, &e);
-        assert_true(fd >= 0);
-        assert_int_equal(enter_request_read(fd, &arena, &got, &e), 0);
-        close(fd);
+        const struct enter_request got = write_and_read(&want, &arena);
         assert_false(got.wants_tty);
         assert_null(got.user);
         assert_null(got.workdir);

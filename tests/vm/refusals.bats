@@ -7,6 +7,7 @@
 
 bats_require_minimum_version 1.5.0
 load ../lib/kelp
+load ../lib/facts
 
 setup() {
     cd "$BATS_TEST_TMPDIR" || return 1
@@ -40,27 +41,6 @@ setting() {
     change "sysctl -qw $1=$2" "sysctl -qw '$1=$(sysctl -n "$1")'"
 }
 
-# says FACT STATE TEXT...: kelp doctor says so, $output being its --json
-says() {
-    local fact=$1 state=$2 found text
-    shift 2
-
-    found=$(jq -e --arg name "$fact" '.facts[] | select(.name == $name)' <<<"$output") || {
-        echo "no fact '$fact' in: $output"
-        return 1
-    }
-    [ "$(jq -r .state <<<"$found")" = "$state" ] || {
-        echo "not '$state': $found"
-        return 1
-    }
-    for text; do
-        [[ $(jq -r '.what, .why, .fix' <<<"$found") == *"$text"* ]] || {
-            echo "'$text' is not in: $found"
-            return 1
-        }
-    done
-}
-
 # hints TEXT...: $output is an error of kelp's whose hint has all texts; below what a helper says
 hints() {
     local text
@@ -76,7 +56,7 @@ hints() {
 @test "user namespaces are for root alone: the switch, and the command that turns it" {
     setting kernel.unprivileged_userns_clone 0
     run -1 "$KELP" doctor --json
-    says "user namespaces" missing "kernel.unprivileged_userns_clone is 0" \
+    assert_fact "user namespaces" missing "kernel.unprivileged_userns_clone is 0" \
         "sysctl -w kernel.unprivileged_userns_clone=1" /etc/sysctl.d/
     run -125 "$KELP" run -- true
     hints "kernel.unprivileged_userns_clone is 0" "sysctl -w kernel.unprivileged_userns_clone=1"
@@ -85,7 +65,7 @@ hints() {
 @test "no user namespace is left for anybody: the limit, and the command that raises it" {
     setting user.max_user_namespaces 0
     run -1 "$KELP" doctor --json
-    says "user namespaces" missing "user.max_user_namespaces is 0" "sysctl -w user.max_user_namespaces="
+    assert_fact "user namespaces" missing "user.max_user_namespaces is 0" "sysctl -w user.max_user_namespaces="
     run -125 "$KELP" run -- true
     hints "user.max_user_namespaces is 0" "sysctl -w user.max_user_namespaces="
 }
@@ -106,7 +86,7 @@ hints() {
     change 'echo "install tun /bin/false" >/etc/modprobe.d/none.conf; rmmod tun' \
         'rm /etc/modprobe.d/none.conf; modprobe tun'
     run -0 "$KELP" doctor --json
-    says /dev/net/tun missing "the kernel module 'tun' is not loaded" "modprobe tun"
+    assert_fact /dev/net/tun missing "the kernel module 'tun' is not loaded" "modprobe tun"
     run -125 "$KELP" run --network user -- true
     [[ $output == "kelp: --network user: the kernel has no driver behind '/dev/net/tun'"* ]]
     hints "modprobe tun"
@@ -116,12 +96,12 @@ hints() {
 @test "no node of tap devices, and one that is closed to the user" {
     change 'mv /dev/net/tun /dev/net/away' 'mv /dev/net/away /dev/net/tun'
     run -0 "$KELP" doctor --json
-    says /dev/net/tun missing "there is no device node" "mknod -m 666 /dev/net/tun c 10 200"
+    assert_fact /dev/net/tun missing "there is no device node" "mknod -m 666 /dev/net/tun c 10 200"
     run -125 "$KELP" run --network user -- true
     hints "there is no device node" "mknod -m 666 /dev/net/tun"
     change 'mknod -m 600 /dev/net/tun c 10 200' 'rm /dev/net/tun'
     run -0 "$KELP" doctor --json
-    says /dev/net/tun missing "the mode of /dev/net/tun is 0600" "chmod 666 /dev/net/tun"
+    assert_fact /dev/net/tun missing "the mode of /dev/net/tun is 0600" "chmod 666 /dev/net/tun"
     run -125 "$KELP" run --network user -- true
     [[ $output == "kelp: --network user: cannot open '/dev/net/tun': this user has no permission"* ]]
     hints "chmod 0666 /dev/net/tun"
@@ -130,7 +110,7 @@ hints() {
 @test "no newuidmap: the package, for doctor and for subordinate ids alone" {
     change 'mv /usr/bin/newuidmap /usr/bin/away' 'mv /usr/bin/away /usr/bin/newuidmap'
     run -0 "$KELP" doctor --json
-    says newuidmap weaker "'newuidmap' is not installed" "install uidmap"
+    assert_fact newuidmap weaker "'newuidmap' is not installed" "install uidmap"
     make_rootfs "$PWD/root"
     run -125 "$KELP" run --userns subids "$PWD/root" true
     [[ $output == "kelp: --userns subids: 'newuidmap' is not installed"* ]]
@@ -141,7 +121,7 @@ hints() {
 @test "newuidmap without its bit" {
     change 'chmod u-s /usr/bin/newuidmap' 'chmod u+s /usr/bin/newuidmap'
     run -0 "$KELP" doctor --json
-    says newuidmap weaker "has lost its setuid bit" "chmod u+s /usr/bin/newuidmap"
+    assert_fact newuidmap weaker "has lost its setuid bit" "chmod u+s /usr/bin/newuidmap"
     make_rootfs "$PWD/root"
     run -125 "$KELP" run --userns subids "$PWD/root" true
     hints "has lost its setuid bit" "chmod u+s /usr/bin/newuidmap"
@@ -168,20 +148,20 @@ under() {
     local mask='mount -t tmpfs none /proc/fs; mount --bind /dev/null /proc/version'
 
     run -1 under "$mask" "$KELP" doctor --json
-    says "fresh /proc" missing "2 mounts over parts of its own /proc" /proc/fs /proc/version
+    assert_fact "fresh /proc" missing "2 mounts over parts of its own /proc" /proc/fs /proc/version
     run -125 under "$mask" "$KELP" run -- true
     hints "2 mounts over parts of its own /proc"
     run -0 under true "$KELP" run -- true
 }
 
-@test "a home that is read-only: what needs a place in it says so, and where else" {
+@test "a home that is read-only: what needs a place in it assert_fact so, and where else" {
     local closed='mount --bind /home /home; mount -o remount,bind,ro /home'
 
     make_rootfs root
     tar -C root -cf root.tar .
     run -1 under "$closed" touch "$HOME/file"
     run -0 under "$closed" "$KELP" doctor --json
-    says overlay weaker "the file system of '$HOME" "is read-only" "XDG_DATA_HOME=DIRECTORY"
+    assert_fact overlay weaker "the file system of '$HOME" "is read-only" "XDG_DATA_HOME=DIRECTORY"
     run -125 under "$closed" "$KELP" run ./root.tar true
     hints "is read-only" "XDG_DATA_HOME=DIR"
     run -125 under "$closed" "$KELP" run --keep --name one "$PWD/root" true
@@ -192,7 +172,7 @@ under() {
     run -0 under "$closed" env XDG_DATA_HOME="$PWD/data" "$KELP" run --userns single ./root.tar true
 }
 
-@test "a disk that is full: what has no room says so, and what frees some" {
+@test "a disk that is full: what has no room assert_fact so, and what frees some" {
     local full='mount -t tmpfs -o size=64k,mode=1777 none /home/kelp/full
         cat /dev/zero >/home/kelp/full/fill 2>/dev/null || true'
 
@@ -201,7 +181,7 @@ under() {
     tar -C root -cf root.tar .
     export XDG_DATA_HOME=$HOME/full
     run -0 under "$full" "$KELP" doctor --json
-    says overlay weaker "the file system of '$HOME/full' is full" "XDG_DATA_HOME=DIRECTORY" "kelp prune"
+    assert_fact overlay weaker "the file system of '$HOME/full' is full" "XDG_DATA_HOME=DIRECTORY" "kelp prune"
     run -125 under "$full" "$KELP" run ./root.tar true
     [[ $output == *"No space left on device"* ]]
     hints "is full" "kelp prune" "XDG_DATA_HOME=DIR"
