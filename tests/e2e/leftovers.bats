@@ -8,8 +8,7 @@ setup() {
     dir=$BATS_TEST_TMPDIR
     leak=$KELP_BUILD/tests/fault/leak
     # the place of the state directory stays, and nothing in it
-    mkdir -p -m 0700 "$dir"/{home,tmp,run,run/kelp,run/kelp/boxes,run/kelp/names,ws}
-    chmod 0700 "$dir/run"
+    mkdir -m 0700 "$dir"/{home,tmp,run,run/kelp,run/kelp/boxes,run/kelp/names,ws}
     export HOME=$dir/home TMPDIR=$dir/tmp XDG_RUNTIME_DIR=$dir/run
     export XDG_DATA_HOME=$dir/data XDG_CACHE_HOME=$dir/cache XDG_STATE_HOME=$dir/state
     make_rootfs "$dir/rootfs"
