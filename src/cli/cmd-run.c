@@ -178,11 +178,6 @@ static int run_plan(struct front *f, const struct plan *p, const char *kept)
 
         weaker_tell(p);
         tell_not_kept(p, kept);
-        if ((p->files.needs_state_dir && state_make_root(&e) < 0) ||
-            (p->files.reviews_dir && review_make_root(p->files.reviews_dir, &e) < 0)) {
-                log_err(&e);
-                return EXIT_FAILED;
-        }
         if (p->report.is_detached)
                 return run_detached(f, p);
         if (run_sandbox(p, &f->hold, NULL, NULL, &result, &e) < 0)

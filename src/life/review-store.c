@@ -114,14 +114,16 @@ int review_make(const char *root, struct review *ret, const char **ret_path, str
 {
         int code = -EEXIST;
 
-        if (review_make_root(root, e) < 0)
-                return err_hint(e, "set XDG_STATE_HOME to a directory that you may write to");
-        autofd fd = open_root(root, e);
-        if (fd < 0)
-                return -e->code;
-        for (int i = 0; i < MAX_TRIES && code == -EEXIST; i++) {
+        /* what is empty, whoever made it for a while removes */
+        for (int i = 0; i < MAX_TRIES && (code == -EEXIST || code == -ENOENT); i++) {
                 *e = (struct err){ .step = e->step };
-                code = make_one(fd, ret, e);
+                if (review_make_root(root, e) < 0)
+                        return err_hint(e,
+                                        "set XDG_STATE_HOME to a directory that you may write to");
+                autofd fd = open_root(root, e);
+                if (fd < 0 && e->code != ENOENT)
+                        return -e->code;
+                code = fd < 0 ? fd : make_one(fd, ret, e);
         }
         if (code < 0)
                 return err_prefix(e, "'%s'", root);

@@ -10,6 +10,7 @@
 #include "log.h"
 #include "overlay.h"
 #include "own-box.h"
+#include "review-guard.h"
 #include "review.h"
 #include "root.h"
 #include "run-protected.h"
@@ -41,6 +42,10 @@ static int fill_view(const struct launch *l, struct launch_view *view, struct er
         bool fakes_root = plan_fakes_root(l->plan, !l->maps->by_helper);
 
         e->step = STEP_SOURCES;
+        /* what is to be hidden must be there, or a payload could make it */
+        if ((l->plan->files.needs_state_dir && state_make_root(e) < 0) ||
+            review_guard_take(l->guard, &l->plan->files, e) < 0)
+                return -e->code;
         if (tree_build(l->plan, fakes_root, &view->tree, e) < 0 ||
             audit_read_namespaces(&view->outer, e) < 0)
                 return -e->code;
@@ -218,6 +223,7 @@ static int run_launch(const struct launch *l, struct observe *o, struct run_resu
 int run_once(const struct launch *base, struct run_result *ret, struct err *e)
 {
         __attribute__((cleanup(observe_done))) struct observe observe = OBSERVE_NONE;
+        __attribute__((cleanup(review_guard_done))) struct review_guard guard = REVIEW_GUARD_NONE;
         autofilter filter = { 0 };
         struct launch l = *base;
 
@@ -225,6 +231,7 @@ int run_once(const struct launch *base, struct run_result *ret, struct err *e)
         if (filter_find(l.plan, !l.maps->by_helper, &filter, e) < 0 ||
             explain_prepare(l.plan, l.request, &filter.program, &observe, e) < 0)
                 return -e->code;
+        l.guard = &guard;
         l.filter = &filter.program;
         l.watch = observe_is_on(&observe) ? &observe.watch : NULL;
         l.view = launch_view_new(e);

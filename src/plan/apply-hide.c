@@ -41,27 +41,14 @@ int apply_hide_state(struct assembly *a, struct err *e)
         return 0;
 }
 
-static bool is_writable(const struct plan_files *files, const char *path)
-{
-        for (size_t i = 0; i < files->n_rules; i++) {
-                const struct plan_rule *rule = &files->rules[i];
-
-                if (rule->kind == PLAN_RULE_WRITABLE && path_is_in(path, rule->host_path))
-                        return true;
-        }
-        return false;
-}
-
 /* Whoever can write there has what he likes applied to the user's files, wherever that says. */
 int apply_hide_reviews(struct assembly *a, struct err *e)
 {
         const struct setting s = { .if_exists = true, .origin = "built in" };
-        struct plan_files *files = &a->plan->files;
         const char *path = a->facts->reviews_dir;
 
         if (!path)
                 return 0;
-        if (is_writable(files, path))
-                files->reviews_dir = path;
+        a->plan->files.reviews_dir = path;
         return apply_hide_host_path(a, &s, path, "/", e);
 }

@@ -117,7 +117,7 @@ struct plan_files {
         size_t n_patterns;
         const char **policies; /* host paths of policies: never to be written from inside */
         size_t n_policies;
-        const char *reviews_dir; /* must be there, so that it is hidden; NULL: it need not be */
+        const char *reviews_dir; /* where reviews wait, which is hidden; NULL: not known */
         bool needs_state_dir;    /* kelp's state directory is hidden, and so must be there */
         const char *home;        /* the user's home on the host and in a host view */
         const char *cache_home;  /* $XDG_CACHE_HOME, or what stands for it; NULL: not known */

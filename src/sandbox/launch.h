@@ -50,8 +50,9 @@ struct launch {
         const struct filter_watch
                 *watch; /* the filter of a run that is observed; NULL: it is not */
         const struct observe_request
-                *request;      /* the launcher's alone: who wants to know; or NULL */
-        struct detach *detach; /* the launcher's alone: who waits for the start; or NULL */
+                *request;           /* the launcher's alone: who wants to know; or NULL */
+        struct detach *detach;      /* the launcher's alone: who waits for the start; or NULL */
+        struct review_guard *guard; /* the launcher's alone */
 };
 
 /*

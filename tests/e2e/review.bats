@@ -310,17 +310,89 @@ END
     [ "$status" != 0 ]
 }
 
-@test "no sandbox that may write around it reaches or forges a review" {
-    mkdir -p "$XDG_STATE_HOME"
-    run --separate-stderr "$KELP" run --writable "$XDG_STATE_HOME" -- sh -c \
-        'mkdir -p "$1/kelp/reviews/0123456789ab"; echo >"$1/kelp/reviews/x"; mv "$1/kelp" "$1/k"; echo fine' sh "$XDG_STATE_HOME"
-    echo "$stderr"
-    [ "$output" = fine ]
-    [ -z "$(ls -A "$XDG_STATE_HOME/kelp/reviews")" ]
+# forges DIR: from inside, by every way that would do without a cover; "forged" where one did.
+forges='cd "$1" || exit 9
+    mkdir -p control || echo "no control"
+    mkdir -p kelp/reviews/0123456789ab 2>/dev/null && echo forged
+    { mv kelp/reviews kelp/r || mv kelp k || rmdir kelp/reviews; } 2>/dev/null && echo moved
+    mkdir -p kelp/reviews/0123456789ab 2>/dev/null && echo forged
+    ls -A kelp/reviews 2>/dev/null
+    echo fine'
+
+@test "no sandbox that may write around it forges a review, and nothing is left of that" {
+    local options
+    mkdir -p "$XDG_STATE_HOME" "$dir/links"
+    ln -s "$XDG_STATE_HOME" "$dir/links/state"
+    for options in "--writable $XDG_STATE_HOME" "-v $XDG_STATE_HOME:/mnt/x" "--writable $dir" \
+        "--writable $dir/links/state" "-v $dir/links/state:/mnt/x"; do
+        place=$XDG_STATE_HOME
+        [[ $options != *:/mnt/x ]] || place=/mnt/x
+        run --separate-stderr "$KELP" run $options -- sh -c "$forges" sh "$place"
+        echo "$options: $output $stderr"
+        [ "$output" = fine ]
+        # what the control made, and no more
+        [ "$(ls -A "$XDG_STATE_HOME")" = control ]
+    done
+    # also where more of the path is missing
+    rm -r "$XDG_STATE_HOME"
+    run --separate-stderr "$KELP" run --writable "$dir" -- sh -c 'cd "$1"; mkdir -p state/kelp/reviews/0123456789ab; ls -A state/kelp/reviews' sh "$dir"
+    echo "$output $stderr"
+    [ -z "$output" ]
+    [ ! -e "$XDG_STATE_HOME" ]
+    # and of a run that shows nothing of it, or to read alone, nothing is made at all
+    strace -f -qq -e trace=mkdir,mkdirat -o "$dir/calls" "$KELP" run --readable "$dir" -- true
+    run ! grep reviews "$dir/calls"
+}
+
+@test "a review that is there is neither seen nor changed through a share around it" {
     review -- sh -c 'echo two >a'
     run --separate-stderr "$KELP" run -v "$XDG_STATE_HOME:/mnt/x" -- sh -c 'ls -A /mnt/x/kelp/reviews; rm -rf /mnt/x/kelp/reviews/*'
     [ -z "$output" ]
-    [ -n "$(ls -A "$XDG_STATE_HOME/kelp/reviews")" ]
+    run --separate-stderr "$KELP" run --writable "$XDG_STATE_HOME" -- sh -c "$forges" sh "$XDG_STATE_HOME"
+    [ "$output" = fine ]
+    [ "$(ls -A "$XDG_STATE_HOME/kelp/reviews")" = "$id" ]
+}
+
+@test "the cover stays until the last sandbox that needs it has ended" {
+    mkdir -p "$XDG_STATE_HOME" go
+    # two that overlap: the first makes the place, and ends before the second
+    "$KELP" run --writable "$XDG_STATE_HOME" -- sh -c 'echo ready; while [ ! -e go/one ]; do sleep 0.02; done' >one &
+    one=$!
+    until grep -q ready one; do sleep 0.02; done
+    "$KELP" run --writable "$XDG_STATE_HOME" -- sh -c 'echo ready; while [ ! -e go/two ]; do sleep 0.02; done'"
+        $forges" sh "$XDG_STATE_HOME" >two &
+    two=$!
+    until grep -q ready two; do sleep 0.02; done
+    touch go/one
+    wait "$one"
+    [ -d "$XDG_STATE_HOME/kelp/reviews" ]
+    touch go/two
+    wait "$two"
+    [ "$(cat two)" = $'ready\nfine' ]
+    [ "$(ls -A "$XDG_STATE_HOME")" = control ]
+    # a review that comes meanwhile stays
+    rm go/one
+    "$KELP" run --writable "$XDG_STATE_HOME" -- sh -c 'echo ready; while [ ! -e go/one ]; do sleep 0.02; done' >one &
+    one=$!
+    until grep -q ready one; do sleep 0.02; done
+    review -- sh -c 'echo two >a'
+    [ "$status" = 0 ]
+    touch go/one
+    wait "$one"
+    kelp apply "$id"
+    [ "$status" = 0 ]
+    [ "$(cat a)" = two ]
+}
+
+@test "where the place cannot be made, a run that could forge there is refused" {
+    mkdir -p "$XDG_STATE_HOME"
+    touch "$XDG_STATE_HOME/kelp"
+    run --separate-stderr "$KELP" run --writable "$XDG_STATE_HOME" -- true
+    [ "$status" = 125 ]
+    says "reviews could be forged in what is shared: cannot make '$XDG_STATE_HOME/kelp"
+    says 'hint: set XDG_STATE_HOME to a directory that is not shared'
+    run -0 "$KELP" run --readable "$XDG_STATE_HOME" -- true
+    run -0 env XDG_STATE_HOME="$HOME/state" "$KELP" run --writable "$XDG_STATE_HOME" -- true
 }
 
 @test "the review of a run that was killed waits" {
