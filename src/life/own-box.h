@@ -21,7 +21,7 @@ struct own_box {
 
 /*
  * Puts the run there.  One in the foreground that nobody has named does without where that fails,
- * and says so.  `capture`: of a detached run.
+ * and says so, unless the directory is somebody else's.  `capture`: of a detached run.
  */
 int own_box_open(struct own_box *b, const struct plan *p, pid_t init, struct capture *capture,
                  struct err *e);

@@ -43,25 +43,39 @@ int state_find_path(char path[PATH_MAX], struct err *e)
         return 0;
 }
 
+static int tell_others(const char *path, uid_t owner, struct err *e)
+{
+        err_set(e, EPERM, "'%s' belongs to user %u", path, owner);
+        return err_hint(e, "set XDG_RUNTIME_DIR to a directory of your own with mode 700");
+}
+
+/* What is somebody else's says so, also where we may not look into it. */
+static int not_opened(int dirfd, const char *name, const char *path, struct err *e)
+{
+        struct stat st;
+        int code = err_sys(e, "cannot open '%s'", path);
+
+        if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid != getuid())
+                return tell_others(path, st.st_uid, e);
+        if (code != -ELOOP && code != -ENOTDIR)
+                return code;
+        err_prefix(e, "it is no directory of kelp's");
+        return err_hint(e, "have it removed, or set XDG_RUNTIME_DIR to a directory of your own "
+                           "with mode 700");
+}
+
 /* `name` below `dirfd`, which must be a directory of this user alone. */
 static int open_private(int dirfd, const char *name, const char *path, struct err *e)
 {
         autofd fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         struct stat st;
 
-        if (fd < 0 && (errno == ELOOP || errno == ENOTDIR)) {
-                err_sys(e, "'%s' is no directory of kelp's", path);
-                return err_hint(e, "have it removed, or set XDG_RUNTIME_DIR to a directory of "
-                                   "your own with mode 700");
-        }
         if (fd < 0)
-                return err_sys(e, "cannot open '%s'", path);
+                return not_opened(dirfd, name, path, e);
         if (fstat(fd, &st) < 0)
                 return err_sys(e, "cannot stat '%s'", path);
-        if (st.st_uid != getuid()) {
-                err_set(e, EPERM, "'%s' belongs to user %u", path, st.st_uid);
-                return err_hint(e, "set XDG_RUNTIME_DIR to a directory of your own with mode 700");
-        }
+        if (st.st_uid != getuid())
+                return tell_others(path, st.st_uid, e);
         if (st.st_mode & 077) {
                 err_set(e, EPERM, "'%s' is open to others (mode %03o)", path, st.st_mode & 0777);
                 return err_hint(e, "chmod 700 '%s'", path);
@@ -89,6 +103,16 @@ static int open_state(struct state *s, bool makes, struct err *e)
                 return -e->code;
         s->names = open_part(s->root, "names", s->path, makes, e);
         return s->names < 0 ? -e->code : 0;
+}
+
+bool state_is_others(void)
+{
+        char path[PATH_MAX];
+        struct err unused = { 0 };
+        struct stat st;
+
+        return state_find_path(path, &unused) == 0 && lstat(path, &st) == 0 &&
+               st.st_uid != getuid();
 }
 
 int state_make_root(struct err *e)

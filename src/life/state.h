@@ -59,6 +59,12 @@ struct state_box {
 /* Where the root is, or would be.  Errors: ENAMETOOLONG. */
 int state_find_path(char path[PATH_MAX], struct err *e);
 
+/*
+ * Whether somebody else has taken its place: another user, or this one under another id, as in a
+ * user namespace.
+ */
+bool state_is_others(void);
+
 /* The root alone, for who hides it. */
 int state_make_root(struct err *e);
 

@@ -321,6 +321,33 @@ teardown() {
     "$KELP" rm -f other
 }
 
+# As in a user namespace, where the real user's directory belongs to nobody that is known.
+@test "a state directory of somebody else is nothing to a run that needs none" {
+    local other
+    unset XDG_RUNTIME_DIR
+    for other in /usr /root; do
+        # shellcheck disable=SC2016 # expanded by the inner shells
+        run -0 unshare -Urm sh -euc '
+            mount -t tmpfs none /tmp
+            mkdir -m 0700 /tmp/kelp-0 /tmp/work
+            mount --bind "$2" /tmp/kelp-0
+            cd /tmp/work
+            "$1" run -- echo ran
+            for command in "run --name one -- true" "run -d -- true" ps "stop one" "exec one true"; do
+                "$1" $command && echo "no error of $command"
+            done
+            umount /tmp/kelp-0
+            "$1" ps' sh "$KELP" "$other"
+        echo "$output"
+        [ "${lines[0]}" = ran ]
+        [ "$(grep -c "^kelp: .*'/tmp/kelp-0' belongs to user 65534$" <<<"$output")" = 5 ]
+        [ "$(grep -c '^hint: set XDG_RUNTIME_DIR to a directory of your own with mode 700$' <<<"$output")" = 5 ]
+        # the control
+        [ "${#lines[@]}" = 12 ]
+        [[ ${lines[11]} == ID* ]]
+    done
+}
+
 # In a /tmp of its own: in the machine's the sockets of others come and go.
 @test "without a runtime directory there is one in /tmp, which is covered, too" {
     unset XDG_RUNTIME_DIR
