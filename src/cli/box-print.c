@@ -105,6 +105,7 @@ void box_print_json(FILE *out, const struct box_status *s, const char *separator
 
         put_text(out, "id", s->id, "");
         put_text(out, "name", s->name, separator);
+        put_text(out, "kind", "sandbox", separator);
         put_text(out, "state", box_phase_name(s->phase), separator);
         put_text(out, "command", s->command, separator);
         put_text(out, "image", s->image, separator);
@@ -121,12 +122,34 @@ void box_print_json(FILE *out, const struct box_status *s, const char *separator
         put_number(out, "supervisor_pid", !has_ended, s->supervisor, separator);
 }
 
+/* What nobody has escaped yet. */
+static void put_raw(FILE *out, const char *text)
+{
+        char safe[4 * PATH_MAX];
+
+        box_print_string(out, str_escape(safe, sizeof(safe), text, strlen(text)));
+}
+
+void box_print_review(FILE *out, const struct review *r, const char *separator)
+{
+        put_text(out, "id", r->id, "");
+        put_text(out, "kind", "review", separator);
+        put_text(out, "state", r->lock >= 0 ? "waiting" : "running", separator);
+        put_name(out, "command", separator);
+        put_raw(out, r->command);
+        put_time(out, "created", r->start_ns / 1000000000, separator);
+        put_name(out, "directories", separator);
+        for (size_t i = 0; i < r->n_places; i++) {
+                fputs(i ? ", " : "[", out);
+                put_raw(out, r->places[i].path);
+        }
+        fputs(r->n_places ? "]" : "[]", out);
+}
+
 void box_print_path(FILE *out, const char *root, const char *id)
 {
         char path[PATH_MAX + BOX_ID_SIZE + 8];
-        char safe[4 * sizeof(path)];
-        int n = snprintf(path, sizeof(path), "%s/boxes/%s", root, id);
 
-        str_escape(safe, sizeof(safe), path, n > 0 ? (size_t)n : 0);
-        box_print_string(out, safe);
+        snprintf(path, sizeof(path), "%s/%s", root, id);
+        put_raw(out, path);
 }

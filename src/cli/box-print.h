@@ -2,6 +2,7 @@
 #define KELP_CLI_BOX_PRINT_H
 
 #include "box-status.h"
+#include "review.h"
 
 #include <stdio.h>
 
@@ -21,7 +22,10 @@ void box_print_json(FILE *out, const struct box_status *s, const char *separator
 /* A string of JSON, with its quotes. */
 void box_print_string(FILE *out, const char *text);
 
-/* The directory of a sandbox in the state directory `root`, as such a string. */
+/* The same of a review: what a run with --review has left to be looked at, or will. */
+void box_print_review(FILE *out, const struct review *r, const char *separator);
+
+/* The directory of `id` below `root`, as such a string. */
 void box_print_path(FILE *out, const char *root, const char *id);
 
 #endif

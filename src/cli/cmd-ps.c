@@ -155,15 +155,8 @@ static int keep(void *arg, const struct box_status *s, struct err *e)
 {
         struct list *l = arg;
 
-        if (l->n == l->room) {
-                size_t room = l->room ? 2 * l->room : 16;
-                struct box_status *grown = realloc(l->items, room * sizeof(*grown));
-
-                if (!grown)
-                        return err_set(e, ENOMEM, "out of memory");
-                l->items = grown;
-                l->room = room;
-        }
+        if (mem_grow(&l->items, l->n, &l->room, sizeof(*l->items), e) < 0)
+                return -e->code;
         l->items[l->n++] = *s;
         return 0;
 }
@@ -182,19 +175,37 @@ static int print_table(struct ps *p, const struct list *l, struct err *e)
         return 0;
 }
 
-/* What a run has left to be looked at is none of a sandbox any more, but still there. */
-static int print_reviews(const struct ps *p, struct err *e)
+static int print_review(const struct review *r, void *arg, struct err *e)
+{
+        struct ps *p = arg;
+
+        (void)e;
+        fputs(p->n++ ? ",\n  { " : "\n  { ", stdout);
+        box_print_review(stdout, r, ", ");
+        fputs(" }", stdout);
+        return 0;
+}
+
+/*
+ * What a run has left to be looked at is none of a sandbox any more, but still there.  Its id is not
+ * for the commands about sandboxes, so it is not among the ids alone.
+ */
+static int print_reviews(struct ps *p, struct err *e)
 {
         struct arena arena = { 0 };
         struct plan_facts facts;
         const char *root;
         size_t n;
 
-        if (!p->takes_all)
+        if (!p->takes_all || p->format == PS_IDS)
                 return 0;
         if (facts_find(&arena, &facts, e) == 0 &&
-            review_find_root(&arena, facts.home, &root, e) == 0)
-                review_table_print(root, "\n", &n, e);
+            review_find_root(&arena, facts.home, &root, e) == 0) {
+                if (p->format == PS_JSON)
+                        review_list(root, print_review, p, e);
+                else
+                        review_table_print(root, "\n", &n, e);
+        }
         arena_done(&arena);
         return -e->code;
 }
@@ -219,6 +230,8 @@ static int print_all(struct ps *p, struct err *e)
         if (p->format == PS_JSON)
                 fputs("[", stdout);
         r = state_list(&state, print_one, p, e);
+        if (r == 0)
+                r = print_reviews(p, e);
         if (p->format == PS_JSON)
                 fputs(p->n ? "\n]\n" : "]\n", stdout);
         return r;

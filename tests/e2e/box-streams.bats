@@ -177,7 +177,7 @@ teardown() {
     [ "$(jq -r '.[1] | "\(.state) \(.exit_code) \(.tty) \(.pid)"' <<<"$output")" = "exited 0 true null" ]
     [ -d "$(jq -r '.[0].directory' <<<"$output")" ]
     run -125 "$KELP" inspect one nix
-    [ "${lines[1]}" = "hint: kelp ps -a lists the sandboxes, kelp images --json the images" ]
+    [ "${lines[1]}" = "hint: kelp ps -a lists the sandboxes and the reviews, kelp images --json the images" ]
     run -125 "$KELP" inspect
 }
 

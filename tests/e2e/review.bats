@@ -56,6 +56,19 @@ upper() {
     [[ $output == ID*$'\n\nREVIEW'*"$id"*waiting* ]]
     kelp ps
     [[ $output != *REVIEW* ]]
+    kelp ps -a --format json
+    [ "$(jq -r '.[] | .kind, .id, .state, .command, .directories[0]' <<<"$output")" = "review
+$id
+waiting
+sh -c echo two >a; cat a; rm -r old; mkdir new; echo n >new/n; chmod 700 sub; rm link; ln -s b link
+$PWD" ]
+    kelp ps -a -q
+    [ -z "$output" ]
+    kelp inspect "${id:0:4}"
+    [ "$(jq -r '.[0].directory' <<<"$output")" = "$XDG_STATE_HOME/kelp/reviews/$id" ]
+    kelp inspect "${id:0:4}" nowhere
+    [ "$status" = 125 ]
+    [ -z "$output" ]
     kelp diff "${id:0:4}"
     [ "$output" = "M  a
 M  link
