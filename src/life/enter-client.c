@@ -167,7 +167,12 @@ static int on_message(struct client *c, struct err *e)
         }
         if (n_fds > 0)
                 close(master);
-        if (msg.type != CONTROL_EXITED || !c->is_started)
+        /* whoever asks in the last moment of the sandbox is told of its end */
+        if (msg.type == CONTROL_EXITED && !c->is_started) {
+                e->step = STEP_START;
+                return err_set(e, ESRCH, "the sandbox has ended");
+        }
+        if (msg.type != CONTROL_EXITED)
                 return err_set(e, EPROTO, "the supervisor of the command sent message %u",
                                msg.type);
         c->has_ended = true;

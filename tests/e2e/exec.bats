@@ -217,6 +217,20 @@ fails_with() {
     [[ $output == *"'short'"* ]]
 }
 
+@test "whoever asks while the sandbox ends hears that it has ended" {
+    local i told
+    for ((i = 0; i < 15; i++)); do
+        rm -f up
+        "$KELP" run --name "end$i" -- sh -c 'echo >up; sleep 0.1' 3>&- &
+        wait_for test -e up
+        while told=$("$KELP" exec "end$i" true 2>&1); do :; done
+        echo "$told"
+        # while it ran, while it ended, or after that
+        [[ $told == "kelp: sandbox 'end$i' has ended"* || $told == *"no sandbox 'end$i'"* ]]
+        wait $!
+    done
+}
+
 @test "a supervisor that is killed takes the command along" {
     "$KELP" run --name lost -- sleep 300 3>&- &
     local supervisor=$!
