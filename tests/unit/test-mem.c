@@ -1,4 +1,6 @@
 #include "cpu.h"
+#include "fd.h"
+#include "io.h"
 #include "mem.h"
 
 #include <setjmp.h>
@@ -9,6 +11,8 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -103,12 +107,60 @@ static void test_a_child_keeps_all_processors(void **state)
         }
 }
 
+static void test_a_list_grows_and_keeps_what_is_in_it(void **state)
+{
+        autofree int *list = NULL;
+        size_t room = 0;
+        struct err e = { 0 };
+        (void)state;
+
+        for (size_t n = 0; n < 1000; n++) {
+                assert_int_equal(mem_grow(&list, n, &room, sizeof(*list), &e), 0);
+                assert_true(room > n);
+                list[n] = (int)n;
+        }
+        for (size_t n = 0; n < 1000; n++)
+                assert_int_equal(list[n], n);
+        /* what no memory has, and what no number can say */
+        for (int i = 0; i < 2; i++) {
+                room = 1000;
+                assert_int_equal(mem_grow(&list, room, &room, SIZE_MAX / (i ? 3000 : 1500), &e),
+                                 -ENOMEM);
+                assert_int_equal(room, 1000);
+                assert_int_equal(list[999], 999);
+        }
+}
+
+/* One has it at a time, and who has waited for one that is gone has none. */
+static void test_a_lock_has_one_owner(void **state)
+{
+        char path[] = "/tmp/kelp-test-XXXXXX";
+        (void)state;
+
+        assert_non_null(mkdtemp(path));
+        autofd dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        autofd first = io_take_lock(dir, "lock");
+        assert_true(first >= 0);
+        assert_int_equal(io_take_lock(dir, "lock"), -1);
+        fd_close(&first);
+        autofd second = io_take_lock(dir, "lock");
+        assert_true(second >= 0);
+        assert_int_equal(symlinkat("lock", dir, "link"), 0);
+        assert_int_equal(io_take_lock(dir, "link"), -1);
+        assert_int_equal(unlinkat(dir, "link", 0), 0);
+        assert_int_equal(unlinkat(dir, "lock", 0), 0);
+        assert_int_equal(rmdir(path), 0);
+        assert_int_equal(io_take_lock(dir, "lock"), -1);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_mapped_content_is_good_in_a_child),
                 cmocka_unit_test(test_mapped_is_bounded_and_says_what_it_is_for),
                 cmocka_unit_test(test_a_child_keeps_all_processors),
+                cmocka_unit_test(test_a_list_grows_and_keeps_what_is_in_it),
+                cmocka_unit_test(test_a_lock_has_one_owner),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
