@@ -36,7 +36,7 @@ export AGAIN
     local start=$EPOCHREALTIME
 
     run -0 "$KELP" doctor
-    [ "$(((${EPOCHREALTIME/./} - ${start/./}) / 1000))" -lt 2000 ]
+    [ "$(((${EPOCHREALTIME/./} - ${start/./}) / 1000))" -lt "$((2000 * KELP_TEST_SLOW))" ]
     [ "${lines[-1]}" = "'kelp run' works here." ]
     [ "$(grep -cE '^(ok|weaker|missing) ' <<<"$output")" -ge 15 ]
     # state and name in columns; what is below a line begins at the column of the text
@@ -234,7 +234,7 @@ fake_slirp() {
 
     fake_slirp 'exec sleep 1000' -0
     assert_fact slirp4netns missing "no answer"
-    [ $((SECONDS - start)) -lt 8 ]
+    [ $((SECONDS - start)) -lt $((8 * KELP_TEST_SLOW)) ]
 }
 
 @test "/dev/net/tun: no node, closed to the user, not a device" {
@@ -270,7 +270,7 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind((\"127.0.0.1\", 53))
 sys.exit(subprocess.run([os.environ[\"KELP\"], \"doctor\", \"--json\"]).returncode)"'
     assert_fact DNS weaker "127.0.0.1 does not answer: nothing came within a second"
-    [ $((SECONDS - start)) -lt 4 ]
+    [ $((SECONDS - start)) -lt $((4 * KELP_TEST_SLOW)) ]
 }
 
 @test "a place for images: closed, read-only, full, with room" {

@@ -25,11 +25,11 @@ setup() {
     cd "$BATS_FILE_TMPDIR/ws" || return 1
 }
 
-# Waits until a command succeeds, for ten seconds.
+# Waits until a command succeeds, for ten seconds of a usual machine.
 wait_for() {
     local i
 
-    for ((i = 0; i < 500; i++)); do
+    for ((i = 0; i < 500 * KELP_TEST_SLOW; i++)); do
         ! "$@" || return 0
         sleep 0.02
     done
@@ -98,7 +98,7 @@ fails_with() {
 }
 
 @test "a pipe ends when the command closes it" {
-    run -0 timeout 5 sh -c '("$KELP" exec box sh -c "exec >&-; sleep 20" 2>/dev/null &) | cat'
+    run -0 timeout "$((5 * KELP_TEST_SLOW))" sh -c '("$KELP" exec box sh -c "exec >&-; sleep 20" 2>/dev/null &) | cat'
     kill -9 "$(joiner)"
     wait_for is_gone_inside "sleep 20"
 }

@@ -9,8 +9,11 @@ load ../lib/kelp
 
 setup() {
     cd "$BATS_TEST_TMPDIR" || return 1
+    # what has to be there at one time: where a start takes longer, it stays longer
+    local nap=$((3 * KELP_TEST_SLOW))e-1
+    three="sleep $nap & sleep $nap & sleep $nap & wait"
     # takes MIB of memory in each of N processes, and sleeps
-    cat >take.py <<'END'
+    cat >take.py <<END
 import ctypes, os, sys, time
 mib, n, how = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
 if "hidden" in how:
@@ -22,7 +25,7 @@ for i in range(n):
     if os.fork() == 0:
         if not block:
             block = b"x" * (mib << 20)
-        time.sleep(0.7)
+        time.sleep(0.7 * $KELP_TEST_SLOW)
         os._exit(0)
 for i in range(n):
     if os.wait()[1] != 0:
@@ -75,11 +78,11 @@ while True: x.append(bytearray(b"1" * (1 << 20)))'
 }
 
 @test "processes: no more than so many, threads among them" {
-    run -0 "$KELP" run --pids-limit 4 -- sh -c 'sleep 0.3 & sleep 0.3 & sleep 0.3 & wait'
-    run ! "$KELP" run --pids-limit 3 -- sh -c 'sleep 0.3 & sleep 0.3 & sleep 0.3 & wait'
+    run -0 "$KELP" run --pids-limit 4 -- sh -c "$three"
+    run ! "$KELP" run --pids-limit 3 -- sh -c "$three"
     [[ $output == *"annot fork"* ]]
     run -1 "$KELP" run --pids-limit 3 -- python3 -c 'import threading, time
-for i in range(3): threading.Thread(target=time.sleep, args=(0.3,)).start()'
+for i in range(3): threading.Thread(target=time.sleep, args=(1,)).start()'
     [[ $output == *"can't start new thread"* ]]
     # one is enough for what starts nobody
     run -0 "$KELP" run --pids-limit 1 -- echo alone
@@ -87,7 +90,7 @@ for i in range(3): threading.Thread(target=time.sleep, args=(0.3,)).start()'
 }
 
 @test "processes: only those of the sandbox count, and it cannot raise its limit" {
-    for _ in 1 2 3 4 5 6; do sleep 3 & done
+    for _ in 1 2 3 4 5 6; do sleep $((3 * KELP_TEST_SLOW)) & done
     run -0 "$KELP" run --pids-limit 2 -- sh -c 'sleep 0 & wait'
     run ! "$KELP" run --pids-limit 2 -- bash -c 'ulimit -Hu 100 && (: & : & : & wait)'
     run ! "$KELP" run --pids-limit 2 -- python3 -c 'import resource as r; r.setrlimit(r.RLIMIT_NPROC, (100, 100))
@@ -104,7 +107,7 @@ while True:
     try: os.fork()
     except OSError: pass'
     [ "$(cat err)" = "kelp: the limit of 20 processes ended the run" ]
-    [ $((EPOCHSECONDS - start)) -lt 30 ]
+    [ $((EPOCHSECONDS - start)) -lt $((30 * KELP_TEST_SLOW)) ]
 }
 
 @test "what enters later is limited with the others" {
@@ -138,7 +141,7 @@ while True:
     mkdir project
     printf '[limits]\nmemory = 64m\nprocesses = 3\n' >mine.policy
     ends_with 137 memory --policy ./mine.policy -- python3 take.py 90 1
-    run ! "$KELP" run --policy ./mine.policy -- sh -c 'sleep 0.3 & sleep 0.3 & sleep 0.3 & wait'
+    run ! "$KELP" run --policy ./mine.policy -- sh -c "$three"
     # an option comes later
     ends_with 0 exit --policy ./mine.policy -m 1g -- python3 take.py 90 1
     for line in 'memory = 65m' 'memory = unlimited' 'processes = 4' 'processes = -1'; do
@@ -161,8 +164,9 @@ while True:
 }
 
 @test "a limit that nothing here enforces is refused, or said with best effort" {
-    # as where there is no cgroup at all
-    without() { unshare -Urm sh -c 'mount -t tmpfs none /sys/fs/cgroup 2>/dev/null; exec "$@"' sh "$@"; }
+    # as where there is no cgroup at all; root's state in /tmp is not for who is root in a namespace alone
+    mkdir -m 0700 run
+    without() { XDG_RUNTIME_DIR=$PWD/run unshare -Urm sh -c 'mount -t tmpfs none /sys/fs/cgroup 2>/dev/null; exec "$@"' sh "$@"; }
     run -125 without "$KELP" run --cpus 1 -- touch made
     [[ ${lines[0]} == "kelp: a limit on processors needs a cgroup"* ]]
     [[ ${lines[1]} == "hint: "*"--limits best-effort"* ]]

@@ -35,7 +35,7 @@ in_background() {
 await_line() {
     local i
 
-    for ((i = 0; i < 500; i++)); do
+    for ((i = 0; i < 500 * KELP_TEST_SLOW; i++)); do
         ! grep -qs -- "$2" "$1" || return 0
         sleep 0.02
     done
@@ -48,7 +48,7 @@ await_line() {
 await_end() {
     local i
 
-    for ((i = 0; i < 250; i++)); do
+    for ((i = 0; i < 250 * KELP_TEST_SLOW; i++)); do
         [ -d "/proc/$1" ] || return 0
         sleep 0.02
     done

@@ -25,7 +25,7 @@ sandbox() {
 
     "$KELP" run --name box "$@" >"$dir/log" 2>&1 </dev/null 3>&- &
     supervisor=$!
-    for ((i = 0; i < 500; i++)); do
+    for ((i = 0; i < 500 * KELP_TEST_SLOW; i++)); do
         ! grep -qx up "$dir/log" || return 0
         sleep 0.02
     done

@@ -67,7 +67,7 @@ in_background box.log "${all[@]}" --policy ./open.policy -- sh -c '
     python3 descriptors.py pids $(cat pids)
     python3 descriptors.py pid1
     python3 descriptors.py take' 9>status
-for ((i = 0; i < 500 && $(proxies_of "$box_pid" | wc -l) < 2; i++)); do sleep 0.02; done
+for ((i = 0; i < 500 * KELP_TEST_SLOW && $(proxies_of "$box_pid" | wc -l) < 2; i++)); do sleep 0.02; done
 # the launcher, its proxies, the observer, and one of nobody's concern; small numbers are in use inside
 for pid in "$box_pid" $(pgrep -P "$box_pid") "$neighbour_pid"; do
     [ "$pid" -le 100 ] || echo "$pid"
@@ -115,7 +115,7 @@ in_background box.log "${all[@]}" -- sh -c '
     echo control
     python3 descriptors.py pass good.test 80
     python3 descriptors.py unix' 9>status
-for ((i = 0; i < 500 && $(proxies_of "$box_pid" | wc -l) < 2; i++)); do sleep 0.02; done
+for ((i = 0; i < 500 * KELP_TEST_SLOW && $(proxies_of "$box_pid" | wc -l) < 2; i++)); do sleep 0.02; done
 await_line status started
 sort /proc/net/unix >after
 control=$(echo "$PWD"/run/kelp/boxes/*/control)

@@ -365,7 +365,7 @@ PY
 python3 client.py tcp:good.test/80
 SH
 in_background box.log --allow good.test -p 8080:80 -- sh -c "trap '' TERM; sh reach.sh"
-for ((i = 0; i < 500 && $(proxies_of "$box_pid" | wc -l) < 2; i++)); do sleep 0.02; done
+for ((i = 0; i < 500 * KELP_TEST_SLOW && $(proxies_of "$box_pid" | wc -l) < 2; i++)); do sleep 0.02; done
 proxies=$(proxies_of "$box_pid")
 # small numbers are in use inside, too
 for proxy in $proxies; do [ "$proxy" -le 100 ] || echo "$proxy"; done >pids.new

@@ -23,7 +23,7 @@ field() {
 await_file() {
     local i
 
-    for ((i = 0; i < 200; i++)); do
+    for ((i = 0; i < 200 * KELP_TEST_SLOW; i++)); do
         [ ! -e "$1" ] || return 0
         sleep 0.05
     done
@@ -35,7 +35,7 @@ await_file() {
 gone() {
     local i
 
-    for ((i = 0; i < 100; i++)); do
+    for ((i = 0; i < 100 * KELP_TEST_SLOW; i++)); do
         # a zombie is nobody's process any more
         [[ $(ps -o stat= -p "$1") == [A-Y]* ]] || return 0
         sleep 0.05

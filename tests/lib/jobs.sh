@@ -53,7 +53,7 @@ unit_tap() {
     local log=$build/meson-logs/testlog.json
 
     rm -f "$log"
-    meson test -C "$build" --no-rebuild -t 10 --suite unit --print-errorlogs >"$logs/unit.out" 2>&1
+    meson test -C "$build" --no-rebuild -t "$((10 * ${KELP_TEST_SLOW:-1}))" --suite unit --print-errorlogs >"$logs/unit.out" 2>&1
     if [ ! -s "$log" ]; then
         echo "1..1"
         echo "not ok 1 meson test --suite unit"

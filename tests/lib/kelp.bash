@@ -8,6 +8,10 @@
 : "${PROBE:=$KELP_BUILD/tests/payload/probe}"
 export KELP_SRC KELP_BUILD KELP PROBE
 
+# How many times as long as usual things may take, as in a machine that is emulated.
+: "${KELP_TEST_SLOW:=1}"
+export KELP_TEST_SLOW
+
 # Removes "$@", also where files belong to subordinate ids.
 remove_owned() {
     rm -rf "$@" 2>/dev/null || buildah unshare -- rm -rf "$@"

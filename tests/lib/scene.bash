@@ -9,7 +9,7 @@ run_scene() {
         printf '. "%s" %s %s\n' "$KELP_SRC/tests/e2e/network-scene.sh" "$(id -u)" "$(id -g)"
         cat "$@" -
     } >scene.sh
-    run timeout 60 unshare -Urnm --kill-child --fork bash scene.sh
+    run timeout "$((60 * KELP_TEST_SLOW))" unshare -Urnm --kill-child --fork bash scene.sh
     echo "$output"
 }
 
