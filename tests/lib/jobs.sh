@@ -21,6 +21,22 @@ job_list() {
     echo unit
 }
 
+# Prints the names of those jobs that a pattern picks; of all without one.
+job_select() {
+    local name pattern
+
+    job_list | while read -r name; do
+        [ $# -gt 0 ] || echo "$name"
+        for pattern; do
+            # shellcheck disable=SC2053 # a pattern is meant
+            [[ $name != *$pattern* && =$name != "$pattern" ]] || {
+                echo "$name"
+                break
+            }
+        done
+    done
+}
+
 # These want a Debian root file system.
 debian_jobs='e2e/image-kinds e2e/image-same e2e/fake-root e2e/presets'
 

@@ -79,6 +79,21 @@ END
     diff <(sort "$BATS_TEST_TMPDIR/files") "$BATS_TEST_TMPDIR/jobs"
 }
 
+@test "every suite goes through the virtual machine, or is left out for a reason" {
+    cd "$KELP_SRC"
+    export KELP_TEST_VM=1
+    diff <(job_list | sort) <(sed -nE 's/^(run|not) +([^ ]+).*/\2/p' tests/vm/suites | sort)
+    run ! grep -vE '^(#.*|run [^ ]+|not [^ ]+ +[^ ].*|)$' tests/vm/suites
+}
+
+@test "a job is picked by a part of its name, or by the whole of it" {
+    cd "$KELP_SRC"
+    [ "$(job_select =e2e/exec)" = e2e/exec ]
+    [ "$(job_select e2e/launch)" = $'e2e/launch-order\ne2e/launch' ]
+    [ "$(job_select =e2e/laun)" = "" ]
+    [ "$(job_select | sort)" = "$(job_list | sort)" ]
+}
+
 @test "in a trace a path from anywhere, or a process without walls, is seen" {
     cd "$BATS_TEST_TMPDIR" || return 1
     local walled=$'7 capset({}, {effective=1<<CAP_DAC_READ_SEARCH, permitted=1<<CAP_DAC_READ_SEARCH}) = 0

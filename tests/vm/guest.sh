@@ -19,9 +19,10 @@ systemctl start "user@$uid.service"
 as_user() {
     runuser -u kelp -- env -i HOME=$home USER=kelp LOGNAME=kelp SHELL=/bin/bash LANG=C.UTF-8 TERM=dumb \
         PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin XDG_RUNTIME_DIR="/run/user/$uid" \
-        KELP_TEST_VM=1 KELP_TEST_JOB_SECONDS=7200 CI=true \
+        KELP_TEST_VM=1 KELP_TEST_SLOW="$(cat $home/slow)" KELP_TEST_JOB_SECONDS=7200 CI=true \
         systemd-run --user --quiet --wait --pipe --collect --property=Delegate=yes \
-        --property=WorkingDirectory=$home/src --setenv=KELP_TEST_VM --setenv=KELP_TEST_JOB_SECONDS \
+        --property=WorkingDirectory=$home/src --setenv=KELP_TEST_VM --setenv=KELP_TEST_SLOW \
+        --setenv=KELP_TEST_JOB_SECONDS \
         --setenv=CI --setenv=HOME --setenv=PATH --setenv=LANG --setenv=TERM -- "$@" </dev/null | cat
 }
 
@@ -32,17 +33,17 @@ some() {
 
     [ $# = 0 ] || {
         parts=$((parts + 1))
-        as_user bash tests/run --built $home/build -j "$width" "$@" | tee -a /tmp/report
+        as_user bash tests/run --built $home/build -j "$width" "${@/#/=}" | tee -a /tmp/report
     }
 }
 
-# Jobs of the directory vm change the machine: they run alone, and put back what they change.
+# This one changes the machine: it runs alone, and puts back what it changes.
 parts=0
-mapfile -t others < <(grep -v '^vm/' $home/jobs)
-mapfile -t alone < <(grep '^vm/' $home/jobs)
+mapfile -t others < <(grep -vx vm/refusals $home/jobs)
+mapfile -t alone < <(grep -x vm/refusals $home/jobs)
 some 1 "${alone[@]}"
 some "$(nproc)" "${others[@]}"
-# a part without a total, as for a pattern that no job matches, is no end
+# a part without a total is no end
 awk -v parts="$parts" '
     /^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ { n++; p += $1; f += $3; s += $5 }
     END {

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # $cache and $scratch are tests/vm/run's
-# One virtual machine: it boots, says what it has to say on a port of its own, and powers off.
+# One virtual machine: it boots, says what it has to say on a port of its own, and powers off.  Its
+# monitor takes "stop" and "cont", between which no time passes in it.
 
 vm_memory=4G
 
@@ -24,6 +25,7 @@ vm_run() {
         -drive "file=$cache/system.ext4,format=raw,if=virtio,snapshot=on" \
         -drive "file=$scratch/home.tar,format=raw,if=virtio,readonly=on" \
         -serial "file:$scratch/console" -device virtio-rng-pci -device virtio-serial-pci \
+        -monitor "unix:$scratch/monitor,server=on,wait=off" \
         -chardev file,id=report,path=/dev/stdout \
         -device virtserialport,chardev=report,name=kelp.report </dev/null
 }

@@ -17,12 +17,13 @@ LIST
 }
 
 # What tests/run needs and no suite that runs in the machine does: the compilers of other languages,
-# registries, what checks the source.
-vm_left_out='golang-go|default-jdk-headless|nodejs|npm|podman|docker-registry|apache2-utils|mmdebstrap|clang|clang-format|clang-tidy|cppcheck|shellcheck'
+# registries, shells, what checks the source.
+vm_left_out='golang-go|default-jdk-headless|nodejs|npm|podman|docker-registry|apache2-utils|mmdebstrap|clang|clang-format|clang-tidy|cppcheck|shellcheck|bash-completion|zsh|fish'
 
 vm_packages() {
     {
         printf '%s\n' systemd systemd-sysv dbus dbus-user-session libpam-systemd udev kmod sudo procps \
+            apparmor \
             initramfs-tools linux-image-cloud-amd64 libisal-dev libcap2-bin
         test_needs | cut -d' ' -f2 | grep -vxE "$vm_left_out"
     } | sort -u
@@ -115,7 +116,7 @@ vm_unpack() {
 vm_recipe() {
     vm_packages
     vm_sources
-    cat "$top/tests/vm/system.sh"
+    declare -f vm_customize vm_bootstrap vm_unpack
 }
 
 vm_system() {
@@ -151,8 +152,8 @@ vm_build() {
         >"$cache/build.log" 2>&1 </dev/null
 }
 
-# Source and build are a disk that is a tar file.
+# Source and build are a disk that is a tar file; what only a linker reads stays here.
 vm_pack() {
-    tar -cf "$scratch/home.tar" --owner=kelp:1000 --group=kelp:1000 -C "$scratch/home" . \
+    tar -cf "$scratch/home.tar" --owner=kelp:1000 --group=kelp:1000 --exclude='build/*.[ao]' -C "$scratch/home" . \
         -C "$cache" build
 }
