@@ -4,6 +4,7 @@
 #include "enter-client.h"
 #include "fd.h"
 #include "help.h"
+#include "io.h"
 #include "log.h"
 #include "mem.h"
 #include "proc.h"
@@ -239,14 +240,18 @@ static int connect_to(const struct state *state, const struct words *w, struct b
         return sock < 0 ? -e->code : sock;
 }
 
-/* Whether the supervisor is gone: its socket is before any connection is, and before a joiner dies. */
+/* What ends all that is in a cgroup ends a joiner, too, a little before the supervisor says so. */
+#define END_MS 1000
+
+/* Whether the supervisor is gone, or about to tell of the sandbox's end. */
 static bool has_ended(const struct state *state, const struct box_status *box)
 {
         struct err unused = { 0 };
         autofd dir = state_open_box(state, box->id, &unused);
         autofd sock = dir < 0 ? -1 : control_connect(dir, &unused);
 
-        return sock < 0;
+        return sock < 0 || control_send(sock, CONTROL_WAIT, 0, NULL, 0, &unused) < 0 ||
+               io_wait(sock, END_MS) != 0;
 }
 
 /* What was said without the name of the sandbox, and what was not said at all. */

@@ -11,7 +11,8 @@
 /*
  * How a sandbox is asked to end, and made to: by SIGTERM, by the time limit, by limits
  * that are sampled, by `kelp stop`.  First
- * the stop signal of the image, to the payload; after a while SIGKILL, to pid 1.
+ * the stop signal of the image, to the payload; after a while SIGKILL, to all that is in its cgroup,
+ * or to pid 1, with which the kernel ends all others.
  */
 
 #define NS_IN_S 1000000000u
@@ -28,6 +29,8 @@ void supervisor_send_signal(struct supervisor *s, int number)
 void supervisor_kill_box(struct supervisor *s)
 {
         s->is_killed = true;
+        if (cgroup_kill(&s->run->cgroup))
+                return;
         /* fails only when it is dead already */
         syscall(SYS_pidfd_send_signal, s->run->init.pidfd, SIGKILL, NULL, 0);
 }

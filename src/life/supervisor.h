@@ -39,7 +39,7 @@ struct supervisor {
 
 /* To the payload's process group. */
 void supervisor_send_signal(struct supervisor *s, int number);
-/* SIGKILL to pid 1, and so to all. */
+/* SIGKILL to all, and what has entered. */
 void supervisor_kill_box(struct supervisor *s);
 /* The stop signal, and SIGKILL after so many seconds; 0: at once. */
 int supervisor_stop(struct supervisor *s, int seconds, struct err *e);

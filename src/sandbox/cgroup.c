@@ -212,6 +212,20 @@ struct cgroup_events cgroup_get_events(const struct cgroup *c)
         return events;
 }
 
+bool cgroup_kill(const struct cgroup *c)
+{
+        struct err unused = { 0 };
+
+        if (c->dir < 0 || faccessat(c->dir, "cgroup.kill", F_OK, 0) < 0)
+                return false;
+        /* not needed for the end, as forks of what is being killed are, too */
+        io_write_file(c->dir, "cgroup.freeze", "1", &unused);
+        if (io_write_file(c->dir, "cgroup.kill", "1", &unused) == 0)
+                return true;
+        io_write_file(c->dir, "cgroup.freeze", "0", &unused);
+        return false;
+}
+
 /* Until the last process is gone; "populated" is told by POLLPRI. */
 static void await_empty(const struct cgroup *c)
 {
@@ -232,12 +246,10 @@ static void await_empty(const struct cgroup *c)
 
 void cgroup_remove(struct cgroup *c)
 {
-        struct err unused = { 0 };
-
         if (c->dir < 0)
                 return;
-        /* pid 1 is dead, and so should all be; since Linux 5.14 */
-        io_write_file(c->dir, "cgroup.kill", "1", &unused);
+        /* pid 1 is dead, and so should all be */
+        cgroup_kill(c);
         await_empty(c);
         if (unlinkat(c->parent, c->name, AT_REMOVEDIR) < 0)
                 log_notice("cannot remove the cgroup '%s': %s; the next run with limits does",

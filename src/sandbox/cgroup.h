@@ -44,6 +44,12 @@ int cgroup_join(const struct cgroup *c, struct err *e);
 /* All zero where there is no cgroup, or no such limit. */
 struct cgroup_events cgroup_get_events(const struct cgroup *c);
 
+/*
+ * Ends every process of it at once: frozen first, so that none of them gets a turn meanwhile.  False
+ * where there is no cgroup, or a kernel older than 5.14: then it is left as it was.
+ */
+bool cgroup_kill(const struct cgroup *c);
+
 /* When no process of it is needed any more: kills what is left, and removes it. */
 void cgroup_remove(struct cgroup *c);
 
