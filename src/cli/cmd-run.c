@@ -78,7 +78,7 @@ static int find_dump_facts(const struct plan *p, struct dump_facts *ret, struct 
         struct err unused = { 0 };
         struct limit_tiers tiers;
 
-        if (limit_tiers_choose(&p->limits, &tiers, e) < 0)
+        if (limit_tiers_choose(&p->limits, 0, &tiers, e) < 0)
                 return -e->code;
         limit_tiers_tell(&tiers);
         ret->memory_words = limit_memory_words(tiers.memory);

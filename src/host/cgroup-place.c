@@ -133,43 +133,54 @@ static bool is_cleared(const struct host_view *v, const char *dir)
         return is_service || is_below_manager(dir) || is_marked(v, dir);
 }
 
-/* How many processes a cgroup has itself, and whether we are one of them. */
-static size_t count_processes(const struct host_view *v, const char *dir, bool *ret_has_us)
+/* The processes that a cgroup has itself. */
+struct inmates {
+        bool has_us;
+        bool has_companion;
+        bool has_others;
+};
+
+static struct inmates find_inmates(const struct host_view *v, const char *dir, pid_t companion)
 {
+        struct inmates found = { 0 };
         char path[PATH_MAX + 32];
-        size_t n = 0;
 
         snprintf(path, sizeof(path), "%s/cgroup.procs", dir + 1);
         autofree char *text = host_read_text(v, path, 1 << 20);
-        *ret_has_us = false;
-        /* not readable is not empty */
-        if (!text)
-                return 1;
         char *at = text;
-        for (const char *line; (line = str_next_field(&at, '\n'));) {
+        for (const char *line; at && (line = str_next_field(&at, '\n'));) {
+                pid_t pid = (pid_t)strtol(line, NULL, 10);
+
                 if (line[0] == '\0')
                         continue;
-                n++;
-                if (strtoul(line, NULL, 10) == (unsigned long)getpid())
-                        *ret_has_us = true;
+                if (pid == getpid())
+                        found.has_us = true;
+                else if (companion != 0 && pid == companion)
+                        found.has_companion = true;
+                else
+                        found.has_others = true;
         }
-        return n;
+        /* not readable is not empty */
+        if (!text)
+                found.has_others = true;
+        return found;
 }
 
-static bool try_place(const struct host_view *v, const char *dir, bool is_own,
+static bool try_place(const struct host_view *v, const char *dir, bool is_own, pid_t companion,
                       struct cgroup_place *ret)
 {
         unsigned has_now = read_controllers(v, dir, "cgroup.subtree_control");
         unsigned could = cgroup_get_controllers(v, dir);
-        bool has_us;
-        size_t n = count_processes(v, dir, &has_us);
-        bool is_free = is_own ? n == 1 && has_us && is_cleared(v, dir) : n == 0;
+        struct inmates in = find_inmates(v, dir, companion);
+        bool is_free = !in.has_others &&
+                       (is_own ? in.has_us && is_cleared(v, dir) : !in.has_us && !in.has_companion);
 
         if (!is_delegated(v, dir))
                 return false;
         /* with processes in it no more can be handed down */
         ret->controllers = is_free ? could : is_own ? 0 : has_now;
         ret->is_own = is_own;
+        ret->companion = is_own && in.has_companion ? companion : 0;
         snprintf(ret->dir, sizeof(ret->dir), "%s", dir);
         return ret->controllers != 0;
 }
@@ -203,7 +214,27 @@ bool cgroup_find_own(const struct host_view *v, const char *mount, char *ret, si
         return false;
 }
 
-bool cgroup_find_place(const struct host_view *v, struct cgroup_place *ret)
+bool cgroup_has_manager(const struct host_view *v)
+{
+        char path[64];
+
+        snprintf(path, sizeof(path), "run/user/%u/bus", v->uid);
+        return host_exists(v, path) && host_exists(v, "run/systemd/system");
+}
+
+unsigned cgroup_get_manager_controllers(const struct host_view *v)
+{
+        char mount[PATH_MAX / 2];
+        char dir[PATH_MAX];
+
+        if (!cgroup_has_manager(v) || !cgroup_find_mount(v, mount, sizeof(mount)))
+                return 0;
+        snprintf(dir, sizeof(dir), "%s/user.slice/user-%u.slice/user@%u.service", mount, v->uid,
+                 v->uid);
+        return cgroup_get_controllers(v, dir);
+}
+
+bool cgroup_find_place(const struct host_view *v, pid_t companion, struct cgroup_place *ret)
 {
         char mount[PATH_MAX / 2];
         char own[PATH_MAX - 64];
@@ -212,13 +243,13 @@ bool cgroup_find_place(const struct host_view *v, struct cgroup_place *ret)
         if (!cgroup_find_mount(v, mount, sizeof(mount)) ||
             !cgroup_find_own(v, mount, own, sizeof(own)))
                 return false;
-        if (try_place(v, own, true, ret))
+        if (try_place(v, own, true, companion, ret))
                 return true;
         char *last = strrchr(own, '/');
         /* not above the mount; the name of its own root ends in '/' */
         if (last && last - own >= (ptrdiff_t)strlen(mount) && last[1] != '\0') {
                 *last = '\0';
-                if (try_place(v, own, false, ret))
+                if (try_place(v, own, false, companion, ret))
                         return true;
         }
         *ret = (struct cgroup_place){ .dir = "" };

@@ -15,7 +15,8 @@
  * unit of systemd, which clears up there when the last process has gone.
  *
  * Below a systemd of the user's own everything is writable, and nothing is delegated but what it has
- * marked: elsewhere it takes controllers away as it sees fit.
+ * marked: elsewhere it takes controllers away as it sees fit.  But it can be asked for a scope, in
+ * which we are alone and which is delegated to us.
  */
 
 enum {
@@ -29,10 +30,18 @@ struct cgroup_place {
         char dir[PATH_MAX];   /* absolute; "": there is none */
         unsigned controllers; /* that a child of it can have */
         bool is_own;          /* our own: we must leave it for a child before it can have others */
+        pid_t companion;      /* and so must that one; 0: nobody else is in it */
 };
 
-/* False when there is none, or none with any of the controllers. */
-bool cgroup_find_place(const struct host_view *v, struct cgroup_place *ret);
+/*
+ * False when there is none, or none with any of the controllers.  `companion`: one more process of
+ * kelp that may be in our cgroup with us, our parent; 0: nobody.
+ */
+bool cgroup_find_place(const struct host_view *v, pid_t companion, struct cgroup_place *ret);
+
+/* Whether a systemd of the user's own can be asked, and the controllers that it could give. */
+bool cgroup_has_manager(const struct host_view *v);
+unsigned cgroup_get_manager_controllers(const struct host_view *v);
 
 /* Where version 2 is mounted, and our own cgroup below that; false when there is none. */
 bool cgroup_find_mount(const struct host_view *v, char *ret, size_t size);

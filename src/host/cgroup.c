@@ -1,4 +1,5 @@
 #include "cgroup-place.h"
+#include "helpers.h"
 #include "probes.h"
 
 #include <stdio.h>
@@ -31,23 +32,42 @@ static void explain_delegate(const struct host_view *v, unsigned absent, struct 
                        host_sudo(v), host_sudo(v), host_sudo(v));
 }
 
-/* A systemd of the user's own that can be asked for a scope, and what it was given. */
-static bool probe_systemd(const struct host_view *v, const char *mount, struct host_fact *ret)
+static void tell_scope(const struct host_view *v, unsigned could, struct host_fact *ret)
 {
-        char path[PATH_MAX + 128];
+        unsigned absent = CGROUP_ALL & ~could;
+        char names[64];
 
-        snprintf(path, sizeof(path), "run/user/%u/bus", v->uid);
-        if (!host_exists(v, path) || !host_exists(v, "run/systemd/system"))
+        cgroup_print_controllers(absent, names, sizeof(names));
+        if (absent == 0) {
+                host_fact_set(ret, HOST_OK,
+                              "a cgroup for each sandbox, in a scope of your systemd, limits "
+                              "memory, processors and processes");
+                return;
+        }
+        host_fact_set(ret, HOST_WEAKER,
+                      "a cgroup for each sandbox, in a scope of your systemd, without %s", names);
+        explain_delegate(v, absent, &ret->cause);
+}
+
+/* A systemd of the user's own that can be asked for a scope, and what it was given. */
+static bool probe_systemd(const struct host_view *v, struct host_fact *ret)
+{
+        unsigned could = cgroup_get_manager_controllers(v);
+        char path[PATH_MAX];
+
+        if (!cgroup_has_manager(v))
                 return false;
-        snprintf(path, sizeof(path), "%s/user.slice/user-%u.slice/user@%u.service", mount, v->uid,
-                 v->uid);
-        unsigned absent = CGROUP_ALL & ~cgroup_get_controllers(v, path);
-        host_fact_set(ret, HOST_WEAKER, "%s", without);
-        if (absent != 0) {
-                explain_delegate(v, absent, &ret->cause);
+        if (could != 0 && host_find_helper(v->exe, "kelp-scope", path, sizeof(path))) {
+                tell_scope(v, could, ret);
                 return true;
         }
-        host_cause_why(&ret->cause, "no cgroup was delegated to this session");
+        host_fact_set(ret, HOST_WEAKER, "%s", without);
+        if (could != CGROUP_ALL) {
+                explain_delegate(v, CGROUP_ALL & ~could, &ret->cause);
+                return true;
+        }
+        host_cause_why(&ret->cause, "no cgroup was delegated to this session, and 'kelp-scope', "
+                                    "which asks your systemd for one, is not installed");
         host_cause_fix(&ret->cause,
                        "start it as "
                        "systemd-run --user --scope -q -p Delegate=yes -- kelp run ...");
@@ -103,12 +123,17 @@ void host_probe_cgroup(const struct host_view *v, struct host_fact *ret)
                                             "kernel's command line");
                 return;
         }
-        if (cgroup_find_place(v, &place)) {
+        bool has_place = cgroup_find_place(v, 0, &place);
+        if (has_place && (place.controllers & CGROUP_ALL) == CGROUP_ALL) {
                 tell_place(&place, ret);
                 return;
         }
-        if (probe_systemd(v, mount, ret))
+        if (probe_systemd(v, ret))
                 return;
+        if (has_place) {
+                tell_place(&place, ret);
+                return;
+        }
         host_fact_set(ret, HOST_WEAKER, "%s", without);
         explain_none(v, mount, &ret->cause);
 }

@@ -1,14 +1,13 @@
 #include "image-helper.h"
 
 #include "helper-exit.h"
+#include "helper-said.h"
 #include "io.h"
 #include "mem.h"
 #include "proc.h"
 #include "step.h"
-#include "str.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,21 +15,12 @@
 static int read_error(int fd, struct err *e)
 {
         autofree char *text = NULL;
-        const char *message = NULL;
-        const char *hint = NULL;
 
         if (lseek(fd, 0, SEEK_SET) < 0)
                 return err_sys(e, "cannot read what kelp-image said");
         if (io_read_all(fd, 65536, "what kelp-image said", &text, NULL, e) < 0)
                 return -e->code;
-        for (char *at = text, *line; (line = str_next_field(&at, '\n'));) {
-                if (str_has_prefix(line, "kelp: "))
-                        message = line + strlen("kelp: ");
-                else if (str_has_prefix(line, "hint: "))
-                        hint = line + strlen("hint: ");
-        }
-        err_set(e, EIO, "%s", message ? message : "kelp-image failed without a word");
-        return hint ? err_hint(e, "%s", hint) : -e->code;
+        return helper_said(text, "kelp-image", e);
 }
 
 int image_helper_judge(int said, int status, struct err *e)

@@ -8,11 +8,13 @@
 #include "log.h"
 #include "run-hint.h"
 #include "run-once.h"
+#include "scope.h"
 #include "status.h"
 #include "step.h"
 #include "userns.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 /*
  * One run from the checked plan to the exit status: what it needs is chosen and held, and where the
@@ -191,6 +193,20 @@ static void take_back_kept(const struct plan *p, const struct kept *kept, bool h
         log_err(&lost);
 }
 
+/* Who enforces which limit; a scope that is needed for it is asked for. */
+static int find_tiers(const struct plan *p, const struct detach *detach, struct limit_tiers *ret,
+                      struct err *e)
+{
+        e->step = STEP_LIMITS;
+        /* who has started us in the background waits, in the same cgroup */
+        if (limit_tiers_choose(&p->limits, detach ? getppid() : 0, ret, e) < 0 ||
+            scope_get(&p->limits, ret, e) < 0)
+                return -e->code;
+        limit_tiers_tell(ret);
+        e->step = STEP_NONE;
+        return 0;
+}
+
 int run_sandbox(const struct plan *p, struct image_hold *hold,
                 const struct observe_request *request, struct detach *detach,
                 struct run_result *ret, struct err *e)
@@ -206,13 +222,10 @@ int run_sandbox(const struct plan *p, struct image_hold *hold,
                                   .tiers = &tiers,
                                   .request = request,
                                   .detach = detach };
-        e->step = STEP_LIMITS;
-        int code = limit_tiers_choose(&p->limits, &tiers, e);
+        int code = find_tiers(p, detach, &tiers, e);
 
-        if (code == 0) {
-                limit_tiers_tell(&tiers);
+        if (code == 0)
                 code = prepare(p, &maps, &kept, e);
-        }
         if (code == 0)
                 code = run_once(&l, ret, e);
         if (code < 0 && may_run_with_one_id(p, &maps, e))

@@ -164,6 +164,7 @@ static bool is_full(struct sampler *s)
                 /* pid 1 is none of the command's */
                 return s->n_tasks >= s->limits->processes + 1;
         case LIMIT_CGROUP:
+        case LIMIT_SCOPE:
                 refused = cgroup_get_events(s->cgroup).n_refused;
                 bool is_more = refused > s->n_refused;
                 s->n_refused = refused;
@@ -241,7 +242,7 @@ int sampler_start(struct sampler *ret, const struct plan_limits *limits,
         s.proc = r->proc;
         s.memory_fs = r->memory_fs;
         s.cgroup = &r->cgroup;
-        if (limit_tiers_sample(tiers) || tiers->processes == LIMIT_CGROUP) {
+        if (limit_tiers_sample(tiers) || limit_is_by_cgroup(tiers->processes)) {
                 s.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
                 if (s.timer < 0)
                         return err_sys(e, "cannot make the timer of the limits");

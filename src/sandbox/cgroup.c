@@ -86,14 +86,29 @@ static void sweep(int parent)
         }
 }
 
+/* Our parent, which waits until the payload runs; one that has gone meanwhile is in nobody's way. */
+static int move_companion(int place, pid_t companion, struct err *e)
+{
+        char text[32];
+
+        if (companion == 0 || getppid() != companion)
+                return 0;
+        snprintf(text, sizeof(text), "%d", (int)companion);
+        if (io_write_file(place, SUPERVISOR "/cgroup.procs", text, e) < 0 && e->code != ESRCH)
+                return err_prefix(e, "cannot take what waits for kelp to the cgroup '%s'",
+                                  SUPERVISOR);
+        *e = (struct err){ .step = e->step };
+        return 0;
+}
+
 /* A cgroup that has processes hands nothing down, so we go into a child of it first. */
-static int leave_own(int place, struct err *e)
+static int leave_own(int place, pid_t companion, struct err *e)
 {
         if (mkdirat(place, SUPERVISOR, 0755) < 0 && errno != EEXIST)
                 return err_sys(e, "cannot make the cgroup '%s'", SUPERVISOR);
         if (io_write_file(place, SUPERVISOR "/cgroup.procs", "0", e) < 0)
                 return err_prefix(e, "cannot enter the cgroup '%s'", SUPERVISOR);
-        return 0;
+        return move_companion(place, companion, e);
 }
 
 static int hand_down(int place, unsigned controllers, struct err *e)
@@ -136,7 +151,7 @@ int cgroup_make(const struct limit_tiers *tiers, struct cgroup *ret, struct err 
         if (c.parent < 0)
                 return err_sys(e, "cannot open the cgroup '%s'", place->dir);
         sweep(c.parent);
-        if ((place->is_own && leave_own(c.parent, e) < 0) ||
+        if ((place->is_own && leave_own(c.parent, place->companion, e) < 0) ||
             hand_down(c.parent, tiers->controllers, e) < 0 || make_named(&c, e) < 0) {
                 cgroup_drop(&c);
                 return err_prefix(e, "below '%s'", place->dir);
@@ -181,12 +196,12 @@ static int set_cpus(const struct cgroup *c, uint64_t milli, struct err *e)
 int cgroup_set_limits(const struct cgroup *c, const struct plan_limits *limits,
                       const struct limit_tiers *tiers, struct err *e)
 {
-        if (tiers->memory == LIMIT_CGROUP && set_memory(c, limits->memory, e) < 0)
+        if (limit_is_by_cgroup(tiers->memory) && set_memory(c, limits->memory, e) < 0)
                 return -e->code;
-        if (tiers->cpus == LIMIT_CGROUP && set_cpus(c, limits->cpus_milli, e) < 0)
+        if (limit_is_by_cgroup(tiers->cpus) && set_cpus(c, limits->cpus_milli, e) < 0)
                 return -e->code;
         /* pid 1 is none of the command's */
-        if (tiers->processes == LIMIT_CGROUP &&
+        if (limit_is_by_cgroup(tiers->processes) &&
             write_number(c, "pids.max", limits->processes + 1, e) < 0)
                 return -e->code;
         return 0;

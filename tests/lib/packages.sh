@@ -20,6 +20,10 @@ pc:libzstd libzstd-dev
 pc:inih libinih-dev
 pc:libcurl libcurl4-openssl-dev
 pc:libcares libc-ares-dev
+pc:libsystemd libsystemd-dev
+dbus-daemon dbus-daemon
+/usr/lib/python3/dist-packages/dbus/__init__.py python3-dbus
+/usr/lib/python3/dist-packages/gi/__init__.py python3-gi
 pc:cmocka libcmocka-dev
 scdoc scdoc
 git git

@@ -139,7 +139,7 @@ build_by_clang() {
 @test "cppcheck has nothing to say" {
     run -0 cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr \
         --std=c11 -D__x86_64__ --suppress=missingIncludeSystem --suppress=unknownMacro \
-        -j "$(nproc)" src helpers/common helpers/image helpers/pull helpers/proxy helpers/seccomp
+        -j "$(nproc)" src helpers/common helpers/image helpers/pull helpers/proxy helpers/scope helpers/seccomp
 }
 
 # The compiler commands are those of the test with clang, as clang-tidy knows clang's options.  One

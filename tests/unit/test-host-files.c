@@ -449,7 +449,7 @@ static void fake_cgroup(struct fake *f, const char *name, const char *procs,
                                          { "controllers", controllers } };
 
         for (size_t i = 0; i < 3; i++) {
-                char path[128];
+                char path[192];
 
                 snprintf(path, sizeof(path), "sys/fs/cgroup/%s/cgroup.%s", name, files[i][0]);
                 fake_file(f, path, files[i][1]);
@@ -468,7 +468,7 @@ static void test_cgroup_place(void **state)
                   "30 27 0:27 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
         fake_file(f, "proc/self/cgroup", "0::/a/b\n");
         fake_cgroup(f, "a", "", "", "cpuset io memory pids\n");
-        assert_true(cgroup_find_place(&f->view, &place));
+        assert_true(cgroup_find_place(&f->view, 0, &place));
         assert_string_equal(place.dir, "/sys/fs/cgroup/a");
         assert_int_equal(place.controllers, CGROUP_MEMORY | CGROUP_PIDS);
         assert_false(place.is_own);
@@ -483,14 +483,14 @@ static void test_cgroup_place(void **state)
 
         /* with processes in it nothing more can be handed down */
         fake_cgroup(f, "a", "1\n", "", "cpu memory pids\n");
-        assert_false(cgroup_find_place(&f->view, &place));
+        assert_false(cgroup_find_place(&f->view, 0, &place));
         fake_cgroup(f, "a", "1\n", "pids\n", "cpu memory pids\n");
-        assert_true(cgroup_find_place(&f->view, &place));
+        assert_true(cgroup_find_place(&f->view, 0, &place));
         assert_int_equal(place.controllers, CGROUP_PIDS);
 
         /* to root all is writable: only a mark says something */
         f->view.uid = 0;
-        assert_false(cgroup_find_place(&f->view, &place));
+        assert_false(cgroup_find_place(&f->view, 0, &place));
         f->view.uid = 1000;
 
         /* alone in a service of the system's that was given to us */
@@ -498,17 +498,23 @@ static void test_cgroup_place(void **state)
         fake_cgroup(f, "a/s.service", path, "", "memory pids\n");
         fake_file(f, "proc/self/cgroup", "0::/a/s.service\n");
         fake_file(f, "run/systemd/system/x", "");
-        assert_true(cgroup_find_place(&f->view, &place));
+        assert_true(cgroup_find_place(&f->view, 0, &place));
         assert_true(place.is_own);
         assert_string_equal(place.dir, "/sys/fs/cgroup/a/s.service");
         snprintf(path, sizeof(path), "1\n%d\n", (int)getpid());
         fake_cgroup(f, "a/s.service", path, "", "memory pids\n");
-        assert_true(cgroup_find_place(&f->view, &place));
+        assert_true(cgroup_find_place(&f->view, 0, &place));
+        assert_false(place.is_own);
+        /* with who has started us in the background, who goes along */
+        assert_true(cgroup_find_place(&f->view, 1, &place));
+        assert_true(place.is_own);
+        assert_int_equal(place.companion, 1);
+        assert_true(cgroup_find_place(&f->view, 2, &place));
         assert_false(place.is_own);
 
         /* never above the mount */
         fake_file(f, "proc/self/cgroup", "0::/\n");
-        assert_false(cgroup_find_place(&f->view, &place));
+        assert_false(cgroup_find_place(&f->view, 0, &place));
 }
 
 /* Below a systemd of the user's all can be written, and is not ours for that. */
@@ -523,20 +529,47 @@ static void test_cgroup_of_systemd(void **state)
         fake_cgroup(f, "user@7.service", "", "memory\n", "memory\n");
         fake_cgroup(f, "user@7.service/app.slice", "", "memory\n", "memory\n");
         fake_file(f, "proc/self/cgroup", "0::/user@7.service/app.slice/x.scope\n");
-        assert_false(cgroup_find_place(&f->view, &place));
+        assert_false(cgroup_find_place(&f->view, 0, &place));
         fake_file(f, "proc/self/cgroup", "0::/user@7.service/init.scope\n");
-        assert_false(cgroup_find_place(&f->view, &place));
+        assert_false(cgroup_find_place(&f->view, 0, &place));
 
         /* but for what it was asked to delegate */
         fake_cgroup(f, "user@7.service/app.slice/run-1.scope", "", "", "memory pids\n");
         fake_file(f, "proc/self/cgroup", "0::/user@7.service/app.slice/run-1.scope/shell\n");
-        assert_false(cgroup_find_place(&f->view, &place));
+        assert_false(cgroup_find_place(&f->view, 0, &place));
         snprintf(path, sizeof(path), "run/user/%u/systemd/transient/run-1.scope", f->view.uid);
         fake_file(f, path, "# made\n[Scope]\nDelegate=yes\n");
-        assert_true(cgroup_find_place(&f->view, &place));
+        assert_true(cgroup_find_place(&f->view, 0, &place));
         assert_int_equal(place.controllers, CGROUP_MEMORY | CGROUP_PIDS);
         fake_file(f, path, "[Scope]\nDelegate=no\n");
-        assert_false(cgroup_find_place(&f->view, &place));
+        assert_false(cgroup_find_place(&f->view, 0, &place));
+}
+
+/* It can be asked for a scope; what that has is what the systemd itself was given. */
+static void test_cgroup_of_manager(void **state)
+{
+        struct fake *f = *state;
+        struct host_fact fact = { 0 };
+        char path[128];
+
+        fake_file(f, "proc/self/mountinfo",
+                  "30 27 0:27 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+        fake_file(f, "proc/self/cgroup", "0::/x.scope\n");
+        snprintf(path, sizeof(path), "user.slice/user-%u.slice/user@%u.service", f->view.uid,
+                 f->view.uid);
+        fake_cgroup(f, path, "", "", "memory pids\n");
+        assert_false(cgroup_has_manager(&f->view));
+        assert_int_equal(cgroup_get_manager_controllers(&f->view), 0);
+        snprintf(path, sizeof(path), "run/user/%u/bus", f->view.uid);
+        fake_file(f, path, "");
+        assert_false(cgroup_has_manager(&f->view));
+        fake_file(f, "run/systemd/system/x", "");
+        assert_true(cgroup_has_manager(&f->view));
+        assert_int_equal(cgroup_get_manager_controllers(&f->view), CGROUP_MEMORY | CGROUP_PIDS);
+        host_probe_cgroup(&f->view, &fact);
+        assert_int_equal(fact.state, HOST_WEAKER);
+        contains(fact.cause.why, "your systemd was not given the controllers cpu");
+        contains(fact.cause.fix, "Delegate=cpu");
 }
 
 static void test_profile(void **state)
@@ -584,6 +617,7 @@ int main(void)
                 T(test_cgroup),
                 T(test_cgroup_place),
                 T(test_cgroup_of_systemd),
+                T(test_cgroup_of_manager),
                 T(test_profile),
         };
 
