@@ -146,6 +146,27 @@ void box_print_review(FILE *out, const struct review *r, const char *separator)
         fputs(r->n_places ? "]" : "[]", out);
 }
 
+static void put_limit(FILE *out, const char *name, const struct box_limit *limit,
+                      const char *separator)
+{
+        put_name(out, name, separator);
+        if (limit->amount == 0) {
+                fputs("null", out);
+                return;
+        }
+        fprintf(out, "{ \"limit\": %" PRIu64 ", \"by\": ", limit->amount);
+        box_print_string(out, limit->by);
+        fputs(" }", out);
+}
+
+void box_print_limits(FILE *out, const struct box_status *s)
+{
+        put_limit(out, "memory", &s->memory, "{ ");
+        put_limit(out, "milli_cpus", &s->cpus, ", ");
+        put_limit(out, "processes", &s->processes, ", ");
+        fputs(" }", out);
+}
+
 void box_print_path(FILE *out, const char *root, const char *id)
 {
         char path[PATH_MAX + BOX_ID_SIZE + 8];

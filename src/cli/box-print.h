@@ -13,6 +13,9 @@
 /* "Up 5 minutes", "Exited (3) 2 hours ago", "Lost 2 days ago". */
 void box_print_state(const struct box_status *s, int64_t now_s, char text[BOX_PRINT_MAX]);
 
+/* The limits on it as a whole, and who enforces each: one JSON object. */
+void box_print_limits(FILE *out, const struct box_status *s);
+
 /* "5 minutes"; at least a second. */
 void box_print_span(int64_t seconds, char text[BOX_PRINT_MAX]);
 

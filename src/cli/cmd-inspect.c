@@ -74,6 +74,8 @@ static int print_one(FILE *out, const struct state *s, const char *word, struct 
         fputs(",\n    \"directory\": ", out);
         snprintf(boxes, sizeof(boxes), "%s/boxes", s->path);
         box_print_path(out, boxes, found.id);
+        fputs(",\n    \"limits\": ", out);
+        box_print_limits(out, &found);
         return 0;
 }
 

@@ -16,6 +16,7 @@ int cmd_pull(int argc, char **argv);
 int cmd_policy(int argc, char **argv); /* list, show, check, why */
 int cmd_rm(int argc, char **argv);
 int cmd_review(int argc, char **argv); /* diff, apply, discard */
+int cmd_stats(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 int cmd_wait(int argc, char **argv);

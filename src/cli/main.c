@@ -24,8 +24,8 @@
 
 struct command {
         const char *name;
-        const char *help;                  /* NULL: another name of the one above */
-        int (*run)(int argc, char **argv); /* NULL: of a later version */
+        const char *help;
+        int (*run)(int argc, char **argv);
 };
 
 static int cmd_help(int argc, char **argv);
@@ -36,6 +36,7 @@ static const struct command commands[] = {
         { "logs", "Print what a sandbox in the background has written", cmd_logs },
         { "attach", "Go to the terminal or the streams of such a sandbox", cmd_attach },
         { "inspect", "Print all that is known of sandboxes", cmd_inspect },
+        { "stats", "Show what sandboxes use of what they may use", cmd_stats },
         { "stop", "End sandboxes", cmd_stop },
         { "kill", "Send a signal to sandboxes", cmd_kill },
         { "wait", "Wait for the end of sandboxes, and print how it was", cmd_wait },
@@ -57,7 +58,6 @@ static const struct command commands[] = {
         { "discard", "Throw away what a run with --review changed", cmd_review },
         { "version", "Print the version", cmd_version },
         { "help", "Print this, or the options of a command", cmd_help },
-        { "stats", NULL, NULL },
 };
 
 #define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -70,10 +70,8 @@ static int print_commands(void)
               "        kelp -- COMMAND [ARG...]\n\n"
               "Commands:\n",
               stdout);
-        for (size_t i = 0; i < N_COMMANDS; i++) {
-                if (commands[i].run)
-                        printf("  %-10s%s\n", commands[i].name, commands[i].help);
-        }
+        for (size_t i = 0; i < N_COMMANDS; i++)
+                printf("  %-10s%s\n", commands[i].name, commands[i].help);
         fputs("\n'kelp help COMMAND' tells more, 'kelp doctor' whether it works here.\n", stdout);
         return help_end();
 }
@@ -87,13 +85,6 @@ static const struct command *find_command(const char *name)
         return NULL;
 }
 
-static bool is_supported(const char *name)
-{
-        const struct command *command = find_command(name);
-
-        return command && command->run;
-}
-
 static const char *nearest_command(const char *name)
 {
         const char *known[N_COMMANDS + 1];
@@ -101,7 +92,7 @@ static const char *nearest_command(const char *name)
 
         for (size_t i = 0; i < N_COMMANDS; i++) {
                 /* of two letters, one is not enough to know what was meant */
-                if (commands[i].run && strlen(commands[i].name) > 2)
+                if (strlen(commands[i].name) > 2)
                         known[n++] = commands[i].name;
         }
         known[n] = NULL;
@@ -115,7 +106,7 @@ static const char *find_foreign(int argc, char **argv)
         const char *hint = second ? foreign_hint(argv[0], second) : NULL;
 
         if (!hint && second && foreign_is_group(argv[0])) {
-                if (is_supported(second))
+                if (find_command(second))
                         return NULL;
                 hint = foreign_hint(second, NULL);
         }
@@ -124,7 +115,7 @@ static const char *find_foreign(int argc, char **argv)
 
 static const char *find_near(int argc, char **argv)
 {
-        if (argc > 1 && foreign_is_group(argv[0]) && is_supported(argv[1]))
+        if (argc > 1 && foreign_is_group(argv[0]) && find_command(argv[1]))
                 return argv[1];
         return nearest_command(argv[0]);
 }
@@ -164,13 +155,7 @@ static int run_command(int argc, char **argv)
 {
         const struct command *command = find_command(argv[0]);
 
-        if (!command)
-                return tell_unknown(argc, argv);
-        if (command->run)
-                return command->run(argc, argv);
-        log_error("'kelp %s' is not yet supported", argv[0]);
-        log_hint("kelp help lists the commands that are");
-        return EXIT_FAILED;
+        return command ? command->run(argc, argv) : tell_unknown(argc, argv);
 }
 
 static int cmd_help(int argc, char **argv)

@@ -60,6 +60,12 @@ static const struct field fields[] = {
         FIELD("command", FIELD_TEXT, command),
         FIELD("policy", FIELD_TEXT, policy),
         FIELD("image", FIELD_TEXT, image),
+        FIELD("memory", FIELD_UINT64, memory.amount),
+        FIELD("memory-by", FIELD_TEXT, memory.by),
+        FIELD("cpus", FIELD_UINT64, cpus.amount),
+        FIELD("cpus-by", FIELD_TEXT, cpus.by),
+        FIELD("processes", FIELD_UINT64, processes.amount),
+        FIELD("processes-by", FIELD_TEXT, processes.by),
 };
 
 #define N_FIELDS (sizeof(fields) / sizeof(fields[0]))

@@ -23,6 +23,12 @@ enum box_phase {
         BOX_PHASE_COUNT,
 };
 
+/* On the sandbox as a whole. */
+struct box_limit {
+        uint64_t amount; /* 0: none */
+        char by[16];     /* who enforces it, as of limit-tier.h; "": nobody has to */
+};
+
 struct box_status {
         char id[BOX_ID_SIZE];
         char name[64]; /* "": none */
@@ -41,7 +47,10 @@ struct box_status {
         bool is_transient; /* goes with its end: in the foreground, or --rm */
         char command[512];
         char policy[256];
-        char image[256]; /* "": a view of this host */
+        char image[256];            /* "": a view of this host */
+        struct box_limit memory;    /* bytes */
+        struct box_limit cpus;      /* thousandths of a processor */
+        struct box_limit processes; /* of the command's */
 };
 
 /* "starting", "running", "exited". */

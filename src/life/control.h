@@ -21,7 +21,6 @@
  *         |-- SIZE rows<<16|columns ------>|  of the terminal, as often as it changes
  *         |-- END_INPUT ------------------>|  nothing more will be typed, where there is no terminal
  *         |-- EXEC [memfd, 0, 1, 2] ------>|  enter.h
- *         |-- STATS ---------------------->|
  *         |<- EXITED exit-status ----------|  of the sandbox, when it ends: to STOP, WAIT and ATTACH
  *
  * FAILED may come in the place of any answer.  The peer must be of our own user.  Nothing here
@@ -39,7 +38,6 @@ enum control_type {
         CONTROL_SIZE,
         CONTROL_END_INPUT,
         CONTROL_EXEC,
-        CONTROL_STATS,
         CONTROL_DONE,
         CONTROL_FAILED,
         CONTROL_EXITED,

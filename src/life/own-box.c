@@ -1,16 +1,33 @@
 #include "own-box.h"
 
+#include "limit-tier.h"
 #include "log.h"
 #include "proc.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-/* What the status says of a run that has not begun. */
-static int describe(const struct plan *p, struct own_box *b, pid_t init, struct err *e)
+static void set_limit(struct box_limit *ret, uint64_t amount, const char *by)
 {
+        ret->amount = amount;
+        snprintf(ret->by, sizeof(ret->by), "%s", by ? by : "");
+}
+
+static void set_limits(struct box_status *s, const struct plan_limits *limits,
+                       const struct limit_tiers *tiers)
+{
+        set_limit(&s->memory, limits->memory, limit_memory_name(tiers->memory));
+        set_limit(&s->cpus, limits->cpus_milli, limit_cpus_name(tiers->cpus));
+        set_limit(&s->processes, limits->processes, limit_processes_name(tiers->processes));
+}
+
+/* What the status says of a run that has not begun. */
+static int describe(const struct launch *l, struct own_box *b, pid_t init, struct err *e)
+{
+        const struct plan *p = l->plan;
         struct box_status *s = &b->status;
         int r;
 
@@ -30,6 +47,7 @@ static int describe(const struct plan *p, struct own_box *b, pid_t init, struct 
         box_status_set_text(s->policy, sizeof(s->policy), p->policy_name ? p->policy_name : "");
         box_status_set_text(s->image, sizeof(s->image), p->image.name ? p->image.name : "");
         box_status_set_command(s, p->exec.argv);
+        set_limits(s, &p->limits, l->tiers);
         r = proc_start_time(s->supervisor, &s->supervisor_start);
         if (r == 0)
                 r = proc_start_time(init, &s->init_start);
@@ -38,25 +56,26 @@ static int describe(const struct plan *p, struct own_box *b, pid_t init, struct 
                      : 0;
 }
 
-static int put(struct own_box *b, const struct plan *p, pid_t init, struct capture *capture,
+static int put(struct own_box *b, const struct launch *l, pid_t init, struct capture *capture,
                struct err *e)
 {
-        if (state_make_box(p->name, &b->box, e) < 0)
+        if (state_make_box(l->plan->name, &b->box, e) < 0)
                 return -e->code;
         if (capture && box_log_open(&capture->log, b->box.dir, e) < 0)
                 return -e->code;
         b->serve = serve_new(b->box.dir, capture, e);
-        if (!b->serve || describe(p, b, init, e) < 0)
+        if (!b->serve || describe(l, b, init, e) < 0)
                 return -e->code;
         return state_write_status(&b->box, &b->status, e);
 }
 
-int own_box_open(struct own_box *b, const struct plan *p, pid_t init, struct capture *capture,
+int own_box_open(struct own_box *b, const struct launch *l, pid_t init, struct capture *capture,
                  struct err *e)
 {
+        const struct plan *p = l->plan;
         struct err why = { .step = e->step };
 
-        if (put(b, p, init, capture, &why) == 0)
+        if (put(b, l, init, capture, &why) == 0)
                 return 0;
         own_box_done(b);
         if (p->name || p->report.is_detached) {

@@ -1,8 +1,8 @@
 #ifndef KELP_LIFE_OWN_BOX_H
 #define KELP_LIFE_OWN_BOX_H
 
+#include "launch.h"
 #include "pid-file.h"
-#include "plan.h"
 #include "serve.h"
 #include "state.h"
 
@@ -23,7 +23,7 @@ struct own_box {
  * Puts the run there.  One in the foreground that nobody has named does without where that fails,
  * and says so, unless the directory is somebody else's.  `capture`: of a detached run.
  */
-int own_box_open(struct own_box *b, const struct plan *p, pid_t init, struct capture *capture,
+int own_box_open(struct own_box *b, const struct launch *l, pid_t init, struct capture *capture,
                  struct err *e);
 
 /* The payload runs. */

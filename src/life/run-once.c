@@ -58,7 +58,7 @@ static int put_into_state(const struct launch *l, const struct run *r, struct ow
                           struct err *e)
 {
         e->step = STEP_STATE;
-        if (own_box_open(box, l->plan, r->init.pid, l->detach ? l->detach->capture : NULL, e) < 0)
+        if (own_box_open(box, l, r->init.pid, l->detach ? l->detach->capture : NULL, e) < 0)
                 return -e->code;
         e->step = STEP_NONE;
         return 0;

@@ -3,13 +3,11 @@
 #include "fd.h"
 #include "io.h"
 #include "mem.h"
+#include "task-stat.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/sysinfo.h>
 #include <sys/timerfd.h>
 #include <sys/vfs.h>
@@ -41,55 +39,30 @@ struct sum {
         uint64_t n_tasks;
 };
 
-/* "Name:  123 kB": the number, or 0. */
-static uint64_t get_number(const char *text, const char *name)
-{
-        const char *at = strstr(text, name);
-
-        return at ? strtoull(at + strlen(name), NULL, 10) : 0;
-}
-
-/*
- * Of "stat", not of "status": a process with thousands of groups has the latter as long as it likes.
- * False when it is gone.  Source: proc_pid_stat(5), fields 20 and 24.
- */
+/* False when it is gone. */
 static bool add_stat(int proc, const char *pid, struct sum *sum, uint64_t *ret_resident)
 {
-        unsigned long long n_threads = 0;
-        unsigned long long pages = 0;
-        char path[64];
-        char text[1024];
+        struct task_stat stat;
 
-        snprintf(path, sizeof(path), "%.16s/stat", pid);
-        if (io_read_small(proc, path, text, sizeof(text)) <= 0)
+        if (!task_read_stat(proc, pid, &stat))
                 return false;
-        /* the name is of the process's own choice, and in parentheses */
-        const char *at = strrchr(text, ')');
-        if (!at ||
-            sscanf(at + 1,
-                   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %llu"
-                   " %*d %*u %*u %llu",
-                   &n_threads, &pages) != 2)
-                return false;
-        *ret_resident = pages * ((uint64_t)sysconf(_SC_PAGESIZE) / 1024);
-        sum->resident += *ret_resident;
+        *ret_resident = stat.resident;
+        sum->resident += stat.resident;
         /* one that is dead and not yet reaped has none, and is counted by the kernel all the same */
-        sum->n_tasks += n_threads > 0 ? n_threads : 1;
+        sum->n_tasks += stat.n_threads > 0 ? stat.n_threads : 1;
         return true;
 }
 
 static void add_rollup(int proc, const char *pid, uint64_t resident, struct sum *sum)
 {
-        char path[64];
-        char text[2048];
+        struct task_memory memory;
 
-        snprintf(path, sizeof(path), "%.16s/smaps_rollup", pid);
-        if (io_read_small(proc, path, text, sizeof(text)) <= 0) {
+        if (!task_read_memory(proc, pid, &memory)) {
                 sum->proportional += resident;
                 return;
         }
-        sum->proportional += get_number(text, "\nPss:") + get_number(text, "\nSwapPss:");
-        sum->mapped_shmem += get_number(text, "\nPss_Shmem:");
+        sum->proportional += memory.proportional;
+        sum->mapped_shmem += memory.shmem;
 }
 
 static int walk(const struct sampler *s, bool is_exact, struct sum *ret, struct err *e)

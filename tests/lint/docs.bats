@@ -110,7 +110,7 @@ literals() {
         # of other programs and of the commands of kelp
         printf '%s\n' json output format platform ca insecure quiet apparmor-profile version variant full-fault long \
             apparmor quick build all max-size force repair image lines merge allow-any-host patch scope \
-            overwrite detach-keys follow no-stdin no-trunc sig-proxy signal tail time timestamps
+            overwrite detach-keys follow no-stream no-stdin no-trunc sig-proxy signal tail time timestamps
     )
     grep -ohE '(^|[^-[:alnum:]])--[a-z][a-z-]+' README.md SECURITY.md HACKING.md "$man" "$policy_man" |
         sed 's/.*--//' | sort -u | grep -vxF "$known" | grep -vxE 'name|netwrok' |
