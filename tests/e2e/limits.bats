@@ -6,6 +6,7 @@
 
 bats_require_minimum_version 1.5.0
 load ../lib/kelp
+load ../lib/limits
 
 setup() {
     cd "$BATS_TEST_TMPDIR" || return 1
@@ -31,19 +32,6 @@ for i in range(n):
     if os.wait()[1] != 0:
         sys.exit(1)
 END
-}
-
-# Runs "$@" with events, and compares the last of them: code and reason.
-ends_with() {
-    local code=$1 reason=$2 status=0
-
-    shift 2
-    "$KELP" run --status-fd 4 "$@" 4>events 2>err || status=$?
-    if [ "$status $(jq -r 'select(.event == "exited") | .reason' events)" != "$code $reason" ]; then
-        echo "status $status, not $code, or not of $reason:"
-        cat err events
-        false
-    fi
 }
 
 @test "memory: a hog is ended at once, and it is said why" {
@@ -128,6 +116,12 @@ while True:
     run -152 "$KELP" run --ulimit cpu=1:2 -- sh -c 'while :; do :; done'
     run -1 "$KELP" run --ulimit nofile=20 -- python3 -c 'x = [open("/dev/null") for i in range(30)]'
     [[ $output == *"Too many open files"* ]]
+}
+
+@test "six hogs, each ended by its limit, and the machine answers meanwhile" {
+    latency hogs
+    cat latency
+    [ "$(cat latency)" -lt $((2000 * KELP_TEST_SLOW)) ]
 }
 
 @test "what ignores SIGTERM is ended by the time limit all the same" {
