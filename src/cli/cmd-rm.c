@@ -2,12 +2,16 @@
 
 #include "box-targets.h"
 #include "facts.h"
+#include "fd.h"
 #include "mem.h"
 #include "path.h"
 #include "store.h"
+#include "str.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -15,25 +19,123 @@
  * kelp rm: what has ended, and what was kept.  The latter is the work of a helper.
  */
 
+#define MAX_NAMES 100000
+
 static const char rm_usage[] =
         "Usage:  kelp rm [-f] [-a | SANDBOX...]\n\n"
         "Removes sandboxes that have ended, with their logs, and what 'kelp run --keep' has kept.\n\n"
         "  -f, --force      kill those that run\n"
         "  -a, --all        all that have ended (with -f: all)\n";
 
-/* Whether there is something that `kelp run --keep` has kept under that name. */
-static bool is_kept(struct arena *arena, const char *name)
+static const char *find_kept_dir(struct arena *arena)
 {
         struct plan_facts facts;
         struct err unused = { 0 };
+
+        if (facts_find(arena, &facts, &unused) < 0)
+                return NULL;
+        const char *store = store_path(arena, facts.home, &unused);
+        return store ? kept_path(arena, store, &unused) : NULL;
+}
+
+/* Whether there is something that `kelp run --keep` has kept under that name. */
+static bool is_kept(struct arena *arena, const char *name)
+{
+        struct err unused = { 0 };
         struct stat st;
 
-        if (strchr(name, '/') || name[0] == '.' || facts_find(arena, &facts, &unused) < 0)
+        if (strchr(name, '/') || name[0] == '.')
                 return false;
-        const char *store = store_path(arena, facts.home, &unused);
-        const char *kept = store ? kept_path(arena, store, &unused) : NULL;
+        const char *kept = find_kept_dir(arena);
         const char *path = kept ? path_join(arena, kept, name, &unused) : NULL;
         return path && lstat(path, &st) == 0;
+}
+
+struct names {
+        struct arena *arena;
+        const char **items; /* ended by NULL */
+        size_t n;
+};
+
+static int add_name(struct names *l, const char *name, struct err *e)
+{
+        if (arena_grow(l->arena, &l->items, l->n, sizeof(*l->items), MAX_NAMES, "names", e) < 0)
+                return -e->code;
+        l->items[l->n] = name ? arena_copy(l->arena, name, e) : NULL;
+        if (name && !l->items[l->n++])
+                return -e->code;
+        return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+        return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* For a hint: what cannot be listed is not named in it. */
+static void list_kept(struct names *l)
+{
+        const char *kept = find_kept_dir(l->arena);
+        autodir *dir = kept ? opendir(kept) : NULL;
+        struct dirent *entry;
+        struct err unused = { 0 };
+
+        while (dir && (entry = readdir(dir))) {
+                if (entry->d_name[0] != '.' && add_name(l, entry->d_name, &unused) < 0)
+                        return;
+        }
+        if (l->n > 1)
+                qsort(l->items, l->n, sizeof(*l->items), compare);
+}
+
+/* "; these are kept: one two", which `kelp ps` does not list, or nothing. */
+static void print_kept(struct arena *arena, char *text, size_t size)
+{
+        struct names kept = { .arena = arena };
+        size_t used;
+
+        text[0] = '\0';
+        list_kept(&kept);
+        if (kept.n == 0)
+                return;
+        used = (size_t)snprintf(text, size, "; these are kept:");
+        for (size_t i = 0; i < kept.n && used < size; i++)
+                used += (size_t)snprintf(text + used, size - used, " %s", kept.items[i]);
+        if (used >= size)
+                memcpy(text + size - 5, " ...", 5);
+}
+
+static int add_box_name(void *arg, const struct box_status *status, struct err *e)
+{
+        return status->name[0] ? add_name(arg, status->name, e) : 0;
+}
+
+/* Of a name that is none: which was meant, or which there are. */
+static int unknown(const struct state *state, struct arena *arena, const char *word, struct err *e)
+{
+        struct names all = { .arena = arena };
+        struct err unused = { 0 };
+        const char *nearest = NULL;
+        char text[200];
+
+        list_kept(&all);
+        /* a letter or two are near to every other: for a removal that is no guess to make */
+        if (strlen(word) > 2 && state_list(state, add_box_name, &all, &unused) == 0 &&
+            add_name(&all, NULL, &unused) == 0)
+                nearest = str_nearest(word, all.items);
+        if (nearest)
+                return err_hint(e, "did you mean '%s'", nearest);
+        print_kept(arena, text, sizeof(text));
+        return err_hint(e, "kelp ps -a lists them%s", text);
+}
+
+static int no_word(const struct box_words *w, struct arena *arena, struct err *e)
+{
+        char text[200];
+
+        box_words_need(w, "rm", w->n_given, e);
+        print_kept(arena, text, sizeof(text));
+        return err_hint(e, "kelp rm --help; kelp ps -a lists the sandboxes%s", text);
 }
 
 /* A name may be that of a sandbox here, of one that was kept, or of both. */
@@ -48,8 +150,10 @@ static int find_named(struct box_targets *t, const struct box_words *w, struct a
                 bool kept = is_kept(arena, word);
 
                 if (state_find(&t->state, word, &status, e) < 0) {
-                        if (e->code != ENOENT || !kept)
+                        if (e->code != ENOENT)
                                 return -e->code;
+                        if (!kept)
+                                return unknown(&t->state, arena, word, e);
                         *e = (struct err){ 0 };
                         status = (struct box_status){ 0 };
                 }
@@ -143,8 +247,10 @@ static int rm(struct box_targets *t, const struct box_words *w, struct err *e)
         bool is_forced = box_words_find(w, "force");
         int r;
 
-        if (w->n_given == 0 || box_words_find(w, "all"))
+        if (box_words_find(w, "all"))
                 r = box_targets_find(t, w, "rm", is_forced ? add_any : add_ended, e);
+        else if (w->n_given == 0)
+                r = no_word(w, &arena, e);
         else
                 r = find_named(t, w, &arena, e);
         if (r == 0)

@@ -326,7 +326,7 @@ unprinted() {
     run -0 "$KELP" images
     [[ $output == *"made:latest "* && $output != *"other"* ]]
     run -125 "$KELP" rm one
-    assert_refused "no sandbox 'one' is kept"
+    assert_refused "there is no sandbox 'one'"
     unprinted "cannot write what would be removed" prune --dry-run
     "$KELP" rmi made
     echo x >"$STORE/blobs/sha256/$(printf '%064d' 1)"
@@ -399,19 +399,20 @@ hint: \`kelp rm one\` removes it"
 
 @test "rm: what is not there, and all or nothing" {
     run -125 "$KELP" rm one
-    assert_refused "no sandbox 'one' is kept"
+    assert_eq "$output" "kelp: there is no sandbox 'one'
+hint: kelp ps -a lists them"
     keep one box true
     keep two box true
     run -125 "$KELP" rm ome
-    assert_eq "$output" "kelp: no sandbox 'ome' is kept
+    assert_eq "$output" "kelp: there is no sandbox 'ome'
 hint: did you mean 'one'"
     run -125 "$KELP" rm xyzzy
-    assert_eq "${lines[1]}" "hint: these are: one two"
+    assert_eq "${lines[1]}" "hint: kelp ps -a lists them; these are kept: one two"
     run -125 "$KELP" rm -- ''
     assert_eq "$output" "kelp: the name of the sandbox is empty"
     for name in .. . ../kept one/upper .gone-1 "$(printf 'a\033[31m')"; do
         run -125 "$KELP" rm -- "$name"
-        assert_refused "no sandbox '"
+        assert_refused "there is no sandbox '"
         [[ $output != *$'\e'* ]]
     done
     run -125 "$KELP" rm one none
@@ -424,17 +425,17 @@ hint: did you mean 'one'"
 
 @test "rm and commit: which there are to name" {
     run -125 "$KELP" rm
-    assert_refused "'kelp rm' needs the NAME of a sandbox"
-    [[ ${lines[1]} == "hint: kelp rm --help" ]]
+    assert_refused "'kelp rm' needs the NAME or ID of a sandbox"
+    [[ ${lines[1]} == "hint: kelp rm --help; kelp ps -a lists the sandboxes" ]]
     keep w box true
     run -125 "$KELP" rm
-    [[ ${lines[1]} == "hint: kelp rm --help; these are kept: w" ]]
+    [[ ${lines[1]} == "hint: kelp rm --help; kelp ps -a lists the sandboxes; these are kept: w" ]]
     run -125 "$KELP" commit w
     [[ ${lines[1]} == "hint: kelp commit --help; these are kept: w" ]]
     # one letter is no slip for another
     run -125 "$KELP" rm g
-    assert_eq "$output" "kelp: no sandbox 'g' is kept
-hint: these are: w"
+    assert_eq "$output" "kelp: there is no sandbox 'g'
+hint: kelp ps -a lists them; these are kept: w"
 }
 
 @test "rm: several at once do not stand in each other's way" {
