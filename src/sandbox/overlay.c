@@ -61,14 +61,15 @@ static int mount_old_way(const struct overlay_layers *layers, struct newmount_op
         if (join_layers(layers, text, sizeof(text), e) < 0)
                 return -e->code;
         autofd here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (here < 0)
+        /* one that cannot be searched: nothing is found from there, and so it need not be kept */
+        if (here < 0 && errno != EACCES)
                 return err_sys(e, "cannot open the current directory");
         options[0] = (struct newmount_option){ "lowerdir", text };
         memcpy(&options[1], last, 3 * sizeof(*last));
         if (chdir("/proc/self/fd") < 0)
                 return err_sys(e, "cannot enter '/proc/self/fd'");
         autofd mount = newmount_fs("overlay", options, 4, TREE_NO_SUID | TREE_NO_DEV, e);
-        if (fchdir(here) < 0)
+        if ((here >= 0 ? fchdir(here) : chdir("/")) < 0)
                 return err_sys(e, "cannot return to the current directory");
         return mount < 0 ? mount : fd_take(&mount);
 }

@@ -198,6 +198,15 @@ joined() {
     run -0 --separate-stderr joined --workdir /opt/keep many sh -c 'pwd; ls'
     assert_eq "$output" $'/opt/keep\na\nb'
     assert_eq "$stderr" ""
+    # and where the current directory cannot be searched
+    mkdir closed
+    cd closed || return 1
+    chmod 000 .
+    run -0 --separate-stderr joined many cat /opt/last
+    cd "$BATS_TEST_TMPDIR" || return 1
+    chmod 700 closed
+    assert_eq "$output" 70
+    assert_eq "$stderr" ""
     import_layers 110 more
     # a run on a copy would mount something else by that call: one that keeps its changes tells of it
     run -125 joined --keep --name one more true
