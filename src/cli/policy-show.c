@@ -18,7 +18,7 @@ static const char usage[] =
         "Prints the policy of a run in this directory, with all that adds to it: what is built in,\n"
         "what is in /etc/kelp and in ~/.config/kelp, each NAME or FILE as of --policy, and the\n"
         "project's own .kelp.policy. Above each line stands where it comes from. What is printed is\n"
-        "a policy itself.\n\n"
+        "a policy itself, or a warning says why one file cannot say it.\n\n"
         "  --image    of a run of an image, not of a view of this host\n"
         "  --lines    a table, one word a line: where it comes from, section and key, the word\n";
 
@@ -99,6 +99,17 @@ static bool is_of_one_file(const struct policy_word *a, const struct policy_word
         return strncmp(a->origin, b->origin, len + 1) == 0 && !strchr(b->origin + len + 1, ':');
 }
 
+/* Whether two words of "deny" answer the same to who calls. */
+static bool answer_the_same(const struct policy_word *a, const struct policy_word *b)
+{
+        struct call_word words[2];
+        struct err unused = { 0 };
+
+        return call_word_parse(a->value, &words[0], &unused) == 0 &&
+               call_word_parse(b->value, &words[1], &unused) == 0 &&
+               words[0].refuse == words[1].refuse;
+}
+
 /* Whether two words of [syscalls] name a call in common. */
 static bool share_a_call(const struct policy_word *a, const struct policy_word *b)
 {
@@ -122,9 +133,25 @@ static bool share_a_call(const struct policy_word *a, const struct policy_word *
         return false;
 }
 
+static bool is_denial(const struct policy_word *word)
+{
+        return str_eq(word->key, "deny");
+}
+
+static bool has_arguments(const struct policy_word *word)
+{
+        return strchr(word->value, '(');
+}
+
+static bool is_whole_denial(const struct policy_word *word)
+{
+        return is_denial(word) && !has_arguments(word);
+}
+
 /*
- * Of system calls a later file beats an earlier one, and within one file deny beats allow, and a word
- * with arguments one without: such words of two files mean something else in one.
+ * Of system calls a later file beats an earlier one, and within one file deny beats allow, and a
+ * word with arguments one without: such words of two files mean something else in one.  And in one
+ * file it is a mistake to log a call that is denied.
  */
 static bool needs_two_files(const struct policy_word *before, const struct policy_word *word)
 {
@@ -132,8 +159,13 @@ static bool needs_two_files(const struct policy_word *before, const struct polic
                 return false;
         if (str_eq(before->key, "default") || str_eq(word->key, "default"))
                 return false;
-        return (strchr(before->value, '(') ||
-                (str_eq(before->key, "deny") && str_eq(word->key, "allow"))) &&
+        if (str_eq(word->key, "log"))
+                return false;
+        if (str_eq(before->key, "log"))
+                return is_whole_denial(word) && share_a_call(before, word);
+        if (is_denial(before) && is_denial(word) && answer_the_same(before, word))
+                return false;
+        return (has_arguments(before) || (is_denial(before) && !is_denial(word))) &&
                share_a_call(before, word);
 }
 

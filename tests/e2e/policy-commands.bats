@@ -226,6 +226,29 @@ a run in this directory: has mistakes" ]
     [[ ${lines[-1]} == "good: ok" ]]
 }
 
+# Whether show warns of the words $1 of a first and $2 of a second file, and what a run with its
+# output as a policy ends with.
+shown() {
+    local warned=quiet
+
+    printf '%s\n' '[syscalls]' "$1" >a.policy
+    printf '%s\n' '[syscalls]' "$2" >b.policy
+    "$KELP" policy show ./a.policy ./b.policy >c.policy 2>said || return 1
+    ! grep -q '^kelp: warning: this is not a policy by itself' said || warned=warned
+    "$KELP" run --dry-run --policy ./a.policy --policy ./b.policy -- true >/dev/null || return 1
+    echo "$warned $("$KELP" run --dry-run --policy ./c.policy -- true >/dev/null 2>&1 && echo runs || echo refused)"
+}
+
+@test "show warns of what two files may log and deny, and of no more" {
+    cd "$HOME/work" || return 1
+    [ "$(shown 'log = msgget' 'deny = msgget')" = 'warned refused' ]
+    [ "$(shown 'log = msgget' 'deny = @ipc')" = 'warned refused' ]
+    [ "$(shown 'log = msgget' 'deny = ptrace')" = 'quiet runs' ]
+    [ "$(shown 'deny = socket(0=AF_UNIX)' 'deny = socket(0=AF_UNIX)')" = 'quiet runs' ]
+    [ "$(shown 'deny = socket(0=AF_UNIX)' 'deny = socket')" = 'quiet runs' ]
+    [ "$(shown 'deny = socket(0=AF_UNIX):EACCES' 'deny = socket:ENOSYS')" = 'warned runs' ]
+}
+
 # A later file beats an earlier one; within one, deny beats allow.
 @test "show warns of words of two files that mean something else in one" {
     printf '%s\n' '[syscalls]' 'deny = @ipc' >"$BATS_TEST_TMPDIR/a.policy"
