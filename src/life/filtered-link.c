@@ -24,9 +24,8 @@
 #define INDEX    1000
 #define LOOPBACK 1
 
-/* IFLA_GSO_IPV4_MAX_SIZE and IFLA_GRO_IPV4_MAX_SIZE, Linux 6.3 (an older one ignores them). */
+/* IFLA_GSO_IPV4_MAX_SIZE, Linux 6.3; an older one ignores it, and older headers lack it. */
 #define GSO_IPV4_MAX_SIZE 63
-#define GRO_IPV4_MAX_SIZE 64
 
 /* Room is left for what one rule adds. */
 #define MANY_REQUESTS (NETLINK_MAX_REQUESTS - 8)
@@ -61,8 +60,9 @@ static int check_ipv6(struct err *e)
 }
 
 /*
- * This wire is memory of one machine: larger packets cost less.  The MTU is about what loopback has;
- * what TCP hands to the device at one time may be eight such.
+ * This wire is memory of one machine: larger packets cost less.  The MTU is about what loopback
+ * has.  Of what a sandbox sends by IPv4, TCP may hand over eight such in one piece; what kelp-proxy
+ * sends to it are the pages that have come in, which make smaller ones.
  */
 static void add_sizes(struct netlink *nl)
 {
@@ -71,7 +71,6 @@ static void add_sizes(struct netlink *nl)
 
         netlink_add(nl, IFLA_MTU, &mtu, sizeof(mtu));
         netlink_add(nl, GSO_IPV4_MAX_SIZE, &most, sizeof(most));
-        netlink_add(nl, GRO_IPV4_MAX_SIZE, &most, sizeof(most));
 }
 
 int filtered_link_make(int netns, struct err *e)
@@ -202,18 +201,15 @@ static void add_way(struct netlink *nl, int family, const uint8_t *address, uint
         add_congestion(nl);
 }
 
-/*
- * In the gateway: the sandbox's own address stays there, also where a rule allows a network that
- * covers it.
- */
-static void add_box(struct netlink *nl, int family, const char *text)
+/* The other end of the wire itself. */
+static void add_neighbour(struct netlink *nl, uint8_t table, int family, const char *text)
 {
         uint8_t address[16];
         int index = INDEX;
         struct rtmsg head = {
                 .rtm_family = (uint8_t)family,
                 .rtm_dst_len = (uint8_t)(size_of(family) * 8),
-                .rtm_table = RT_TABLE_LOCAL,
+                .rtm_table = table,
                 .rtm_protocol = RTPROT_STATIC,
                 .rtm_scope = family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
                 .rtm_type = RTN_UNICAST,
@@ -279,11 +275,12 @@ int filtered_link_set_gateway(const struct plan_net *net, struct err *e)
         add_settings(&nl, GATE_NAME);
         netlink_set_up(&nl, INDEX, GATE_NAME);
         add_address(&nl, AF_INET, PLAN_GATEWAY, 30);
-        add_box(&nl, AF_INET, BOX);
+        /* in this table: it stays the sandbox's where a rule allows a network that covers it */
+        add_neighbour(&nl, RT_TABLE_LOCAL, AF_INET, BOX);
         add_own(&nl, AF_INET, fakes, 16, PLAN_FAKES);
         if (filtered_has_ipv6(net)) {
                 add_address(&nl, AF_INET6, GATE6, 126);
-                add_box(&nl, AF_INET6, BOX6);
+                add_neighbour(&nl, RT_TABLE_LOCAL, AF_INET6, BOX6);
         }
         return add_rules(&nl, net, true, e) < 0 ? -e->code : send_if(&nl, 0, e);
 }
@@ -295,6 +292,7 @@ int filtered_link_set_sandbox(const struct plan_net *net, struct err *e)
         add_settings(&nl, BOX_NAME);
         netlink_set_up(&nl, INDEX, BOX_NAME);
         add_address(&nl, AF_INET, BOX, 30);
+        add_neighbour(&nl, RT_TABLE_MAIN, AF_INET, PLAN_GATEWAY);
         add_way(&nl, AF_INET, fakes, 16, PLAN_FAKES);
         if (filtered_has_ipv6(net))
                 add_address(&nl, AF_INET6, BOX6, 126);

@@ -83,17 +83,18 @@ with_ipv6
 serve neighbour http:203.0.113.2/80 http:2600:db8::2/80
 cat >congestion.py <<'EOF'
 import socket, sys
-for address in sys.argv[1:]:
-    c = socket.create_connection((address, 80), 5)
-    print(address, c.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0").decode())
+for place in sys.argv[1:]:
+    address, port = place.split("/")
+    c = socket.create_connection((address, int(port)), 5)
+    print(place, c.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0").decode())
 EOF
-box --allow 203.0.113.2 --allow 2600:db8::2 -- python3 congestion.py 203.0.113.2 2600:db8::2
-echo "outside: $(python3 congestion.py 203.0.113.2)"
+box --allow 203.0.113.2 --allow 2600:db8::2 -- python3 congestion.py 203.0.113.2/80 2600:db8::2/80 \
+    198.18.0.1/3128 198.18.0.1/1080 198.18.0.1/53
+echo "outside: $(python3 congestion.py 203.0.113.2/80)"
 END
     [ "$status" -eq 0 ]
-    has '^203.0.113.2 reno$'
-    has '^2600:db8::2 reno$'
-    has "^outside: 203.0.113.2 $(</proc/sys/net/ipv4/tcp_congestion_control)$"
+    [ "$(grep -c '^[0-9].* reno$' <<<"$output")" -eq 5 ]
+    has "^outside: 203.0.113.2/80 $(</proc/sys/net/ipv4/tcp_congestion_control)$"
 }
 
 @test "nothing is allowed: an own DNS that says no at once" {
