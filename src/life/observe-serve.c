@@ -137,8 +137,10 @@ static void set_waking(struct server *s, uint64_t waking)
 {
         if (s->has_one_way || s->waking == waking)
                 return;
-        s->has_one_way = ioctl(s->judge.listener, OBSERVE_NOTIF_SET_FLAGS, waking) < 0;
-        s->waking = waking;
+        if (ioctl(s->judge.listener, OBSERVE_NOTIF_SET_FLAGS, waking) == 0)
+                s->waking = waking;
+        else if (errno != EINTR)
+                s->has_one_way = true;
 }
 
 /*
