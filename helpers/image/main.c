@@ -406,6 +406,18 @@ static int run_command(const struct arguments *args, int *ret_status, struct err
         return command->run(args, ret_status, e);
 }
 
+/* Whether another store would do as well. */
+static bool is_adding(const char *command)
+{
+        static const char *const names[] = { "import", "unpack", "commit", "flatten" };
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+                if (str_eq(command, names[i]))
+                        return true;
+        }
+        return false;
+}
+
 int main(int argc, char **argv)
 {
         struct arguments args = { 0 };
@@ -418,9 +430,11 @@ int main(int argc, char **argv)
                 r = arguments_parse(argc, argv, &args, &e);
         if (r == 0) {
                 r = run_command(&args, &status, &e);
+                if (r < 0 && e.code == SUBIDS_ERROR && !is_adding(args.words[0]))
+                        err_hint(&e, "`kelp doctor` says what is wrong with subordinate ids");
                 /* an archive that is written is on its own file system, and has a hint of it */
                 if (r < 0 && !args.values[OPTION_OUTPUT])
-                        store_hint_elsewhere(args.store, &e);
+                        store_hint_elsewhere(args.store, is_adding(args.words[0]), &e);
         }
         if (r < 0) {
                 log_err(&e);

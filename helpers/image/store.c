@@ -180,18 +180,17 @@ int store_lock(const struct store *store, struct err *e)
         return fd_take(&fd);
 }
 
-void store_hint_elsewhere(const char *path, struct err *e)
+void store_hint_elsewhere(const char *path, bool is_adding, struct err *e)
 {
-        if (e->code == ENOSPC || e->code == EDQUOT)
-                err_hint(e,
-                         "the file system of '%.200s' is full: `kelp prune` frees space in it, "
-                         "XDG_DATA_HOME=DIR puts the store elsewhere",
-                         path);
-        if (e->code == EROFS)
-                err_hint(e,
-                         "the file system of '%.200s' is read-only: XDG_DATA_HOME=DIR puts the "
-                         "store elsewhere",
-                         path);
+        bool is_full = e->code == ENOSPC || e->code == EDQUOT;
+
+        if (!is_full && e->code != EROFS)
+                return;
+        err_hint(e, "the file system of '%.200s' is %s%s%s", path, is_full ? "full" : "read-only",
+                 is_full && is_adding ? ": `kelp prune` frees space in it, " : "",
+                 !is_adding ? ""
+                 : is_full  ? "XDG_DATA_HOME=DIR puts the store elsewhere"
+                            : ": XDG_DATA_HOME=DIR puts the store elsewhere");
 }
 
 /* ------ files ------ */

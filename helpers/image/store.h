@@ -108,9 +108,9 @@ int store_read_image(int dir, const char *file, struct image *ret, struct err *e
 
 /*
  * For an error about the store at `path`: when it says that a file system is full or read-only,
- * which one, and what helps.
+ * which one, and what helps whoever wants to add to it.
  */
-void store_hint_elsewhere(const char *path, struct err *e);
+void store_hint_elsewhere(const char *path, bool is_adding, struct err *e);
 
 /* Calls `each` for every file name in `dir` in no order, until one fails. */
 typedef int store_each(void *context, const char *name, struct err *e);

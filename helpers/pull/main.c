@@ -222,7 +222,7 @@ int main(int argc, char **argv)
                 r = http_setup(&e);
         if (r == 0) {
                 r = run(&args, &arena, &status, &has_told, &e);
-                store_hint_elsewhere(args.store, &e);
+                store_hint_elsewhere(args.store, true, &e);
                 if (r < 0)
                         err_prefix(&e, "cannot pull '%.200s'", args.name);
         }

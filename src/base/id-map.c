@@ -234,7 +234,7 @@ static int end_helper(struct child *child, const char *path, struct err *e)
                 return -e->code;
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
                 return 0;
-        /* not EPERM, by which the kernel refuses a map: the launcher looks for what is wrong with it */
+        /* not EPERM, by which the kernel refuses a map: the caller looks for what is wrong */
         return err_set(e, EIO, "'%s' refused the map (%s %d)", path,
                        WIFSIGNALED(status) ? "signal" : "status",
                        WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));

@@ -67,13 +67,14 @@ static int keep_failed(const struct plan *p, struct err *e)
         err_prefix(e, "cannot keep the sandbox '%s'", p->name);
         if (!is_full)
                 return err_hint(e,
-                                "the file system of '%.200s' is read-only: XDG_DATA_HOME=DIR "
-                                "keeps it elsewhere",
+                                "the file system of '%.200s' is read-only; with "
+                                "XDG_DATA_HOME=DIR images and sandboxes lie elsewhere: import the "
+                                "image there first",
                                 p->image.kept_dir);
         return err_hint(
                 e,
                 "the file system of '%.200s' is full: `kelp prune` and `kelp rm` free space "
-                "in it, XDG_DATA_HOME=DIR keeps it elsewhere",
+                "in it; or import the image elsewhere by XDG_DATA_HOME=DIR",
                 p->image.kept_dir);
 }
 

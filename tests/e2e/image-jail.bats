@@ -121,6 +121,10 @@ reader_trace() {
     assert_refused "Read-only file system"
     [[ $output == *"hint: the file system of 'at/kelp/store' is read-only: XDG_DATA_HOME=DIR puts the store elsewhere" ]]
     "$KELP_IMAGE" --store at/kelp/store import "$BOX" x
+    # what removes is not helped by another store
+    run -125 unshare -Urm sh -c "$closed" sh . "$KELP_IMAGE" --store at/kelp/store remove x
+    assert_refused "Read-only file system"
+    [[ $output == *"hint: the file system of 'at/kelp/store' is read-only" ]]
     run -125 unshare -Urm sh -c "$closed" sh . "$KELP_IMAGE" --store at/kelp/store import "$OTHER" y
     assert_refused "Read-only file system"
     [[ $output == *"hint: the file system of 'at/kelp/store' is read-only: XDG_DATA_HOME=DIR puts the store elsewhere" ]]

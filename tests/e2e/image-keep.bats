@@ -299,7 +299,11 @@ removed: one"
         exec "$1" run --network none --userns single --keep --name one box true' sh \
         "$KELP" "$BATS_FILE_TMPDIR/root.tar"
     assert_refused "cannot keep the sandbox 'one': cannot make '$PWD/closed/kelp/kept': Read-only file system"
-    [[ ${lines[1]} == "hint: the file system of '$PWD/closed/kelp/kept/one' is read-only: XDG_DATA_HOME=DIR keeps it elsewhere" ]]
+    [[ ${lines[1]} == "hint: the file system of '$PWD/closed/kelp/kept/one' is read-only; with XDG_DATA_HOME=DIR images and sandboxes lie elsewhere: import the image there first" ]]
+    # as it says
+    export XDG_DATA_HOME=$PWD/elsewhere
+    "$KELP" import "$BATS_FILE_TMPDIR/root.tar" box >/dev/null
+    run -0 "$KELP" run --network none --userns single --keep --name one box true
 }
 
 # Runs kelp with a full standard output: one line, $1, and no hint of the store.

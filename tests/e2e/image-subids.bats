@@ -314,6 +314,21 @@ leave_remnant() {
     [[ $status == *$'Seccomp:\t2'* ]]
 }
 
+@test "who wants to look at them or remove them, and gets no ids, is told who knows why" {
+    local command
+
+    "$KELP" import "$BATS_FILE_TMPDIR/owned.tar" owned
+    box --userns subids owned /bin/busybox true
+    for command in verify 'rmi owned'; do
+        # newuidmap has no rights in there
+        # shellcheck disable=SC2086 # words
+        run unshare -U --map-user="$(id -u)" --map-group="$(id -g)" -- "$KELP" $command
+        [ "$status" -ne 0 ]
+        [[ $output == *"newuidmap' refused the map (status 1)"* ]]
+        [[ ${lines[-1]} == 'hint: `kelp doctor` says what is wrong with subordinate ids' ]]
+    done
+}
+
 @test "verify looks at layers for subordinate ids, too" {
     local layer
 
