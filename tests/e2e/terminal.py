@@ -1018,7 +1018,7 @@ def exec_shell_with_jobs():
     time.sleep(0.3)
     t.send(CTRL_Z)
     t.expect(r"Stopped")
-    t.line("kill %1; wait %1; exit 5")
+    t.line("kill %1; fg; exit 5")
     t.check_status(5)
     t.check_sane()
 
