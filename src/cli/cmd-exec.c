@@ -260,6 +260,9 @@ static void explain_end(const struct state *state, const struct words *w,
 {
         bool was_started = e->step == STEP_SUPERVISE;
 
+        /* whether its end was seen when this was asked of it, or later */
+        if (e->code == ECONNRESET)
+                e->code = EPIPE;
         if (e->code == EPIPE && !has_ended(state, box)) {
                 err_set(e, EPIPE, "the process that had entered sandbox '%s' was killed%s", w->box,
                         was_started ? ", and the command with it" : "");

@@ -366,16 +366,28 @@ int enter_start(struct enter_list *list, const struct launch *l, const struct ru
         return 0;
 }
 
-/* Of a joiner that was killed: by PDEATHSIG, if the command has not asked for anything else. */
+/*
+ * Of a joiner that was killed.  The kernel's PDEATHSIG is for the command alone, and it may have asked
+ * for none; what it has started in its group goes with it.  Until it is reaped nobody else can have
+ * its number, nor a group of that number.
+ */
 static void end_orphan(pid_t *pid)
 {
+        siginfo_t si;
         int status;
-        pid_t got = *pid > 0 ? waitpid(*pid, &status, WNOHANG) : 0;
 
-        if (got != 0)
+        if (*pid <= 0)
+                return;
+        /* the joiner may have reaped it, and not have come to say so */
+        if (waitid(P_PID, (id_t)*pid, &si, WEXITED | WNOHANG | WNOWAIT) < 0) {
                 *pid = 0;
-        else if (*pid > 0)
-                kill(*pid, SIGKILL);
+                return;
+        }
+        kill(-*pid, SIGKILL);
+        /* it may not lead a group yet */
+        kill(*pid, SIGKILL);
+        if (waitpid(*pid, &status, WNOHANG) != 0)
+                *pid = 0;
 }
 
 void enter_reap(struct enter_list *list)

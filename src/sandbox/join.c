@@ -184,8 +184,13 @@ static _Noreturn void command_main(struct box *b)
 
 void join_done(const struct join *j, struct joined *c)
 {
+        pid_t pid = c->child.pid;
+        siginfo_t si;
+
         proc_kill_child(&c->child);
-        __atomic_store_n(&j->children->command, 0, __ATOMIC_SEQ_CST);
+        /* what could not be reaped here is left to the supervisor: the sandbox waits for it to go */
+        if (pid > 0 && waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG | WNOWAIT) < 0)
+                __atomic_store_n(&j->children->command, 0, __ATOMIC_SEQ_CST);
         fd_close(&c->pipe);
         fd_close(&c->pty_master);
 }
