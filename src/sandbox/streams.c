@@ -58,8 +58,12 @@ static int confine_one(int fd, struct err *e)
 
         if (flags < 0 || fstat(fd, &st) < 0)
                 return err_sys(e, "cannot judge descriptor %d", fd);
-        if (!needs_it(fd, flags, &st) || !resolve_name_of(fd, name, sizeof(name)))
+        if (!needs_it(fd, flags, &st))
                 return 0;
+        if (!resolve_name_of(fd, name, sizeof(name))) {
+                err_set(e, ENOENT, "descriptor %d is a file whose name cannot be found", fd);
+                return err_hint(e, "hand it over as a pipe: cat FILE | kelp ...");
+        }
         autofd mount = mount_file(name, &st, e);
         if (mount < 0 || reopen(fd, mount, flags, e) < 0) {
                 err_prefix(e, "descriptor %d, '%s'", fd, name);
