@@ -98,9 +98,9 @@ fails_with() {
 }
 
 @test "a pipe ends when the command closes it" {
-    run -0 timeout "$((5 * KELP_TEST_SLOW))" sh -c '("$KELP" exec box sh -c "exec >&-; sleep 20" 2>/dev/null &) | cat'
+    run -0 timeout "$((5 * KELP_TEST_SLOW))" sh -c '("$KELP" exec box sh -c "exec >&-; sleep 200" 2>/dev/null &) | cat'
     kill -9 "$(joiner)"
-    wait_for is_gone_inside "sleep 20"
+    wait_for is_gone_inside "sleep 200"
 }
 
 @test "the exit status is the command's" {
@@ -149,6 +149,9 @@ fails_with() {
     fails_with 125 "user 0 has no id on the host to stand for it"
     run -125 "$KELP" exec box true </
     fails_with 125 "standard stream 0 is a directory of the host"
+    # nothing read-only can be made of what has no name
+    run -125 "$KELP" exec box true </proc/self/ns/mnt
+    fails_with 125 "descriptor 0 is a file whose name cannot be found"
 }
 
 @test "words that are not understood are told, with a hint that works" {
@@ -258,6 +261,15 @@ joiner() {
     wait_for is_gone_inside "sleep 305"
     # nor does anything dead stay, which would keep the sandbox from its end
     run -0 inside sh -c 'cat /proc/[0-9]*/stat 2>/dev/null | grep -c ") Z "' || [ "$output" = 0 ]
+}
+
+@test "a joiner that is killed takes along what the command has started" {
+    start sh -c '(sleep 307; :) & echo started; sleep 308; :'
+    wait_for runs_inside "sleep 308"
+    kill -9 "$(joiner)"
+    ends_with 137
+    wait_for is_gone_inside "sleep 308"
+    wait_for is_gone_inside "sleep 307"
 }
 
 @test "a command that does not want to die with the joiner is killed by the supervisor" {
