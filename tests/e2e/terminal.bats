@@ -268,6 +268,10 @@ teardown() {
     at_terminal exec-big-output
 }
 
+@test "kelp exec: the command types nothing into the user's terminal" {
+    at_terminal exec-types-nothing
+}
+
 @test "kelp exec: the terminal is as it was, whoever is killed" {
     at_terminal exec-killed
 }

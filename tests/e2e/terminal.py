@@ -1034,6 +1034,26 @@ def exec_big_output():
 
 
 @case
+def exec_types_nothing():
+    with open("attack.py", "w") as script:
+        script.write(ATTACK)
+    sandbox()
+    t = Terminal()
+    for command in ("$K exec $BOX python3 attack.py", "$K exec $BOX python3 attack.py | cat",
+                    "echo | $K exec -t $BOX python3 attack.py"):
+        t.line("cd .; " + command)
+        # where the input is none, there may be no terminal to open by name
+        match = t.expect(r"bad=(\[.*?\])\.|Error.*")
+        if "| cat" not in command:
+            check(match.group(1) == "[]", f"not refused: {match.group()}")
+        t.expect(PROMPT)
+        t.expect_not(r"E", 0.2)
+        t.send("\n")
+        t.expect(PROMPT)
+        t.check_sane()
+
+
+@case
 def exec_killed():
     sandbox()
     t = Terminal()

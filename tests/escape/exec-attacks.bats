@@ -23,10 +23,11 @@ teardown() {
 sandbox() {
     local i
 
+    rm -f "$dir/log"
     "$KELP" run --name box "$@" >"$dir/log" 2>&1 </dev/null 3>&- &
     supervisor=$!
     for ((i = 0; i < 500 * KELP_TEST_SLOW; i++)); do
-        ! grep -qx up "$dir/log" || return 0
+        ! grep -qsx up "$dir/log" || return 0
         sleep 0.02
     done
     cat "$dir/log"
@@ -213,4 +214,138 @@ PY
     [ "$status" = 124 ]
     run -1 "$KELP" exec box sh -c 'kill -9 2'
     [[ $output == *"not permitted"* ]]
+}
+
+# An image in which python runs, and all that "kelp run" takes for one; "stop" in this directory ends
+# the watcher.
+python_image() {
+    make_rootfs "$dir/rootfs"
+    ln -s usr/lib "$dir/rootfs/lib"
+    ln -s usr/lib64 "$dir/rootfs/lib64"
+    # shellcheck disable=SC2034 # for the test
+    image=(--network none --userns single -v /usr:/usr:ro -v "$PWD:/w" -w /w "$dir/rootfs")
+}
+
+@test "nor does root of an image with every capability that can be had" {
+    local i image
+    write_watcher
+    python_image
+    sandbox --cap-add ALL -e MARK=watch-me "${image[@]}" /usr/bin/python3 watch.py stop 1
+    for ((i = 0; i < 50; i++)); do
+        "$KELP" exec -e OTHER=watch-me box true
+    done
+    # what it can do to one of its own: it is root, with the means
+    run -0 "$KELP" exec box grep CapEff /proc/self/status
+    [[ $output != *0000000000000000 ]]
+    touch stop
+    wait "$supervisor"
+    supervisor=
+    cat "$dir/log"
+    [ "$(grep -c . "$dir/log")" = 2 ]
+    [ "$(sed -n 's/^watched //p' "$dir/log")" -gt 20 ]
+}
+
+# Signals reach other commands where the kernel has no scopes for them.
+has_signal_scope() {
+    sandbox -- sh -c 'echo up; exec sleep 300'
+    ! "$KELP" exec box kill -0 2 2>/dev/null || return 1
+    kill -9 "$supervisor"
+    wait "$supervisor" || true
+}
+
+@test "a payload that kills and stops all that is new hits nobody" {
+    local i
+    has_signal_scope || skip "the machine lacks scopes of Landlock for signals"
+    cat >hunt.py <<'PY'
+import os, signal, time
+own = {"1", str(os.getpid())}
+print("up", flush=True)
+while not os.path.exists("stop"):
+    for pid in os.listdir("/proc"):
+        if not pid.isdigit() or pid in own:
+            continue
+        for number in (signal.SIGSTOP, signal.SIGKILL):
+            try:
+                os.kill(int(pid), number)
+                print("hit", flush=True)
+            except OSError:
+                pass
+    # numbers that are not listed yet, and groups
+    for pid in range(2, 400):
+        for target in (pid, -pid):
+            if str(pid) in own or target == -os.getpgrp():
+                continue
+            try:
+                os.kill(target, signal.SIGKILL)
+                print("hit", flush=True)
+            except OSError:
+                pass
+PY
+    sandbox -- python3 hunt.py
+    for ((i = 0; i < 10; i++)); do
+        [ "$(timeout 20 "$KELP" exec box echo in)" = in ]
+    done
+    touch stop
+    wait "$supervisor"
+    supervisor=
+    [ "$(cat "$dir/log")" = up ]
+}
+
+@test "a payload that floods pid 1 with orphans keeps nobody out" {
+    local i
+    cat >flood.py <<'PY'
+import os
+print("up", flush=True)
+while not os.path.exists("stop"):
+    first = os.fork()
+    if first == 0:
+        for _ in range(20):
+            if os.fork() == 0:
+                os._exit(0)
+        os._exit(0)
+    os.waitpid(first, 0)
+PY
+    sandbox --ulimit nproc=500 -- python3 flood.py
+    for ((i = 0; i < 20; i++)); do
+        [ "$(timeout 20 "$KELP" exec box echo in)" = in ]
+    done
+    touch stop
+    wait "$supervisor"
+    supervisor=
+}
+
+@test "a shell that the payload has planted is as confined as what it replaces" {
+    local facts fingerprint
+    mapfile -t facts < <(ns_facts)
+    make_rootfs "$dir/rootfs"
+    sandbox --network none --userns single "$dir/rootfs" sh -c '
+        cp /probe /planted; mv /planted /bin/sh; echo up; exec sleep 300'
+    fingerprint=$("$KELP" exec box /probe fingerprint "${facts[@]}")
+    [ "$(wc -l <<<"$fingerprint")" -gt 60 ]
+    [ "$("$KELP" exec box sh fingerprint "${facts[@]}")" = "$fingerprint" ]
+}
+
+@test "no memory of the command's, nor of who enters, is left in a file" {
+    local joiner most
+    most=$(ulimit -Hc)
+    ulimit -Sc "$most"
+    sandbox -- sh -c 'echo up; cat /proc/self/oom_score_adj; exec sleep 300'
+    run -139 "$KELP" exec box sh -c 'ulimit -c unlimited 2>/dev/null; kill -SEGV $$'
+    "$KELP" exec box sleep 300 >out 2>&1 3>&- &
+    client=$!
+    until joiner=$(pgrep -P "$supervisor" -x kelp-exec); do sleep 0.02; done
+    # while it watches: before, it has no name
+    kill -SEGV "$joiner"
+    wait "$client" && false
+    cat out
+    run -0 find "$dir" -name 'core*'
+    [ -z "$output" ]
+    # the control: here a program that dies so leaves one, where this machine has it so
+    if [ "$(cat /proc/sys/kernel/core_pattern)" = core ] && [ "$most" != 0 ]; then
+        sh -c 'kill -SEGV $$' || true
+        ls core*
+    fi
+    # nor is it spared, or taken, before the payload when memory is short
+    run -0 "$KELP" exec box cat /proc/self/oom_score_adj
+    [ "$output" = "$(sed -n 2p "$dir/log")" ]
 }
