@@ -1,3 +1,5 @@
+#include "inject-calls.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -20,11 +22,15 @@
  * until the payload is executed; or kills the process that was about to make it.  The calls are
  * counted over all processes together, so that every point of a launch has a number.
  *
- *      inject [-a] [-k POINT -e ERRNO | -k POINT -s SIGNAL] [-w SECONDS] -p PAYLOAD -o REPORT -- COMMAND
+ *      inject [-a] [-b BEGIN] [-x OTHER] [-n NUMBER] [-k POINT -e ERRNO | -k POINT -s SIGNAL]
+ *             [-w SECONDS] [-l LIST] -p PAYLOAD -o REPORT -- COMMAND
  *
- * ERRNO and SIGNAL are names.  PAYLOAD is the command name (comm) that ends the counting: all
- * processes are let go then; with -a only the payload is, and the calls of those who look after it
- * are counted on.  REPORT gets one line of KEY=VALUE words.
+ * NUMBER is that of a system call: only those are counted.  ERRNO and SIGNAL are names; an ERRNO of 0 lets the call succeed without being made.  PAYLOAD is the
+ * command name (comm) that ends the counting: all processes are let go then; with -a only the payload
+ * is, and the calls of those who look after it are counted on.  BEGIN is the name of the program with
+ * which it begins, and it ends with that one's end at the latest; a
+ * program of the name OTHER is let go.  REPORT gets one line of KEY=VALUE
+ * words, LIST a line for each call that was counted.
  *
  * A set-user-ID program does not work under a tracer without privilege, so newuidmap and newgidmap
  * are let go before they are executed.
@@ -41,10 +47,14 @@ struct task {
 
 struct job {
         long point;
+        long number; /* of the calls that are counted; -1: all */
         int error;
         int signal;
         int wait_seconds;
-        bool goes_on; /* after the payload was started */
+        bool goes_on;      /* after the payload was started */
+        const char *begin; /* NULL: with the command */
+        const char *other; /* NULL: none */
+        FILE *list;
         const char *payload;
         const char *report;
         char **command;
@@ -56,8 +66,10 @@ struct state {
         pid_t root;
         long count;
         long failed_nr;
+        pid_t failed_pid;
         char failed_name[32];
-        bool is_started; /* the command itself has been executed */
+        pid_t first;     /* whose execution has begun the counting */
+        bool is_started; /* it goes on */
         bool is_hit;
         bool has_payload;
         bool is_hung;
@@ -87,89 +99,40 @@ static void drop_task(struct state *s, pid_t pid)
         }
 }
 
-static void read_comm(pid_t pid, char *buf, size_t size)
+static void list_call(const struct job *job, const struct state *s, const struct task *t,
+                      uint64_t nr)
 {
-        char path[64];
+        char comm[32];
 
-        snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
-        ssize_t n = fd < 0 ? -1 : read(fd, buf, size - 1);
-
-        close(fd);
-        buf[n > 0 ? n : 0] = '\0';
-        buf[strcspn(buf, "\n")] = '\0';
+        if (!job->list)
+                return;
+        inject_read_comm(t->pid, comm, sizeof(comm));
+        fprintf(job->list, "%ld %llu %d %s\n", s->count, (unsigned long long)nr, t->pid, comm);
 }
 
-/* Calls that the kernel never lets fail, or that do not come back. */
-static bool can_fail(uint64_t nr)
+/* Where a program in the middle begins it, whoever has started that one is no part of it. */
+static bool counts(const struct job *job, const struct state *s, const struct task *t, uint64_t nr)
 {
-        switch (nr) {
-        case SYS_exit:
-        case SYS_exit_group:
-        case SYS_rt_sigreturn:
-        case SYS_arch_prctl:
-        case SYS_brk:
-        case SYS_getpid:
-        case SYS_getppid:
-        case SYS_gettid:
-        case SYS_getuid:
-        case SYS_geteuid:
-        case SYS_getgid:
-        case SYS_getegid:
-        case SYS_umask:
-        case SYS_restart_syscall:
-        case SYS_set_tid_address:
+        if (!s->is_started || (job->begin && t->pid == s->root))
                 return false;
-        default:
-                return true;
-        }
-}
-
-static bool runs_setuid_helper(pid_t pid, uint64_t nr, uint64_t path)
-{
-        char text[128] = "";
-
-        if (nr != SYS_execve)
-                return false;
-        for (size_t at = 0; at + 8 < sizeof(text); at += 8) {
-                errno = 0;
-                long word = ptrace(PTRACE_PEEKDATA, pid, path + at, NULL);
-
-                if (errno)
-                        break;
-                memcpy(text + at, &word, 8);
-                if (memchr(&word, 0, 8))
-                        break;
-        }
-        return strstr(text, "/newuidmap") || strstr(text, "/newgidmap");
-}
-
-static void skip_call(pid_t pid)
-{
-        struct user_regs_struct regs;
-        ptrace(PTRACE_GETREGS, pid, NULL, &regs);
-        regs.orig_rax = (unsigned long long)-1;
-        ptrace(PTRACE_SETREGS, pid, NULL, &regs);
-}
-
-static void set_result(pid_t pid, int error)
-{
-        struct user_regs_struct regs;
-
-        if (ptrace(PTRACE_GETREGS, pid, NULL, &regs) < 0)
-                return; /* it runs */
-        regs.rax = (unsigned long long)-(long)error;
-        ptrace(PTRACE_SETREGS, pid, NULL, &regs);
+        return job->number < 0 ? inject_can_fail(nr) : nr == (uint64_t)job->number;
 }
 
 /* Returns false when the task was let go or killed. */
 static bool on_entry(const struct job *job, struct state *s, struct task *t, uint64_t nr,
                      uint64_t arg)
 {
-        if (s->is_started && can_fail(nr) && ++s->count == job->point) {
+        bool is_counted = counts(job, s, t, nr);
+
+        if (is_counted) {
+                s->count++;
+                list_call(job, s, t, nr);
+        }
+        if (is_counted && s->count == job->point) {
                 s->is_hit = true;
                 s->failed_nr = (long)nr;
-                read_comm(t->pid, s->failed_name, sizeof(s->failed_name));
+                s->failed_pid = t->pid;
+                inject_read_comm(t->pid, s->failed_name, sizeof(s->failed_name));
                 if (job->signal) {
                         kill(t->pid, job->signal);
                         ptrace(PTRACE_DETACH, t->pid, NULL, NULL);
@@ -178,10 +141,10 @@ static bool on_entry(const struct job *job, struct state *s, struct task *t, uin
                 t->is_failing = true;
                 /* a close that fails has closed all the same: close(2) */
                 if (nr != SYS_close)
-                        skip_call(t->pid);
+                        inject_skip_call(t->pid);
                 return true;
         }
-        if (runs_setuid_helper(t->pid, nr, arg)) {
+        if (inject_runs_setuid(t->pid, nr, arg)) {
                 ptrace(PTRACE_DETACH, t->pid, NULL, NULL);
                 return false;
         }
@@ -199,7 +162,7 @@ static void on_syscall(const struct job *job, struct state *s, struct task *t)
                         return;
         } else if (t->is_failing) {
                 t->is_failing = false;
-                set_result(t->pid, job->error);
+                inject_set_result(t->pid, job->error);
         }
         ptrace(PTRACE_SYSCALL, t->pid, NULL, NULL);
 }
@@ -230,13 +193,13 @@ static void let_go(const struct job *job, struct state *s, struct task *t)
         int sig = 0;
 
         if (t->is_failing)
-                set_result(t->pid, job->error);
+                inject_set_result(t->pid, job->error);
         if (ptrace(PTRACE_DETACH, t->pid, NULL, NULL) == 0)
                 return;
         if (ptrace(PTRACE_INTERRUPT, t->pid, NULL, NULL) < 0 || !await_stop(s, t->pid, &status))
                 return;
         if (t->is_failing)
-                set_result(t->pid, job->error);
+                inject_set_result(t->pid, job->error);
         if ((status >> 16) == 0 && WSTOPSIG(status) != (SIGTRAP | 0x80))
                 sig = WSTOPSIG(status);
         ptrace(PTRACE_DETACH, t->pid, NULL, (void *)(intptr_t)sig);
@@ -253,9 +216,16 @@ static void on_exec(const struct job *job, struct state *s, struct task *t)
 {
         char comm[32];
 
-        s->is_started = true;
-        read_comm(t->pid, comm, sizeof(comm));
-        if (strcmp(comm, job->payload) == 0) {
+        inject_read_comm(t->pid, comm, sizeof(comm));
+        if (job->other && strcmp(comm, job->other) == 0) {
+                ptrace(PTRACE_DETACH, t->pid, NULL, NULL);
+                return;
+        }
+        if (s->first == 0 && (!job->begin || strcmp(comm, job->begin) == 0)) {
+                s->is_started = true;
+                s->first = t->pid;
+        }
+        if (s->is_started && strcmp(comm, job->payload) == 0) {
                 s->has_payload = true;
                 if (job->goes_on)
                         ptrace(PTRACE_DETACH, t->pid, NULL, NULL);
@@ -316,6 +286,18 @@ static pid_t wait_any(int *status, int64_t until)
         }
 }
 
+static void on_end(const struct job *job, struct state *s, pid_t pid, int status)
+{
+        drop_task(s, pid);
+        if (pid == s->root) {
+                s->root_ended = true;
+                s->root_status = status;
+        } else if (pid == s->first) {
+                s->is_started = false;
+                let_all_go(job, s);
+        }
+}
+
 static void trace_until(const struct job *job, struct state *s, int64_t until)
 {
         while (!s->root_ended) {
@@ -329,11 +311,7 @@ static void trace_until(const struct job *job, struct state *s, int64_t until)
                 if (WIFSTOPPED(status)) {
                         on_stop(job, s, pid, status);
                 } else {
-                        drop_task(s, pid);
-                        if (pid == s->root) {
-                                s->root_ended = true;
-                                s->root_status = status;
-                        }
+                        on_end(job, s, pid, status);
                 }
         }
 }
@@ -343,7 +321,7 @@ static void kill_left(struct state *s, pid_t pid)
         char comm[32];
         size_t len = strlen(s->left);
 
-        read_comm(pid, comm, sizeof(comm));
+        inject_read_comm(pid, comm, sizeof(comm));
         if (comm[0])
                 snprintf(s->left + len, sizeof(s->left) - len, "%s%s", len ? "," : "", comm);
         s->n_left++;
@@ -403,9 +381,11 @@ static int write_report(const struct job *job, const struct state *s)
                 perror(job->report);
                 return 2;
         }
-        fprintf(f, "points=%ld hit=%d call=%ld in=%s payload=%d exit=%d hung=%d left=%u%s%s\n",
+        fprintf(f,
+                "points=%ld hit=%d call=%ld in=%s victim=%d payload=%d exit=%d hung=%d left=%u%s%s\n",
                 s->count, s->is_hit, s->failed_nr, s->failed_name[0] ? s->failed_name : "-",
-                s->has_payload, code, s->is_hung, s->n_left, s->n_left ? " names=" : "", s->left);
+                s->failed_pid, s->has_payload, code, s->is_hung, s->n_left,
+                s->n_left ? " names=" : "", s->left);
         return fclose(f) == 0 ? 0 : 2;
 }
 
@@ -428,7 +408,7 @@ static pid_t start_root(const struct job *job)
 
 static int parse_name(const char *name, const char *(*name_of)(int))
 {
-        for (int i = 1; i < 134; i++) {
+        for (int i = 0; i < 134; i++) {
                 const char *text = name_of(i);
 
                 if (text && strcmp(text, name) == 0)
@@ -442,17 +422,25 @@ static void parse_options(struct job *job, int argc, char **argv)
 {
         int c;
 
-        while ((c = getopt(argc, argv, "+ak:e:s:w:p:o:")) != -1) {
+        while ((c = getopt(argc, argv, "+ab:x:n:k:e:s:w:p:o:l:")) != -1) {
                 if (c == 'a')
                         job->goes_on = true;
                 else if (c == 'k')
                         job->point = atol(optarg);
+                else if (c == 'n')
+                        job->number = atol(optarg);
                 else if (c == 'e')
                         job->error = parse_name(optarg, strerrorname_np);
                 else if (c == 's')
                         job->signal = parse_name(optarg, sigabbrev_np);
                 else if (c == 'w')
                         job->wait_seconds = atoi(optarg);
+                else if (c == 'b')
+                        job->begin = optarg;
+                else if (c == 'x')
+                        job->other = optarg;
+                else if (c == 'l')
+                        job->list = fopen(optarg, "we");
                 else if (c == 'p')
                         job->payload = optarg;
                 else if (c == 'o')
@@ -462,8 +450,9 @@ static void parse_options(struct job *job, int argc, char **argv)
         }
         job->command = argv + optind;
         if (!job->command[0] || !job->payload || !job->report) {
-                fprintf(stderr, "usage: inject [-a] [-k POINT -e ERRNO|-s SIGNAL] [-w SECONDS] "
-                                "-p PAYLOAD -o REPORT -- COMMAND...\n");
+                fprintf(stderr,
+                        "usage: inject [-a] [-b BEGIN] [-x OTHER] [-n NUMBER] [-k POINT -e ERRNO|-s SIGNAL] "
+                        "[-w SECONDS] [-l LIST] -p PAYLOAD -o REPORT -- COMMAND...\n");
                 exit(2);
         }
 }
@@ -472,7 +461,7 @@ int main(int argc, char **argv)
 {
         const long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
                              PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL;
-        struct job job = { .wait_seconds = 10 };
+        struct job job = { .number = -1, .wait_seconds = 10 };
         struct state s = { .failed_nr = -1 };
         sigset_t chld;
         int status;

@@ -39,6 +39,7 @@ class Run:
         self.points = int(words["points"])
         self.is_hit = words["hit"] == "1"
         self.call, self.inside = int(words["call"]), words["in"]
+        self.victim = words.get("victim")
         self.has_payload = words["payload"] == "1"
         self.code = int(words["exit"])
         self.is_hung = words["hung"] == "1"
@@ -185,4 +186,5 @@ def main():
     sweep(inject, name, int(step), errors.split(","), sys.argv[at + 1:])
 
 
-main()
+if __name__ == "__main__":
+    main()
