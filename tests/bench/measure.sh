@@ -35,6 +35,22 @@ measure_rounds() {
     [ ! -t 2 ] || printf '\r' >&2
 }
 
+# How many sandboxes are started in the background in a second: one after another, and 8 at a time.
+measure_rate() {
+    local width began ended i
+
+    for ((i = 0; i < rate_rounds; i++)); do
+        for width in 1 8; do
+            began=$(date +%s%N)
+            seq "$rate_boxes" | as_user xargs -P "$width" -I{} "$kelp" run -d --rm --network none -- sleep 1000 \
+                >"$work/rate.ids" 2>"$work/rate.log" || die "cannot start sandboxes: $(head -n 1 "$work/rate.log")"
+            ended=$(date +%s%N)
+            echo "$width $rate_boxes $((ended - began))" >>"$work/rate"
+            as_user xargs "$kelp" stop -t 0 <"$work/rate.ids" >"$work/rate.log" 2>&1 || die "cannot stop them"
+        done
+    done
+}
+
 measure_memory() {
     local view name
 

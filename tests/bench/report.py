@@ -105,6 +105,22 @@ def read_memory(work):
     return {name: int(kib) for name, kib in (line.split() for line in lines_of(f"{work}/memory"))}
 
 
+def read_rate(work):
+    """{how many at a time: sandboxes in a second}, the median of all rounds."""
+    found = {}
+    for line in lines_of(f"{work}/rate"):
+        width, boxes, spent_ns = (int(word) for word in line.split())
+        found.setdefault(width, []).append(boxes * 1e9 / spent_ns)
+    return {width: statistics.median(rates) for width, rates in found.items()}
+
+
+def print_rate(rate):
+    print("\n| `kelp run -d --network none -- sleep 1000` | in a second |")
+    print("|---|--:|")
+    for width, per_second in rate.items():
+        print(f"| {'one after another' if width == 1 else f'{width} at a time'} | {per_second:.0f} |")
+
+
 def compare(found, is_quick, show):
     """Prints each (what, value or None, bar, gross bar); returns how many are missed."""
     missed = 0
@@ -135,11 +151,13 @@ def print_bars(rows, memory, filter_cost, is_quick):
     return compare(found, is_quick, lambda value: f"{value:.3f}" if isinstance(value, float) else value)
 
 
-def print_report(rows, memory, filter_cost, args):
+def print_report(rows, rate, memory, filter_cost, args):
     """Returns how many bars are missed."""
     print(f"measured on {args.machine}")
     for group in GROUPS:
         print_group(rows, group)
+    if rate:
+        print_rate(rate)
     if memory:
         print("\n| memory of a running sandbox (PSS of all but the payload, 50 at once) | KiB |")
         print("|---|--:|")
@@ -175,12 +193,13 @@ def main():
     args = parser.parse_args()
 
     rows = {key: summary(times) for key, times in read_times(args.work).items()}
+    rate = read_rate(args.work)
     memory = read_memory(args.work)
     filter_cost = ratio(rows, "filter", "with", "without", "p10_ms")
 
     text = io.StringIO()
     with contextlib.redirect_stdout(text):
-        missed = print_report(rows, memory, filter_cost, args)
+        missed = print_report(rows, rate, memory, filter_cost, args)
     print(text.getvalue(), end="")
     if args.readme:
         put_into(args.readme, text.getvalue())
@@ -189,7 +208,7 @@ def main():
             file.write(draw(rows, GROUPS, args.machine))
     if args.json:
         with open(args.json, "w") as file:
-            json.dump({"machine": args.machine, "memory_kib": memory, "filter_cost": filter_cost,
+            json.dump({"machine": args.machine, "detached_per_second": rate, "memory_kib": memory, "filter_cost": filter_cost,
                        "rows": [{"group": g, "name": n, **row} for (g, n), row in rows.items()]},
                       file, indent=1)
     return 1 if missed else 0
