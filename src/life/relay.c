@@ -8,6 +8,9 @@
 #include <termios.h>
 #include <unistd.h>
 
+/* How often a read of the terminal that has failed is tried again. */
+#define READ_AGAIN 3
+
 static bool has_data(const struct relay_way *way)
 {
         return way->at < way->len;
@@ -60,12 +63,22 @@ static void undo_returns(struct relay *r)
         out->len = kept;
 }
 
+/* Its end is EIO: whatever else fails is no end, and what was written last is still to come. */
+static ssize_t read_pty(int master, char *data, size_t size)
+{
+        ssize_t n = io_read(master, data, size);
+
+        for (int i = 0; i < READ_AGAIN && n < 0 && errno != EAGAIN && errno != EIO; i++)
+                n = io_read(master, data, size);
+        return n;
+}
+
 /* Returns false when the payload's side is closed and everything is read. */
 static bool read_master(struct relay *r, bool *ret_idle)
 {
         struct relay_way *out = &r->out;
         size_t held = r->has_cr ? 1 : 0;
-        ssize_t n = io_read(r->master, out->data + held, sizeof(out->data) - held);
+        ssize_t n = read_pty(r->master, out->data + held, sizeof(out->data) - held);
 
         *ret_idle = n < 0 && errno == EAGAIN;
         if (*ret_idle)
