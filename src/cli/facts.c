@@ -3,6 +3,7 @@
 #include "io.h"
 #include "parse.h"
 #include "path.h"
+#include "resolve.h"
 #include "review.h"
 #include "state.h"
 #include "str.h"
@@ -153,6 +154,7 @@ int facts_find(struct arena *arena, struct plan_facts *ret, struct err *e)
                 return -e->code;
         if (find_can_write(&facts.can_write_cwd, e) < 0)
                 return -e->code;
+        facts.has_link = resolve_has_link;
         facts.env = (const char *const *)environ;
         *ret = facts;
         return 0;

@@ -155,9 +155,14 @@ static bool is_replaced(const struct plan_files *files, const char *path)
         return lies_in(files, path, PLAN_RULE_EMPTY, PLAN_RULE_TEMPORARY);
 }
 
+static bool is_by_link(const struct assembly *a, const char *path)
+{
+        return a->facts->has_link && a->facts->has_link(path);
+}
+
 /*
  * Whether there is nothing at `path` to hide, because it lies in an empty directory of ours.  Most
- * runs show nothing of the home: looking for each secret in it would cost them a call apiece.
+ * runs show nothing of the home but the current directory, which a symlink may lead into.
  */
 static bool is_nothing_there(const struct assembly *a, const struct setting *s, const char *path)
 {
@@ -165,7 +170,7 @@ static bool is_nothing_there(const struct assembly *a, const struct setting *s, 
 
         if (!s->if_exists || a->shows_more || !is_replaced(&a->plan->files, path))
                 return false;
-        if (cwd && (path_is_in(cwd, path) || path_is_in(path, cwd)))
+        if (cwd && (path_is_in(cwd, path) || path_is_in(path, cwd) || is_by_link(a, path)))
                 return false;
         return !is_shown(&a->plan->files, path);
 }

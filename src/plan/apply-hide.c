@@ -8,17 +8,11 @@ int apply_hide_caches(struct assembly *a, struct err *e)
 {
         const struct setting s = { .if_exists = true, .origin = "built in" };
         const char *home = a->facts->cache_home;
-        const char *cwd = a->facts->cwd;
 
-        if (!home || (!a->shows_more && !cwd))
+        if (!home)
                 return 0;
         const char *path = path_clean(&a->plan->arena, home, "kelp/caches", e);
-        if (!path)
-                return -e->code;
-        /* whoever stands in the cache directory shows it without a word */
-        if (!a->shows_more && !path_is_in(path, cwd) && !path_is_in(cwd, path))
-                return 0;
-        return apply_hide_host_path(a, &s, path, home, e);
+        return path ? apply_hide_host_path(a, &s, path, home, e) : -e->code;
 }
 
 /*

@@ -21,6 +21,8 @@ struct plan_facts {
         const char *cwd;          /* clean, symlinks resolved; NULL: it is gone */
         bool can_write_cwd;       /* the user may make files there */
         const char *const *env;   /* the outer environment, NULL-terminated */
+        /* whether a symlink is on the way; NULL: there are none */
+        bool (*has_link)(const char *path);
 };
 
 /* Where an image was found.  All NULL: a view of this host. */

@@ -42,6 +42,13 @@ static int open_plain(const char *path)
                                    : -1;
 }
 
+bool resolve_has_link(const char *path)
+{
+        autofd fd = open_plain(path);
+
+        return fd < 0 && errno != ENOENT && errno != ENOTDIR && errno != EACCES;
+}
+
 static int open_followed(struct arena *a, const char *host_path, const char **ret_path,
                          struct err *e)
 {

@@ -22,6 +22,12 @@ struct source {
 int resolve_source(struct arena *a, const char *host_path, struct source *ret, struct err *e);
 
 /*
+ * Whether a symlink is on the way to `path`, or is the last of it.  What is absent or out of reach
+ * has none before that.
+ */
+bool resolve_has_link(const char *path);
+
+/*
  * openat2(2) below `dirfd`, which is taken for the root: absolute symlinks and ".." stay inside,
  * magic links are refused.  `flags` and `resolve` are added.  Returns the descriptor or a negative
  * errno without a text.

@@ -35,6 +35,35 @@ setup() {
     [ -e f ]
 }
 
+@test "keys and caches are hidden where a symlink of the home leads into the work directory" {
+    local dot=$HOME/dot option
+
+    mkdir -p "$dot/ssh" "$dot/config/gh" "$dot/cache/kelp/caches/one"
+    chmod 0700 "$dot/cache/kelp/caches"
+    for option in ssh/id config/gh/hosts.yml npmrc aws other; do
+        echo "key of $option" >"$dot/$option"
+    done
+    ln -s dot/ssh "$HOME/.ssh"
+    ln -s "$dot/npmrc" "$HOME/.npmrc"
+    ln -s "$dot/config" "$HOME/.config"
+    ln -s aws "$dot/by-another"
+    ln -s dot/by-another "$HOME/.aws"
+    ln -s dot/cache "$HOME/.cache"
+    cd "$dot"
+    for option in '' --readable=/usr; do
+        run "$KELP" run ${option:+"$option"} -- sh -c 'cat ssh/id config/gh/hosts.yml npmrc aws
+            ls cache/kelp/caches; echo evil >cache/kelp/caches/one/file; cat other'
+        [[ $output != *"key of "[^o]* ]]
+        [[ $output != *$'\none'* ]]
+        [ ! -e cache/kelp/caches/one/file ]
+        # what no secret's name leads to is there
+        [ "${lines[-1]}" = "key of other" ]
+    done
+    rm "$HOME/.ssh" "$HOME/.npmrc"
+    run -0 "$KELP" run -- cat ssh/id npmrc
+    [ "$output" = $'key of ssh/id\nkey of npmrc' ]
+}
+
 @test "the short form is the same as run" {
     run -0 "$KELP" -- sh -c 'echo hi; hostname'
     [ "${lines[0]}" = hi ]
