@@ -53,6 +53,32 @@ int proc_start_time(pid_t pid, uint64_t *ret)
         return field && parse_number(field, 0, UINT64_MAX, ret, &unused) == 0 ? 0 : -EBADMSG;
 }
 
+int proc_find_place(pid_t pid, struct proc_place *ret)
+{
+        static const char numbers[] = "\nNSpid:\t";
+        struct proc_place place = { .depth = 0 };
+        struct err unused = { 0 };
+        char path[32];
+        char text[4096];
+
+        snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+        ssize_t n = io_read_small(AT_FDCWD, path, text, sizeof(text));
+        if (n < 0)
+                return (int)n;
+        /* a line break in the name is escaped */
+        char *at = strstr(text, numbers);
+        if (!at || sscanf(text, "Name:\t%15[^\n]", place.name) != 1)
+                return -EBADMSG;
+        char *line = at + sizeof(numbers) - 1;
+        line[strcspn(line, "\n")] = '\0';
+        for (char *field; (field = str_next_field(&line, '\t')) != NULL; place.depth++) {
+                if (parse_number(field, 0, INT32_MAX, &place.inner_pid, &unused) < 0)
+                        return -EBADMSG;
+        }
+        *ret = place;
+        return 0;
+}
+
 /*
  * The kernel lays arguments, environment and the program's name out as one block of strings, in this
  * order.  The last one is there when the environment is empty, too.

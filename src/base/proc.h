@@ -70,6 +70,18 @@ int proc_pidfd(pid_t pid, struct err *e);
  */
 int proc_start_time(pid_t pid, uint64_t *ret);
 
+struct proc_place {
+        char name[16];      /* as of /proc/PID/comm */
+        size_t depth;       /* 1: its pid namespace is the one of /proc, 2: it is one right below */
+        uint64_t inner_pid; /* in its own */
+};
+
+/*
+ * Where a process stands, as the kernel says it.  0, or a negative errno without an error text.
+ * Source: proc_pid_status(5), Name and NSpid.
+ */
+int proc_find_place(pid_t pid, struct proc_place *ret);
+
 /*
  * Zeroes the arguments and the environment that this process was started with, where the kernel
  * shows them to whoever may ask for /proc/PID/cmdline, and has the process called `name` there and

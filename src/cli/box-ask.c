@@ -25,7 +25,7 @@ int box_ask(const struct state *s, const struct box_status *status, enum control
                 return -1;
         dir = state_open_box(s, status->id, e);
         if (dir >= 0)
-                sock = control_connect(dir, e);
+                sock = control_connect(dir, status, e);
         if (sock >= 0 && control_send(sock, type, value, fds, n_fds, e) == 0)
                 return fd_take(&sock);
         if (!is_nobody_there(e))

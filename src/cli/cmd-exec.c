@@ -234,7 +234,7 @@ static int connect_to(const struct state *state, const struct words *w, struct b
         if (box->phase == BOX_EXITED)
                 return ended(w, e);
         autofd dir = state_open_box(state, box->id, e);
-        int sock = dir < 0 ? -1 : control_connect(dir, e);
+        int sock = dir < 0 ? -1 : control_connect(dir, box, e);
         if (sock < 0 && (e->code == ENOENT || e->code == ECONNREFUSED))
                 return ended(w, e);
         return sock < 0 ? -e->code : sock;
@@ -248,7 +248,7 @@ static bool has_ended(const struct state *state, const struct box_status *box)
 {
         struct err unused = { 0 };
         autofd dir = state_open_box(state, box->id, &unused);
-        autofd sock = dir < 0 ? -1 : control_connect(dir, &unused);
+        autofd sock = dir < 0 ? -1 : control_connect(dir, box, &unused);
 
         return sock < 0 || control_send(sock, CONTROL_WAIT, 0, NULL, 0, &unused) < 0 ||
                io_wait(sock, END_MS) != 0;

@@ -2,6 +2,7 @@
 
 #include "fd.h"
 #include "io.h"
+#include "proc.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -52,19 +53,36 @@ int control_listen(int box_dir, struct err *e)
         return fd_take(&sock);
 }
 
-static bool is_own_peer(int sock)
+static bool is_own_peer(int sock, struct ucred *ret)
 {
-        struct ucred peer;
-        socklen_t len = sizeof(peer);
+        socklen_t len = sizeof(*ret);
 
-        return getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && peer.uid == getuid();
+        return getsockopt(sock, SOL_SOCKET, SO_PEERCRED, ret, &len) == 0 && ret->uid == getuid();
+}
+
+/* The peer is who began to listen; in a sandbox nobody has a number of this pid namespace alone. */
+static int judge_supervisor(pid_t pid, const struct box_status *status, struct err *e)
+{
+        struct proc_place place = { .depth = 1 };
+        uint64_t start = status->supervisor_start;
+
+        if (pid == status->supervisor &&
+            (proc_start_time(pid, &start) < 0 || proc_find_place(pid, &place) < 0))
+                return err_set(e, ECONNREFUSED, "the supervisor of the sandbox has ended");
+        if (pid == status->supervisor && start == status->supervisor_start && place.depth == 1)
+                return 0;
+        err_set(e, EPERM, "who answers for sandbox '%s' is not its supervisor", status->id);
+        return err_hint(e, "ask in the pid namespace that it was started in; if this is the one, a "
+                           "sandbox has forged what lies there: remove it");
 }
 
 int control_accept(int listener)
 {
         autofd sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-        if (sock < 0 || !is_own_peer(sock))
+        struct ucred peer;
+
+        if (sock < 0 || !is_own_peer(sock, &peer))
                 return -1;
         return fd_take(&sock);
 }
@@ -112,17 +130,20 @@ bool control_refuse(int sock, const struct err *why)
         return io_send(sock, &msg, sizeof(msg), NULL, 0, &unused) == 0;
 }
 
-int control_connect(int box_dir, struct err *e)
+int control_connect(int box_dir, const struct box_status *status, struct err *e)
 {
         struct sockaddr_un address = name_socket(box_dir);
+        struct ucred peer;
         autofd sock = make_socket(0, e);
 
         if (sock < 0)
                 return -e->code;
         if (connect(sock, (const struct sockaddr *)&address, sizeof(address)) < 0)
                 return err_sys(e, "cannot reach the supervisor of the sandbox");
-        if (!is_own_peer(sock))
+        if (!is_own_peer(sock, &peer))
                 return err_set(e, EPERM, "the supervisor of the sandbox is another user's");
+        if (judge_supervisor(peer.pid, status, e) < 0)
+                return -e->code;
         return fd_take(&sock);
 }
 

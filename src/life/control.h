@@ -1,6 +1,7 @@
 #ifndef KELP_LIFE_CONTROL_H
 #define KELP_LIFE_CONTROL_H
 
+#include "box-status.h"
 #include "err.h"
 
 #include <stdbool.h>
@@ -91,9 +92,11 @@ bool control_refuse(int sock, const struct err *why);
 
 /*
  * The side of those who ask.  Connects to the supervisor of a box; the descriptor is the caller's.
- * Errors: ENOENT, ECONNREFUSED: nobody supervises it (any more).
+ * Who listens there has to be the process that the status names, in this pid namespace: a payload
+ * that could write to the state directory could otherwise take the descriptors that are sent.
+ * Errors: ENOENT, ECONNREFUSED: nobody supervises it (any more); EPERM: it is somebody else.
  */
-int control_connect(int box_dir, struct err *e);
+int control_connect(int box_dir, const struct box_status *status, struct err *e);
 
 int control_send(int sock, enum control_type type, int value, const int *fds, size_t n_fds,
                  struct err *e);

@@ -4,6 +4,7 @@
 #include "io.h"
 #include "proc.h"
 #include "state-inner.h"
+#include "str.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -233,7 +234,19 @@ int state_write_status(const struct state_box *box, const struct box_status *sta
         return state_write_dir(box->dir, status, e);
 }
 
-/* Pid 1 dies with its supervisor, but not at once; nobody else who has got its number is meant. */
+/* What a status says is no reason to kill anything but what only kelp makes. */
+static bool is_init(pid_t pid)
+{
+        struct proc_place place;
+
+        return proc_find_place(pid, &place) == 0 && place.depth > 1 && place.inner_pid == 1 &&
+               str_eq(place.name, "kelp-init");
+}
+
+/*
+ * Pid 1 dies with its supervisor, but not at once; nobody else who has got its number is meant, nor
+ * whom a forged status names.
+ */
 static void end_init(const struct box_status *status)
 {
         struct err unused = { 0 };
@@ -242,7 +255,8 @@ static void end_init(const struct box_status *status)
         if (status->init <= 0)
                 return;
         autofd pidfd = proc_pidfd(status->init, &unused);
-        if (pidfd >= 0 && proc_start_time(status->init, &start) == 0 && start == status->init_start)
+        if (pidfd >= 0 && proc_start_time(status->init, &start) == 0 &&
+            start == status->init_start && is_init(status->init))
                 syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 }
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -15,7 +16,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -269,14 +272,26 @@ static void who_was_killed_on_the_way_is_swept(void **unused)
         state_remove_own(&box);
 }
 
-static pid_t fork_sleeper(void)
+/* As pid 1 of a namespace below this one, or beside this process. */
+static pid_t fork_sleeper(bool is_init, const char *name)
 {
-        pid_t pid = fork();
+        unsigned long flags = is_init ? CLONE_NEWUSER | CLONE_NEWPID : 0;
+        int ready[2];
+        char byte;
 
+        assert_int_equal(pipe(ready), 0);
+        pid_t pid = (pid_t)syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);
         if (pid == 0) {
+                prctl(PR_SET_NAME, name);
+                if (write(ready[1], "", 1) != 1)
+                        _exit(1);
                 pause();
                 _exit(0);
         }
+        assert_true(pid > 0);
+        assert_int_equal(read(ready[0], &byte, 1), 1);
+        close(ready[0]);
+        close(ready[1]);
         return pid;
 }
 
@@ -297,7 +312,7 @@ static void lose(pid_t init, uint64_t start)
 
 static void pid_1_of_a_lost_box_dies(void **unused)
 {
-        pid_t pid = fork_sleeper();
+        pid_t pid = fork_sleeper(true, "kelp-init");
         uint64_t start = 0;
         int status = 0;
 
@@ -308,18 +323,31 @@ static void pid_1_of_a_lost_box_dies(void **unused)
         assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
-static void who_has_got_the_number_of_pid_1_lives(void **unused)
+static void lives(pid_t pid, int64_t later)
 {
-        pid_t pid = fork_sleeper();
         uint64_t start = 0;
         int status = 0;
 
-        (void)unused;
         assert_int_equal(proc_start_time(pid, &start), 0);
-        lose(pid, start - 1);
-        kill(pid, SIGTERM);
+        lose(pid, start + (uint64_t)later);
+        assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+        assert_int_equal(kill(pid, SIGKILL), 0);
         assert_int_equal(waitpid(pid, &status, 0), pid);
-        assert_int_equal(WTERMSIG(status), SIGTERM);
+}
+
+static void who_has_got_the_number_of_pid_1_lives(void **unused)
+{
+        (void)unused;
+        lives(fork_sleeper(true, "kelp-init"), -1);
+}
+
+/* A status that says of a process of the host that it is pid 1 of a sandbox. */
+static void who_is_no_pid_1_of_kelps_lives(void **unused)
+{
+        (void)unused;
+        lives(fork_sleeper(false, "sleep"), 0);
+        lives(fork_sleeper(false, "kelp-init"), 0);
+        lives(fork_sleeper(true, "catatonit"), 0);
 }
 
 static void what_others_may_look_into_is_refused(void **unused)
@@ -398,6 +426,14 @@ static void many_come_and_go(void **unused)
         assert_int_equal(count_boxes(), 0);
 }
 
+static struct box_status this_one(void)
+{
+        struct box_status status = { .id = "0123456789ab", .supervisor = getpid() };
+
+        assert_int_equal(proc_start_time(status.supervisor, &status.supervisor_start), 0);
+        return status;
+}
+
 /* What is asked and what is answered, by one process that plays both. */
 static void a_request_and_its_answer(void **unused)
 {
@@ -411,7 +447,8 @@ static void a_request_and_its_answer(void **unused)
         autofd listener = control_listen(box.dir, &e);
         assert_true(listener >= 0);
         assert_int_equal(control_accept(listener), -1);
-        autofd client = control_connect(box.dir, &e);
+        const struct box_status self = this_one();
+        autofd client = control_connect(box.dir, &self, &e);
         assert_true(client >= 0);
         autofd server = control_accept(listener);
         assert_true(server >= 0);
@@ -446,7 +483,8 @@ static void who_does_not_read_is_not_waited_for(void **unused)
 
         (void)unused;
         autofd listener = control_listen(box.dir, &e);
-        autofd client = control_connect(box.dir, &e);
+        const struct box_status self = this_one();
+        autofd client = control_connect(box.dir, &self, &e);
         autofd server = control_accept(listener);
         assert_true(server >= 0);
         while (control_answer(server, CONTROL_DONE, 0))
@@ -454,6 +492,60 @@ static void who_does_not_read_is_not_waited_for(void **unused)
         assert_true(n > 0);
         state_remove_own(&box);
         assert_true(client >= 0);
+}
+
+/* A payload that could make the socket, and write what status it likes. */
+static void pose(int box_dir, int ready)
+{
+        struct err e = { 0 };
+        int listener = control_listen(box_dir, &e);
+
+        if (listener < 0 || write(ready, "", 1) != 1)
+                _exit(1);
+        pause();
+        _exit(0);
+}
+
+static void is_refused(int box_dir, const struct box_status *status)
+{
+        struct err e = { 0 };
+
+        assert_int_equal(control_connect(box_dir, status, &e), -EPERM);
+        assert_non_null(strstr(e.text, "is not its supervisor"));
+}
+
+static void nobody_but_the_supervisor_is_asked(void **unused)
+{
+        struct state_box box = make(NULL, true);
+        struct box_status status = this_one();
+        struct err e = { 0 };
+        int ready[2];
+        char byte;
+
+        (void)unused;
+        assert_int_equal(pipe(ready), 0);
+        pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | CLONE_NEWPID | SIGCHLD, 0, 0, 0, 0);
+        if (pid == 0)
+                pose(box.dir, ready[1]);
+        assert_int_equal(read(ready[0], &byte, 1), 1);
+        is_refused(box.dir, &status);
+        /* also when it has found out what number it has outside */
+        status.supervisor = pid;
+        assert_int_equal(proc_start_time(pid, &status.supervisor_start), 0);
+        is_refused(box.dir, &status);
+        assert_int_equal(kill(pid, SIGKILL), 0);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+        assert_int_equal(unlinkat(box.dir, "control", 0), 0);
+        /* the control: this process as its own supervisor, and with another start */
+        status = this_one();
+        autofd listener = control_listen(box.dir, &e);
+        autofd client = control_connect(box.dir, &status, &e);
+        assert_true(listener >= 0 && client >= 0);
+        status.supervisor_start--;
+        is_refused(box.dir, &status);
+        close(ready[0]);
+        close(ready[1]);
+        state_remove_own(&box);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -471,11 +563,13 @@ int main(void)
                 TEST(who_was_killed_on_the_way_is_swept),
                 TEST(pid_1_of_a_lost_box_dies),
                 TEST(who_has_got_the_number_of_pid_1_lives),
+                TEST(who_is_no_pid_1_of_kelps_lives),
                 TEST(what_others_may_look_into_is_refused),
                 TEST(another_directory_serves_where_the_sessions_is_open),
                 TEST(many_come_and_go),
                 TEST(a_request_and_its_answer),
                 TEST(who_does_not_read_is_not_waited_for),
+                TEST(nobody_but_the_supervisor_is_asked),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
