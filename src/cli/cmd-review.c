@@ -148,7 +148,7 @@ static const char *word_of(const struct review_change *change, enum review_fate 
 /* What was deleted, what takes effect outside, and what is left. */
 static size_t tell_outcomes(const struct front *f, const struct review_outcome *outcomes)
 {
-        char line[20000];
+        char line[REVIEW_LINE_MAX];
         size_t n_applied = 0;
 
         for (size_t i = 0; i < f->changes.n; i++) {
@@ -161,7 +161,7 @@ static size_t tell_outcomes(const struct front *f, const struct review_outcome *
                 n_applied += fate == REVIEW_APPLIED;
                 if (!word)
                         continue;
-                review_put_line(&f->changes, change, f->review.n_places > 1, line, sizeof(line));
+                review_put_line(&f->changes, change, true, line, sizeof(line));
                 log_notice("%s%s", word, line);
         }
         return n_applied;

@@ -69,6 +69,25 @@ struct review_ident review_ident_of(const struct stat *st)
         };
 }
 
+/* Where there is data at or behind `at`; `size`: nowhere. */
+static int64_t find_data(int fd, int64_t at, int64_t size)
+{
+        off_t data = lseek(fd, at, SEEK_DATA);
+
+        if (data < 0)
+                return errno == ENXIO ? size : at;
+        return data < size ? data : size;
+}
+
+/* A hole in both is not read: a file of a terabyte may be made of nothing else. */
+static int64_t skip_holes(int a, int b, int64_t at, int64_t size)
+{
+        int64_t x = find_data(a, at, size);
+        int64_t y = x > at ? find_data(b, at, size) : at;
+
+        return x < y ? x : y;
+}
+
 static int compare_content(int a, int b, int64_t size, bool *ret_same, struct err *e)
 {
         autofree char *x = mem_alloc(2 * PIECE, e);
@@ -77,7 +96,7 @@ static int compare_content(int a, int b, int64_t size, bool *ret_same, struct er
         if (!x)
                 return -e->code;
         *ret_same = false;
-        for (int64_t at = 0; at < size;) {
+        for (int64_t at = skip_holes(a, b, 0, size); at < size; at = skip_holes(a, b, at, size)) {
                 ssize_t n = io_read_at(a, x, PIECE, (uint64_t)at);
                 ssize_t m = io_read_at(b, y, PIECE, (uint64_t)at);
 

@@ -301,12 +301,12 @@ static int put_change(struct patch *p, const struct review_change *change, struc
 /* What no patch can say stands before it, where patch(1) and git pass over it. */
 static void put_note(const struct patch *p, const struct review_change *change)
 {
-        char line[5 * PATH_MAX];
+        char line[REVIEW_LINE_MAX];
         bool is_directory = S_ISDIR(change->upper.mode) || S_ISDIR(change->lower.mode);
 
         if (!is_directory && !change->refused && !change->is_conflict && !change->is_protected)
                 return;
-        review_put_line(p->changes, change, p->changes->review->n_places > 1, line, sizeof(line));
+        review_put_line(p->changes, change, false, line, sizeof(line));
         fprintf(p->out, "# %s\n", line);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define SHORT_NAME 150
 #define MAX_OTHERS 20 /* of what is listed at the end of a run only to give an idea */
 
 static const struct {
@@ -61,26 +62,33 @@ static void put(char *buffer, size_t size, const char *text)
         snprintf(buffer + used, size - used, "%s", text);
 }
 
-static void put_notes(const struct review_changes *c, const struct review_change *change, char *ret,
-                      size_t size)
+/* The end of a name says most of it.  Escaped it is four times as long at most. */
+static void put_name(const char *name, bool is_short, char *ret, size_t size)
 {
-        char text[PATH_MAX];
-        char safe[PATH_MAX];
+        const size_t head = SHORT_NAME / 3;
+        size_t len = strlen(name);
+        char cut[SHORT_NAME + 8];
+
+        if (is_short && len > SHORT_NAME) {
+                snprintf(cut, sizeof(cut), "%.*s...%s", (int)head, name,
+                         name + len - (SHORT_NAME - head));
+                name = cut;
+                len = strlen(cut);
+        }
+        str_escape(ret, size, name, len);
+}
+
+/* What is to be known before it is applied comes first, should the rest not fit. */
+static void put_notes(const struct review_changes *c, const struct review_change *change,
+                      bool is_short, char *ret, size_t size)
+{
+        char text[5 * PATH_MAX];
+        char safe[4 * PATH_MAX];
 
         if (change->below.n > 0) {
                 snprintf(text, sizeof(text), "  with %zu in it", change->below.n);
                 put(ret, size, text);
         }
-        if (change->leader != REVIEW_NO_LEADER) {
-                const char *path = c->items[change->leader].path;
-
-                str_escape(safe, sizeof(safe), path, strlen(path));
-                snprintf(text, sizeof(text), "  (the same file as %.1000s)", safe);
-                put(ret, size, text);
-        }
-        if (change->lower.nlink > 1 && S_ISREG(change->lower.mode) && change->kind != REVIEW_SAME &&
-            change->kind != REVIEW_DELETED)
-                put(ret, size, "  (its other names keep what they have)");
         if (change->is_protected)
                 put(ret, size, "  (takes effect outside of the sandbox)");
         if (change->refused) {
@@ -89,35 +97,42 @@ static void put_notes(const struct review_changes *c, const struct review_change
         } else if (change->is_conflict) {
                 put(ret, size, "  (conflict: you changed it meanwhile)");
         }
+        if (change->lower.nlink > 1 && S_ISREG(change->lower.mode) && change->kind != REVIEW_SAME &&
+            change->kind != REVIEW_DELETED)
+                put(ret, size, "  (its other names keep what they have)");
+        if (change->leader != REVIEW_NO_LEADER) {
+                put_name(c->items[change->leader].path, is_short, safe, sizeof(safe));
+                snprintf(text, sizeof(text), "  (the same file as %s)", safe);
+                put(ret, size, text);
+        }
 }
 
 void review_put_line(const struct review_changes *c, const struct review_change *change,
-                     bool shows_place, char *ret, size_t size)
+                     bool is_short, char *ret, size_t size)
 {
-        const char *top = c->review->places[change->place].path;
+        const char *top = c->review->n_places > 1 ? c->review->places[change->place].path : "";
         const char *path = change->path[0] ? change->path : ".";
         char full[2 * PATH_MAX];
-        char safe[4 * PATH_MAX];
+        char safe[8 * PATH_MAX];
 
-        snprintf(full, sizeof(full), "%s%s%s", shows_place ? top : "", shows_place ? "/" : "",
-                 path);
-        str_escape(safe, sizeof(safe), full, strlen(full));
+        snprintf(full, sizeof(full), "%s%s%s", top, top[0] ? "/" : "", path);
+        put_name(full, is_short, safe, sizeof(safe));
         snprintf(ret, size, "%s  %s%s", kinds[change->kind].letter, safe,
                  S_ISDIR(change->upper.exists ? change->upper.mode : change->lower.mode) ? "/"
                                                                                          : "");
-        put_notes(c, change, ret, size);
+        put_notes(c, change, is_short, ret, size);
 }
 
 void review_print(FILE *out, const struct review_changes *c, const struct review_request *request)
 {
-        char line[5 * PATH_MAX];
+        char line[REVIEW_LINE_MAX];
 
         for (size_t i = 0; i < c->n; i++) {
                 const struct review_change *change = &c->items[c->by_path[i]];
 
                 if (!review_is_told(change) || !review_is_asked(c, request, change))
                         continue;
-                review_put_line(c, change, c->review->n_places > 1, line, sizeof(line));
+                review_put_line(c, change, false, line, sizeof(line));
                 fprintf(out, "%s\n", line);
         }
 }
@@ -130,7 +145,7 @@ static bool is_always_listed(const struct review_change *change)
 
 static void tell_lines(const struct review_changes *c)
 {
-        char line[5 * PATH_MAX];
+        char line[REVIEW_LINE_MAX];
         size_t n_others = 0;
 
         for (size_t i = 0; i < c->n; i++) {
@@ -140,7 +155,7 @@ static void tell_lines(const struct review_changes *c)
                         continue;
                 if (!is_always_listed(change) && ++n_others > MAX_OTHERS)
                         continue;
-                review_put_line(c, change, c->review->n_places > 1, line, sizeof(line));
+                review_put_line(c, change, true, line, sizeof(line));
                 log_notice("  %s", line);
         }
         if (n_others > MAX_OTHERS)

@@ -3,6 +3,7 @@
 
 #include "review-apply.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 /* Changes in words.  Every name comes from inside: it is escaped. */
@@ -22,11 +23,13 @@ void review_count(const struct review_changes *c, const struct review_request *r
 void review_describe(const struct review_counts *counts, char *ret, size_t size);
 
 /*
- * One line of the list: "D  src/old.c", with what else there is to say.  With `shows_place` the path is
- * the whole one of the host.
+ * One line of the list: "D  src/old.c", with what else there is to say; of several directories with
+ * the whole path on the host.  With `is_short` for a message, in which long names leave room for what is
+ * said of them.
  */
+#define REVIEW_LINE_MAX ((size_t)13 * PATH_MAX)
 void review_put_line(const struct review_changes *c, const struct review_change *change,
-                     bool shows_place, char *ret, size_t size);
+                     bool is_short, char *ret, size_t size);
 
 /* All of it, to `out`. */
 void review_print(FILE *out, const struct review_changes *c, const struct review_request *request);
