@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -103,4 +104,14 @@ int fd_close_others(const int *keep, size_t n, struct err *e)
 int fd_cloexec_others(struct err *e)
 {
         return close_range_sys(3, UINT_MAX, CLOSE_RANGE_CLOEXEC, e);
+}
+
+void fd_make_room(size_t n)
+{
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= n)
+                return;
+        limit.rlim_cur = limit.rlim_max < n ? limit.rlim_max : n;
+        setrlimit(RLIMIT_NOFILE, &limit);
 }

@@ -56,4 +56,7 @@ int fd_close_others(const int *keep, size_t n, struct err *e);
 /* Marks every descriptor from 3 on close-on-exec.  Source: close_range(2), Linux 5.11. */
 int fd_cloexec_others(struct err *e);
 
+/* Lets this process have `n` of them, or as many as it may: where that is less, opening one says so. */
+void fd_make_room(size_t n);
+
 #endif

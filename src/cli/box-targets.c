@@ -52,6 +52,7 @@ int box_targets_find(struct box_targets *t, const struct box_words *w, const cha
                      state_each_fn *each, struct err *e)
 {
         bool takes_all = box_words_find(w, "all");
+        int r;
 
         if (takes_all && w->n_given > 0) {
                 err_set(e, EINVAL, "--all is every sandbox, and '%s' one", w->given[0]);
@@ -61,7 +62,11 @@ int box_targets_find(struct box_targets *t, const struct box_words *w, const cha
                 return -e->code;
         if (state_open(&t->state, e) < 0)
                 return -e->code;
-        return takes_all ? state_list(&t->state, each, t, e) : find_named(t, w, e);
+        r = takes_all ? state_list(&t->state, each, t, e) : find_named(t, w, e);
+        /* a connection to each, beside what is open anyway */
+        if (r == 0)
+                fd_make_room(t->n + 64);
+        return r;
 }
 
 int box_target_ask(const struct state *s, struct box_target *t, enum control_type type, int value,

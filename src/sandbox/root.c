@@ -16,7 +16,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/resource.h>
 
 /*
  * The order of the list: the base of the root, the kernel's file systems, the rules from the top
@@ -241,17 +240,13 @@ static int build(const struct plan *p, bool fakes_root, struct tree *t, struct r
  */
 static void make_room_for_fds(const struct plan *p)
 {
-        const rlim_t others = 200;
-        rlim_t want = p->files.n_rules + others;
-        struct rlimit limit;
+        const size_t others = 200;
+        size_t want = p->files.n_rules + others;
 
         if (p->files.n_patterns > 0)
                 want += FIND_MAX_MATCHES;
-        if ((p->files.n_rules < others && p->files.n_patterns == 0) ||
-            getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= want)
-                return;
-        limit.rlim_cur = limit.rlim_max < want ? limit.rlim_max : want;
-        setrlimit(RLIMIT_NOFILE, &limit);
+        if (p->files.n_rules >= others || p->files.n_patterns > 0)
+                fd_make_room(want);
 }
 
 int tree_build(const struct plan *p, bool fakes_root, struct tree *t, struct err *e)
