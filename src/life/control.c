@@ -47,8 +47,10 @@ int control_listen(int box_dir, struct err *e)
 
         if (sock < 0)
                 return -e->code;
-        if (bind(sock, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
-            fchmodat(box_dir, "control", 0600, 0) < 0 || listen(sock, BACKLOG) < 0)
+        /* its file gets the mode of the socket: no other one is ever seen */
+        if (fchmod(sock, 0600) < 0 ||
+            bind(sock, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+            listen(sock, BACKLOG) < 0)
                 return err_sys(e, "cannot listen on the control socket");
         return fd_take(&sock);
 }

@@ -48,9 +48,7 @@ static int describe(const struct launch *l, struct own_box *b, pid_t init, struc
         box_status_set_text(s->image, sizeof(s->image), p->image.name ? p->image.name : "");
         box_status_set_command(s, p->exec.argv);
         set_limits(s, &p->limits, l->tiers);
-        r = proc_start_time(s->supervisor, &s->supervisor_start);
-        if (r == 0)
-                r = proc_start_time(init, &s->init_start);
+        r = proc_start_time(init, &s->init_start);
         return r < 0 ? err_set(e, -r, "cannot tell when pid 1 of the sandbox was started: %s",
                                err_name(-r))
                      : 0;
@@ -66,7 +64,7 @@ static int put(struct own_box *b, const struct launch *l, pid_t init, struct cap
         b->serve = serve_new(b->box.dir, capture, e);
         if (!b->serve || describe(l, b, init, e) < 0)
                 return -e->code;
-        return state_write_status(&b->box, &b->status, e);
+        return state_begin_status(&b->box, &b->status, e);
 }
 
 int own_box_open(struct own_box *b, const struct launch *l, pid_t init, struct capture *capture,
@@ -113,9 +111,18 @@ static void leave_status(struct own_box *b, int exit_code, int signal, const cha
         state_box_done(&b->box);
 }
 
+void own_box_exited(struct own_box *b)
+{
+        /* a name is not given anew while there is still something of the sandbox */
+        if (b->box.dir < 0 || b->box.name[0] || b->status.is_detached)
+                return;
+        state_remove_own(&b->box);
+        serve_hear_last(b->serve);
+}
+
 void own_box_end(struct own_box *b, int exit_code, int signal, const char *reason)
 {
-        if (b->box.dir < 0)
+        if (!b->serve)
                 return;
         serve_drain(b->serve);
         /* who is told of the end finds the name free, or the status as it stays */

@@ -30,6 +30,12 @@ int own_box_open(struct own_box *b, const struct launch *l, pid_t init, struct c
 int own_box_started(struct own_box *b, struct err *e);
 
 /*
+ * The command has ended, and pid 1 is about to: a run in the foreground that nobody has named is taken
+ * out meanwhile.
+ */
+void own_box_exited(struct own_box *b);
+
+/*
  * It ended, and so did everything that was to be said of it.  The rest of the output goes where it
  * belongs; the run is removed, or stays as what has ended; who waits for that is told.
  */

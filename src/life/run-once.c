@@ -194,7 +194,7 @@ static int run_in_state(const struct launch *l, struct observe *o, struct own_bo
         if (code == 0)
                 code = tell_all(l, box, r.init.pid, &is_told, e);
         if (code == 0)
-                code = supervise_run(l, &r, box->serve, &end, e);
+                code = supervise_run(l, &r, box, &end, e);
         run_done(&r);
         /* before the end is told: who hears of it may start anew */
         pid_file_done(&box->pid_file);

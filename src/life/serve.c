@@ -155,6 +155,10 @@ static void on_exec(struct supervisor *v, const struct serve_client *c, struct c
         struct control_request of_joiner = *r;
         struct err e = { 0 };
 
+        if (v->has_exited) {
+                serve_refuse(c, ESRCH, "the sandbox has ended");
+                return;
+        }
         of_joiner.sock = c->sock;
         if (enter_start(&v->entered, v->launch, v->run, &of_joiner, &e) < 0)
                 control_refuse(c->sock, &e);
@@ -241,11 +245,18 @@ void serve_turn(struct serve *s, struct supervisor *v)
                 on_event(s, v, events[i].data.u64);
 }
 
+void serve_hear_last(struct serve *s)
+{
+        if (s->listener < 0)
+                return;
+        accept_some(s);
+        serve_close(s, &s->listener);
+}
+
 /* Whoever has connected before the end says what for at once, and is told like the others. */
 static void hear_last(struct serve *s)
 {
-        accept_some(s);
-        serve_close(s, &s->listener);
+        serve_hear_last(s);
         for (size_t i = 0; i < SERVE_MAX_CLIENTS; i++) {
                 struct serve_client *c = &s->clients[i];
                 struct control_request r = CONTROL_REQUEST_NONE;

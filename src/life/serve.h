@@ -64,6 +64,9 @@ void serve_turn(struct serve *s, struct supervisor *v);
 /* The payload is gone: the rest of its output goes to the log and to who is attached. */
 void serve_drain(struct serve *s);
 
+/* Whoever has asked until now will be told of the end, and nobody asks from here on. */
+void serve_hear_last(struct serve *s);
+
 /* Everybody who waits hears of the exit status. */
 void serve_tell_end(struct serve *s, int exit_code);
 

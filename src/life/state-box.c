@@ -238,7 +238,7 @@ int state_make_box(const char *name, struct state_box *ret, struct err *e)
 {
         struct state_box box = STATE_BOX_NONE;
 
-        if (state_open_or_make(&box.state, e) < 0)
+        if (state_open_or_make(name != NULL, &box.state, e) < 0)
                 return -e->code;
         if (make_unnamed(&box, e) < 0) {
                 state_box_done(&box);

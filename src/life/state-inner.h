@@ -5,8 +5,8 @@
 
 /* What the parts of state.h have in common. */
 
-/* Makes what is missing. */
-int state_open_or_make(struct state *ret, struct err *e);
+/* Makes what is missing.  Who wants no names may not get that directory. */
+int state_open_or_make(bool wants_names, struct state *ret, struct err *e);
 
 /* The box's directory and lock file, -1 with errno in e->code; ENOENT: it is gone. */
 int state_open_lock(const struct state *s, const char *id, int *ret_dir, int *ret_lock,

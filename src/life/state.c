@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,17 +30,17 @@ static bool is_private_dir(const char *path)
                st.st_uid == getuid() && (st.st_mode & 077) == 0;
 }
 
-int state_find_path(char path[PATH_MAX], struct err *e)
+int state_find_path(char path[STATE_PATH_SIZE], struct err *e)
 {
         const char *runtime = getenv("XDG_RUNTIME_DIR");
         char real[PATH_MAX];
         int n;
 
         if (is_private_dir(runtime) && realpath(runtime, real))
-                n = snprintf(path, PATH_MAX, "%s/kelp", real);
+                n = snprintf(path, STATE_PATH_SIZE, "%s/kelp", real);
         else
-                n = snprintf(path, PATH_MAX, "/tmp/kelp-%u", (unsigned)getuid());
-        if (n >= PATH_MAX)
+                n = snprintf(path, STATE_PATH_SIZE, "/tmp/kelp-%u", (unsigned)getuid());
+        if (n >= STATE_PATH_SIZE)
                 return err_set(e, ENAMETOOLONG, "the path of XDG_RUNTIME_DIR is too long");
         return 0;
 }
@@ -86,12 +87,19 @@ static int open_private(int dirfd, const char *name, const char *path, struct er
 
 static int open_part(int dirfd, const char *name, const char *path, bool makes, struct err *e)
 {
-        /* what is there is judged, whoever has made it */
-        if (makes && mkdirat(dirfd, name, 0700) < 0 && errno != EEXIST)
+        int step = e->step;
+        int fd = open_private(dirfd, name, path, e);
+
+        if (fd >= 0 || !makes || e->code != ENOENT)
+                return fd;
+        *e = (struct err){ .step = step };
+        /* what is there by now is judged, whoever has made it */
+        if (mkdirat(dirfd, name, 0700) < 0 && errno != EEXIST)
                 return err_sys(e, "cannot make '%s'", path);
         return open_private(dirfd, name, path, e);
 }
 
+/* Names first: where there are boxes there is that directory, too. */
 static int open_state(struct state *s, bool makes, struct err *e)
 {
         if (state_find_path(s->path, e) < 0)
@@ -99,11 +107,23 @@ static int open_state(struct state *s, bool makes, struct err *e)
         s->root = open_part(AT_FDCWD, s->path, s->path, makes, e);
         if (s->root < 0)
                 return -e->code;
-        s->boxes = open_part(s->root, "boxes", s->path, makes, e);
-        if (s->boxes < 0)
-                return -e->code;
         s->names = open_part(s->root, "names", s->path, makes, e);
-        return s->names < 0 ? -e->code : 0;
+        if (s->names < 0)
+                return -e->code;
+        s->boxes = open_part(s->root, "boxes", s->path, makes, e);
+        return s->boxes < 0 ? -e->code : 0;
+}
+
+/* What a sandbox without a name needs, where it is there already. */
+static int open_without_names(struct state *s, struct err *e)
+{
+        if (state_find_path(s->path, e) < 0)
+                return -e->code;
+        s->root = open_private(AT_FDCWD, s->path, s->path, e);
+        if (s->root < 0)
+                return -e->code;
+        s->boxes = open_private(s->root, "boxes", s->path, e);
+        return s->boxes < 0 ? -e->code : 0;
 }
 
 bool state_is_others(void)
@@ -118,7 +138,7 @@ bool state_is_others(void)
 
 int state_make_root(struct err *e)
 {
-        char path[PATH_MAX];
+        char path[STATE_PATH_SIZE];
 
         if (state_find_path(path, e) < 0)
                 return -e->code;
@@ -126,12 +146,19 @@ int state_make_root(struct err *e)
         return fd < 0 ? -e->code : 0;
 }
 
-int state_open_or_make(struct state *ret, struct err *e)
+int state_open_or_make(bool wants_names, struct state *ret, struct err *e)
 {
         autostate s = STATE_NONE;
+        int step = e->step;
+        int r = wants_names ? -ENOENT : open_without_names(&s, e);
 
-        if (open_state(&s, true, e) < 0)
-                return -e->code;
+        if (r == -ENOENT) {
+                *e = (struct err){ .step = step };
+                state_done(&s);
+                r = open_state(&s, true, e);
+        }
+        if (r < 0)
+                return r;
         *ret = s;
         s = (struct state)STATE_NONE;
         return 0;
@@ -166,9 +193,9 @@ static int no_such_box(const char *id, struct err *e)
 
 int state_open_box(const struct state *s, const char *id, struct err *e)
 {
-        if (s->boxes < 0 || faccessat(s->boxes, id, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-                return no_such_box(id, e);
-        return open_private(s->boxes, id, id, e);
+        int fd = s->boxes < 0 ? no_such_box(id, e) : open_private(s->boxes, id, id, e);
+
+        return fd == -ENOENT ? no_such_box(id, e) : fd;
 }
 
 int state_open_lock(const struct state *s, const char *id, int *ret_dir, int *ret_lock,
@@ -195,6 +222,8 @@ int state_read_dir(int dir, struct box_status *ret, struct err *e)
 
         if (n < 0)
                 return err_sys(e, "cannot read the status of a sandbox");
+        if (n == 0)
+                return err_set(e, ENOENT, "the status of a sandbox is not written yet");
         text[n] = '\0';
         return box_status_parse(text, ret, e);
 }
@@ -227,6 +256,22 @@ int state_write_dir(int dir, const struct box_status *status, struct err *e)
         if (renameat(dir, "status.new", dir, "status") < 0)
                 return err_sys(e, "cannot replace the status of the sandbox");
         return 0;
+}
+
+/*
+ * The first of a new box.  One write into one page: whoever reads meanwhile finds nothing, which is no
+ * status yet, or all of it.
+ */
+int state_begin_status(const struct state_box *box, const struct box_status *status, struct err *e)
+{
+        char text[BOX_STATUS_SIZE];
+        size_t len = box_status_print(status, text);
+        autofd fd = openat(box->dir, "status", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                           0600);
+
+        if (fd < 0)
+                return err_sys(e, "cannot make the status of the sandbox");
+        return io_write_all(fd, text, len, "status", e);
 }
 
 int state_write_status(const struct state_box *box, const struct box_status *status, struct err *e)

@@ -3,8 +3,6 @@
 
 #include "box-status.h"
 
-#include <limits.h>
-
 /*
  * The sandboxes of this user, without a daemon: a directory each.
  *
@@ -30,8 +28,11 @@
  * and its two parts stay: sandboxes that could see them have them covered.
  */
 
+/* A supervisor has one in memory for all its life, and there may be many of them. */
+#define STATE_PATH_SIZE 1024
+
 struct state {
-        char path[PATH_MAX]; /* of the root, for messages */
+        char path[STATE_PATH_SIZE]; /* of the root, for messages */
         int root;
         int boxes;
         int names;
@@ -57,7 +58,7 @@ struct state_box {
         }
 
 /* Where the root is, or would be.  Errors: ENAMETOOLONG. */
-int state_find_path(char path[PATH_MAX], struct err *e);
+int state_find_path(char path[STATE_PATH_SIZE], struct err *e);
 
 /*
  * Whether somebody else has taken its place: another user, or this one under another id, as in a
@@ -85,6 +86,8 @@ void state_box_done(struct state_box *box);
 /* Removes one's own box, and leaves *box as state_box_done() does. */
 void state_remove_own(struct state_box *box);
 
+/* The first time, and whenever it has changed. */
+int state_begin_status(const struct state_box *box, const struct box_status *status, struct err *e);
 int state_write_status(const struct state_box *box, const struct box_status *status, struct err *e);
 
 /*

@@ -124,6 +124,9 @@ static int on_message(struct supervisor *s, struct err *e)
         case SYNC_EXITED:
                 s->has_exited = true;
                 s->wait_status = msg.value;
+                /* what can go goes while pid 1 does; its namespaces go with it if nobody holds them */
+                run_close_entry(s->run);
+                own_box_exited(s->box);
                 return 0;
         default:
                 return err_set(e, EPROTO, "pid 1 of the sandbox sent message %u", msg.type);
@@ -325,14 +328,15 @@ static struct supervise_end get_end(const struct supervisor *s)
         return end;
 }
 
-int supervise_run(const struct launch *l, struct run *r, struct serve *serve,
+int supervise_run(const struct launch *l, struct run *r, struct own_box *box,
                   struct supervise_end *ret, struct err *e)
 {
         struct supervisor s = { .launch = l,
                                 .plan = l->plan,
                                 .tiers = l->tiers,
                                 .run = r,
-                                .serve = serve,
+                                .box = box,
+                                .serve = box->serve,
                                 .term = TERMINAL_NONE,
                                 .signals = -1,
                                 .timer = -1,

@@ -12,7 +12,7 @@
 /* The longest that `kelp stop` may wait before it kills. */
 #define SUPERVISE_MAX_STOP_S 1000000
 
-struct serve;
+struct own_box;
 
 enum supervise_reason {
         SUPERVISE_EXIT,
@@ -51,9 +51,9 @@ void supervise_hold_signals(void);
  * Takes the standard input and output of this process when only the payload uses them: they are
  * /dev/null afterwards.  r->init has been reaped when it returns 0.
  *
- * `serve` answers other kelps of the user meanwhile; NULL: the state directory has no such run.
+ * `box` answers other kelps of the user meanwhile, where the state directory has such a run.
  */
-int supervise_run(const struct launch *l, struct run *r, struct serve *serve,
+int supervise_run(const struct launch *l, struct run *r, struct own_box *box,
                   struct supervise_end *ret, struct err *e);
 
 #endif

@@ -2,6 +2,7 @@
 #define KELP_LIFE_SUPERVISOR_H
 
 #include "enter.h"
+#include "own-box.h"
 #include "relay.h"
 #include "sampler.h"
 #include "supervise.h"
@@ -16,7 +17,8 @@ struct supervisor {
         const struct plan *plan;
         const struct limit_tiers *tiers;
         struct run *run;
-        struct serve *serve;       /* NULL: nobody can ask */
+        struct own_box *box;
+        struct serve *serve;       /* of the box; NULL: nobody can ask */
         struct enter_list entered; /* by kelp exec */
         struct terminal term;
         struct relay *relay; /* NULL: the payload has no terminal of its own */
