@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define BLOCK_SIZE 4000
 
@@ -36,6 +37,33 @@ void mem_release_stack(void)
 
         /* what is not there, further down, is ENOMEM, after the rest was done: madvise(2) */
         madvise((void *)(end - depth), depth, MADV_DONTNEED);
+}
+
+static void give_back(uintptr_t from, uintptr_t to)
+{
+        const uintptr_t page = 4096;
+        uintptr_t begin = (from + page - 1) & ~(page - 1);
+        uintptr_t end = to & ~(page - 1);
+
+        if (begin < end)
+                madvise((void *)begin, end - begin, MADV_DONTNEED);
+}
+
+void mem_release_callers(const void *frame)
+{
+        /* with what was saved when it was called */
+        const uintptr_t head = 64;
+
+        /* the environment lies above all frames: execve(2) has put it there */
+        give_back((uintptr_t)frame + head, (uintptr_t)environ);
+}
+
+void mem_release_heap(void)
+{
+        /* of libc for this thread; a program that is linked statically has it where its heap begins */
+        const uintptr_t thread = 8192;
+
+        give_back((uintptr_t)__builtin_thread_pointer() + thread, (uintptr_t)sbrk(0));
 }
 
 void *mem_alloc(size_t size, struct err *e)

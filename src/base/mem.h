@@ -13,6 +13,18 @@ void mem_free_at(void *at);
 /* Gives back the pages of the stack below the caller, which earlier and deeper calls have touched. */
 void mem_release_stack(void);
 
+/*
+ * For a function that a supervisor is done with when it begins to wait: inlined, it would make the frame
+ * of its caller, which stays, larger.
+ */
+#define MEM_OWN_FRAME __attribute__((noinline))
+
+/* Gives back the stack above the caller's frame, which is at `frame`, for who never returns from there. */
+void mem_release_callers(const void *frame);
+
+/* And the heap, for who never again allocates or frees. */
+void mem_release_heap(void);
+
 #define autofree __attribute__((cleanup(mem_free_at)))
 
 /* Zeroed memory, or NULL with `e` set. */

@@ -10,6 +10,7 @@
 #include "image-find.h"
 #include "limit-tier.h"
 #include "log.h"
+#include "mem.h"
 #include "option-files.h"
 #include "policy-files.h"
 #include "problems.h"
@@ -90,7 +91,7 @@ static int find_dump_facts(const struct plan *p, struct dump_facts *ret, struct 
         return 0;
 }
 
-static int print_plan(const struct front *f, const struct plan *p)
+MEM_OWN_FRAME static int print_plan(const struct front *f, const struct plan *p)
 {
         struct dump_facts facts;
         struct tree tree = { 0 };
@@ -134,7 +135,7 @@ static void die_interrupted(void)
 }
 
 /* Whoever names a sandbox that was kept will look for what is in it. */
-static void tell_not_kept(const struct plan *p, const char *kept)
+MEM_OWN_FRAME static void tell_not_kept(const struct plan *p, const char *kept)
 {
         char path[PATH_MAX];
 
@@ -149,7 +150,7 @@ static void tell_not_kept(const struct plan *p, const char *kept)
 }
 
 /* What it has written waits without a word: whoever started it has gone on. */
-static int run_detached(struct front *f, const struct plan *p)
+MEM_OWN_FRAME static int run_detached(struct front *f, const struct plan *p)
 {
         struct run_result result = { .exit_code = EXIT_FAILED };
         char id[BOX_ID_SIZE];
@@ -200,8 +201,8 @@ static void collect_policies(const struct front *f, struct plan *p, bool is_imag
                 policy_files_collect(&files, &f->options, is_image, ret, problems);
 }
 
-static int make_plan(struct front *f, struct plan *p, const struct plan_image_source *image,
-                     int argc, char **argv)
+MEM_OWN_FRAME static int make_plan(struct front *f, struct plan *p,
+                                   const struct plan_image_source *image, int argc, char **argv)
 {
         struct policy_set policies = { 0 };
         struct plan_request request = {
@@ -260,8 +261,8 @@ static int tell_no_image(const struct front *f, int argc, char **argv, struct er
         return fail(f, e);
 }
 
-static int find_image(struct front *f, struct plan *p, int argc, char **argv,
-                      struct plan_image_source *ret)
+MEM_OWN_FRAME static int find_image(struct front *f, struct plan *p, int argc, char **argv,
+                                    struct plan_image_source *ret)
 {
         enum option_pull pull = OPTION_PULL_NEVER;
         struct err e = { 0 };

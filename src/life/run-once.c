@@ -8,6 +8,7 @@
 #include "image-copy.h"
 #include "image-layers.h"
 #include "log.h"
+#include "mem.h"
 #include "overlay.h"
 #include "own-box.h"
 #include "review-guard.h"
@@ -74,8 +75,8 @@ static int start(const struct launch *l, struct run *r, struct err *e)
         return launch_continue(l, r, e);
 }
 
-static int bring_up(const struct launch *l, struct run *r, struct observe *o, struct own_box *box,
-                    struct err *e)
+MEM_OWN_FRAME static int bring_up(const struct launch *l, struct run *r, struct observe *o,
+                                  struct own_box *box, struct err *e)
 {
         if (start(l, r, e) < 0) {
                 launch_abandon(r);
@@ -153,8 +154,8 @@ static void tell_ready(const struct plan *p)
 }
 
 /* What is to be done when the payload runs; *ret_told: who reads the status has heard of it. */
-static int tell_all(const struct launch *l, struct own_box *box, int pid, bool *ret_told,
-                    struct err *e)
+MEM_OWN_FRAME static int tell_all(const struct launch *l, struct own_box *box, int pid,
+                                  bool *ret_told, struct err *e)
 {
         *ret_told = tell_start(l->plan, pid);
         e->step = STEP_STATE;
@@ -167,8 +168,8 @@ static int tell_all(const struct launch *l, struct own_box *box, int pid, bool *
 }
 
 /* All that there is to say of a run that has ended. */
-static int conclude(const struct launch *l, struct observe *o, const struct supervise_end *end,
-                    bool is_told, struct err *e)
+MEM_OWN_FRAME static int conclude(const struct launch *l, struct observe *o,
+                                  const struct supervise_end *end, bool is_told, struct err *e)
 {
         const struct plan *p = l->plan;
 

@@ -6,6 +6,7 @@
 #include "launch.h"
 #include "limit-tier.h"
 #include "log.h"
+#include "mem.h"
 #include "run-hint.h"
 #include "run-once.h"
 #include "scope.h"
@@ -27,7 +28,8 @@ static void tell_fallback(const struct err *why)
                    err_message_len(why), why->text);
 }
 
-static int prepare(const struct plan *p, struct id_maps *maps, struct kept *kept, struct err *e)
+MEM_OWN_FRAME static int prepare(const struct plan *p, struct id_maps *maps, struct kept *kept,
+                                 struct err *e)
 {
         struct err fallback = { 0 };
 
@@ -93,8 +95,8 @@ static bool may_run_with_one_id(const struct plan *p, const struct id_maps *maps
         return e->step == STEP_ID_MAPS && maps->by_helper && p->ids.mode == PLAN_USERNS_AUTO;
 }
 
-static int run_with_one_id(const struct launch *l, struct id_maps *maps, struct kept *kept,
-                           struct run_result *ret, struct err *e)
+MEM_OWN_FRAME static int run_with_one_id(const struct launch *l, struct id_maps *maps,
+                                         struct kept *kept, struct run_result *ret, struct err *e)
 {
         tell_fallback(e);
         *e = (struct err){ .step = STEP_SOURCES };
@@ -159,8 +161,8 @@ static int make_copy(const struct launch *l, struct id_maps *maps, struct run_co
         return 0;
 }
 
-static int run_on_copy(const struct launch *base, struct id_maps *maps, struct run_result *ret,
-                       struct err *e)
+MEM_OWN_FRAME static int run_on_copy(const struct launch *base, struct id_maps *maps,
+                                     struct run_result *ret, struct err *e)
 {
         __attribute__((cleanup(copy_done))) struct run_copy copy = RUN_COPY_NONE;
         struct launch l = *base;
@@ -176,8 +178,8 @@ static int run_on_copy(const struct launch *base, struct id_maps *maps, struct r
 }
 
 /* Of a word that was mistyped no sandbox is to be left, which would keep the image, too. */
-static void take_back_kept(const struct plan *p, const struct kept *kept, bool has_run,
-                           struct err *why)
+MEM_OWN_FRAME static void take_back_kept(const struct plan *p, const struct kept *kept,
+                                         bool has_run, struct err *why)
 {
         struct err lost = { 0 };
 
@@ -194,8 +196,8 @@ static void take_back_kept(const struct plan *p, const struct kept *kept, bool h
 }
 
 /* Who enforces which limit; a scope that is needed for it is asked for. */
-static int find_tiers(const struct plan *p, const struct detach *detach, struct limit_tiers *ret,
-                      struct err *e)
+MEM_OWN_FRAME static int find_tiers(const struct plan *p, const struct detach *detach,
+                                    struct limit_tiers *ret, struct err *e)
 {
         e->step = STEP_LIMITS;
         /* who has started us in the background waits, in the same cgroup */
@@ -207,40 +209,49 @@ static int find_tiers(const struct plan *p, const struct detach *detach, struct 
         return 0;
 }
 
+MEM_OWN_FRAME static void tell_failed(const struct plan *p, struct err *why)
+{
+        struct err lost = { 0 };
+
+        run_hint(p, why);
+        host_hint(why, topic_of(p, why->step));
+        if (status_setup_failed(p->report.status_fd, why, step_name((enum step)why->step), &lost) <
+            0)
+                log_err(&lost);
+}
+
 int run_sandbox(const struct plan *p, struct image_hold *hold,
                 const struct observe_request *request, struct detach *detach,
                 struct run_result *ret, struct err *e)
 {
         struct kept kept = KEPT_NONE;
-        struct id_maps maps;
-        struct err lost = { 0 };
         struct limit_tiers tiers;
+        /* pages for paths that mostly nobody uses */
+        autofree struct id_maps *maps = mem_alloc(sizeof(*maps), e);
         const struct launch l = { .plan = p,
-                                  .maps = &maps,
+                                  .maps = maps,
                                   .hold = hold,
                                   .kept = &kept,
                                   .tiers = &tiers,
                                   .request = request,
                                   .detach = detach };
-        int code = find_tiers(p, detach, &tiers, e);
 
+        if (!maps)
+                return -e->code;
+        int code = find_tiers(p, detach, &tiers, e);
         if (code == 0)
-                code = prepare(p, &maps, &kept, e);
+                code = prepare(p, maps, &kept, e);
         if (code == 0)
                 code = run_once(&l, ret, e);
-        if (code < 0 && may_run_with_one_id(p, &maps, e))
-                code = run_with_one_id(&l, &maps, &kept, ret, e);
-        if (code < 0 && may_run_on_copy(p, &maps, e))
-                code = run_on_copy(&l, &maps, ret, e);
+        if (code < 0 && may_run_with_one_id(p, maps, e))
+                code = run_with_one_id(&l, maps, &kept, ret, e);
+        if (code < 0 && may_run_on_copy(p, maps, e))
+                code = run_on_copy(&l, maps, ret, e);
         if (code < 0)
                 take_back_kept(p, &kept, ret->has_run, e);
         kept_done(&kept);
         if (code < 0) {
-                run_hint(p, e);
-                host_hint(e, topic_of(p, e->step));
-                if (status_setup_failed(p->report.status_fd, e, step_name((enum step)e->step),
-                                        &lost) < 0)
-                        log_err(&lost);
+                tell_failed(p, e);
                 ret->exit_code = status_of(e);
         }
         return code;

@@ -128,7 +128,7 @@ static int open_without_names(struct state *s, struct err *e)
 
 bool state_is_others(void)
 {
-        char path[PATH_MAX];
+        char path[STATE_PATH_SIZE];
         struct err unused = { 0 };
         struct stat st;
 

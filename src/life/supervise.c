@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -291,6 +292,7 @@ static int run_to_end(struct supervisor *s, struct err *e)
                 return -e->code;
         /* from here on it mostly waits, and there may be many of it */
         mem_release_stack();
+        malloc_trim(0);
         while (!s->is_gone || !s->is_copied) {
                 if (turn(s, e) < 0)
                         return -e->code;

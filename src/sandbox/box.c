@@ -1,7 +1,6 @@
 #include "box.h"
 
 #include "fd.h"
-#include "init.h"
 #include "limit-tier.h"
 #include "payload.h"
 #include "rights.h"
@@ -230,14 +229,13 @@ _Noreturn void box_main(const struct launch *l, int sock, int stage, int launche
                          .rules = -1,
                          .joiner = -1 };
         struct err e = { 0 };
-        pid_t payload;
 
         /* what pid 1 makes has the modes that it says, whatever the caller's umask is */
         b.umask = umask(0);
 
-        if (run_steps(&b, &e) < 0 || (payload = payload_start(&b, &e)) < 0) {
+        if (run_steps(&b, &e) < 0) {
                 sync_send_failed(sock, &e);
                 _exit(1);
         }
-        init_main(sock, payload, &b.tty);
+        payload_run(&b, &e);
 }

@@ -3,6 +3,7 @@
 #include "audit.h"
 #include "fd.h"
 #include "filter.h"
+#include "init.h"
 #include "io.h"
 #include "landlock.h"
 #include "limit-tier.h"
@@ -256,23 +257,44 @@ static int compare_ints(const void *a, const void *b)
  * sandbox that is kept (nobody else may use it while the payload can), and the right to signal a
  * payload that runs as somebody else.  From here on its own filter holds it to that.
  */
-static int confine_init(struct box *b, int pipe, struct err *e)
-{
-        int keep[4] = { b->sock, pipe };
-        size_t n = 2;
-        uint64_t kill_other =
-                b->identity.uid != b->plan->ids.base_uid ? UINT64_C(1) << CAP_KILL : 0;
+struct rest {
+        int sock;
+        int pipe;
+        int lock; /* -1: it is not kept */
+        struct tty tty;
+        uint64_t rights;
+        pid_t payload;
+};
 
-        if (b->tty.slave >= 3)
-                keep[n++] = b->tty.slave;
-        if (b->launch->kept->lock >= 0)
-                keep[n++] = b->launch->kept->lock;
+static struct rest get_rest(const struct box *b, int pipe, pid_t payload)
+{
+        bool is_other = b->identity.uid != b->plan->ids.base_uid;
+
+        return (struct rest){ .sock = b->sock,
+                              .pipe = pipe,
+                              .lock = b->launch->kept->lock,
+                              .tty = b->tty,
+                              .rights = is_other ? UINT64_C(1) << CAP_KILL : 0,
+                              .payload = payload };
+}
+
+static int confine_init(const struct rest *r, struct err *e)
+{
+        int keep[4] = { r->sock, r->pipe };
+        size_t n = 2;
+
+        if (r->tty.slave >= 3)
+                keep[n++] = r->tty.slave;
+        if (r->lock >= 0)
+                keep[n++] = r->lock;
         qsort(keep, n, sizeof(keep[0]), compare_ints);
         if (fd_close_others(keep, n, e) < 0)
                 return -e->code;
         proc_wipe_arguments("kelp-init");
-        if (rights_set(kill_other, e) < 0)
+        if (rights_set(r->rights, e) < 0)
                 return -e->code;
+        /* nothing is allocated from here on */
+        mem_release_heap();
         return filter_enter_init(e);
 }
 
@@ -282,13 +304,13 @@ int payload_let_go(int pipe, struct err *e)
 }
 
 /* The payload is confined, or will say why not, and so is pid 1: now the launcher has the word. */
-static int let_go(const struct box *b, int pipe, struct err *e)
+static int let_go(const struct rest *r, struct err *e)
 {
         e->step = STEP_GO;
-        if (sync_await(b->sock, SYNC_GO, NULL, NULL, 0, "the launcher", e) < 0)
+        if (sync_await(r->sock, SYNC_GO, NULL, NULL, 0, "the launcher", e) < 0)
                 return -e->code;
         e->step = STEP_START;
-        return payload_let_go(pipe, e);
+        return payload_let_go(r->pipe, e);
 }
 
 static int audit(const struct box *b, struct err *e)
@@ -301,7 +323,7 @@ static int audit(const struct box *b, struct err *e)
         return 0;
 }
 
-pid_t payload_start(struct box *b, struct err *e)
+static int start(struct box *b, struct rest *ret, struct err *e)
 {
         struct exec_image image;
         autofd pipe = -1;
@@ -318,11 +340,40 @@ pid_t payload_start(struct box *b, struct err *e)
         if (cpu_put_apart(&b->launch->cpus, pid, e) < 0 || audit(b, e) < 0)
                 return -e->code;
         launch_view_drop(b->launch->view);
+        *ret = get_rest(b, fd_take(&pipe), pid);
+        return 0;
+}
+
+static _Noreturn void fail(int sock, const struct err *e)
+{
+        sync_send_failed(sock, e);
+        _exit(1);
+}
+
+/*
+ * Pid 1 from here on: it mostly sleeps, and there may be many of it, so what made it is given back.
+ * All that it still needs is in this frame.
+ */
+static _Noreturn void live(const struct rest *from)
+{
+        struct rest r = *from;
+        struct err e = { .step = STEP_START };
+
+        mem_release_callers(__builtin_frame_address(0));
         mem_release_stack();
-        if (confine_init(b, pipe, e) < 0 || let_go(b, pipe, e) < 0 || payload_await(pipe, e) < 0)
-                return -e->code;
-        fd_close(&pipe);
-        if (sync_send(b->sock, SYNC_STARTED, pid, NULL, 0, e) < 0)
-                return -e->code;
-        return pid;
+        if (confine_init(&r, &e) < 0 || let_go(&r, &e) < 0 || payload_await(r.pipe, &e) < 0)
+                fail(r.sock, &e);
+        fd_close(&r.pipe);
+        if (sync_send(r.sock, SYNC_STARTED, r.payload, NULL, 0, &e) < 0)
+                fail(r.sock, &e);
+        init_main(r.sock, r.payload, &r.tty);
+}
+
+_Noreturn void payload_run(struct box *b, struct err *e)
+{
+        struct rest rest;
+
+        if (start(b, &rest, e) < 0)
+                fail(b->sock, e);
+        live(&rest);
 }

@@ -5,11 +5,11 @@
 #include "exec.h"
 
 /*
- * Forks the payload, lets it confine itself and exec, and says STARTED once exec has worked.  Pid 1
- * gives up what it has left.  Returns the payload's pid; on failure a negative errno with the step
- * in which it happened.
+ * The rest of pid 1's life: forks the payload, lets it confine itself and exec, gives up what it has
+ * left, says STARTED once exec has worked, and looks after the sandbox to its end.  A failure goes to
+ * the launcher, with the step in which it happened.
  */
-pid_t payload_start(struct box *b, struct err *e);
+_Noreturn void payload_run(struct box *b, struct err *e);
 
 /*
  * The part of it in the process that is to become the command, whoever has forked it: confines

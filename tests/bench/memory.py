@@ -24,7 +24,7 @@ def name_of(pid):
     try:
         with open(f"/proc/{pid}/comm") as file:
             return file.read().strip()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return ""
 
 
