@@ -124,8 +124,7 @@ try unix "$control" | grep from
 comm -13 before after | awk '
     { n++ }
     $8 ~ "^/proc/self/fd/[0-9]+/control$" && $4 == "00010000" && $5 == "0005" { own++; next }
-    $4 != "00000000" || NF > 7 { print "kelp listens:", $0 }
-    END { print "kelp has sockets:", n; print "kelp listens for kelp:", own }'
+    $4 != "00000000" || NF > 7 { print "kelp listens:", $0 } END { print "kelp has sockets:", n; print "kelp listens for kelp:", own }'
 awk -v own="$control" 'NF > 7 && $8 != "Path" { print $8 } END { print own }' after >names.new
 mv names.new names
 echo inside

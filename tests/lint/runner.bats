@@ -88,9 +88,9 @@ END
 
 @test "a job is picked by a part of its name, or by the whole of it" {
     cd "$KELP_SRC"
-    [ "$(job_select =e2e/exec)" = e2e/exec ]
+    [ "$(job_select "=e2e/exec")" = e2e/exec ]
     [ "$(job_select e2e/launch)" = $'e2e/launch-order\ne2e/launch' ]
-    [ "$(job_select =e2e/laun)" = "" ]
+    [ "$(job_select "=e2e/laun")" = "" ]
     [ "$(job_select | sort)" = "$(job_list | sort)" ]
 }
 
