@@ -46,6 +46,7 @@ static const struct field fields[] = {
         FIELD("name", FIELD_TEXT, name),
         FIELD("phase", FIELD_PHASE, phase),
         FIELD("supervisor", FIELD_INT, supervisor),
+        FIELD("supervisor-start", FIELD_UINT64, supervisor_start),
         FIELD("init", FIELD_INT, init),
         FIELD("init-start", FIELD_UINT64, init_start),
         FIELD("created", FIELD_INT64, created_s),

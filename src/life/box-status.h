@@ -34,13 +34,14 @@ struct box_status {
         char name[64]; /* "": none */
         enum box_phase phase;
         pid_t supervisor;
-        pid_t init;          /* 0: there is none yet */
-        uint64_t init_start; /* clock ticks since boot, as of /proc/PID/stat */
-        int64_t created_s;   /* since 1970 */
-        int64_t ended_s;     /* 0: it runs */
-        int exit_code;       /* what kelp exits with; -1: nobody knows */
-        int signal;          /* that ended the command; 0: none */
-        char reason[16];     /* "exit", "signal", "timeout", "failed", "lost"; "": it runs */
+        pid_t init;                /* 0: there is none yet */
+        uint64_t supervisor_start; /* clock ticks since boot, as of /proc/PID/stat */
+        uint64_t init_start;
+        int64_t created_s; /* since 1970 */
+        int64_t ended_s;   /* 0: it runs */
+        int exit_code;     /* what kelp exits with; -1: nobody knows */
+        int signal;        /* that ended the command; 0: none */
+        char reason[16];   /* "exit", "signal", "timeout", "failed", "lost"; "": it runs */
         bool is_detached;
         bool has_tty;
         bool is_transient; /* goes with its end: in the foreground, or --rm */

@@ -48,7 +48,9 @@ static int describe(const struct launch *l, struct own_box *b, pid_t init, struc
         box_status_set_text(s->image, sizeof(s->image), p->image.name ? p->image.name : "");
         box_status_set_command(s, p->exec.argv);
         set_limits(s, &p->limits, l->tiers);
-        r = proc_start_time(init, &s->init_start);
+        r = proc_start_time(s->supervisor, &s->supervisor_start);
+        if (r == 0)
+                r = proc_start_time(init, &s->init_start);
         return r < 0 ? err_set(e, -r, "cannot tell when pid 1 of the sandbox was started: %s",
                                err_name(-r))
                      : 0;
