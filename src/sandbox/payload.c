@@ -110,20 +110,30 @@ static int enter_workdir(const struct plan *p, struct err *e)
         return 0;
 }
 
-/* All but the standard streams go at exec; the ones that were asked for stay. */
-static int set_descriptors(struct box *b, struct err *e)
+static int check_stream(const struct box *b, int fd, struct err *e)
 {
         struct stat st;
 
+        if (fstat(fd, &st) < 0)
+                return err_sys(e, "cannot stat standard stream %d", fd);
+        if (S_ISDIR(st.st_mode)) {
+                err_set(e, EISDIR, "standard stream %d is a directory of the host", fd);
+                return err_hint(e, "redirect it, for example from /dev/null");
+        }
+        /* one that was not known as a terminal when the sandbox got its own */
+        if (S_ISCHR(st.st_mode) && !(b->tty.on_pty & 1u << fd) && isatty(fd))
+                return err_set(e, EPERM, "standard stream %d is a terminal of the host", fd);
+        return 0;
+}
+
+/* All but the standard streams go at exec; the ones that were asked for stay. */
+static int set_descriptors(struct box *b, struct err *e)
+{
         if (enter_workdir(b->plan, e) < 0 || fd_cloexec_others(e) < 0)
                 return -e->code;
         for (int fd = 0; fd <= 2; fd++) {
-                if (fstat(fd, &st) < 0)
-                        return err_sys(e, "cannot stat standard stream %d", fd);
-                if (S_ISDIR(st.st_mode)) {
-                        err_set(e, EISDIR, "standard stream %d is a directory of the host", fd);
-                        return err_hint(e, "redirect it, for example from /dev/null");
-                }
+                if (check_stream(b, fd, e) < 0)
+                        return -e->code;
         }
         for (size_t i = 0; i < b->plan->report.n_keep_fds; i++) {
                 if (fd_set_cloexec(b->plan->report.keep_fds[i], false, e) < 0)
