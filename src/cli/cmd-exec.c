@@ -241,7 +241,7 @@ static int connect_to(const struct state *state, const struct words *w, struct b
 }
 
 /* What ends all that is in a cgroup ends a joiner, too, a little before the supervisor says so. */
-#define END_MS 1000
+#define END_MS 5000
 
 /* Whether the supervisor is gone, or about to tell of the sandbox's end. */
 static bool has_ended(const struct state *state, const struct box_status *box)

@@ -79,7 +79,7 @@ enforced() {
 }
 
 @test "what is started in the background is in a cgroup, too: ours, or in a scope" {
-    alone "$KELP" run -d --name delegated -m 64m -- sleep 100
+    alone "$KELP" run -d --name delegated -m 64m -- sleep 300
     [ "$(enforced delegated)" = "memory cgroup" ]
     "$KELP" run -d --name scoped -m 64m -- sh -c 'sleep 5; python3 -c "x = b\"1\" * (200 << 20)"'
     [ "$(enforced scoped)" = "memory scope" ]
@@ -87,8 +87,11 @@ enforced() {
     [ "$output" = 137 ]
     [ "$("$KELP" inspect scoped | jq -r '.[0].reason')" = memory ]
     # as a unit that forks
-    systemd-run --user --quiet --unit=kelp-forks --collect --property=Type=forking --property=Delegate=yes \
-        -- "$KELP" run -d --name forked -m 64m --pids-limit 20 -- sleep 100
+    systemd-run --user --quiet --unit=kelp-forks --same-dir --property=Type=forking --property=Delegate=yes \
+        -- "$KELP" run -d --name forked -m 64m --pids-limit 20 -- sleep 300 || {
+        journalctl --user -n 30 --no-pager -u kelp-forks.service
+        false
+    }
     [ "$(enforced forked)" = "memory cgroup,processes cgroup" ]
     systemctl --user is-active kelp-forks.service
     systemctl --user stop kelp-forks.service
@@ -104,12 +107,19 @@ os.fork()
 x = os.memfd_create("x")
 os.write(x, b"1" * (50 << 20))
 while True: pass'
-    sleep 3
-    run -0 "$KELP" stats --json seen
-    # each of the two has written as much; half a processor is all that they get
+    # each of the two writes as much, which no process has mapped
+    for ((i = 0; i < 60; i++)); do
+        run -0 "$KELP" stats --json seen
+        ! jq -e '.[0].memory > 104857600' <<<"$output" || break
+        sleep 1
+    done
+    # half a processor is all that they get, and more or less what they take
     jq -e '.[0] | .memory > 104857600 and .memory < 209715200 and .memory_limit == 209715200 and
         .processes == 2 and .processes_limit == 20 and
-        .cpu_percent > 25 and .cpu_percent < 75 and .milli_cpus_limit == 500' <<<"$output"
+        .cpu_percent > 5 and .cpu_percent < 90 and .milli_cpus_limit == 500' <<<"$output" || {
+        echo "$output"
+        false
+    }
 }
 
 @test "six hogs, each ended by its limit, and the machine answers meanwhile: a cgroup of ours" {
@@ -138,9 +148,11 @@ while True:
     status=0
     wait "$pid" || status=$?
     [ "$status" = 137 ]
-    [ "$(cat err)" = "kelp: sandbox 'killed' has ended, and the command with it
-hint: kelp ps lists those that run" ] || [ "$(cat err)" = "kelp: sandbox 'killed' has ended, and the command with it" ]
-    [ $((SECONDS - start)) -lt 20 ]
+    [ "$(cat err)" = "kelp: sandbox 'killed' has ended, and the command with it" ] || {
+        cat err
+        false
+    }
+    [ $((SECONDS - start)) -lt $((5 * KELP_TEST_SLOW)) ]
     wait
 }
 
