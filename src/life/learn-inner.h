@@ -29,12 +29,15 @@ const char *learn_find_secret(const struct plan *base, const char *path);
 /* Whether what is written there is run or obeyed outside of a sandbox, later. */
 bool learn_acts_outside(const struct plan *base, const char *path);
 
-/* A directory that is granted as a whole, and what was used and granted, there and elsewhere. */
+/* What is granted as a whole, and what was used and granted, or left out, there and elsewhere. */
 struct learn_shown {
         const char *dir;
         char access;
+        bool is_directory;       /* there is one of that name already */
         const char *const *used; /* clean paths */
         size_t n_used;
+        const char *const *secrets;
+        size_t n_secrets;
 };
 
 /*

@@ -439,20 +439,23 @@ static const char *reason_of(struct sorting *s, const struct place *place, struc
 /* Returns 1 if it may be shown; 0: it may not, and that is told. */
 static int guard_place(struct sorting *s, const struct place *place, struct err *e)
 {
-        const struct learn_shown shown = { .dir = granted_path(place),
+        const char *dir = granted_path(place);
+        const struct learn_shown shown = { .dir = dir,
                                            .access = place->access,
+                                           .is_directory = look(s, dir, e) == LEARN_DIRECTORY,
                                            .used = s->used,
-                                           .n_used = s->n_used };
+                                           .n_used = s->n_used,
+                                           .secrets = s->secrets,
+                                           .n_secrets = s->n_secrets };
         const struct learn_use use = { .access = place->access, .comm = place->comms[0] };
         const char *why = NULL;
 
-        if (look(s, shown.dir, e) != LEARN_DIRECTORY)
-                return e->code ? -e->code : 1;
-        if (learn_hide_in_shown(s->l, s->c, &shown, &why, e) < 0)
+        if (e->code != 0 || learn_hide_in_shown(s->l, s->c, &shown, &why, e) < 0)
                 return -e->code;
         if (why)
-                return tell_refused(s, &use, shown.dir, why, e);
-        if (place->access == 'w' && learn_protect_in_shown(s->l, s->c, shown.dir, e) < 0)
+                return tell_refused(s, &use, dir, why, e);
+        if (shown.is_directory && place->access == 'w' &&
+            learn_protect_in_shown(s->l, s->c, dir, e) < 0)
                 return -e->code;
         return 1;
 }
@@ -466,17 +469,7 @@ static int add_place(struct sorting *s, const struct place *place, struct err *e
 
         if (may_show <= 0)
                 return may_show;
-        if (learn_add_line(s->l, key, true, path, reason, e) < 0)
-                return -e->code;
-        /* what the base policy hides stays hidden in it; this is known by its name alone */
-        for (size_t i = 0; i < s->n_secrets; i++) {
-                if (!path_is_in(s->secrets[i], path))
-                        continue;
-                if (learn_add_line(s->l, LEARN_HIDDEN, true, s->secrets[i],
-                                   "looks like a secret, and lies in what is shown", e) < 0)
-                        return -e->code;
-        }
-        return 0;
+        return learn_add_line(s->l, key, true, path, reason, e);
 }
 
 int learn_settle_paths(struct learn *l, const struct learn_context *c, struct err *e)

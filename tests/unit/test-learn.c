@@ -36,6 +36,13 @@ static const char *const on_host[] = {
         "/home/ann/box/secrets/y",
         "/home/ann/box/secrets/z/",
         "/home/ann/box/secrets/z/1",
+        "/home/ann/secrets/",
+        "/home/ann/secrets/top",
+        "/home/ann/secrets/sub/",
+        "/home/ann/secrets/sub/1",
+        "/home/ann/secrets/sub/2",
+        "/home/ann/secrets/sub/in/",
+        "/home/ann/secrets/sub/in/3",
         "/home/ann/vault/",
         "/home/ann/vault/a",
         "/home/ann/vault/b",
@@ -91,6 +98,10 @@ static const char *const on_host[] = {
         "/mnt/disk/data/a",
         "/usr/bin/cc",
         "/etc/ssl/certs/ca.pem",
+        "/srv/secrets/",
+        "/srv/secrets/sub/",
+        "/srv/secrets/sub/1",
+        "/srv/secrets/sub/2",
         "/srv/data/",
         "/srv/data/file",
 };
@@ -603,6 +614,63 @@ static void test_a_secret_that_nobody_asked_for_is_hidden_in_what_is_shown(void 
         finish(&l);
 }
 
+/* Below it the names say nothing any more. */
+static void test_a_part_of_a_secret_directory_shows_what_was_used(void **state)
+{
+        struct lesson l;
+
+        (void)state;
+        start(&l);
+        reads(&l, "/home/ann/secrets/sub/1");
+        makes(&l, "/home/ann/secrets/sub/new");
+        makes(&l, "/srv/secrets/sub/new");
+        settle(&l);
+        assert_non_null(find(&l, LEARN_WRITABLE, "/home/ann/secrets/sub"));
+        assert_non_null(find(&l, LEARN_HIDDEN, "/home/ann/secrets/sub/2"));
+        assert_non_null(find(&l, LEARN_HIDDEN, "/home/ann/secrets/sub/in"));
+        assert_non_null(find(&l, LEARN_WRITABLE, "/srv/secrets/sub"));
+        assert_non_null(find(&l, LEARN_HIDDEN, "/srv/secrets/sub/1"));
+        assert_non_null(find(&l, LEARN_HIDDEN, "/srv/secrets/sub/2"));
+        assert_int_equal(l.learn.n_lines, 6);
+        finish(&l);
+}
+
+static void test_what_is_left_out_is_hidden_once(void **state)
+{
+        struct lesson l;
+
+        (void)state;
+        /* a listing of what looks like a secret is not granted: nor is the whole of it then */
+        start(&l);
+        reads(&l, "/home/ann/secrets");
+        makes(&l, "/home/ann/secrets/new");
+        settle(&l);
+        assert_int_equal(l.learn.n_lines, 0);
+        has_secret(&l, "~/secrets,");
+        has_refused(&l, "write ~/secrets, by tool: it looks like a secret");
+        finish(&l);
+
+        start(&l);
+        makes(&l, "/home/ann/box/new");
+        reads(&l, "/home/ann/box/secrets");
+        reads(&l, "/home/ann/box/secrets/x");
+        settle(&l);
+        assert_non_null(find(&l, LEARN_WRITABLE, "/home/ann/box"));
+        assert_non_null(find(&l, LEARN_HIDDEN, "/home/ann/box/secrets"));
+        assert_null(find(&l, LEARN_HIDDEN, "/home/ann/box/secrets/y"));
+        assert_null(find(&l, LEARN_HIDDEN, "/home/ann/box/secrets/z"));
+        finish(&l);
+
+        /* also where the directory is not there yet */
+        start(&l);
+        makes(&l, "/home/ann/fresh/a");
+        makes(&l, "/home/ann/fresh/b");
+        makes(&l, "/home/ann/fresh/.env");
+        settle(&l);
+        assert_non_null(find(&l, LEARN_HIDDEN, "/home/ann/fresh/.env"));
+        finish(&l);
+}
+
 static void test_a_directory_whose_secrets_cannot_be_hidden_is_not_shown(void **state)
 {
         struct lesson l;
@@ -1005,6 +1073,8 @@ int main(void)
                 cmocka_unit_test(test_what_only_looks_like_that_is_granted),
                 cmocka_unit_test(test_a_secret_in_what_is_shown_is_hidden),
                 cmocka_unit_test(test_a_secret_that_nobody_asked_for_is_hidden_in_what_is_shown),
+                cmocka_unit_test(test_a_part_of_a_secret_directory_shows_what_was_used),
+                cmocka_unit_test(test_what_is_left_out_is_hidden_once),
                 cmocka_unit_test(test_a_directory_whose_secrets_cannot_be_hidden_is_not_shown),
                 cmocka_unit_test(test_a_secret_of_the_current_directory_is_told),
                 cmocka_unit_test(test_hosts),
