@@ -161,12 +161,34 @@ refused() {
     [ -e ran ]
 }
 
+# opens PATH: the hint of $stderr, typed, is what mends it.
+opens() {
+    local hint
+    hint=$(grep -o "chmod [ug].*" <<<"$stderr")
+    [[ $hint == chmod\ ??rwx\ "'$1'" || $hint == chmod\ ???rwx\ "'$1'" ]]
+    sh -c "$hint"
+    one -- sh -c 'echo x >/run/kelp/cache/one/file'
+}
+
 @test "a cache that a run has closed is an error that says how to open it" {
     one -- chmod 0 /run/kelp/cache/one
     refused "cannot open 'one': Permission denied"
-    [[ $stderr == *"hint: chmod u+rwx it"* ]]
-    chmod u+rwx "$caches/one"
-    one -- true
+    opens "$caches/one"
+    for mode in 400 500 600; do
+        one -- chmod "$mode" /run/kelp/cache/one
+        refused "'one' is closed to you, its mode is $mode"
+        opens "$caches/one"
+    done
+    # the directories above it are the same, and what others may do there has a hint to type, too
+    chmod 600 "$caches"
+    refused "'caches' is closed to you, its mode is 600"
+    opens "$caches"
+    chmod 500 "$HOME/.cache/kelp"
+    refused "'kelp' is closed to you, its mode is 500"
+    opens "$HOME/.cache/kelp"
+    chmod 770 "$caches/one"
+    refused "'one' is open to others, its mode is 770"
+    opens "$caches/one"
 }
 
 @test "a symlink is not followed, whoever has put it there" {
