@@ -1,13 +1,16 @@
 #include "protect.h"
 
+#include "fd.h"
 #include "find.h"
 #include "keep.h"
 #include "path.h"
 #include "place.h"
 #include "protect-git.h"
+#include "resolve.h"
 #include "str.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -99,6 +102,84 @@ static int protect_repo(const struct plan *plan, struct keep *k, const struct wa
         return 0;
 }
 
+/* The kernel's name of what a host path leads to, or NULL; e->code tells of an error. */
+static const char *name_of(struct arena *a, const char *path, struct err *e)
+{
+        autofd fd = open(path, O_PATH | O_CLOEXEC);
+        char name[PATH_MAX];
+
+        return fd >= 0 && resolve_name_of(fd, name, sizeof(name)) ? arena_copy(a, name, e) : NULL;
+}
+
+/*
+ * `path` with no symlink on the way to its last component, which may be one.  Of what is not there,
+ * or out of reach, the rest stands as it is written.
+ */
+static const char *name_with_way(struct arena *a, const char *path, struct err *e)
+{
+        size_t len = strlen(path);
+
+        for (;;) {
+                while (len > 0 && path[--len] != '/')
+                        ;
+                const char *dir = len > 0 ? arena_copy_n(a, path, len, e) : "/";
+                const char *name = dir ? name_of(a, dir, e) : NULL;
+
+                if (name)
+                        return path_join(a, name, path + len + 1, e);
+                if (e->code != 0 || len == 0)
+                        return e->code ? NULL : path;
+        }
+}
+
+/* What of a protected path is itself shared, as a directory or a file of its own, is read-only too. */
+static void close_shares(struct tree *t, const char *host_path)
+{
+        for (size_t i = 0; i < t->n_entries; i++) {
+                struct tree_entry *entry = &t->entries[i];
+
+                if (entry->kind == TREE_BIND && !(entry->flags & (TREE_IS_CACHE | TREE_SCRATCH)) &&
+                    path_is_in(entry->source, host_path))
+                        entry->flags |= TREE_READ_ONLY;
+        }
+}
+
+/* The names of what a share shows have no symlinks in them: those of a host path may. */
+struct host_names {
+        const char *all[3];
+        size_t n;
+};
+
+static int find_host_names(struct keep *k, const char *path, struct host_names *ret, struct err *e)
+{
+        struct arena *a = &k->scratch;
+        const char *way = name_with_way(a, path, e);
+        const char *real = way ? name_of(a, path, e) : NULL;
+
+        if (e->code != 0)
+                return -e->code;
+        *ret = (struct host_names){ .all = { path }, .n = 1 };
+        if (!str_eq(way, path))
+                ret->all[ret->n++] = way;
+        if (real && !str_eq(real, way))
+                ret->all[ret->n++] = real;
+        return 0;
+}
+
+static int protect_host_path(struct keep *k, const char *path, struct err *e)
+{
+        struct host_names names = { 0 };
+
+        if (find_host_names(k, path, &names, e) < 0)
+                return -e->code;
+        for (size_t i = 0; i < names.n; i++) {
+                if (keep_host_path(k, names.all[i], e) < 0)
+                        return -e->code;
+                close_shares(k->tree, names.all[i]);
+        }
+        return 0;
+}
+
 /* What is shared as a whole becomes read-only as a whole. */
 static bool set_share_read_only(struct tree *t, const char *box_path)
 {
@@ -128,13 +209,14 @@ static const struct keep_area *area_around(const struct keep *k, const char *box
 
 /*
  * An absolute protected path counts where it is seen, in the sandbox's words; and as a path of this host
- * in each writable directory that shows it, also in an image, as "./x" of a project is in its volume.
+ * in each writable directory that shows it, also in an image, as "./x" of a project is in its volume,
+ * and in each that lies in it.
  */
 static int protect_path(struct keep *k, const char *path, struct err *e)
 {
         const struct keep_area *area = area_around(k, path);
 
-        if (keep_host_path(k, path, e) < 0)
+        if (protect_host_path(k, path, e) < 0)
                 return -e->code;
         if (area && keep_name(k, area, path + strlen(area->box_path) + 1, e) < 0)
                 return -e->code;

@@ -132,3 +132,59 @@ stays() {
     [[ $stderr == *"the sandbox made '$PWD/late', which takes effect outside of it"* ]]
     [ "$(cat a/f)" = good ]
 }
+
+# An image whose busybox is its only file.
+make_busybox_root() {
+    mkdir -p ../root/bin
+    cp "$(command -v busybox)" ../root/bin/busybox
+}
+
+# in_image SCRIPT OPTION...: under the policy of protects().
+in_image() {
+    local script=$1
+    shift
+    run --separate-stderr "$KELP" run --policy ../p.policy --network none "$@" ../root /bin/busybox sh -c \
+        "alias mv='busybox mv'; $script"
+}
+
+@test "a path through a symlink is protected where its target is shared" {
+    make_busybox_root
+    mkdir -p real/w/a elsewhere
+    echo good >real/w/a/f
+    ln -s real sym
+    ln -s "$PWD/real/w/a/f" elsewhere/link
+    printf '[files]\nprotected = %s\n' "$PWD/sym/w/a/f" "$PWD/sym/w/late/f" >../p.policy
+    for share in ./real/w "$PWD/sym/w"; do
+        in_image 'cd /w; mv a b; echo evil >a/f; busybox mkdir late; echo x >late/f' -v "$share:/w"
+        [[ $stderr == *"Device or resource busy"*"Read-only file system"* ]]
+        [[ $stderr == *"the sandbox made '$PWD/real/w/late/f', which takes effect outside of it"* ]]
+        [ "$(cat real/w/a/f)" = good ]
+        rm -r real/w/late
+    done
+    # the symlink is the last of the path, and nothing that the sandbox shows
+    printf '[files]\nprotected = %s\n' "$PWD/elsewhere/link" >../p.policy
+    in_image 'cd /w; mv a b; echo evil >a/f' -v ./real/w:/w
+    [[ $stderr == *"Device or resource busy"*"Read-only file system"* ]]
+    [ "$(cat real/w/a/f)" = good ]
+}
+
+@test "what is shared of a protected path is read-only, as a directory and as a file" {
+    make_busybox_root
+    mkdir -p a/sub b
+    echo good | tee a/f a/sub/f b/f >/dev/null
+    ln -s a sym
+    for path in "$PWD/a" "$PWD/sym"; do
+        printf '[files]\nprotected = %s\n' "$path" >../p.policy
+        in_image 'echo evil >/a/f; echo evil >/sub/f; echo evil >/f; echo x >/a/new; echo free >/b/f' \
+            -v ./a:/a -v ./a/sub:/sub -v ./a/f:/f -v ./b:/b
+        [ "$(grep -c 'Read-only file system' <<<"$stderr")" = 4 ]
+        [ "$(cat a/f a/sub/f b/f)" = $'good\ngood\nfree' ]
+        [ ! -e a/new ]
+    done
+    # in a view of this host, too, and the control
+    run ! "$KELP" run --policy ../p.policy --writable a/sub -- sh -c 'echo evil >a/sub/f'
+    [ "$(cat a/sub/f)" = good ]
+    printf '[files]\nprotected = %s\n' "$PWD/ab" "$PWD/b" >../p.policy
+    in_image 'echo evil >/a/f; echo evil >/f2' -v ./a:/a -v ./a/sub/f:/f2
+    [ "$(cat a/f a/sub/f)" = $'evil\nevil' ]
+}
