@@ -1,7 +1,6 @@
 #include "weaker-tell.h"
 
 #include "log.h"
-#include "path.h"
 #include "str.h"
 #include "syscalls.h"
 #include "upstream-tell.h"
@@ -76,25 +75,8 @@ static void tell_filtered(const struct plan_net *net)
                            net->host_ports[i]);
 }
 
-/* There is more in a home that somebody will run than any list of names has. */
-static void tell_writable_home(const struct plan_files *files)
-{
-        for (size_t i = 0; files->home && i < files->n_rules; i++) {
-                const struct plan_rule *rule = &files->rules[i];
-
-                if (rule->kind != PLAN_RULE_WRITABLE || rule->is_scratch || !rule->host_path ||
-                    !path_is_in(files->home, rule->host_path))
-                        continue;
-                log_notice("the whole home can be changed (%s), and with it much of what starts at "
-                           "the next login",
-                           rule->origin);
-                return;
-        }
-}
-
 void weaker_tell(const struct plan *p)
 {
-        tell_writable_home(&p->files);
         if (p->net.mode == PLAN_NETWORK_HOST)
                 log_notice("the network is this host's own, with all that listens on it");
         if (p->net.mode == PLAN_NETWORK_FILTERED)

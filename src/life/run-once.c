@@ -20,6 +20,7 @@
 #include "status.h"
 #include "step.h"
 #include "supervise.h"
+#include "view-tell.h"
 
 #include <errno.h>
 #include <sys/wait.h>
@@ -28,14 +29,6 @@
  * From the launch to the end of the supervision.  The plan is const for everybody below, and so is
  * the view once it is filled; what the run becomes is in struct run.
  */
-
-static void tell_open_repos(const struct tree *t)
-{
-        if (t->n_open_repos > 0)
-                log_notice("%zu more git repositories in subdirectories are not protected: their "
-                           "hooks and configuration can be changed",
-                           t->n_open_repos);
-}
 
 /* Beside the stage, which makes the namespaces meanwhile. */
 static int fill_view(const struct launch *l, struct launch_view *view, struct err *e)
@@ -69,7 +62,7 @@ static int start(const struct launch *l, struct run *r, struct err *e)
 {
         if (launch_start(l, r, e) < 0 || fill_view(l, l->view, e) < 0)
                 return -e->code;
-        tell_open_repos(&l->view->tree);
+        view_tell(l->plan, &l->view->tree);
         if (overlay_make(&l->view->tree, e) < 0 || review_start(l->plan, &l->view->tree, e) < 0)
                 return -e->code;
         return launch_continue(l, r, e);

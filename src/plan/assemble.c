@@ -31,6 +31,7 @@ static void set_defaults(struct assembly *a, const struct plan_request *request)
         p->image.home_store = request->image.home_store;
         p->image.text = request->image.text;
         p->files.home = facts->home;
+        p->files.account_home = facts->account_home;
         p->files.cache_home = facts->cache_home;
         p->files.cwd = facts->cwd;
         p->ids.outer_uid = facts->uid;

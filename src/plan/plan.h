@@ -117,12 +117,13 @@ struct plan_files {
         size_t n_patterns;
         const char **policies; /* host paths of policies: never to be written from inside */
         size_t n_policies;
-        const char *reviews_dir; /* where reviews wait, which is hidden; NULL: not known */
-        bool needs_state_dir;    /* kelp's state directory is hidden, and so must be there */
-        const char *home;        /* the user's home on the host and in a host view */
-        const char *cache_home;  /* $XDG_CACHE_HOME, or what stands for it; NULL: not known */
-        const char *cwd;         /* where kelp was started; NULL: it is gone */
-        bool is_read_only;       /* --read-only: the image's root cannot be written either */
+        const char *reviews_dir;  /* where reviews wait, which is hidden; NULL: not known */
+        bool needs_state_dir;     /* kelp's state directory is hidden, and so must be there */
+        const char *home;         /* the user's home on the host and in a host view */
+        const char *account_home; /* the account's own, where HOME says otherwise; or the same */
+        const char *cache_home;   /* $XDG_CACHE_HOME, or what stands for it; NULL: not known */
+        const char *cwd;          /* where kelp was started; NULL: it is gone */
+        bool is_read_only;        /* --read-only: the image's root cannot be written either */
         /*
          * A directory of this user alone, out of the sandbox's reach: what is written to a writable
          * directory of a host view goes there, and not to the host.  NULL: it goes to the host.

@@ -522,6 +522,40 @@ hinted() {
     done
 }
 
+@test "a home is known as a whole by what a source turns out to be" {
+    local said="kelp: the whole home can be changed (option"
+
+    mkdir -p "$work/real/home/a"
+    ln -s real link
+    ln -s real/home home
+    export HOME=$work/home
+    cd "$work/real/home/a"
+    for options in "--writable $HOME" "--writable $work/real/home" "-v $HOME:/mnt/home" "--writable $work/link" \
+        "-v $work/link/home:/mnt/home" "-v $work/real:/mnt/home"; do
+        # shellcheck disable=SC2086 # several words
+        run -0 --separate-stderr "$KELP" run $options -- true
+        [ "$(grep -cF "$said" <<<"$stderr")" = 1 ]
+    done
+    for options in "--writable $work/link/home/a" "-v $HOME:/mnt/home:ro"; do
+        # shellcheck disable=SC2086 # several words
+        run -0 --separate-stderr "$KELP" run $options -- true
+        [[ $stderr != *"$said"* ]]
+    done
+    # of a run that is refused nothing is said
+    run -125 --separate-stderr "$KELP" run -v /:/mnt/all -- true
+    [[ $stderr == *"cannot share '/'"* && $stderr != *"$said"* ]]
+}
+
+@test "the account's own home is one, too, whatever HOME says" {
+    mkdir -p account other/a
+    awk -F: -v OFS=: -v uid="$(id -u)" -v home="$work/account" '$3 == uid { $6 = home } { print }' /etc/passwd >passwd
+    cd other/a
+    HOME=$work/other run -0 --separate-stderr unshare -Urm sh -ec 'mount --bind "$1" /etc/passwd
+        exec unshare -U --map-user="$2" --map-group="$3" -- "$4" run -v "$5:/mnt/home" -- true' \
+        sh "$work/passwd" "$(id -u)" "$(id -g)" "$KELP" "$work/account"
+    [[ $stderr == *"kelp: the whole home can be changed (option"* ]]
+}
+
 @test "what follows the command belongs to it" {
     run -0 "$KELP" run --dry-run -- echo --network host -v a:b --
     [[ $output == *"command       echo --network host -v a:b --"* ]]
