@@ -43,6 +43,7 @@ static int fill_view(const struct launch *l, struct launch_view *view, struct er
         if (tree_build(l->plan, fakes_root, &view->tree, e) < 0 ||
             audit_read_namespaces(&view->outer, e) < 0)
                 return -e->code;
+        view->cores = rlimits_find_handler("/proc/sys/kernel/core_pattern");
         e->step = STEP_NONE;
         return 0;
 }

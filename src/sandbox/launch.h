@@ -7,6 +7,7 @@
 #include "image-root.h"
 #include "kept.h"
 #include "plan.h"
+#include "rlimits.h"
 #include "run.h"
 #include "tree.h"
 #include "userns.h"
@@ -26,6 +27,7 @@ struct detach;
 struct launch_view {
         struct tree tree;              /* its descriptors are the launcher's alone */
         struct audit_namespaces outer; /* the host's, which the sandbox must not have */
+        struct core_handler cores;     /* the host's, which the sandbox must not reach */
 };
 
 /* NULL with `e` set on failure. */

@@ -62,7 +62,7 @@ static int enter_landlock(struct box *b, struct err *e)
 static int set_limits(struct box *b, struct err *e)
 {
         umask(b->plan->root == PLAN_ROOT_HOST ? b->umask : 022);
-        if (rlimits_set(&b->plan->limits, e) < 0)
+        if (rlimits_set(&b->plan->limits, &b->launch->view->cores, e) < 0)
                 return -e->code;
         if (b->launch->tiers->processes != LIMIT_SAMPLED)
                 return 0;

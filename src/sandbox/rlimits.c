@@ -38,29 +38,48 @@ static int set_one(int resource, uint64_t soft, uint64_t hard, struct err *e)
         return -code;
 }
 
-/* Who cannot tell has to take it that there is one. */
-static bool has_core_handler(void)
+struct core_handler rlimits_find_handler(const char *core_pattern)
 {
-        autofd fd = open("/proc/sys/kernel/core_pattern", O_RDONLY | O_CLOEXEC);
-        char first = '|';
+        struct core_handler found = { 0 };
+        autofd fd = open(core_pattern, O_RDONLY | O_CLOEXEC);
+        ssize_t n = fd < 0 ? -1 : io_read(fd, &found.first, 1);
 
-        return fd < 0 || io_read(fd, &first, 1) != 1 || first == '|';
+        if (n != 1)
+                found.code = n < 0 ? errno : EIO;
+        return found;
+}
+
+static int fail_unknown(int code, struct err *e)
+{
+        errno = code;
+        err_sys(e, "cannot tell whether this machine has a handler of core dumps");
+        return err_hint(e, "--ulimit core=0 starts without knowing, and one that there is may be "
+                           "told of crashes");
 }
 
 /*
- * A core dump would be written, or piped to a handler, by the host.  One byte is a special value:
- * unlike zero it stops a piped handler too.  Source: core(5), fs/coredump.c.  Whose hard limit is
- * zero already, as below sudo, cannot have that value; where there is no handler, zero is as good.
+ * A core dump would be written, piped to a handler, or handed to one over a socket, by the host.  One
+ * byte is a special value: unlike zero it stops a piped handler too.  Whose hard limit is zero already,
+ * as below sudo, cannot have that value; where there is no handler, zero is as good.  The kernel looks
+ * at no limit for a socket, '@' since Linux 6.16.  Source: core(5), fs/coredump.c.
  */
-static int forbid_cores(struct err *e)
+static int forbid_cores(const struct core_handler *handler, struct err *e)
 {
         struct rlimit now;
 
         if (getrlimit(RLIMIT_CORE, &now) < 0)
                 return err_sys(e, "cannot read a resource limit");
+        if (handler->code != 0)
+                return fail_unknown(handler->code, e);
+        if (handler->first == '@') {
+                err_set(e, EPERM,
+                        "cannot keep crashes from this machine's handler of core dumps: it is a "
+                        "socket, which no limit stops");
+                return err_hint(e, "--ulimit core=0 lets it be told of crashes");
+        }
         if (now.rlim_max >= 1)
                 return set_one(RLIMIT_CORE, 1, 1, e);
-        if (!has_core_handler())
+        if (handler->first != '|')
                 return set_one(RLIMIT_CORE, 0, 0, e);
         err_set(e, EPERM,
                 "cannot keep crashes from this machine's handler of core dumps: your own hard "
@@ -69,7 +88,7 @@ static int forbid_cores(struct err *e)
                            "LimitCORE=1; --ulimit core=0 lets the handler be started");
 }
 
-int rlimits_set(const struct plan_limits *limits, struct err *e)
+int rlimits_set(const struct plan_limits *limits, const struct core_handler *handler, struct err *e)
 {
         bool has_core = false;
 
@@ -83,7 +102,7 @@ int rlimits_set(const struct plan_limits *limits, struct err *e)
                 if (set_one(r->resource, r->soft, r->hard, e) < 0)
                         return -e->code;
         }
-        return has_core ? 0 : forbid_cores(e);
+        return has_core ? 0 : forbid_cores(handler, e);
 }
 
 int rlimits_set_processes(uint64_t n, struct err *e)

@@ -3,8 +3,21 @@
 
 #include "plan.h"
 
-/* Sets the plan's resource limits on the calling process, and the ones that every payload has. */
-int rlimits_set(const struct plan_limits *limits, struct err *e);
+/* What this machine does with core dumps. */
+struct core_handler {
+        int code;   /* an errno: it cannot be told */
+        char first; /* of core_pattern: '|' is a program, '@' a socket; anything else: a file */
+};
+
+/* `core_pattern` is the kernel's file of that name; in a sandbox it may be hidden. */
+struct core_handler rlimits_find_handler(const char *core_pattern);
+
+/*
+ * Sets the plan's resource limits on the calling process, and the ones that every payload has.  EPERM
+ * where none keeps its crashes from the machine's handler of core dumps.
+ */
+int rlimits_set(const struct plan_limits *limits, const struct core_handler *handler,
+                struct err *e);
 
 /*
  * At most `n` processes and threads of our id in our user namespace, or fewer where the limit is
