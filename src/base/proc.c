@@ -32,7 +32,7 @@ int proc_pidfd(pid_t pid, struct err *e)
         return fd;
 }
 
-int proc_start_time(pid_t pid, uint64_t *ret)
+int proc_stat(pid_t pid, char *ret_state, uint64_t *ret_start)
 {
         char path[32];
         char text[1024];
@@ -48,9 +48,17 @@ int proc_start_time(pid_t pid, uint64_t *ret)
         if (!at || at[1] == '\0')
                 return -EBADMSG;
         at += 2;
+        *ret_state = at[0];
         for (int i = 3; i <= 22; i++)
                 field = str_next_field(&at, ' ');
-        return field && parse_number(field, 0, UINT64_MAX, ret, &unused) == 0 ? 0 : -EBADMSG;
+        return field && parse_number(field, 0, UINT64_MAX, ret_start, &unused) == 0 ? 0 : -EBADMSG;
+}
+
+int proc_start_time(pid_t pid, uint64_t *ret)
+{
+        char state;
+
+        return proc_stat(pid, &state, ret);
 }
 
 int proc_find_place(pid_t pid, struct proc_place *ret)

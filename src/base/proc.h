@@ -65,6 +65,12 @@ int proc_exit_code(int wait_status);
 int proc_pidfd(pid_t pid, struct err *e);
 
 /*
+ * The state of a process ('R', 'T', ...) and what proc_start_time() says of it, likewise.
+ * Source: proc_pid_stat(5), fields 3 and 22.
+ */
+int proc_stat(pid_t pid, char *ret_state, uint64_t *ret_start);
+
+/*
  * When the process was started, in clock ticks since boot: with the pid it names a process for good.
  * 0, or a negative errno without an error text.  Source: proc_pid_stat(5), field 22.
  */

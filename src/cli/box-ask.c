@@ -1,8 +1,12 @@
 #include "box-ask.h"
 
 #include "fd.h"
+#include "proc.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 const char *box_ask_name(const struct box_status *status, const char *word)
 {
@@ -15,6 +19,34 @@ static bool is_nobody_there(const struct err *e)
                e->code == ECONNRESET;
 }
 
+int box_ask_wake(const struct box_status *status, enum control_type type, struct err *e)
+{
+        autofd pidfd = -1;
+        uint64_t start = 0;
+        char state = 0;
+
+        /* its answer is the end, and is waited for as long as it takes */
+        if (type == CONTROL_WAIT)
+                return 0;
+        pidfd = proc_pidfd(status->supervisor, e);
+        if (pidfd < 0 || proc_stat(status->supervisor, &state, &start) < 0 ||
+            start != status->supervisor_start || state != 'T') {
+                *e = (struct err){ 0 };
+                return 0;
+        }
+        if (type != CONTROL_SIGNAL && type != CONTROL_STOP) {
+                err_set(e, EBUSY, "sandbox '%s' is stopped", box_ask_name(status, NULL));
+                return err_hint(e,
+                                "it was started in the foreground of a shell: `fg` there, or "
+                                "kill -CONT %d",
+                                (int)status->supervisor);
+        }
+        if (syscall(SYS_pidfd_send_signal, pidfd, SIGCONT, NULL, 0) < 0 && errno != ESRCH)
+                return err_sys(e, "cannot continue the supervisor of sandbox '%s'",
+                               box_ask_name(status, NULL));
+        return 0;
+}
+
 int box_ask(const struct state *s, const struct box_status *status, enum control_type type,
             int value, const int *fds, size_t n_fds, struct err *e)
 {
@@ -23,6 +55,8 @@ int box_ask(const struct state *s, const struct box_status *status, enum control
 
         if (status->phase == BOX_EXITED)
                 return -1;
+        if (box_ask_wake(status, type, e) < 0)
+                return -e->code;
         dir = state_open_box(s, status->id, e);
         if (dir >= 0)
                 sock = control_connect(dir, status, e);

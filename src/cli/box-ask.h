@@ -10,6 +10,12 @@
 const char *box_ask_name(const struct box_status *status, const char *word);
 
 /*
+ * A supervisor that is stopped, with the job of its shell, answers nobody.  Who wants to end the
+ * sandbox by a request of `type` lets it go on for that; for all else it is the shell's: -EBUSY.
+ */
+int box_ask_wake(const struct box_status *status, enum control_type type, struct err *e);
+
+/*
  * Sends one request and returns the connection, the caller's.  -1 with e->code 0: nobody supervises
  * the sandbox any more, and how it ended is in its status.
  */

@@ -1,5 +1,6 @@
 #include "commands.h"
 
+#include "box-ask.h"
 #include "control.h"
 #include "enter-client.h"
 #include "fd.h"
@@ -233,6 +234,8 @@ static int connect_to(const struct state *state, const struct words *w, struct b
                 return -e->code;
         if (box->phase == BOX_EXITED)
                 return ended(w, e);
+        if (box_ask_wake(box, CONTROL_EXEC, e) < 0)
+                return -e->code;
         autofd dir = state_open_box(state, box->id, e);
         int sock = dir < 0 ? -1 : control_connect(dir, box, e);
         if (sock < 0 && (e->code == ENOENT || e->code == ECONNREFUSED))

@@ -21,6 +21,9 @@
  * or SIGTTOU.  In the foreground of the user's terminal that is the moment to take it; in the
  * background we stop the same way, which is what the shell tells the user ("tty input").
  *
+ * While we are stopped nobody keeps the limits that are ours to keep, so a payload that stops itself
+ * alone would leave them behind: with such limits all of the sandbox is stopped until we go on.
+ *
  * Without a controlling terminal there is no shell to continue us, so we never stop ourselves.
  *
  * Who waits for its terminal by poll(2) never reads it in vain, so it would never be stopped.  A
@@ -151,6 +154,14 @@ int job_start(struct supervisor *s, struct err *e)
         return take(s, e);
 }
 
+static void freeze_if_unwatched(const struct supervisor *s)
+{
+        struct err unused;
+
+        if (s->timer >= 0 || s->sampler.timer >= 0)
+                sync_send(s->run->sock, SYNC_FREEZE, 0, NULL, 0, &unused);
+}
+
 int job_stopped(struct supervisor *s, int number, struct err *e)
 {
         bool asks = s->relay && wants_terminal(number);
@@ -166,6 +177,7 @@ int job_stopped(struct supervisor *s, int number, struct err *e)
                 return -e->code;
         bool whole_group = asks || (number == SIGTSTP && s->term.is_raw);
         release(s);
+        freeze_if_unwatched(s);
         if (!terminal_stop_self(number, whole_group) && asks) {
                 /* an orphaned group in the background: a read there fails, outside too */
                 relay_end_input(s->relay);

@@ -28,6 +28,7 @@ struct box {
         int slave;       /* -1: no terminal */
         pid_t front;     /* the group that was in front before; 0: none was put aside */
         bool is_stopped; /* the payload is */
+        bool is_frozen;  /* all are, by us */
 };
 
 static void on_child(int number)
@@ -145,6 +146,9 @@ static void resume(struct box *b, bool in_front)
                 step_forward(b);
         else if (b->slave >= 0)
                 step_back(b);
+        if (b->is_frozen)
+                kill(-1, SIGCONT);
+        b->is_frozen = false;
         deliver(b, SIGCONT);
 }
 
@@ -157,6 +161,8 @@ static void take_message(struct box *b)
                 _exit(1);
         if (msg.type == SYNC_SIGNAL)
                 deliver(b, msg.value);
+        else if (msg.type == SYNC_FREEZE)
+                b->is_frozen = kill(-1, SIGSTOP) == 0;
         else if (msg.type == SYNC_RESUME)
                 resume(b, msg.value != 0);
         else

@@ -29,7 +29,7 @@
  *         |-- GO  (and slirp4netns is ready) -------------------------->|  audits, confines itself
  *         |<- RULES [Landlock's] ---------------------------------------|  (from the payload)
  *         |<- STARTED --------------------------------------------------|  lets it execute
- *         |-- SIGNAL n, RESUME ------------------------------------ ... |
+ *         |-- SIGNAL n, FREEZE, RESUME ---------------------------- ... |
  *         |<- STOPPED n, CONTINUED -------------------------------- ... |
  *         |<- EXITED wait-status ---------------------------------------|  exits
  *
@@ -55,6 +55,7 @@ enum sync_type {
         SYNC_RULES,
         SYNC_STARTED,
         SYNC_SIGNAL,
+        SYNC_FREEZE,
         SYNC_RESUME,
         SYNC_STOPPED,
         SYNC_CONTINUED,

@@ -90,6 +90,14 @@ at_terminal() {
     at_terminal stop-from-inside
 }
 
+@test "a payload that stops itself leaves no limit behind" {
+    at_terminal stop-and-limits
+}
+
+@test "kelp stop ends a sandbox that is stopped; kelp exec says that it is" {
+    at_terminal stop-and-ask
+}
+
 @test "kelp stopped from outside and continued by fg" {
     at_terminal stop-and-continue-from-outside
 }

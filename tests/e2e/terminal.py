@@ -463,6 +463,42 @@ def stop_from_inside():
 
 
 @case
+def stop_and_limits():
+    script = "'(sleep 1; echo >late) & kill -STOP $$; sleep 60'"
+    # the limit is nobody's to keep meanwhile, so nothing goes on
+    for options, late in (("", "there"), ("run --timeout 2", "missing")):
+        t = Terminal()
+        t.line(f"rm -f late; $K {options} -- sh -c {script}")
+        t.expect("Stopped")
+        t.expect(PROMPT)
+        t.line("sleep 2; test -e late && echo th''ere || echo mis''sing")
+        t.expect(late)
+        t.check_sane()
+        if options:
+            t.line("fg")
+            t.expect("time limit")
+            t.check_status(124)
+        else:
+            t.line("kill -9 %1")
+            t.expect(PROMPT)
+
+
+@case
+def stop_and_ask():
+    t = Terminal()
+    t.line("$K run --name st -- sh -c 'kill -STOP $$; sleep 60'")
+    t.expect("Stopped")
+    t.line("timeout 5 $K exec st true; echo status=$?")
+    t.expect("sandbox 'st' is stopped")
+    t.expect("status=125")
+    t.line("timeout 5 $K stop -t 1 st; echo sta''tus=$?")
+    t.expect("status=0")
+    t.line("$K ps -a | grep -c ' st '")
+    t.expect("0\r\n")
+    t.check_sane()
+
+
+@case
 def stop_and_continue_from_outside():
     t = Terminal()
     t.line("$K -- cat")
