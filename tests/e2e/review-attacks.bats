@@ -66,9 +66,9 @@ END
         swapper=
         [ "$(ls -A "$dir/out")" = canary ]
         [ "$(cat "$dir/out/canary")" = CANARY ]
-        # left to itself it comes to an end
+        # left to itself it comes to an end; what it overwrote may be the link itself
         [ ! -L sub ] || { mv sub link && mv other sub; }
-        rm -f other link
+        rm -rf other link
         if [ -n "$(ls "$XDG_STATE_HOME/kelp/reviews")" ]; then
             run -0 --separate-stderr "$KELP" apply --overwrite "$id"
         fi
