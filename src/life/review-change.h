@@ -120,8 +120,8 @@ int review_read_seen(struct review_changes *c, struct err *e);
 void review_note_seen(const struct review_changes *c, struct review_change *change);
 int review_write_seen(struct review_changes *c, struct err *e);
 
-/* Whether `path` is one that takes effect outside, or a link in the place of a directory to one. */
-bool review_is_protected(const struct review *r, const char *path, unsigned mode);
+/* Whether it is one that takes effect outside, or a link in the place of a directory to one. */
+bool review_is_protected(const struct review *r, const struct review_change *change);
 
 /* Parts of review_find_changes(). */
 int review_scan(struct review_changes *c, struct err *e);

@@ -1,9 +1,8 @@
 #include "review-change.h"
 
-#include <string.h>
 #include <sys/stat.h>
 
-/* Which changes meet what the user did meanwhile, and which take effect outside. */
+/* Which changes meet what the user did meanwhile. */
 
 /* Whether nobody but us has touched it since: that another name of a file goes changes its ctime. */
 static bool is_untouched(const struct review_ident *now, const struct review_ident *seen)
@@ -63,50 +62,12 @@ static bool is_conflict(const struct review_changes *c, const struct review_chan
         return !is_untouched(&change->lower, seen);
 }
 
-/* Whether `path` is `name`, or below it, in any directory. */
-static bool has_name(const char *path, const char *name)
-{
-        size_t len = strlen(name);
-
-        for (const char *at = path; at; at = strchr(at, '/') ? strchr(at, '/') + 1 : NULL) {
-                if (strncmp(at, name, len) == 0 && (at[len] == '\0' || at[len] == '/'))
-                        return true;
-        }
-        return false;
-}
-
-/* Whether `path` ends with a directory on the way to `name`: a link there puts all of it elsewhere. */
-static bool is_way_to(const char *path, const char *name)
-{
-        for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
-                size_t len = (size_t)(slash - name);
-                size_t path_len = strlen(path);
-
-                if (path_len >= len && strncmp(path + path_len - len, name, len) == 0 &&
-                    (path_len == len || path[path_len - len - 1] == '/'))
-                        return true;
-        }
-        return false;
-}
-
-bool review_is_protected(const struct review *r, const char *path, unsigned mode)
-{
-        for (size_t i = 0; i < r->n_names; i++) {
-                if (has_name(path, r->names[i]))
-                        return true;
-                if (S_ISLNK(mode) && is_way_to(path, r->names[i]))
-                        return true;
-        }
-        return false;
-}
-
 int review_judge(struct review_changes *c, struct err *e)
 {
         for (size_t i = 0; i < c->n; i++) {
                 struct review_change *change = &c->items[i];
 
-                change->is_protected =
-                        review_is_protected(c->review, change->path, change->upper.mode);
+                change->is_protected = review_is_protected(c->review, change);
                 if (change->kind == REVIEW_SAME)
                         continue;
                 change->is_conflict = is_conflict(c, change);

@@ -23,6 +23,8 @@
  *      command TEXT
  *      place NUMBER DEV INO PATH
  *      name PATH               protected, relative
+ *      path PATH               protected, on the host
+ *      link PATH               the same, of a symlink alone
  */
 
 #define MANIFEST     "manifest"
@@ -72,6 +74,9 @@ static void put_all(FILE *out, const struct plan *p, const struct tree *t, int64
                 if (rule->kind == PLAN_RULE_PROTECTED && rule->box_path[0] != '/')
                         fprintf(out, "name %s%c", rule->box_path, '\0');
         }
+        for (size_t i = 0; i < t->n_watched; i++)
+                fprintf(out, "%s %s%c", t->watched[i].only_link ? "link" : "path",
+                        t->watched[i].host_path, '\0');
         fprintf(out, "end%c", '\0');
 }
 
@@ -100,6 +105,9 @@ static int start(const struct plan *p, const struct tree *t, struct err *e)
         put_all(out, p, t, start_ns);
         if (fclose(out) != 0)
                 return err_sys(e, "no memory");
+        /* what could not be read again would never be applied */
+        if (len > MAX_MANIFEST)
+                return err_set(e, EFBIG, "there are too many protected names");
         autofd dir = open(t->overlay_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (dir < 0)
                 return err_sys(e, "cannot open '%s'", t->overlay_dir);
@@ -147,6 +155,16 @@ static int add_name(struct review *r, const char *value, struct err *e)
         return r->names[r->n_names++] ? 0 : -e->code;
 }
 
+static int add_obeyed(struct review *r, const char *value, bool only_link, struct err *e)
+{
+        if (arena_grow(&r->arena, &r->obeyed, r->n_obeyed, sizeof(*r->obeyed), TREE_MAX_ENTRIES,
+                       "protected paths", e) < 0)
+                return -e->code;
+        struct review_obeyed *added = &r->obeyed[r->n_obeyed++];
+        *added = (struct review_obeyed){ arena_copy(&r->arena, value, e), only_link };
+        return added->path ? 0 : -e->code;
+}
+
 /* 1: that was the last one. */
 static int take_line(struct review *r, char *line, struct err *e)
 {
@@ -162,6 +180,8 @@ static int take_line(struct review *r, char *line, struct err *e)
                 return add_place(r, value, e);
         if (str_eq(key, "name"))
                 return add_name(r, value, e);
+        if (str_eq(key, "path") || str_eq(key, "link"))
+                return add_obeyed(r, value, str_eq(key, "link"), e);
         if (str_eq(key, "command")) {
                 r->command = arena_copy(&r->arena, value, e);
                 return r->command ? 0 : -e->code;
@@ -193,8 +213,10 @@ int review_read_manifest(struct review *r, struct err *e)
 
                 if (end < 0)
                         return err_prefix(e, "the manifest of the review %s", r->id);
-                if (end == 1)
+                if (end == 1) {
+                        review_sort_obeyed(r);
                         return 0;
+                }
         }
         return err_set(e, EBADMSG, "the manifest of the review %s has no end", r->id);
 }

@@ -50,6 +50,12 @@ struct review_place {
         uint64_t ino;
 };
 
+/* A path of the host that takes effect outside, and what is below it. */
+struct review_obeyed {
+        const char *path;
+        bool only_link; /* only where a symlink comes to be there */
+};
+
 struct review {
         struct arena arena;
         char id[REVIEW_ID_LEN + 1];
@@ -61,6 +67,8 @@ struct review {
         size_t n_places;
         const char **names; /* protected ones, relative: they take effect outside */
         size_t n_names;
+        struct review_obeyed *obeyed; /* in the order of paths */
+        size_t n_obeyed;
 };
 
 #define REVIEW_NONE                                                                                \
@@ -90,6 +98,9 @@ int review_start(const struct plan *p, const struct tree *t, struct err *e);
  * its run goes on; EBADMSG: its manifest is damaged.
  */
 int review_open(const char *root, const char *word, struct review *ret, struct err *e);
+
+/* Puts `obeyed` into its order. */
+void review_sort_obeyed(struct review *r);
 
 /* A file of the review: it is there as a whole or not at all, also after a crash. */
 int review_write_file(int dir, const char *name, const char *text, size_t len, struct err *e);

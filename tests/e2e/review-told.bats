@@ -1,0 +1,90 @@
+#!/usr/bin/env bats
+# What kelp says of a review: all that takes effect outside is marked, and what the command has left
+# neither silences the summary nor cuts it nor passes for a part of it.
+
+# shellcheck disable=SC2016 # the scripts in quotes are for the shell inside
+
+bats_require_minimum_version 1.5.0
+load ../lib/kelp
+
+setup() {
+    dir=$BATS_TEST_TMPDIR
+    export HOME=$dir/home XDG_STATE_HOME=$dir/state XDG_RUNTIME_DIR=$dir/run
+    export XDG_CONFIG_HOME=$HOME/.config GIT_CONFIG_NOSYSTEM=1
+    mkdir -m 0700 "$XDG_RUNTIME_DIR"
+    mkdir -p "$HOME" "$dir/ws"
+    cd "$dir/ws" || return 1
+}
+
+teardown() {
+    chmod -R u+rwX "$dir"
+}
+
+review() {
+    run --separate-stderr "$KELP" run --review "$@"
+    echo "$output"
+    echo "$stderr"
+    [ "$status" = 0 ]
+    id=$(ls "$XDG_STATE_HOME/kelp/reviews")
+}
+
+# marked PATH...: each is in the summary and in the list, as one that takes effect outside.
+marked() {
+    list=$("$KELP" diff "$id")
+    echo "$list"
+    for path; do
+        [[ $stderr == *[\ /]"$path  (takes effect outside of the sandbox)"* ]] || return 1
+        [[ $list == *[\ /]"$path  (takes effect outside of the sandbox)"* ]] || return 1
+    done
+}
+
+unmarked() {
+    for path; do
+        [[ $list == *[\ /]"$path"* && $list != *[\ /]"$path  (takes"* ]] || return 1
+    done
+}
+
+@test "what git obeys is marked, also of a repository that is new" {
+    git init -q .
+    git config core.hooksPath .githooks
+    git config include.path ../.gitinc
+    review --writable . -- sh -c 'echo x >.git/commondir; echo x >.git/index
+        mkdir .githooks; echo x >.githooks/pre-commit; echo x >.gitinc; echo x >plain
+        mkdir -p sub/g link; echo "gitdir: g" >sub/.git; ln -s ../sub/g link/.git; echo x >sub/g/HEAD
+        mkdir -p new/.git/hooks new/.git/refs/heads; echo x >new/.git/refs/heads/hooks
+        echo x >new/.git/hooks/x; echo x >new/.git/config; echo x >new/.git/HEAD
+        mkdir -p .git/modules/a/b/hooks .git/worktrees/w
+        echo x >.git/modules/a/b/hooks/post-checkout; echo x >.git/modules/a/b/config
+        echo x >.git/worktrees/w/gitdir; echo x >.git/worktrees/w/commondir'
+    marked .git/commondir .githooks/ .githooks/pre-commit .gitinc sub/.git link/.git sub/g/HEAD \
+        new/.git/hooks/x new/.git/config .git/modules/a/b/hooks/post-checkout \
+        .git/modules/a/b/config .git/worktrees/w/gitdir .git/worktrees/w/commondir
+    # and it says so when it lets them in
+    run --separate-stderr "$KELP" apply "$id"
+    says 'applied: A  .git/commondir  (takes effect outside of the sandbox)'
+    unmarked plain .git/index new/.git/HEAD new/.git/refs/heads/hooks sub/ new/
+}
+
+@test "a directory that is part of a protected name itself keeps its meaning" {
+    git init -q --template= g
+    mkdir g/sub
+    cd g/sub
+    review --writable ../.git -- sh -c 'cd ../.git; mkdir -p hooks info; echo x >hooks/pre-commit
+        echo x >info/attributes; echo x >description'
+    marked hooks/pre-commit info/attributes
+    unmarked description
+}
+
+@test "what a policy protects by an absolute path, and policies themselves, are marked" {
+    printf '[policy]\nextends = sandbox\n[files]\nprotected = ./deploy.sh %s plain.sh\n' "$dir/ws/other.sh" \
+        >"$HOME/my.policy"
+    review --policy "$HOME/my.policy" --writable . -- \
+        sh -c 'mkdir sub; for f in deploy.sh other.sh plain.sh free.sh sub/deploy.sh; do echo x >$f; done'
+    marked deploy.sh other.sh plain.sh
+    unmarked free.sh sub/deploy.sh
+    "$KELP" discard "$id"
+    review --writable "$HOME" -- sh -c 'mkdir -p ~/.config/kelp ~/.config/other
+        printf "[network]\nmode = host\n" >~/.config/kelp/sandbox.policy; echo x >~/.config/other/x'
+    marked .config/kelp/sandbox.policy
+    unmarked .config/other/x
+}
