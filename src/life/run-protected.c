@@ -3,6 +3,8 @@
 #include "log.h"
 
 #include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 static bool is_changed(const struct tree_watch *w, const struct stat *st)
@@ -12,12 +14,25 @@ static bool is_changed(const struct tree_watch *w, const struct stat *st)
         return st->st_dev != w->dev || st->st_ino != w->ino || changed_ns != w->changed_ns;
 }
 
+#define SHORT_PATH 400
+
+/* Of a path that would push the rest out of the message its two ends. */
+static const char *shorten(const char *path, char ret[SHORT_PATH + 4])
+{
+        size_t len = strlen(path);
+
+        if (len <= SHORT_PATH)
+                return path;
+        snprintf(ret, SHORT_PATH + 4, "%.*s...%s", SHORT_PATH / 3, path,
+                 path + len - (SHORT_PATH - SHORT_PATH / 3));
+        return ret;
+}
+
 void run_tell_protected(const struct tree *t)
 {
-        bool is_ours = false;
-
         for (size_t i = 0; i < t->n_watched; i++) {
                 const struct tree_watch *w = &t->watched[i];
+                char name[SHORT_PATH + 4];
                 struct stat st;
 
                 if (fstatat(AT_FDCWD, w->host_path, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -26,17 +41,13 @@ void run_tell_protected(const struct tree *t)
                         continue;
                 if (w->is_there && !is_changed(w, &st))
                         continue;
-                /* the payload had the same stream, and may have left it so that nothing arrives */
-                if (!is_ours)
-                        log_reopen();
-                is_ours = true;
                 if (!w->is_there)
                         log_notice("the sandbox made '%s', which takes effect outside of it: look "
                                    "at it before you use it",
-                                   w->host_path);
+                                   shorten(w->host_path, name));
                 else
                         log_notice("'%s' takes effect outside of the sandbox and was changed "
                                    "during the run: look at it before you use it",
-                                   w->host_path);
+                                   shorten(w->host_path, name));
         }
 }
