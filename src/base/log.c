@@ -4,13 +4,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 static const char *log_name = "kelp";
 static int log_fd = STDERR_FILENO;
+static bool was_shared;
 
 void log_setup(const char *name)
 {
@@ -22,8 +26,27 @@ void log_to(int fd)
         log_fd = fd;
 }
 
-void log_reopen(void)
+void log_was_shared(void)
 {
+        was_shared = true;
+}
+
+/* Ends a sequence that was begun, and concealed, frozen or otherwise unreadable output. */
+static void make_readable(void)
+{
+        static const char reset[] = "\030\033\\\033[?2026l\033[!p\033[0m";
+        const char *term = getenv("TERM");
+
+        if (!term || str_eq(term, "dumb") || !isatty(STDERR_FILENO))
+                return;
+        /* a failure has no reader either */
+        if (write(STDERR_FILENO, reset, sizeof(reset) - 1) < 0)
+                return;
+}
+
+static void reopen(void)
+{
+        was_shared = false;
         if (log_fd != STDERR_FILENO)
                 return;
         /* without O_NONBLOCK a pipe that nobody reads any more would be waited for */
@@ -38,15 +61,18 @@ void log_reopen(void)
         /* a socket, or a file of somebody else's, cannot be opened anew */
         if (ours < 0)
                 lseek(STDERR_FILENO, 0, SEEK_END);
+        make_readable();
 }
 
 /* One write a line, so that lines of several processes do not mix; a failure has no reader. */
 static void put_line(const char *head, const char *text, size_t len)
 {
-        char line[2048];
+        char line[PIPE_BUF];
         int n = snprintf(line, sizeof(line) - 1, "%s: ", head);
         int saved = errno;
 
+        if (was_shared)
+                reopen();
         if (n < 0 || (size_t)n >= sizeof(line) - 2)
                 return;
         str_escape(line + n, sizeof(line) - (size_t)n - 1, text, len);
@@ -60,7 +86,7 @@ static void put_line(const char *head, const char *text, size_t len)
 __attribute__((format(printf, 2, 0))) static void print_line(const char *head, const char *fmt,
                                                              va_list ap)
 {
-        char text[1024];
+        char text[2048];
         int n = vsnprintf(text, sizeof(text), fmt, ap);
 
         if (n >= 0)

@@ -12,14 +12,15 @@
 /* The name before the colon; "kelp" where none was set. */
 void log_setup(const char *name);
 
-/* Where to, in the place of standard error; the caller's.  log_reopen() does nothing then. */
+/* Where to, in the place of standard error; the caller's.  log_was_shared() does nothing then. */
 void log_to(int fd);
 
 /*
- * Opens the stream anew where that can be done: another process that had it may have made it
- * non-blocking, or put its end out of reach.  Nothing that was written goes.
+ * The payload had the stream, too, and may have left it so that nothing arrives: non-blocking, with its
+ * end out of reach, or a terminal that hides what is written.  Before the next line it is opened anew
+ * where that can be done.  Nothing that was written goes.
  */
-void log_reopen(void);
+void log_was_shared(void);
 
 /* Prints the error, and its hint on the next line. */
 void log_err(const struct err *e);

@@ -287,9 +287,6 @@ void explain_report(struct observe *o, const struct plan *p, const struct tree *
                 return;
         if (observe_finish(o, keep, &all, &total, &lost) < 0 || tell_events(&all, &lost) < 0)
                 log_err(&lost);
-        if (all.n > 0 || !total.is_whole)
-                /* the payload had the same stream, and may have left it so that nothing arrives */
-                log_reopen();
         summarize(&all);
         tell_total(&total);
         arena_done(&all.arena);

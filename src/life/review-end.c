@@ -38,6 +38,8 @@ void review_end(const char *root, struct review *r)
 {
         struct err e = { 0 };
 
+        /* also where the run ended with an error */
+        log_was_shared();
         autofd top = open(root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
         if (top >= 0)

@@ -167,6 +167,7 @@ MEM_OWN_FRAME static int conclude(const struct launch *l, struct observe *o,
 {
         const struct plan *p = l->plan;
 
+        log_was_shared();
         end_tell_limit(&p->limits, end->reason);
         run_tell_protected(&l->view->tree);
         if (!l->request)

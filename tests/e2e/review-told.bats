@@ -88,3 +88,48 @@ unmarked() {
     marked .config/kelp/sandbox.policy
     unmarked .config/other/x
 }
+
+# Fills standard error, which does not wait any more, and leaves what is in it.
+mute='import os, fcntl, sys
+open(sys.argv[1], "w").write("evil\n")
+fcntl.fcntl(2, fcntl.F_SETFL, fcntl.fcntl(2, fcntl.F_GETFL) | os.O_NONBLOCK)
+for size in (4096, 1):
+    try:
+        while True: os.write(2, b"." * size)
+    except BlockingIOError: pass
+if len(sys.argv) > 2: import time; time.sleep(60)'
+
+@test "a stream that the command has filled, and made not to wait, takes the summary and the reason" {
+    # shellcheck disable=SC2030 # read in this test
+    "$KELP" run --review --writable . -- python3 -c "$mute" .envrc 2>&1 >/dev/null | (sleep 1.5; cat) |
+        tr -d . >"$dir/said"
+    cat "$dir/said"
+    grep -q '^kelp: review .*: 1 added' "$dir/said"
+    grep -q 'A  envrc  (takes effect outside of the sandbox)' "$dir/said"
+    grep -q '^hint: kelp diff --patch' "$dir/said"
+    "$KELP" run --timeout 2 -- python3 -c "$mute" plain wait 2>&1 >/dev/null | (sleep 4; cat) |
+        tr -d . >"$dir/said"
+    cat "$dir/said"
+    grep -q 'the time limit ended the run' "$dir/said"
+}
+
+@test "a terminal that hides what is written shows the summary" {
+    TERM=xterm script -qec "'$KELP' run --review --writable . -- sh -c 'echo x >f; printf \"fine\033[8m\033[?2026h\033]0;\"'" \
+        "$dir/log" </dev/null >"$dir/said"
+    cat -v "$dir/said"
+    # before the first word of kelp's, behind the last of the command's
+    [[ $(<"$dir/said") == *$'\033]0;'*$'\030\033\\\033[?2026l\033[!p\033[0m'*'kelp: review'* ]]
+    # the control: what is no terminal gets no such bytes
+    review --writable . -- sh -c 'echo y >g' 2>&1 || true
+    [[ $stderr != *$'\033'* ]]
+}
+
+@test "what a run without a review tells of a long path is told whole" {
+    long=$(printf '%0200d' 0)
+    deep=$long/$long/$long/$long/$long
+    mkdir -p "$deep"
+    cd "$deep"
+    run --separate-stderr "$KELP" run --writable . -- sh -c 'echo evil >.envrc'
+    echo "$stderr"
+    [[ $stderr == *"/.envrc', which takes effect outside of it: look at it before you use it"* ]]
+}
