@@ -78,15 +78,8 @@ static int add_row(void *arg, const struct box_status *box, struct err *e)
 
         if (box->phase == BOX_EXITED)
                 return 0;
-        if (rows->n == rows->room) {
-                size_t room = rows->room ? 2 * rows->room : 16;
-                struct row *grown = realloc(rows->items, room * sizeof(*grown));
-
-                if (!grown)
-                        return err_set(e, ENOMEM, "out of memory");
-                rows->items = grown;
-                rows->room = room;
-        }
+        if (mem_grow(&rows->items, rows->n, &rows->room, sizeof(*rows->items), e) < 0)
+                return -e->code;
         rows->items[rows->n++] = (struct row){ .box = *box };
         return 0;
 }
