@@ -75,6 +75,11 @@ static bool is_harmless(uint32_t c)
         if (c == 0x061c || c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
             (c >= 0x2066 && c <= 0x2069))
                 return false;
+        /* what shows nothing or a blank: a name with it looks like another one */
+        if (c == 0xad || c == 0x34f || (c >= 0x200b && c <= 0x200d) ||
+            (c >= 0x2060 && c <= 0x206f) || c == 0x115f || c == 0x1160 || c == 0x180e ||
+            c == 0x2800 || c == 0x3164 || c == 0xffa0 || (c >= 0xe0000 && c <= 0xe0fff))
+                return false;
         /* line and paragraph separator, byte order mark */
         return c != 0x2028 && c != 0x2029 && c != 0xfeff;
 }

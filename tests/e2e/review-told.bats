@@ -133,3 +133,17 @@ if len(sys.argv) > 2: import time; time.sleep(60)'
     echo "$stderr"
     [[ $stderr == *"/.envrc', which takes effect outside of it: look at it before you use it"* ]]
 }
+
+@test "a file of too many lines does not end the patch" {
+    review --writable . -- python3 -c 'open(".a", "w").write("\n" * 1000001); open("zz.sh", "w").write("evil\n")'
+    run --separate-stderr "$KELP" diff --patch "$id"
+    [ "$status" = 0 ]
+    [[ $output == *'Binary files /dev/null and b/.a differ'*'+++ b/zz.sh'*+evil* ]]
+}
+
+@test "what a name has that shows nothing is written out" {
+    review --writable . -- python3 -c 'for n in "a\u200bb", "a\u00adb", "a\u2800b", "a\u3164b", "a\U000e0041b", "gr\u00fcn": open(n, "w")'
+    for shown in 'a\xe2\x80\x8bb' 'a\xc2\xadb' 'a\xe2\xa0\x80b' 'a\xe3\x85\xa4b' 'a\xf3\xa0\x81\x81b' grün; do
+        says "A  $shown"
+    done
+}
