@@ -163,8 +163,15 @@ static int put_hunks(struct patch *p, const struct side *old_side, const struct 
         return 0;
 }
 
+/* What has more lines than are compared is shown as what is no text is: the next files come all the same. */
 static bool is_text(const char *data, size_t len)
 {
+        size_t n = 1;
+
+        for (const char *at = data; (at = memchr(at, '\n', len - (size_t)(at - data))); at++) {
+                if (++n > REVIEW_MAX_LINES)
+                        return false;
+        }
         return memchr(data, '\0', len < 8000 ? len : 8000) == NULL;
 }
 
