@@ -102,20 +102,21 @@ static int find_can_write(bool *ret, struct err *e)
 }
 
 /* Where the XDG base directory specification has it; a path that is not absolute counts for none. */
-static const char *find_cache_home(struct arena *arena, const char *home, struct err *e)
+static const char *find_xdg_home(struct arena *arena, const char *variable, const char *home,
+                                 const char *below, struct err *e)
 {
-        const char *cache = getenv("XDG_CACHE_HOME");
+        const char *path = getenv(variable);
 
-        if (cache && cache[0] == '/')
-                return path_clean(arena, "/", cache, e);
-        return home ? path_join(arena, home, ".cache", e) : NULL;
+        if (path && path[0] == '/')
+                return path_clean(arena, "/", path, e);
+        return home ? path_join(arena, home, below, e) : NULL;
 }
 
 static const char *find_state_dir(struct arena *arena, struct err *e)
 {
-        char path[PATH_MAX];
+        char path[STATE_PATH_SIZE];
 
-        return state_find_path(path, e) < 0 ? NULL : arena_copy(arena, path, e);
+        return state_find_session(path) ? arena_copy(arena, path, e) : NULL;
 }
 
 /* Without a home there is none, which only who wants a review is told. */
@@ -146,7 +147,8 @@ int facts_find(struct arena *arena, struct plan_facts *ret, struct err *e)
         if (account.home && home != account.home && !str_eq(account.home, home))
                 facts.account_home = real_path(arena, account.home, e);
         facts.user_name = account.name ? account.name : getenv("LOGNAME");
-        facts.cache_home = find_cache_home(arena, facts.home, e);
+        facts.cache_home = find_xdg_home(arena, "XDG_CACHE_HOME", facts.home, ".cache", e);
+        facts.data_home = find_xdg_home(arena, "XDG_DATA_HOME", facts.home, ".local/share", e);
         facts.state_dir = find_state_dir(arena, e);
         facts.reviews_dir = find_reviews_dir(arena, facts.home, e);
         facts.cwd = find_cwd(arena, e);

@@ -14,15 +14,21 @@
  * A directory that is removed outside takes along what is mounted on it inside.  So who relies on it
  * holds its lock, shared, and only who can have that lock alone removes it: the last one.
  */
-struct review_guard {
+struct guarded_dir {
         const char *path; /* belongs to the plan */
-        int lock;         /* the directory, locked; -1: the payload cannot write around it */
+        int lock;         /* the directory, locked; -1: not yet */
         size_t n_missing; /* how many components of the path were not there */
+};
+
+/* Those that the payload can write around. */
+struct review_guard {
+        struct guarded_dir dirs[PLAN_MAX_PLACES];
+        size_t n;
 };
 
 #define REVIEW_GUARD_NONE                                                                          \
         {                                                                                          \
-                .lock = -1                                                                         \
+                .n = 0                                                                             \
         }
 
 /* Before the view is built, which finds the directory then. */

@@ -16,6 +16,7 @@
 #include "root.h"
 #include "run-protected.h"
 #include "run-sandbox.h"
+#include "shared.h"
 #include "slirp.h"
 #include "status.h"
 #include "step.h"
@@ -30,6 +31,20 @@
  * the view once it is filled; what the run becomes is in struct run.
  */
 
+/* They stay: a directory that is removed takes along what other sandboxes have mounted on it. */
+static int make_state_dirs(const struct plan_files *files, struct err *e)
+{
+        for (size_t i = 0; i < files->n_state_dirs; i++) {
+                const char *path = files->state_dirs[i];
+                size_t n_missing = 0;
+
+                if (shared_is_above(files, path, true, &n_missing) && n_missing > 0 &&
+                    state_make_root(path, e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
 /* Beside the stage, which makes the namespaces meanwhile. */
 static int fill_view(const struct launch *l, struct launch_view *view, struct err *e)
 {
@@ -37,7 +52,7 @@ static int fill_view(const struct launch *l, struct launch_view *view, struct er
 
         e->step = STEP_SOURCES;
         /* what is to be hidden must be there, or a payload could make it */
-        if ((l->plan->files.needs_state_dir && state_make_root(e) < 0) ||
+        if (make_state_dirs(&l->plan->files, e) < 0 ||
             review_guard_take(l->guard, &l->plan->files, e) < 0)
                 return -e->code;
         if (tree_build(l->plan, fakes_root, &view->tree, e) < 0 ||

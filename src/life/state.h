@@ -57,6 +57,9 @@ struct state_box {
                 .state = STATE_NONE, .dir = -1, .lock = -1                                         \
         }
 
+/* Where the root would be for the session, whoever may look into that; false: there is none. */
+bool state_find_session(char path[STATE_PATH_SIZE]);
+
 /* Where the root is, or would be.  Errors: ENAMETOOLONG. */
 int state_find_path(char path[STATE_PATH_SIZE], struct err *e);
 
@@ -66,8 +69,8 @@ int state_find_path(char path[STATE_PATH_SIZE], struct err *e);
  */
 bool state_is_others(void);
 
-/* The root alone, for who hides it. */
-int state_make_root(struct err *e);
+/* One of the places of the root, for who hides it: whose it is, is nothing to him. */
+int state_make_root(const char *path, struct err *e);
 
 /* Opens what there is; where there is nothing it is empty, which is no error. */
 int state_open(struct state *ret, struct err *e);

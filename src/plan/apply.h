@@ -78,6 +78,7 @@ int apply_hidden(struct assembly *a, const struct setting *s, struct err *e);
 int apply_hide_host_path(struct assembly *a, const struct setting *s, const char *path,
                          const char *home, struct err *e);
 int apply_hide_caches(struct assembly *a, struct err *e); /* kelp's own, in what is shared */
+int apply_hide_images(struct assembly *a, struct err *e);
 int apply_hide_state(struct assembly *a, struct err *e);
 int apply_hide_reviews(struct assembly *a, struct err *e);
 int apply_protected(struct assembly *a, const struct setting *s, struct err *e);

@@ -116,6 +116,15 @@ static int keep_policies(struct assembly *a, const struct policy_set *set, struc
                 if (keep_policy(a, set->items[i].path, e) < 0)
                         return -e->code;
         }
+        /* a run in another environment looks there */
+        const char *const homes[] = { a->facts->home, a->facts->account_home };
+        for (size_t i = 0; i < 2; i++) {
+                if (!homes[i])
+                        continue;
+                const char *path = path_join(&a->plan->arena, homes[i], ".config/kelp", e);
+                if (!path || keep_policy(a, path, e) < 0)
+                        return -e->code;
+        }
         return 0;
 }
 
@@ -406,7 +415,7 @@ int plan_assemble(struct plan *p, const struct plan_request *request,
                 plan_add_problem(problems, &e);
         if (add_cwd(&a, request, &e) < 0)
                 plan_add_problem(problems, &e);
-        if (apply_hide_caches(&a, &e) < 0)
+        if (apply_hide_caches(&a, &e) < 0 || apply_hide_images(&a, &e) < 0)
                 plan_add_problem(problems, &e);
         apply_options(&a, request->options, problems);
         if (add_overlay(&a, request, &e) < 0)

@@ -16,8 +16,9 @@ struct plan_facts {
         const char *home;         /* clean, symlinks resolved; NULL: not known */
         const char *account_home; /* the same of the account, when HOME says otherwise; or NULL */
         const char *cache_home;   /* clean, XDG_CACHE_HOME or ~/.cache; NULL: not known */
+        const char *data_home;    /* clean, XDG_DATA_HOME or ~/.local/share; NULL: not known */
         const char *reviews_dir;  /* clean: where reviews wait; NULL: not known */
-        const char *state_dir;    /* clean, symlinks resolved: kelp's own; NULL: not known */
+        const char *state_dir;    /* clean, symlinks resolved: the session's; NULL: there is none */
         const char *cwd;          /* clean, symlinks resolved; NULL: it is gone */
         bool can_write_cwd;       /* the user may make files there */
         const char *const *env;   /* the outer environment, NULL-terminated */

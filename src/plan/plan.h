@@ -108,6 +108,9 @@ struct plan_hidden {
         const char *origin;
 };
 
+/* In so many places kelp may have the directories of one kind. */
+#define PLAN_MAX_PLACES 3
+
 struct plan_files {
         struct plan_hidden *hidden; /* only where something is shared that may show them */
         size_t n_hidden;
@@ -117,8 +120,12 @@ struct plan_files {
         size_t n_patterns;
         const char **policies; /* host paths of policies: never to be written from inside */
         size_t n_policies;
-        const char *reviews_dir;  /* where reviews wait, which is hidden; NULL: not known */
-        bool needs_state_dir;     /* kelp's state directory is hidden, and so must be there */
+        /* where reviews wait, and would if the environment were another one; hidden */
+        const char *reviews_dirs[PLAN_MAX_PLACES];
+        size_t n_reviews_dirs;
+        /* the same of what kelp knows of sandboxes, as far as it could be seen */
+        const char *state_dirs[PLAN_MAX_PLACES];
+        size_t n_state_dirs;
         const char *home;         /* the user's home on the host and in a host view */
         const char *account_home; /* the account's own, where HOME says otherwise; or the same */
         const char *cache_home;   /* $XDG_CACHE_HOME, or what stands for it; NULL: not known */

@@ -346,18 +346,20 @@ teardown() {
             mount --bind "$2" /tmp/kelp-0
             cd /tmp/work
             "$1" run -- echo ran
+            "$1" run --writable /tmp -- sh -c "ls -A /tmp/kelp-0; echo ran"
             for command in "run --name one -- true" "run -d -- true" ps "stop one" "exec one true"; do
                 "$1" $command && echo "no error of $command"
             done
             umount /tmp/kelp-0
             "$1" ps' sh "$KELP" "$other"
         echo "$output"
-        [ "${lines[0]}" = ran ]
+        [ "$(grep -cx ran <<<"$output")" = 2 ]
         [ "$(grep -c "^kelp: .*'/tmp/kelp-0' belongs to user 65534$" <<<"$output")" = 5 ]
         [ "$(grep -c '^hint: set XDG_RUNTIME_DIR to a directory of your own with mode 700$' <<<"$output")" = 5 ]
         # the control
-        [ "${#lines[@]}" = 12 ]
-        [[ ${lines[11]} == ID* ]]
+        [ "${#lines[@]}" = 14 ]
+        [[ ${lines[1]} == "ls: cannot open directory '/tmp/kelp-0': Permission denied" ]]
+        [[ ${lines[13]} == ID* ]]
     done
 }
 
@@ -376,4 +378,44 @@ teardown() {
         "$1" rm -f one' sh "$KELP"
     echo "$output"
     [ "$output" = $'700 0\nran\nboxes\nnames\none' ]
+}
+
+# Cron, su and system units have none of a session's variables.
+@test "what sandboxes of another environment have is covered, and cannot be made" {
+    # shellcheck disable=SC2016 # expanded by the inner shells
+    run -0 unshare -Urm sh -ec '
+        mount -t tmpfs none /tmp
+        mount -t tmpfs none /run
+        mkdir -p /tmp/work /run/user
+        mkdir -m 0700 /tmp/session /run/user/0
+        cd /tmp/work
+        look="cd /
+            for d in tmp/kelp-0 run/user/0/kelp \${session#/}/kelp; do
+                ls -A \$d
+                mkdir \$d/boxes && echo made
+                mv \$d \$d.away && echo moved
+            done
+            echo ran"
+        kelp=$1
+        try() {
+            for session in /nowhere /tmp/session /run/user/0; do
+                for share in "--writable /tmp" "--readable /tmp" "--writable /run/user/0 --writable /tmp"; do
+                    XDG_RUNTIME_DIR=$session "$kelp" run $share -e session=$session -- sh -c "$look" 2>>err
+                done
+            done
+        }
+        # nothing is there before
+        try
+        for session in /nowhere /tmp/session /run/user/0; do
+            XDG_RUNTIME_DIR=$session "$kelp" run -d --name one -- sleep 100 >id
+        done
+        try
+        for session in /nowhere /tmp/session /run/user/0; do
+            XDG_RUNTIME_DIR=$session "$kelp" rm -f one
+        done' sh "$KELP"
+    echo "$output"
+    [ "$(grep -cx ran <<<"$output")" = 18 ]
+    [ "$(grep -cx one <<<"$output")" = 3 ]
+    # nothing else was said
+    [ "${#lines[@]}" = 21 ]
 }

@@ -76,6 +76,22 @@ refused() {
     [ "$(cat "$caches/one/file")" = first ]
 }
 
+@test "who is given the home is given no images, kept sandboxes and policies, in whatever environment" {
+    local place
+    mkdir -p "$HOME/.local/share/kelp/store/x" "$HOME/.local/share/kelp/kept/x" "$HOME/.config/kelp" "$caches/one"
+    chmod 0700 "$caches" "$HOME/.local/share/kelp/store"
+    for place in "$HOME/none" ''; do
+        run --separate-stderr env XDG_CONFIG_HOME="$place" XDG_DATA_HOME="$place" XDG_CACHE_HOME="$place" \
+            "$KELP" run --writable "$HOME" -- sh -c 'cd
+            for d in .local/share/kelp/store .local/share/kelp/kept .config/kelp .cache/kelp/caches; do
+                touch $d/x/probe $d/probe && echo "wrote to $d"
+                mv $d $d.away && echo "moved $d"
+            done
+            touch .local/share/other && echo fine'
+        [ "$output" = fine ]
+    done
+}
+
 @test "who is given the home cannot move caches, keys or toolchains aside" {
     one -- sh -c 'echo first >/run/kelp/cache/one/file'
     mkdir -p "$HOME/.gem" "$HOME/.local/bin"

@@ -366,6 +366,21 @@ forges='cd "$1" || exit 9
     [ "$(ls -A "$XDG_STATE_HOME/kelp/reviews")" = "$id" ]
 }
 
+# With another XDG_STATE_HOME, as a unit of the system may have it, the reviews are those of the home.
+@test "reviews of another environment are neither seen nor forged" {
+    mkdir -p "$HOME/.local"
+    XDG_STATE_HOME='' "$KELP" run --review -- sh -c 'echo two >a'
+    run --separate-stderr "$KELP" run --writable "$HOME/.local" -- sh -c "$forges" sh "$HOME/.local/state"
+    [ "$output" = fine ]
+    rm -r "$HOME/.local/state"
+    run --separate-stderr "$KELP" run --writable "$HOME" -- sh -c 'cd; mkdir -p .local/state/kelp/reviews/0123456789ab; ls -A .local/state/kelp/reviews'
+    [ -z "$output" ]
+    [ ! -e "$HOME/.local/state/kelp" ]
+    # the control: a directory that is none of kelp's
+    run -0 "$KELP" run --writable "$HOME" -- sh -c 'cd; mkdir -p .local/state/other/reviews; ls .local/state/other'
+    [ "${lines[-1]}" = reviews ]
+}
+
 @test "the cover stays until the last sandbox that needs it has ended" {
     mkdir -p "$XDG_STATE_HOME" go
     # two that overlap: the first makes the place, and ends before the second

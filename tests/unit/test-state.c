@@ -382,6 +382,8 @@ static void another_directory_serves_where_the_sessions_is_open(void **unused)
         assert_int_equal(chmod(runtime, 0755), 0);
         assert_int_equal(state_find_path(path, &e), 0);
         assert_string_equal(path, want);
+        assert_true(state_find_session(path));
+        assert_true(str_has_prefix(path, runtime));
         assert_int_equal(chmod(runtime, 0700), 0);
         assert_int_equal(state_find_path(path, &e), 0);
         assert_true(str_has_prefix(path, runtime));
