@@ -142,6 +142,7 @@ static int apply_policies(struct assembly *a, const struct plan_request *request
         }
         a->words = request->words;
         a->shows_more = has_own_policy(set) || has_own_paths(request->options) ||
+                        option_find(request->options, "socket") ||
                         (request->overlay_dir != NULL && !request->is_review);
         a->plan->confine.filter = set->filter;
         for (size_t i = 0; i < set->n; i++)

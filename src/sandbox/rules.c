@@ -183,6 +183,17 @@ static int judge_cwd(const struct plan *p, const struct rule *rule, struct err *
         return err_set(e, ESTALE, "the current directory is no longer '%s'", p->files.cwd);
 }
 
+/* What is around it is shown without it; who names it is not shown it elsewhere, either. */
+static int judge_state(const struct plan *p, const struct rule *rule, struct err *e)
+{
+        for (size_t i = 0; i < p->files.n_state_dirs; i++) {
+                if (path_is_in(rule->source.path, p->files.state_dirs[i]))
+                        return err_set(e, EPERM, "cannot share '%s': it is kelp's own state",
+                                       rule->source.path);
+        }
+        return 0;
+}
+
 static int resolve_rule(const struct plan *p, struct rules *r, struct rule *rule, struct err *e)
 {
         const struct plan_rule *asked = rule->asked;
@@ -200,7 +211,8 @@ static int resolve_rule(const struct plan *p, struct rules *r, struct rule *rule
                 hint_absent(asked, e);
                 return err_prefix(e, "%s", asked->origin);
         }
-        if (judge_way(rule, e) < 0 || judge_cwd(p, rule, e) < 0 || judge_kind(rule, e) < 0)
+        if (judge_way(rule, e) < 0 || judge_cwd(p, rule, e) < 0 || judge_kind(rule, e) < 0 ||
+            judge_state(p, rule, e) < 0)
                 return err_prefix(e, "%s", asked->origin);
         if (str_eq(asked->host_path, asked->box_path) &&
             !str_eq(rule->source.path, asked->box_path)) {
@@ -352,10 +364,7 @@ static int resolve_all(const struct plan *p, struct rules *r, struct err *e)
         return drop_overruled(r, e);
 }
 
-/*
- * What the plan hides is covered at its own place by a rule of its own.  A share that shows it in
- * another one, or an image, where no place of the host is the same, needs more.
- */
+/* What is hidden has a rule for its own place: a share that shows it elsewhere, or an image, needs more. */
 static bool is_elsewhere(const struct plan *p, const struct rule *rule)
 {
         if (rule->asked->kind != PLAN_RULE_READABLE && rule->asked->kind != PLAN_RULE_WRITABLE)

@@ -419,3 +419,24 @@ teardown() {
     # nothing else was said
     [ "${#lines[@]}" = 21 ]
 }
+
+@test "the state directory is not shared by its name, either" {
+    local word
+    "$KELP" run -d --name one -- sleep 100 >id
+    ln -s "$XDG_RUNTIME_DIR/kelp" link
+    socket=$XDG_RUNTIME_DIR/kelp/boxes/$(cat id)/control
+    [ -S "$socket" ]
+    make_rootfs rootfs
+    for word in "-v $XDG_RUNTIME_DIR/kelp:/tmp/z" "-v $XDG_RUNTIME_DIR/kelp/boxes:/tmp/z:ro" \
+        "--socket $socket" "--readable $XDG_RUNTIME_DIR/kelp"; do
+        run -125 "$KELP" run $word -- true
+        [[ $output == *"cannot share '$XDG_RUNTIME_DIR/kelp"*"': it is kelp's own state"* ]]
+        run -125 "$KELP" run $word ./rootfs true
+        [[ $output == *"cannot share '$XDG_RUNTIME_DIR/kelp"*"': it is kelp's own state"* ]]
+    done
+    # the control: what is around it
+    run -0 "$KELP" run -v "$XDG_RUNTIME_DIR:/tmp/z" -- sh -c 'ls -A /tmp/z/kelp; echo ran'
+    [ "${lines[-1]}" = ran ]
+    [ "${#lines[@]}" -le 2 ]
+    "$KELP" rm -f one
+}
