@@ -56,6 +56,24 @@ bool state_find_session(char path[STATE_PATH_SIZE])
                snprintf(path, STATE_PATH_SIZE, "%s/kelp", real) < STATE_PATH_SIZE;
 }
 
+/*
+ * The session's directory was closed when sandboxes were started there, and is open now: to look
+ * elsewhere would be to say that there are none.
+ */
+static int judge_session(const char *path, struct err *e)
+{
+        char session[PATH_MAX];
+        struct stat st;
+
+        if (!str_has_prefix(path, "/tmp/kelp-") || !state_find_session(session) ||
+            str_eq(session, path) || lstat(session, &st) < 0 || !S_ISDIR(st.st_mode) ||
+            st.st_uid != getuid())
+                return 0;
+        err_set(e, EPERM, "'%s' lies in a directory that is open to others", session);
+        return err_hint(e, "chmod 700 \"$XDG_RUNTIME_DIR\"; without it: env -u XDG_RUNTIME_DIR "
+                           "kelp ...");
+}
+
 static int tell_others(const char *path, uid_t owner, struct err *e)
 {
         err_set(e, EPERM, "'%s' belongs to user %u", path, owner);
@@ -113,7 +131,7 @@ static int open_part(int dirfd, const char *name, const char *path, bool makes, 
 /* Names first: where there are boxes there is that directory, too. */
 static int open_state(struct state *s, bool makes, struct err *e)
 {
-        if (state_find_path(s->path, e) < 0)
+        if (state_find_path(s->path, e) < 0 || judge_session(s->path, e) < 0)
                 return -e->code;
         s->root = open_part(AT_FDCWD, s->path, s->path, makes, e);
         if (s->root < 0)
@@ -128,7 +146,7 @@ static int open_state(struct state *s, bool makes, struct err *e)
 /* What a sandbox without a name needs, where it is there already. */
 static int open_without_names(struct state *s, struct err *e)
 {
-        if (state_find_path(s->path, e) < 0)
+        if (state_find_path(s->path, e) < 0 || judge_session(s->path, e) < 0)
                 return -e->code;
         s->root = open_private(AT_FDCWD, s->path, s->path, e);
         if (s->root < 0)

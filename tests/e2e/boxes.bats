@@ -440,3 +440,18 @@ teardown() {
     [ "${#lines[@]}" -le 2 ]
     "$KELP" rm -f one
 }
+
+@test "a session that somebody has opened to others is told, and not taken for an empty one" {
+    "$KELP" run -d --name one -- sleep 100 >id
+    chmod 0755 "$XDG_RUNTIME_DIR"
+    for command in ps "stop -a" "stop one" "run -d -- true"; do
+        run -125 "$KELP" $command
+        [[ $output == *"'$XDG_RUNTIME_DIR/kelp' lies in a directory that is open to others"* ]]
+        [[ $output == *'hint: chmod 700 "$XDG_RUNTIME_DIR"'* ]]
+    done
+    # as the hint says
+    chmod 700 "$XDG_RUNTIME_DIR"
+    run -0 "$KELP" ps -q
+    [ "${#lines[@]}" = 1 ]
+    "$KELP" rm -f one
+}

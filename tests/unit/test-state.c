@@ -389,6 +389,22 @@ static void another_directory_serves_where_the_sessions_is_open(void **unused)
         assert_true(str_has_prefix(path, runtime));
 }
 
+/* A payload that is given the session's directory can open it. */
+static void a_session_that_was_opened_is_not_taken_for_an_empty_one(void **unused)
+{
+        autostate s = STATE_NONE;
+        struct err e = { 0 };
+
+        (void)unused;
+        struct state_box box = make("there", true);
+        assert_int_equal(chmod(runtime, 0755), 0);
+        assert_int_equal(state_open(&s, &e), -EPERM);
+        assert_non_null(strstr(e.text, "chmod 700"));
+        assert_int_equal(chmod(runtime, 0700), 0);
+        assert_int_equal(count_boxes(), 1);
+        state_remove_own(&box);
+}
+
 /* In a process of its own: makes and removes, and returns what went wrong. */
 static int come_and_go(int times)
 {
@@ -568,6 +584,7 @@ int main(void)
                 TEST(who_is_no_pid_1_of_kelps_lives),
                 TEST(what_others_may_look_into_is_refused),
                 TEST(another_directory_serves_where_the_sessions_is_open),
+                TEST(a_session_that_was_opened_is_not_taken_for_an_empty_one),
                 TEST(many_come_and_go),
                 TEST(a_request_and_its_answer),
                 TEST(who_does_not_read_is_not_waited_for),
