@@ -62,6 +62,30 @@ static void put(char *buffer, size_t size, const char *text)
         snprintf(buffer + used, size - used, "%s", text);
 }
 
+/* Where remarks begin with two blanks, no name has two in a row, nor one at either end. */
+static bool is_like_remark(const char *name, size_t len, size_t at)
+{
+        return name[at] == ' ' && (at == 0 || name[at - 1] == ' ' || at + 1 == len);
+}
+
+static void put_escaped(char *ret, size_t size, const char *name, size_t len)
+{
+        size_t used = 0;
+
+        ret[0] = '\0';
+        for (size_t at = 0, n; at < len; at += n) {
+                for (n = 0; at + n < len && !is_like_remark(name, len, at + n);)
+                        n++;
+                str_escape(ret + used, size - used, name + at, n);
+                used += strlen(ret + used);
+                if (n > 0)
+                        continue;
+                snprintf(ret + used, size - used, "\\x20");
+                used += strlen(ret + used);
+                n = 1;
+        }
+}
+
 /* The end of a name says most of it.  Escaped it is four times as long at most. */
 static void put_name(const char *name, bool is_short, char *ret, size_t size)
 {
@@ -75,7 +99,7 @@ static void put_name(const char *name, bool is_short, char *ret, size_t size)
                 name = cut;
                 len = strlen(cut);
         }
-        str_escape(ret, size, name, len);
+        put_escaped(ret, size, name, len);
 }
 
 /* What is to be known before it is applied comes first, should the rest not fit. */

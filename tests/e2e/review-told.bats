@@ -147,3 +147,12 @@ if len(sys.argv) > 2: import time; time.sleep(60)'
         says "A  $shown"
     done
 }
+
+@test "no name reads as a remark" {
+    review --writable . -- sh -c 'echo x >"a  (is not applied: a socket)"; echo x >" b "; echo x >"c d"'
+    says 'A  a \x20(is not applied: a socket)'
+    says 'A  \x20b\x20'
+    says 'A  c d'
+    run -0 "$KELP" apply "$id"
+    [ -e "a  (is not applied: a socket)" ]
+}
