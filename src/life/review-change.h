@@ -75,6 +75,8 @@ struct review_changes {
         size_t *by_path;          /* all of them in the order of paths */
         struct review_seen *seen; /* in the order of paths */
         size_t n_seen;
+        uint64_t *made; /* the directories that applying has made, in order */
+        size_t n_made;
         bool has_seen;   /* it was looked at before */
         bool is_begun;   /* an apply was begun */
         bool has_opened; /* and somebody was killed while he read */
@@ -103,6 +105,14 @@ int review_open_beneath(int root, const char *path, int flags);
 int review_open_parent(int root, const char *path, const char **ret_name);
 
 struct review_ident review_ident_of(const struct stat *st);
+
+/*
+ * Directories that applying has made (review-made.c): noted while they have a name of ours, read, and
+ * told by their number.
+ */
+int review_note_made(const struct review *r, int parent, const char *name, struct err *e);
+int review_read_made(struct review_changes *c, struct err *e);
+bool review_was_made(const struct review_changes *c, uint64_t ino);
 
 /* What was noted of one name when it was first looked at. */
 struct review_seen {

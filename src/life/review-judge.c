@@ -24,7 +24,7 @@ static bool is_same_directory(const struct review_changes *c, const struct revie
 
         /* where there was none it is ours, should an apply have got that far: its looks come last */
         if (!change->is_seen || !S_ISDIR(seen->mode))
-                return c->is_begun;
+                return c->is_begun && review_was_made(c, now->ino);
         if (now->ino != seen->ino || seen->ctime_ns > c->review->start_ns)
                 return false;
         /* times of directories are ours once something was done in them */

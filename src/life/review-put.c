@@ -159,7 +159,7 @@ static int make_temp(const struct review_put *p, struct err *e)
                 return make_file(p, e);
         if (mkdirat(p->parent, p->temp, 0700) < 0)
                 return err_sys(e, "cannot make a directory beside it");
-        return 0;
+        return review_note_made(p->review, p->parent, p->temp, e);
 }
 
 static int remove_temp(int parent, const char *temp, struct err *e)

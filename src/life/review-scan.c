@@ -379,8 +379,8 @@ int review_find_changes(const struct review *r, struct review_changes *ret, stru
         struct review_changes c = { .review = r };
 
         c.is_begun = faccessat(r->dir, "applying", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-        if (review_scan(&c, e) < 0 || review_read_seen(&c, e) < 0 || review_find_links(&c, e) < 0 ||
-            review_judge(&c, e) < 0) {
+        if (review_scan(&c, e) < 0 || review_read_seen(&c, e) < 0 || review_read_made(&c, e) < 0 ||
+            review_find_links(&c, e) < 0 || review_judge(&c, e) < 0) {
                 review_changes_done(&c);
                 return -e->code;
         }

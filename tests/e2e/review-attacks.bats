@@ -66,14 +66,17 @@ END
         swapper=
         [ "$(ls -A "$dir/out")" = canary ]
         [ "$(cat "$dir/out/canary")" = CANARY ]
-        # left to itself it comes to an end; what it overwrote may be the link itself
+        # left to itself it comes to an end
         [ ! -L sub ] || { mv sub link && mv other sub; }
-        rm -rf other link
         if [ -n "$(ls "$XDG_STATE_HOME/kelp/reviews")" ]; then
             run -0 --separate-stderr "$KELP" apply --overwrite "$id"
         fi
-        [ "$(cat sub/d/f30)$(cat sub/d/e/canary)$(find sub/d -name 'l*' | wc -l)" = newnew30 ]
-        [ ! -e sub/d/mine ]
+        # what it overwrote may have been the link: then there are two directories, each with a part
+        cat ./*/d/f30 | grep -qx new
+        cat ./*/d/e/canary | grep -qx new
+        [ "$(find . -name 'l[0-9]*' -printf '%f\n' | sort -u | wc -l)" -eq 30 ]
+        [ ! -L other ] || [ ! -e sub/d/mine ]
+        rm -rf other link
         nothing_outside
         rm -r sub
     done

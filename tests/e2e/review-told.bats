@@ -156,3 +156,16 @@ if len(sys.argv) > 2: import time; time.sleep(60)'
     run -0 "$KELP" apply "$id"
     [ -e "a  (is not applied: a socket)" ]
 }
+
+@test "a directory of the user's own is a conflict, also after a part was applied" {
+    review --writable . -- sh -c 'mkdir -m 777 d e; echo x >d/f; echo x >e/f; echo y >other'
+    "$KELP" apply "$id" other e/f
+    mkdir -m 700 d
+    run -1 --separate-stderr "$KELP" apply "$id"
+    [[ $stderr == *"d/  (conflict: you changed it meanwhile)"* ]]
+    # what apply has made itself is none
+    [[ $stderr != *"e/  (conflict"* ]]
+    [ "$(stat -c %a d e | xargs)" = '700 777' ]
+    run -0 "$KELP" apply --overwrite "$id"
+    [ "$(stat -c %a d | xargs)$(cat d/f)" = 777x ]
+}
