@@ -130,7 +130,7 @@ teardown() {
     run -125 "$KELP" run --name one -- true
     run -0 "$KELP" stop one
     run -125 "$KELP" run --name one -- true
-    [ "${lines[1]}" = "hint: \`kelp rm one\` removes it" ]
+    [ "${lines[1]}" = "hint: \`kelp rm -a\` removes those that have ended; \`kelp rm one\` also what --keep has kept under that name" ]
     run -0 "$KELP" rm one
     run -0 "$KELP" run --name one -- true
     run -0 "$KELP" run --name one -- true
