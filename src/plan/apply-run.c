@@ -132,12 +132,22 @@ static bool is_box_name(const char *name)
         return len > 0 && len <= 63 && strchr(first, name[0]) && strspn(name, more) == len;
 }
 
+/* Commands take either, and a name first: nobody's id may be somebody's name. */
+static bool is_like_id(const char *name)
+{
+        return strlen(name) == 12 && strspn(name, STR_HEX_LOWER) == 12;
+}
+
 int apply_name(struct assembly *a, const struct setting *s, struct err *e)
 {
         if (!is_box_name(s->value)) {
                 err_set(e, EINVAL, "'%s' cannot be the name of a sandbox", s->value);
                 return err_hint(e, "letters, digits, '_', '.' and '-', a letter or digit first, "
                                    "at most 63");
+        }
+        if (is_like_id(s->value)) {
+                err_set(e, EINVAL, "'%s' reads as the id of a sandbox", s->value);
+                return err_hint(e, "take a name that is not 12 digits of hex");
         }
         a->plan->name = arena_copy(&a->plan->arena, s->value, e);
         return a->plan->name ? 0 : -e->code;

@@ -208,6 +208,7 @@ static const struct bad_row bad_lines[] = {
         { { "--name", "-x", "--", "x" }, "'-x' cannot be the name" },
         { { "--name", ".x", "--", "x" }, "'.x' cannot be the name" },
         { { "--name", "../x", "--", "x" }, "'../x' cannot be the name" },
+        { { "--name", "0123456789ab", "--", "x" }, "'0123456789ab' reads as the id" },
         { { "--name", "a/b", "--", "x" }, "'a/b' cannot be the name" },
         { { "--name", "a b", "--", "x" }, "'a b' cannot be the name" },
         { { "--name", "a\x1b[1m", "--", "x" }, "cannot be the name" },
