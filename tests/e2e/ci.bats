@@ -262,6 +262,11 @@ cleanup_file_variables: 0" ]
     run -75 "$job" true
     run -75 "$job" --
     run -75 "$job" --report
+    for option in -d -dit -itd --detach --status-fd --status-fd=5; do
+        run -75 "$job" "$option" -- touch ran
+        [ "${lines[-1]}" = "ci-job: '$option' is not for a job, whose end and status are waited for here" ]
+    done
+    [ ! -e ran ]
     run -124 "$job" --timeout 200ms -- sleep 100
 }
 
