@@ -28,7 +28,7 @@
 
 static const char usage[] =
         "Usage:  kelp logs [-f] [-n LINES] [-t] SANDBOX\n\n"
-        "Prints what a sandbox in the background has written, or the last 4 to 8 MiB of it.\n\n"
+        "Prints what a sandbox in the background has written, or the end of it.\n\n"
         "  -f, --follow       go on until the sandbox ends\n"
         "  -n, --tail LINES   the last LINES lines alone\n"
         "  -t, --timestamps   with the time in front of each line\n";

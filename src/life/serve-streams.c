@@ -114,7 +114,8 @@ void serve_drop_slow(struct serve *s)
 
         if (read(s->timer, &expirations, sizeof(expirations)) < 0)
                 return;
-        err_set(&slow, ETIMEDOUT, "the output was not taken in time; kelp logs has all of it");
+        err_set(&slow, ETIMEDOUT,
+                "the output was not taken in time; kelp logs has it, or the end of it");
         for (size_t i = 0; i < SERVE_MAX_CLIENTS; i++) {
                 struct serve_client *c = &s->clients[i];
 
