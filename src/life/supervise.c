@@ -25,6 +25,9 @@
  * is lost; the payload's output before the answer to its stop.
  */
 
+/* Shorter runs give nothing back before they end. */
+#define SETTLE_MS 50
+
 enum watch {
         WATCH_SOCK,
         WATCH_INIT,
@@ -125,8 +128,7 @@ static int on_message(struct supervisor *s, struct err *e)
         case SYNC_EXITED:
                 s->has_exited = true;
                 s->wait_status = msg.value;
-                /* what can go goes while pid 1 does; its namespaces go with it if nobody holds them */
-                run_close_entry(s->run);
+                /* what can go goes while pid 1 does */
                 own_box_exited(s->box);
                 return 0;
         default:
@@ -212,12 +214,33 @@ static void fill(const struct supervisor *s, struct pollfd *fds)
         }
 }
 
-/* How long to wait, as of poll(2): for ever, but for a payload that may have missed the end. */
+/*
+ * How long to wait, as of poll(2): for ever, but for a payload that may have missed the end, and once for
+ * the moment when there is nothing to do.
+ */
 static int get_patience(const struct supervisor *s)
 {
+        if (!s->has_settled)
+                return SETTLE_MS;
         if (!s->relay || s->is_stopped || s->has_exited || s->is_gone)
                 return -1;
         return relay_patience(s->relay);
+}
+
+/* It mostly waits from here on, and there may be many of it; a short run does not pay for that. */
+static void settle(struct supervisor *s)
+{
+        s->has_settled = true;
+        mem_release_stack();
+        malloc_trim(0);
+}
+
+static void on_nothing(struct supervisor *s)
+{
+        if (!s->has_settled)
+                settle(s);
+        else
+                relay_repeat_end(s->relay);
 }
 
 static int turn(struct supervisor *s, struct err *e)
@@ -229,7 +252,7 @@ static int turn(struct supervisor *s, struct err *e)
         if (n < 0)
                 return errno == EINTR ? 0 : err_sys(e, "cannot poll");
         if (n == 0) {
-                relay_repeat_end(s->relay);
+                on_nothing(s);
                 return 0;
         }
         if (fds[WATCH_MASTER].revents & (POLLIN | POLLHUP | POLLERR) || fds[WATCH_OUTPUT].revents) {
@@ -290,9 +313,6 @@ static int run_to_end(struct supervisor *s, struct err *e)
 
         if (prepare(s, e) < 0)
                 return -e->code;
-        /* from here on it mostly waits, and there may be many of it */
-        mem_release_stack();
-        malloc_trim(0);
         while (!s->is_gone || !s->is_copied) {
                 if (turn(s, e) < 0)
                         return -e->code;

@@ -29,8 +29,9 @@ struct supervisor {
         enum sample_verdict limit; /* that ended it, by us */
         uint64_t first_term;       /* when the first SIGTERM came, as of io_now(); 0: none did */
         bool has_front;            /* the payload is in the foreground of its terminal */
-        bool is_baited;  /* its terminal looks as if there were something to read: see job.c */
-        bool is_stopped; /* the payload is, until pid 1 says otherwise */
+        bool is_baited;   /* its terminal looks as if there were something to read: see job.c */
+        bool has_settled; /* nothing was to do for a while */
+        bool is_stopped;  /* the payload is, until pid 1 says otherwise */
         bool has_exited;
         bool is_killed; /* pid 1, by us */
         bool is_gone;   /* pid 1 is, and with it every process of the sandbox */

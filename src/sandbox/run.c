@@ -2,13 +2,6 @@
 
 #include "fd.h"
 
-void run_close_entry(struct run *r)
-{
-        for (int i = 0; i < RUN_NS_COUNT; i++)
-                fd_close(&r->entry.namespaces[i]);
-        fd_close(&r->entry.rules);
-}
-
 void run_done(struct run *r)
 {
         proc_kill_child(&r->stage);
@@ -27,5 +20,7 @@ void run_done(struct run *r)
         fd_close(&r->netns);
         fd_close(&r->userns);
         fd_close(&r->api_dir);
-        run_close_entry(r);
+        for (int i = 0; i < RUN_NS_COUNT; i++)
+                fd_close(&r->entry.namespaces[i]);
+        fd_close(&r->entry.rules);
 }

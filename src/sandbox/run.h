@@ -61,9 +61,6 @@ struct run {
                 }                                                                                  \
         }
 
-/* Nobody enters it any more. */
-void run_close_entry(struct run *r);
-
 /* Ends whatever is still there: kills pid 1 (and so the sandbox) and the network helper. */
 void run_done(struct run *r);
 
