@@ -43,6 +43,8 @@ mapfile -t others < <(grep -vx vm/refusals $home/jobs)
 mapfile -t alone < <(grep -x vm/refusals $home/jobs)
 some 1 "${alone[@]}"
 some "$(nproc)" "${others[@]}"
+# a program that ends by a fault may do so beside what a test looks at
+dmesg | grep -E ' traps: | segfault at ' | grep 'kelp'
 # a part without a total is no end
 awk -v parts="$parts" '
     /^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ { n++; p += $1; f += $3; s += $5 }
