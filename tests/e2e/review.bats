@@ -223,13 +223,21 @@ END
         printf x >"$(printf "esc\033[31m\nnl\342\200\256")"; mkdir secret; chmod 0 secret; mkdir shut; echo >shut/x
         chmod 600 shut; echo fine >fine'
     [[ $stderr != *$'\033'* && $stderr != *$'\342\200\256'* ]]
+    # overlayfs takes notes where files can have such attributes, on a tmpfs since Linux 6.6
+    if setfattr -n user.a -v b "$XDG_STATE_HOME"; then
+        notes=('b  (is not applied: a note to overlayfs' 'sub/  (is not applied: a note to overlayfs')
+    else
+        says 'setfattr: b: Operation not supported'
+        says 'setfattr: sub: Operation not supported'
+        notes=()
+    fi
     kelp diff "$id"
     [[ $output != *$'\033'* ]]
     kelp apply "$id"
     [ "$status" = 1 ]
     for what in 'pipe  (is not applied: a fifo)' 'sock  (is not applied: a socket)' \
         'a  (is not applied: a set-user-id' 'sgid  (is not applied: a set-user-id' \
-        'b  (is not applied: a note to overlayfs' 'sub/  (is not applied: a note to overlayfs' \
+        "${notes[@]}" \
         'secret/  (is not applied: a directory that its owner may not read)' \
         'shut/  (is not applied: a directory that its owner may not read)'; do
         says "$what"
