@@ -19,29 +19,45 @@ static bool is_nobody_there(const struct err *e)
                e->code == ECONNRESET;
 }
 
-int box_ask_wake(const struct box_status *status, enum control_type type, struct err *e)
+/* Whether its supervisor is; *ret_pidfd, the caller's, is of it. */
+static bool is_stopped(const struct box_status *status, int *ret_pidfd)
 {
-        autofd pidfd = -1;
+        struct err unused = { 0 };
         uint64_t start = 0;
         char state = 0;
 
-        /* its answer is the end, and is waited for as long as it takes */
-        if (type == CONTROL_WAIT)
+        *ret_pidfd = proc_pidfd(status->supervisor, &unused);
+        return *ret_pidfd >= 0 && proc_stat(status->supervisor, &state, &start) == 0 &&
+               start == status->supervisor_start && state == 'T';
+}
+
+/* What may be asked of one that is stopped, as its answer comes of its end or leads to it. */
+static bool can_wake(enum control_type type)
+{
+        return type == CONTROL_SIGNAL || type == CONTROL_STOP;
+}
+
+int box_ask_judge(const struct box_status *status, enum control_type type, struct err *e)
+{
+        autofd pidfd = -1;
+
+        /* the answer to WAIT is the end, and is waited for as long as it takes */
+        if (type == CONTROL_WAIT || can_wake(type) || !is_stopped(status, &pidfd))
                 return 0;
-        pidfd = proc_pidfd(status->supervisor, e);
-        if (pidfd < 0 || proc_stat(status->supervisor, &state, &start) < 0 ||
-            start != status->supervisor_start || state != 'T') {
-                *e = (struct err){ 0 };
-                return 0;
-        }
-        if (type != CONTROL_SIGNAL && type != CONTROL_STOP) {
-                err_set(e, EBUSY, "sandbox '%s' is stopped", box_ask_name(status, NULL));
-                return err_hint(e,
-                                "it was started in the foreground of a shell: `fg` there, or "
-                                "kill -CONT %d",
-                                (int)status->supervisor);
-        }
-        if (syscall(SYS_pidfd_send_signal, pidfd, SIGCONT, NULL, 0) < 0 && errno != ESRCH)
+        err_set(e, EBUSY, "sandbox '%s' is stopped", box_ask_name(status, NULL));
+        return err_hint(e,
+                        "it was started in the foreground of a shell: `fg` there, or "
+                        "kill -CONT %d",
+                        (int)status->supervisor);
+}
+
+/* Once it is asked: it may be about to stop again. */
+static int wake(const struct box_status *status, struct err *e)
+{
+        autofd pidfd = -1;
+
+        if (is_stopped(status, &pidfd) &&
+            syscall(SYS_pidfd_send_signal, pidfd, SIGCONT, NULL, 0) < 0 && errno != ESRCH)
                 return err_sys(e, "cannot continue the supervisor of sandbox '%s'",
                                box_ask_name(status, NULL));
         return 0;
@@ -55,13 +71,13 @@ int box_ask(const struct state *s, const struct box_status *status, enum control
 
         if (status->phase == BOX_EXITED)
                 return -1;
-        if (box_ask_wake(status, type, e) < 0)
+        if (box_ask_judge(status, type, e) < 0)
                 return -e->code;
         dir = state_open_box(s, status->id, e);
         if (dir >= 0)
                 sock = control_connect(dir, status, e);
         if (sock >= 0 && control_send(sock, type, value, fds, n_fds, e) == 0)
-                return fd_take(&sock);
+                return can_wake(type) && wake(status, e) < 0 ? -e->code : fd_take(&sock);
         if (!is_nobody_there(e))
                 return -e->code;
         *e = (struct err){ 0 };

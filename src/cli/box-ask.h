@@ -10,10 +10,10 @@
 const char *box_ask_name(const struct box_status *status, const char *word);
 
 /*
- * A supervisor that is stopped, with the job of its shell, answers nobody.  Who wants to end the
- * sandbox by a request of `type` lets it go on for that; for all else it is the shell's: -EBUSY.
+ * A supervisor that is stopped, with the job of its shell, answers nobody: -EBUSY, but for who waits
+ * for the end, or wants to bring it about, for which box_ask() lets it go on.
  */
-int box_ask_wake(const struct box_status *status, enum control_type type, struct err *e);
+int box_ask_judge(const struct box_status *status, enum control_type type, struct err *e);
 
 /*
  * Sends one request and returns the connection, the caller's.  -1 with e->code 0: nobody supervises

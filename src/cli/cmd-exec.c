@@ -234,7 +234,7 @@ static int connect_to(const struct state *state, const struct words *w, struct b
                 return -e->code;
         if (box->phase == BOX_EXITED)
                 return ended(w, e);
-        if (box_ask_wake(box, CONTROL_EXEC, e) < 0)
+        if (box_ask_judge(box, CONTROL_EXEC, e) < 0)
                 return -e->code;
         autofd dir = state_open_box(state, box->id, e);
         int sock = dir < 0 ? -1 : control_connect(dir, box, e);

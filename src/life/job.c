@@ -1,6 +1,7 @@
 #include "supervisor.h"
 
 #include "fd.h"
+#include "serve.h"
 #include "tty.h"
 
 #include <errno.h>
@@ -23,6 +24,9 @@
  *
  * While we are stopped nobody keeps the limits that are ours to keep, so a payload that stops itself
  * alone would leave them behind: with such limits all of the sandbox is stopped until we go on.
+ *
+ * While we are stopped nobody kills what has been asked to end, either (by `kelp stop`, by the time
+ * limit): from then on we do not stop, and the payload goes on without the terminal.
  *
  * Without a controlling terminal there is no shell to continue us, so we never stop ourselves.
  *
@@ -162,6 +166,14 @@ static void freeze_if_unwatched(const struct supervisor *s)
                 sync_send(s->run->sock, SYNC_FREEZE, 0, NULL, 0, &unused);
 }
 
+/* It goes on, without what it has asked its terminal for. */
+static void refuse_stop(struct supervisor *s, bool asks)
+{
+        if (asks)
+                relay_end_input(s->relay);
+        send_resume(s, true);
+}
+
 int job_stopped(struct supervisor *s, int number, struct err *e)
 {
         bool asks = s->relay && wants_terminal(number);
@@ -169,19 +181,24 @@ int job_stopped(struct supervisor *s, int number, struct err *e)
 
         if (asks && terminal_is_foreground(&s->term))
                 return resume(s, true, e);
+        if (s->serve)
+                serve_hear(s->serve, s);
         if (!s->term.has_jobs)
                 return 0;
         flush_output(s);
         /* in the background it must not be stopped for a bait */
         if (remove_bait(s, e) < 0)
                 return -e->code;
+        if (s->is_ending) {
+                refuse_stop(s, asks);
+                return 0;
+        }
         bool whole_group = asks || (number == SIGTSTP && s->term.is_raw);
         release(s);
         freeze_if_unwatched(s);
         if (!terminal_stop_self(number, whole_group) && asks) {
                 /* an orphaned group in the background: a read there fails, outside too */
-                relay_end_input(s->relay);
-                send_resume(s, true);
+                refuse_stop(s, asks);
                 return 0;
         }
         return resume(s, wants_front, e);

@@ -245,6 +245,12 @@ void serve_turn(struct serve *s, struct supervisor *v)
                 on_event(s, v, events[i].data.u64);
 }
 
+void serve_hear(struct serve *s, struct supervisor *v)
+{
+        accept_some(s);
+        serve_turn(s, v);
+}
+
 void serve_hear_last(struct serve *s)
 {
         if (s->listener < 0)

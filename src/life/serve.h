@@ -61,6 +61,9 @@ void serve_free(struct serve **s);
 /* When poll(2) says that there is something to read from the epoll set. */
 void serve_turn(struct serve *s, struct supervisor *v);
 
+/* Before the supervisor stops again: who has woken it has asked by now. */
+void serve_hear(struct serve *s, struct supervisor *v);
+
 /* The payload is gone: the rest of its output goes to the log and to who is attached. */
 void serve_drain(struct serve *s);
 

@@ -28,7 +28,7 @@ void supervisor_send_signal(struct supervisor *s, int number)
 
 void supervisor_kill_box(struct supervisor *s)
 {
-        s->is_killed = true;
+        s->is_ending = s->is_killed = true;
         if (cgroup_kill(&s->run->cgroup))
                 return;
         /* fails only when it is dead already */
@@ -45,33 +45,52 @@ int supervisor_arm(int timer, uint64_t ns, struct err *e)
         return 0;
 }
 
+bool supervisor_is_over(const struct supervisor *s)
+{
+        return s->has_exited || s->is_gone;
+}
+
 static void ask_to_end(struct supervisor *s)
 {
+        s->is_ending = true;
         supervisor_send_signal(s, s->plan->exec.stop_signal);
         supervisor_send_signal(s, SIGCONT);
+}
+
+/* SIGKILL; and once that is done, what nobody takes of its output is given up. */
+static void end_now(struct supervisor *s)
+{
+        if (supervisor_is_over(s))
+                supervisor_give_up_output(s, SIGTERM);
+        else
+                supervisor_kill_box(s);
 }
 
 int supervisor_on_timer(struct supervisor *s, struct err *e)
 {
         uint64_t expirations;
 
-        if (read(s->timer, &expirations, sizeof(expirations)) < 0 || s->has_exited)
+        if (read(s->timer, &expirations, sizeof(expirations)) < 0)
                 return 0;
-        if (s->is_timed_out) {
-                supervisor_kill_box(s);
+        /* it was in time, whoever reads its output */
+        if (!s->is_timed_out && supervisor_is_over(s))
                 return 0;
-        }
+        if (s->is_timed_out)
+                end_now(s);
+        else
+                ask_to_end(s);
         s->is_timed_out = true;
-        ask_to_end(s);
         return supervisor_arm(s->timer, SUPERVISE_GRACE_NS, e);
 }
 
-void supervisor_on_stop_timer(struct supervisor *s)
+int supervisor_on_stop_timer(struct supervisor *s, struct err *e)
 {
         uint64_t expirations;
 
-        if (read(s->stop_timer, &expirations, sizeof(expirations)) > 0 && !s->has_exited)
-                supervisor_kill_box(s);
+        if (read(s->stop_timer, &expirations, sizeof(expirations)) < 0)
+                return 0;
+        end_now(s);
+        return supervisor_arm(s->stop_timer, SUPERVISE_GRACE_NS, e);
 }
 
 void supervisor_on_term(struct supervisor *s)
@@ -91,17 +110,18 @@ int supervisor_stop(struct supervisor *s, int seconds, struct err *e)
 {
         if (seconds < 0 || seconds > SUPERVISE_MAX_STOP_S)
                 return err_set(e, EINVAL, "nobody waits %d seconds for an end", seconds);
-        if (seconds == 0) {
-                supervisor_kill_box(s);
-                return 0;
-        }
+        /* needs no timer */
+        if (seconds == 0)
+                end_now(s);
         if (s->stop_timer < 0)
                 s->stop_timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
         if (s->stop_timer < 0)
                 return err_sys(e, "cannot make a timer");
-        if (supervisor_arm(s->stop_timer, (uint64_t)seconds * NS_IN_S, e) < 0)
+        if (supervisor_arm(s->stop_timer,
+                           seconds ? (uint64_t)seconds * NS_IN_S : SUPERVISE_GRACE_NS, e) < 0)
                 return -e->code;
-        ask_to_end(s);
+        if (seconds)
+                ask_to_end(s);
         return 0;
 }
 

@@ -83,7 +83,7 @@ static int on_signal(struct supervisor *s, struct err *e)
         }
         if (number == SIGCONT)
                 return job_continued(s, e);
-        if (s->has_exited) {
+        if (supervisor_is_over(s)) {
                 supervisor_give_up_output(s, number);
                 return 0;
         }
@@ -270,8 +270,8 @@ static int turn(struct supervisor *s, struct err *e)
                 return -e->code;
         if (fds[WATCH_TIMER].revents && supervisor_on_timer(s, e) < 0)
                 return -e->code;
-        if (fds[WATCH_STOP_TIMER].revents)
-                supervisor_on_stop_timer(s);
+        if (fds[WATCH_STOP_TIMER].revents && supervisor_on_stop_timer(s, e) < 0)
+                return -e->code;
         if (fds[WATCH_SERVE].revents)
                 serve_turn(s->serve, s);
         if (fds[WATCH_SAMPLER].revents && supervisor_on_sample(s, e) < 0)

@@ -33,6 +33,7 @@ struct supervisor {
         bool has_settled; /* nothing was to do for a while */
         bool is_stopped;  /* the payload is, until pid 1 says otherwise */
         bool has_exited;
+        bool is_ending; /* it was asked to, and will be killed */
         bool is_killed; /* pid 1, by us */
         bool is_gone;   /* pid 1 is, and with it every process of the sandbox */
         bool is_timed_out;
@@ -44,11 +45,16 @@ struct supervisor {
 void supervisor_send_signal(struct supervisor *s, int number);
 /* SIGKILL to all, and what has entered. */
 void supervisor_kill_box(struct supervisor *s);
-/* The stop signal, and SIGKILL after so many seconds; 0: at once. */
+/* The command has ended, and with it all, but for what of its output nobody has taken. */
+bool supervisor_is_over(const struct supervisor *s);
+/*
+ * The stop signal, and SIGKILL after so many seconds; 0: at once.  Output that nobody takes by then,
+ * or SUPERVISE_GRACE_NS after the kill, is given up.
+ */
 int supervisor_stop(struct supervisor *s, int seconds, struct err *e);
 void supervisor_on_term(struct supervisor *s);
 int supervisor_on_timer(struct supervisor *s, struct err *e);
-void supervisor_on_stop_timer(struct supervisor *s);
+int supervisor_on_stop_timer(struct supervisor *s, struct err *e);
 int supervisor_on_sample(struct supervisor *s, struct err *e);
 int supervisor_arm(int timer, uint64_t ns, struct err *e);
 

@@ -95,6 +95,41 @@ teardown() {
     [ "$output" = polite ]
 }
 
+# A sandbox in the foreground whose output nobody takes runs this.
+start_untaken() {
+    rm -f ready asked
+    timeout 100 "$KELP" run -t --name one -- sh -c "$1" >full 3>&- 9>&- &
+    started=$!
+    await_file ready
+}
+
+@test "stop is not put off by output that nobody takes, nor by its own end" {
+    local ends='echo text; echo r >ready'
+    local stays='echo text; trap "echo r >asked" TERM; echo r >ready; while :; do sleep 0.05; done'
+    mkfifo full
+    exec 9<>full
+    # as much as it holds
+    dd if=/dev/zero of=full bs=65536 count=1 status=none
+    for command in "$ends" "$stays"; do
+        start_untaken "$command"
+        run -0 timeout 50 "$KELP" stop -t 1 one
+        wait "$started" || true
+        nothing_left
+    done
+    start_untaken "$stays"
+    run -0 timeout 50 "$KELP" rm -f one
+    wait "$started" || true
+    nothing_left
+    # what is interrupted has handed the deadline over
+    start_untaken "$stays"
+    env --default-signal "$KELP" stop -t 1 one 3>&- 9>&- &
+    await_file asked
+    kill -INT $!
+    wait "$started" || true
+    nothing_left
+    exec 9>&-
+}
+
 @test "stop takes the stop signal of the image, wakes who is stopped, and needs no patience at 0" {
     "$KELP" run -d --name asleep -- sh -c 'trap "exit 5" TERM; kill -STOP $$; sleep 1'
     run -0 "$KELP" stop -t 5 asleep

@@ -98,6 +98,14 @@ at_terminal() {
     at_terminal stop-and-ask
 }
 
+@test "kelp stop ends a sandbox that wants the terminal which it does not have" {
+    at_terminal stop-ends-who-wants-the-terminal
+}
+
+@test "kelp kill ends it, too" {
+    at_terminal kill-ends-who-wants-the-terminal
+}
+
 @test "kelp stopped from outside and continued by fg" {
     at_terminal stop-and-continue-from-outside
 }

@@ -499,6 +499,32 @@ def stop_and_ask():
 
 
 @case
+def stop_ends_who_wants_the_terminal():
+    """Whoever asked for it has gone by the time that it has to be killed."""
+    for reads in ("while :; do read a; done", "stty -echo; while :; do sleep 0.1; done"):
+        t = Terminal()
+        t.line(f"rm -f asked; $K run --name st -- sh -c 'trap \"echo >asked\" TERM; {reads}' &")
+        launcher = launcher_of(t)
+        wait_until(lambda: state_of(launcher) == "T", "kelp is not stopped")
+        stop = subprocess.Popen([KELP, "stop", "-t", "1", "st"])
+        wait_until(lambda: os.path.exists("asked"), "nobody was asked to end")
+        stop.send_signal(signal.SIGINT)
+        wait_gone(launcher)
+        stop.wait()
+
+
+@case
+def kill_ends_who_wants_the_terminal():
+    t = Terminal()
+    t.line("$K run --name st -- cat &")
+    launcher = launcher_of(t)
+    wait_until(lambda: state_of(launcher) == "T", "kelp is not stopped")
+    t.line("timeout 20 $K kill st; echo sta''tus=$?")
+    t.expect("status=0")
+    wait_gone(launcher)
+
+
+@case
 def stop_and_continue_from_outside():
     t = Terminal()
     t.line("$K -- cat")
