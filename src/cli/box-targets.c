@@ -3,9 +3,13 @@
 #include "box-ask.h"
 #include "fd.h"
 #include "help.h"
+#include "io.h"
 #include "mem.h"
 
 #include <errno.h>
+
+/* A kill takes moments, on any machine, unless the kernel waits for something. */
+#define GONE_S 30
 
 int box_targets_add(struct box_targets *t, const char *word, const struct box_status *status,
                     struct err *e)
@@ -87,10 +91,22 @@ int box_target_await_end(const struct state *s, struct box_target *t, int *ret, 
         return box_ask_status(s, t->status.id, box_target_name(t), ret, e);
 }
 
-int box_target_await_gone(const struct state *s, struct box_target *t, struct err *e)
+static int still_there(const struct box_target *t, struct err *e)
+{
+        err_set(e, ETIMEDOUT, "sandbox '%s' was killed, and %d seconds later it has not ended",
+                box_target_name(t), GONE_S);
+        return err_hint(e,
+                        "the kernel holds a process of it, and ends it when it can; `kelp wait %s`"
+                        " waits for that",
+                        box_target_name(t));
+}
+
+int box_target_await_gone(const struct state *s, struct box_target *t, int seconds, struct err *e)
 {
         int unused;
 
+        if (t->sock >= 0 && io_wait(t->sock, (seconds + GONE_S) * 1000) == 0)
+                return still_there(t, e);
         if (box_target_await_end(s, t, &unused, e) < 0 && e->code != ENOENT)
                 return -e->code;
         *e = (struct err){ 0 };

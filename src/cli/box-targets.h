@@ -49,8 +49,11 @@ int box_target_ask(const struct state *s, struct box_target *t, enum control_typ
 /* Waits for the end that it was asked for; *ret: the exit status, -1: nobody knows. */
 int box_target_await_end(const struct state *s, struct box_target *t, int *ret, struct err *e);
 
-/* The same, however it ended; one that went with its end has done so, too. */
-int box_target_await_gone(const struct state *s, struct box_target *t, struct err *e);
+/*
+ * The same, however it ended; one that went with its end has done so, too.  To be killed after so
+ * many seconds, which is -ETIMEDOUT long after that.
+ */
+int box_target_await_gone(const struct state *s, struct box_target *t, int seconds, struct err *e);
 
 /* Returns 0, an exit status, or a negative errno. */
 typedef int box_targets_fn(struct box_targets *t, const struct box_words *w, struct err *e);

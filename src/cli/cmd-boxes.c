@@ -22,7 +22,8 @@ static const char stop_usage[] =
 
 static const char kill_usage[] =
         "Usage:  kelp kill [-s SIGNAL] [-a | SANDBOX...]\n\n"
-        "Sends a signal to the command of each sandbox; without -s kills all of the sandbox.\n\n"
+        "Sends a signal to the command of each sandbox; without -s kills all of the sandbox, and\n"
+        "waits for its end.\n\n"
         "  -s, --signal S   TERM, SIGHUP, 10, ...\n"
         "  -a, --all        every sandbox that runs\n";
 
@@ -47,7 +48,7 @@ static int end_targets(struct box_targets *t, int seconds, struct err *e)
                         return -e->code;
         }
         for (size_t i = 0; i < t->n; i++) {
-                if (box_target_await_gone(&t->state, &t->items[i], e) < 0)
+                if (box_target_await_gone(&t->state, &t->items[i], seconds, e) < 0)
                         return -e->code;
                 puts(box_target_name(&t->items[i]));
         }
@@ -70,21 +71,10 @@ static int not_running(const struct box_target *t, struct err *e)
         return err_hint(e, "kelp ps lists those that run");
 }
 
-static int kill_targets(struct box_targets *t, const struct box_words *w, struct err *e)
+static int signal_targets(struct box_targets *t, int number, struct err *e)
 {
-        const char *text = box_words_find(w, "signal");
-        int number = SIGKILL;
-
-        if (text && parse_signal(text, &number, e) < 0)
-                return -e->code;
-        if (box_targets_find(t, w, "kill", box_targets_add_running, e) < 0)
-                return -e->code;
         for (size_t i = 0; i < t->n; i++) {
-                struct box_target *one = &t->items[i];
-
-                if (one->status.phase == BOX_EXITED)
-                        return not_running(one, e);
-                if (box_target_ask(&t->state, one, CONTROL_SIGNAL, number, e) < 0)
+                if (box_target_ask(&t->state, &t->items[i], CONTROL_SIGNAL, number, e) < 0)
                         return -e->code;
         }
         for (size_t i = 0; i < t->n; i++) {
@@ -96,6 +86,23 @@ static int kill_targets(struct box_targets *t, const struct box_words *w, struct
                 puts(box_target_name(one));
         }
         return 0;
+}
+
+static int kill_targets(struct box_targets *t, const struct box_words *w, struct err *e)
+{
+        const char *text = box_words_find(w, "signal");
+        int number = SIGKILL;
+
+        if (text && parse_signal(text, &number, e) < 0)
+                return -e->code;
+        if (box_targets_find(t, w, "kill", box_targets_add_running, e) < 0)
+                return -e->code;
+        for (size_t i = 0; i < t->n; i++) {
+                if (t->items[i].status.phase == BOX_EXITED)
+                        return not_running(&t->items[i], e);
+        }
+        /* the one signal whose effect is known: `kelp rm` behind it finds what has ended */
+        return number == SIGKILL ? end_targets(t, 0, e) : signal_targets(t, number, e);
 }
 
 static int wait_for(struct box_targets *t, const struct box_words *w, struct err *e)

@@ -185,7 +185,7 @@ static int remove_one(struct box_targets *t, struct box_target *one, bool is_for
 {
         if (!one->is_known)
                 return 0;
-        if (is_forced && box_target_await_gone(&t->state, one, e) < 0)
+        if (is_forced && box_target_await_gone(&t->state, one, 0, e) < 0)
                 return -e->code;
         /* one that goes with its end is gone */
         if (state_remove(&t->state, one->status.id, e) < 0 && e->code != ENOENT)

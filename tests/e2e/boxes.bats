@@ -148,8 +148,13 @@ start_untaken() {
     [ "$(field one state)" = running ]
     run -0 "$KELP" kill -s SIGSTOP one
     run -0 "$KELP" kill one
-    run -0 "$KELP" wait one
-    [ "$output" = 137 ]
+    [ "$(field one state) $(field one exit_code)" = "exited 137" ]
+    for signal in -sKILL -sSIGKILL --signal=9; do
+        "$KELP" run -d --name two -- sh -c 'trap "" TERM; sleep 100'
+        run -0 "$KELP" kill "$signal" two
+        [ "$output" = two ]
+        run -0 "$KELP" rm two
+    done
     run -125 "$KELP" kill one
     [ "${lines[0]}" = "kelp: sandbox 'one' has ended" ]
     run -125 "$KELP" kill -s NONE one
