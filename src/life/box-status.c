@@ -2,6 +2,7 @@
 
 #include "parse.h"
 #include "str.h"
+#include "word.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -91,17 +92,7 @@ void box_status_set_text(char *field, size_t size, const char *text)
 
 void box_status_set_command(struct box_status *s, const char *const *argv)
 {
-        char text[sizeof(s->command)] = "";
-        size_t used = 0;
-
-        for (size_t i = 0; argv[i] && used < sizeof(text) - 1; i++) {
-                bool is_plain = argv[i][0] != '\0' && !strpbrk(argv[i], " \t\n'\"\\$`;&|<>()*?");
-                int n = snprintf(text + used, sizeof(text) - used, is_plain ? "%s%s" : "%s'%s'",
-                                 i ? " " : "", argv[i]);
-
-                used += n > 0 ? (size_t)n : 0;
-        }
-        box_status_set_text(s->command, sizeof(s->command), text);
+        word_quote_command(s->command, sizeof(s->command), argv);
 }
 
 static int print_field(const struct box_status *s, const struct field *f, char *text, size_t size)

@@ -62,7 +62,7 @@ bool box_is_id(const char *text);
 /* Puts `text`, escaped and cut, into a field of `size` bytes. */
 void box_status_set_text(char *field, size_t size, const char *text);
 
-/* The words of a command line, the ones with blanks in quotes. */
+/* The words of a command line, as a shell has them: word_quote_command(). */
 void box_status_set_command(struct box_status *s, const char *const *argv);
 
 /* Returns the length of the text, which fits always. */

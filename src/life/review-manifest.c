@@ -5,6 +5,7 @@
 #include "parse.h"
 #include "path.h"
 #include "str.h"
+#include "word.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -43,18 +44,9 @@ static int64_t clock_ns(clockid_t clock)
 
 static void put_command(FILE *out, const struct plan *p)
 {
-        size_t left = MAX_COMMAND;
+        char text[MAX_COMMAND];
 
-        fputs("command ", out);
-        for (size_t i = 0; i < p->exec.n_args; i++) {
-                size_t len = strlen(p->exec.argv[i]);
-
-                if (len + 1 > left)
-                        break;
-                fprintf(out, "%s%s", i ? " " : "", p->exec.argv[i]);
-                left -= len + 1;
-        }
-        fputc('\0', out);
+        fprintf(out, "command %s%c", word_quote_command(text, sizeof(text), p->exec.argv), '\0');
 }
 
 static void put_all(FILE *out, const struct plan *p, const struct tree *t, int64_t start_ns)

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#define MIN_WORD 9 /* a blank, and the least that word_quote() takes */
+
 static const char quoted_quote[] = "'\\''";
 
 char *word_quote(char *buffer, size_t size, const char *text)
@@ -32,6 +34,20 @@ char *word_quote(char *buffer, size_t size, const char *text)
         }
         buffer[used++] = '\'';
         buffer[used] = '\0';
+        return buffer;
+}
+
+char *word_quote_command(char *buffer, size_t size, const char *const *argv)
+{
+        size_t used = 0;
+
+        buffer[0] = '\0';
+        for (size_t i = 0; argv[i] && size - used > MIN_WORD; i++) {
+                if (i > 0)
+                        buffer[used++] = ' ';
+                word_quote(buffer + used, size - used, argv[i]);
+                used += strlen(buffer + used);
+        }
         return buffer;
 }
 

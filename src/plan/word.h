@@ -11,6 +11,9 @@
  */
 char *word_quote(char *buffer, size_t size, const char *text);
 
+/* The same of a command line, a blank between its words; those that do not fit are left out. */
+char *word_quote_command(char *buffer, size_t size, const char *const *argv);
+
 /* Whether a policy takes a bare word for two paths without a blank between them. */
 bool word_looks_joined(const char *text);
 

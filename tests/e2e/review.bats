@@ -60,7 +60,7 @@ upper() {
     [ "$(jq -r '.[] | .kind, .id, .state, .command, .directories[0]' <<<"$output")" = "review
 $id
 waiting
-sh -c echo two >a; cat a; rm -r old; mkdir new; echo n >new/n; chmod 700 sub; rm link; ln -s b link
+sh -c 'echo two >a; cat a; rm -r old; mkdir new; echo n >new/n; chmod 700 sub; rm link; ln -s b link'
 $PWD" ]
     kelp ps -a -q
     [ -z "$output" ]

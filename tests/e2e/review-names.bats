@@ -1,0 +1,47 @@
+#!/usr/bin/env bats
+# What a run with --review has written is found by the run: its id, its name, its log.
+
+# shellcheck disable=SC2016 # the scripts in quotes are for the shell inside
+
+bats_require_minimum_version 1.5.0
+load ../lib/kelp
+
+setup() {
+    dir=$BATS_TEST_TMPDIR
+    export HOME=$dir/home XDG_STATE_HOME=$dir/state XDG_RUNTIME_DIR=$dir/run
+    mkdir -m 0700 "$XDG_RUNTIME_DIR"
+    mkdir -p "$HOME" "$dir/ws/old/deep"
+    cd "$dir/ws" || return 1
+    echo one >a
+    echo y >old/deep/y
+}
+
+teardown() {
+    chmod -R u+rwX "$dir"
+}
+
+kelp() {
+    run --separate-stderr "$KELP" "$@"
+    echo "$output"
+    echo "$stderr"
+}
+
+reviews() {
+    ls "$XDG_STATE_HOME/kelp/reviews"
+}
+
+@test "a command is quoted alike wherever it is shown" {
+    id=$("$KELP" run -d --review --writable . -- sh -c 'echo "it'\''s" >a' '' 'a  b')
+    "$KELP" wait "$id"
+    want="sh -c 'echo \"it'\\''s\" >a' '' 'a  b'"
+    kelp ps -a --format json
+    [ "$(jq -r '.[].command' <<<"$output")" = "$want
+$want" ]
+    kelp inspect "$id"
+    [ "$(jq -r '.[0] | .command, .review.command' <<<"$output")" = "$want
+$want" ]
+    kelp diff
+    [[ $output == *"$PWD: $want" ]]
+    kelp ps -a --no-trunc
+    [ "$(grep -cF "$want" <<<"$output")" = 2 ]
+}
