@@ -254,7 +254,7 @@ static int watch(struct lesson *l, struct err *e)
                 .ret_total = &total,
         };
 
-        if (run_sandbox(&l->run, &hold, &request, NULL, &result, e) < 0)
+        if (run_sandbox(&l->run, &hold, NULL, &request, NULL, &result, e) < 0)
                 return result.exit_code;
         tell_lost(&total);
         if (result.exit_code != 0)

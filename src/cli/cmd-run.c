@@ -41,8 +41,7 @@ struct front {
         struct plan_facts facts;
         struct image_hold hold;
         int status_fd;           /* of --status-fd; -1: none, or not usable */
-        const char *review_root; /* with --review; NULL: without */
-        const char *review_path;
+        const char *review_path; /* with --review; NULL: without */
         struct review review;
 };
 
@@ -149,27 +148,26 @@ MEM_OWN_FRAME static void tell_not_kept(const struct plan *p, const char *kept)
                         p->name);
 }
 
-/* What it has written waits without a word: whoever started it has gone on. */
+/* The review of a run, or NULL. */
+static struct review *review_of(struct front *f)
+{
+        return f->review_path ? &f->review : NULL;
+}
+
+/* What it has written is told by the one who supervises it: here nobody waits for its end. */
 MEM_OWN_FRAME static int run_detached(struct front *f, const struct plan *p)
 {
         struct run_result result = { .exit_code = EXIT_FAILED };
         char id[BOX_ID_SIZE];
         struct err e = { 0 };
 
-        if (detach_run(p, &f->hold, &result, id, &e) < 0) {
+        if (detach_run(p, &f->hold, review_of(f), &result, id, &e) < 0) {
                 log_err(&e);
                 return result.exit_code;
         }
-        f->review_path = NULL;
+        fd_close(&f->review.lock);
         puts(id);
         return 0;
-}
-
-static void end_review(struct front *f)
-{
-        if (f->review_path)
-                review_end(f->review_root, &f->review);
-        f->review_path = NULL;
 }
 
 static int run_plan(struct front *f, const struct plan *p, const char *kept)
@@ -181,9 +179,9 @@ static int run_plan(struct front *f, const struct plan *p, const char *kept)
         tell_not_kept(p, kept);
         if (p->report.is_detached)
                 return run_detached(f, p);
-        if (run_sandbox(p, &f->hold, NULL, NULL, &result, &e) < 0)
+        if (run_sandbox(p, &f->hold, review_of(f), NULL, NULL, &result, &e) < 0)
                 log_err(&e);
-        end_review(f);
+        review_end(&f->review, false);
         if (result.signal == SIGINT && has_terminal())
                 die_interrupted();
         return result.exit_code;
@@ -284,12 +282,13 @@ MEM_OWN_FRAME static int find_image(struct front *f, struct plan *p, int argc, c
 
 static int start_review(struct front *f, struct plan *p)
 {
+        const char *root;
         struct err e = { 0 };
 
         if (!f->options.is_host || !option_find(&f->options, "review"))
                 return 0;
-        if (review_find_root(&p->arena, f->facts.home, &f->review_root, &e) < 0 ||
-            review_make(f->review_root, &f->review, &f->review_path, &e) < 0) {
+        if (review_find_root(&p->arena, f->facts.home, &root, &e) < 0 ||
+            review_make(root, &f->review, &f->review_path, &e) < 0) {
                 f->review_path = NULL;
                 return fail(f, &e);
         }
@@ -333,7 +332,7 @@ int cmd_run(int argc, char **argv)
         if (argc == 2 && str_eq(argv[1], "-h"))
                 return help_print_run();
         status = run_with(&f, &p, argc, argv);
-        end_review(&f);
+        review_end(&f.review, false);
         review_done(&f.review);
         image_hold_done(&f.hold);
         plan_done(&p);

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 struct capture *capture_new(struct err *e)
@@ -99,6 +101,26 @@ int capture_leave(struct capture *c, struct err *e)
                 return -e->code;
         fd_close(&c->said);
         c->said = fd_take(&writer);
+        log_to(c->said);
+        return 0;
+}
+
+int capture_keep_said(struct capture *c, struct err *e)
+{
+        char path[64];
+        autofd file = memfd_create("kelp-said", MFD_CLOEXEC);
+
+        if (file < 0)
+                return err_sys(e, "cannot keep what is to be said");
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+        /* with an offset of its own */
+        int reader = open(path, O_RDONLY | O_CLOEXEC);
+        if (reader < 0)
+                return err_sys(e, "cannot keep what is to be said");
+        fd_close(&c->sources[BOX_KELP]);
+        c->sources[BOX_KELP] = reader;
+        fd_close(&c->said);
+        c->said = fd_take(&file);
         log_to(c->said);
         return 0;
 }

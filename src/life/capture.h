@@ -35,4 +35,7 @@ int capture_place(struct capture *c, bool has_input, struct err *e);
 /* The user's terminal or pipe is let go: from here on messages of kelp go to the log. */
 int capture_leave(struct capture *c, struct err *e);
 
+/* From here on they are kept in memory, to be read from a source that is at its end behind the last. */
+int capture_keep_said(struct capture *c, struct err *e);
+
 #endif

@@ -71,13 +71,14 @@ static void tell(struct detach *d, const struct report *report)
         fd_close(&d->report);
 }
 
-static _Noreturn void supervise(const struct plan *p, struct image_hold *hold, int sock)
+static _Noreturn void supervise(const struct plan *p, struct image_hold *hold,
+                                struct review *review, int sock)
 {
         struct detach d = { .report = sock };
         struct report report = { .result = { .exit_code = EXIT_FAILED } };
 
         if (leave_caller(p, hold, &d, &report.err) == 0)
-                run_sandbox(p, hold, NULL, &d, &report.result, &report.err);
+                run_sandbox(p, hold, review, NULL, &d, &report.result, &report.err);
         if (d.report >= 0)
                 tell(&d, &report);
         else if (report.err.code != 0)
@@ -102,8 +103,8 @@ int detach_tell_started(struct detach *d, const char *id, struct err *e)
         return 0;
 }
 
-int detach_run(const struct plan *p, struct image_hold *hold, struct run_result *ret,
-               char id[BOX_ID_SIZE], struct err *e)
+int detach_run(const struct plan *p, struct image_hold *hold, struct review *review,
+               struct run_result *ret, char id[BOX_ID_SIZE], struct err *e)
 {
         struct report report;
         autofd sock = -1;
@@ -112,7 +113,7 @@ int detach_run(const struct plan *p, struct image_hold *hold, struct run_result 
         if (pid < 0)
                 return -e->code;
         if (pid == 0)
-                supervise(p, hold, fd_take(&sock));
+                supervise(p, hold, review, fd_take(&sock));
         ssize_t n = io_receive(sock, &report, sizeof(report), NULL, 0, NULL, e);
         if (n < 0)
                 return -e->code;

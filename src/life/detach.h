@@ -19,8 +19,8 @@ struct detach {
  * As run_sandbox(), but returns when the payload runs: then `id` is the sandbox's, and the caller is
  * to end.
  */
-int detach_run(const struct plan *p, struct image_hold *hold, struct run_result *ret,
-               char id[BOX_ID_SIZE], struct err *e);
+int detach_run(const struct plan *p, struct image_hold *hold, struct review *review,
+               struct run_result *ret, char id[BOX_ID_SIZE], struct err *e);
 
 /* In the supervisor: the payload runs.  From here on kelp's own messages go to the log. */
 int detach_tell_started(struct detach *d, const char *id, struct err *e);

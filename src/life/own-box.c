@@ -3,7 +3,9 @@
 #include "limit-tier.h"
 #include "log.h"
 #include "proc.h"
+#include "review.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,10 +58,13 @@ static int describe(const struct launch *l, struct own_box *b, pid_t init, struc
                      : 0;
 }
 
+/* What a run has written is found by the id of the run. */
+static_assert(REVIEW_ID_LEN + 1 == BOX_ID_SIZE, "an id of a review is one of a sandbox");
+
 static int put(struct own_box *b, const struct launch *l, pid_t init, struct capture *capture,
                struct err *e)
 {
-        if (state_make_box(l->plan->name, &b->box, e) < 0)
+        if (state_make_box(l->plan->name, l->review ? l->review->id : NULL, &b->box, e) < 0)
                 return -e->code;
         if (capture && box_log_open(&capture->log, b->box.dir, e) < 0)
                 return -e->code;
@@ -120,6 +125,16 @@ void own_box_exited(struct own_box *b)
                 return;
         state_remove_own(&b->box);
         serve_hear_last(b->serve);
+}
+
+void own_box_take_last(struct own_box *b)
+{
+        struct err lost = { 0 };
+
+        if (b->serve && serve_take_last(b->serve, &lost) < 0) {
+                err_prefix(&lost, "the log may lack some of what follows");
+                log_err(&lost);
+        }
 }
 
 void own_box_end(struct own_box *b, int exit_code, int signal, const char *reason)

@@ -36,6 +36,12 @@ int own_box_started(struct own_box *b, struct err *e);
 void own_box_exited(struct own_box *b);
 
 /*
+ * Nothing runs any more.  The rest of the output goes where it belongs; what kelp says from here on,
+ * however much, is kept whole for the log, which own_box_end() writes.
+ */
+void own_box_take_last(struct own_box *b);
+
+/*
  * It ended, and so did everything that was to be said of it.  The rest of the output goes where it
  * belongs; the run is removed, or stays as what has ended; who waits for that is told.
  */

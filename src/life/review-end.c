@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 static bool is_anything_told(const struct review_changes *c)
@@ -17,7 +18,7 @@ static bool is_anything_told(const struct review_changes *c)
         return false;
 }
 
-static int tell(const char *root, struct review *r, struct err *e)
+static int tell(struct review *r, bool is_logged, struct err *e)
 {
         struct review_changes c = REVIEW_CHANGES_NONE;
         int code = 0;
@@ -25,33 +26,43 @@ static int tell(const char *root, struct review *r, struct err *e)
         if (review_find_changes(r, &c, e) < 0)
                 return -e->code;
         if (is_anything_told(&c)) {
-                review_tell_end(&c);
+                review_tell_end(&c, is_logged);
         } else {
                 log_notice("the run changed nothing that could be reviewed");
-                code = review_remove(root, r, e);
+                code = review_remove(r->root, r, e);
         }
         review_changes_done(&c);
         return code;
 }
 
-void review_end(const char *root, struct review *r)
+static void look(struct review *r, bool is_logged)
 {
         struct err e = { 0 };
-
-        /* also where the run ended with an error */
-        log_was_shared();
-        autofd top = open(root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        autofd top = open(r->root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
         if (top >= 0)
                 r->dir = openat(top, r->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (r->dir < 0)
                 err_sys(&e, "cannot open the review %s", r->id);
         else if (faccessat(r->dir, "manifest", F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-                review_remove(root, r, &e);
+                review_remove(r->root, r, &e);
         else if (review_read_manifest(r, &e) == 0)
-                tell(root, r, &e);
+                tell(r, is_logged, &e);
         if (e.code == 0)
                 return;
         log_err(&e);
         log_hint("what was written is kept: kelp diff %s", r->id);
+}
+
+void review_end(struct review *r, bool is_logged)
+{
+        if (r->lock < 0)
+                return;
+        /* also where the run ended with an error */
+        log_was_shared();
+        look(r, is_logged);
+        fd_close(&r->dir);
+        /* who has started a run in the background may still have it, too */
+        flock(r->lock, LOCK_UN);
+        fd_close(&r->lock);
 }

@@ -129,7 +129,8 @@ int review_make(const char *root, struct review *ret, const char **ret_path, str
                 return err_prefix(e, "'%s'", root);
         /* the processes of the sandbox are forks: from a directory ".." leads on */
         fd_close(&ret->dir);
-        *ret_path = path_join(&ret->arena, root, ret->id, e);
+        ret->root = arena_copy(&ret->arena, root, e);
+        *ret_path = ret->root ? path_join(&ret->arena, root, ret->id, e) : NULL;
         return *ret_path ? 0 : -e->code;
 }
 

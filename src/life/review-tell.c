@@ -9,7 +9,8 @@
 #include <sys/stat.h>
 
 #define SHORT_NAME 150
-#define MAX_OTHERS 20 /* of what is listed at the end of a run only to give an idea */
+#define MAX_OTHERS 20   /* of what is listed at the end of a run only to give an idea */
+#define MAX_LOGGED 1000 /* of all the rest, where it goes to a log of BOX_LOG_MAX */
 
 static const struct {
         const char *letter;
@@ -167,26 +168,31 @@ static bool is_always_listed(const struct review_change *change)
                change->is_protected || change->is_conflict || change->refused;
 }
 
-static void tell_lines(const struct review_changes *c)
+static void tell_lines(const struct review_changes *c, size_t max_listed)
 {
         char line[REVIEW_LINE_MAX];
         size_t n_others = 0;
+        size_t n_listed = 0;
 
         for (size_t i = 0; i < c->n; i++) {
                 const struct review_change *change = &c->items[c->by_path[i]];
 
                 if (!review_is_told(change))
                         continue;
-                if (!is_always_listed(change) && ++n_others > MAX_OTHERS)
+                if (is_always_listed(change) ? ++n_listed > max_listed : ++n_others > MAX_OTHERS)
                         continue;
                 review_put_line(c, change, true, line, sizeof(line));
                 log_notice("  %s", line);
         }
         if (n_others > MAX_OTHERS)
                 log_notice("  and %zu more that are added or changed", n_others - MAX_OTHERS);
+        if (n_listed > max_listed)
+                log_notice("  and %zu more that are deleted, in conflict or take effect outside: "
+                           "kelp diff %s lists all",
+                           n_listed - max_listed, c->review->id);
 }
 
-void review_tell_end(const struct review_changes *c)
+void review_tell_end(const struct review_changes *c, bool is_logged)
 {
         const struct review_request all = { .n_paths = 0 };
         struct review_counts counts;
@@ -199,7 +205,7 @@ void review_tell_end(const struct review_changes *c)
         else
                 log_notice("review %s of %zu directories: %s", c->review->id, c->review->n_places,
                            text);
-        tell_lines(c);
+        tell_lines(c, is_logged ? MAX_LOGGED : SIZE_MAX);
         log_hint("kelp diff --patch %s shows it, kelp apply %s lets it in, kelp discard %s throws "
                  "it away",
                  c->review->id, c->review->id, c->review->id);

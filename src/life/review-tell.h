@@ -36,9 +36,9 @@ void review_print(FILE *out, const struct review_changes *c, const struct review
 
 /*
  * At the end of the run, on stderr: what there is, each deletion, each conflict, each name that takes
- * effect outside, and some of the rest.
+ * effect outside, and some of the rest.  `is_logged`: into a log, of which it must not take all.
  */
-void review_tell_end(const struct review_changes *c);
+void review_tell_end(const struct review_changes *c, bool is_logged);
 
 /* The content as a patch for patch(1) and git; escaped where `out` is a terminal. */
 int review_print_patch(FILE *out, const struct review_changes *c,

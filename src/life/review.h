@@ -38,7 +38,7 @@
  * to be put there, so that a second apply goes on where a first one ended, however that came.
  */
 
-#define REVIEW_ID_LEN     12
+#define REVIEW_ID_LEN     12 /* that of the run's sandbox, too: BOX_ID_SIZE with the NUL */
 #define REVIEW_MAX_PLACES 1000
 #define REVIEW_MAX_LISTED 100000
 
@@ -59,6 +59,7 @@ struct review_obeyed {
 struct review {
         struct arena arena;
         char id[REVIEW_ID_LEN + 1];
+        const char *root;    /* the directory of all; of one that was made */
         int dir;             /* of the review; -1: none */
         int lock;            /* -1: somebody else has it */
         int64_t start_ns;    /* of the realtime clock, before the payload ran */

@@ -11,6 +11,7 @@
 #include "mem.h"
 #include "overlay.h"
 #include "own-box.h"
+#include "review-end.h"
 #include "review-guard.h"
 #include "review.h"
 #include "root.h"
@@ -176,8 +177,8 @@ MEM_OWN_FRAME static int tell_all(const struct launch *l, struct own_box *box, i
         return 0;
 }
 
-/* All that there is to say of a run that has ended. */
-MEM_OWN_FRAME static int conclude(const struct launch *l, struct observe *o,
+/* All that there is to say of a run that has ended, before anybody is told of its end. */
+MEM_OWN_FRAME static int conclude(const struct launch *l, struct observe *o, struct own_box *box,
                                   const struct supervise_end *end, bool is_told, struct err *e)
 {
         const struct plan *p = l->plan;
@@ -187,6 +188,10 @@ MEM_OWN_FRAME static int conclude(const struct launch *l, struct observe *o,
         run_tell_protected(&l->view->tree);
         if (!l->request)
                 explain_report(o, p, &l->view->tree);
+        if (l->review) {
+                own_box_take_last(box);
+                review_end(l->review, l->detach != NULL);
+        }
         if (is_told)
                 tell_end(p, end);
         return l->request ? explain_answer(o, l->request, e) : 0;
@@ -214,7 +219,7 @@ static int run_in_state(const struct launch *l, struct observe *o, struct own_bo
         ret->exit_code = exit_code_of(&end);
         if (WIFSIGNALED(end.wait_status))
                 ret->signal = WTERMSIG(end.wait_status);
-        code = conclude(l, o, &end, is_told, e);
+        code = conclude(l, o, box, &end, is_told, e);
         own_box_end(box, ret->exit_code, ret->signal, end_reason_name(end.reason));
         return code;
 }

@@ -220,7 +220,7 @@ MEM_OWN_FRAME static void tell_failed(const struct plan *p, struct err *why)
                 log_err(&lost);
 }
 
-int run_sandbox(const struct plan *p, struct image_hold *hold,
+int run_sandbox(const struct plan *p, struct image_hold *hold, struct review *review,
                 const struct observe_request *request, struct detach *detach,
                 struct run_result *ret, struct err *e)
 {
@@ -234,7 +234,8 @@ int run_sandbox(const struct plan *p, struct image_hold *hold,
                                   .kept = &kept,
                                   .tiers = &tiers,
                                   .request = request,
-                                  .detach = detach };
+                                  .detach = detach,
+                                  .review = review };
 
         if (!maps)
                 return -e->code;

@@ -22,16 +22,18 @@ struct run_result {
 };
 
 struct detach;
+struct review;
 
 /*
  * Runs the plan: prepares, launches, supervises, cleans up.  `hold` comes with the store's lock if
  * the image is from a store, and is for image_hold_done() afterwards.  Returns 0 when the payload ran;
  * otherwise a negative errno, with e->step set and ret->exit_code 125, 126 or 127.  Writes the
- * events of the status stream, if the plan has one.  `request`: who wants to know what the payload
+ * events of the status stream, if the plan has one.  `review`: of what the run writes, which is ended
+ * here if the payload ran; NULL: there is none.  `request`: who wants to know what the payload
  * asks for, see observe.h; NULL: nobody.  `detach`: who waits for its start alone; NULL: it is in
  * the foreground.
  */
-int run_sandbox(const struct plan *p, struct image_hold *hold,
+int run_sandbox(const struct plan *p, struct image_hold *hold, struct review *review,
                 const struct observe_request *request, struct detach *detach,
                 struct run_result *ret, struct err *e);
 

@@ -216,6 +216,15 @@ void serve_drain(struct serve *s)
         }
 }
 
+int serve_take_last(struct serve *s, struct err *e)
+{
+        if (!s->capture)
+                return 0;
+        serve_drain(s);
+        serve_unwatch(s, s->capture->sources[BOX_KELP]);
+        return capture_keep_said(s->capture, e);
+}
+
 static int watch_attached(struct serve *s, struct serve_client *c, struct err *e)
 {
         const int fds[] = { c->in, c->out[0].fd, c->out[1].fd };

@@ -67,6 +67,12 @@ void serve_hear(struct serve *s, struct supervisor *v);
 /* The payload is gone: the rest of its output goes to the log and to who is attached. */
 void serve_drain(struct serve *s);
 
+/*
+ * The same; then what kelp says goes where there is room for all of it, until serve_drain() takes it:
+ * nobody reads its pipe meanwhile.
+ */
+int serve_take_last(struct serve *s, struct err *e);
+
 /* Whoever has asked until now will be told of the end, and nobody asks from here on. */
 void serve_hear_last(struct serve *s);
 

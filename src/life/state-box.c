@@ -148,11 +148,13 @@ static int make_id(char id[BOX_ID_SIZE], struct err *e)
 }
 
 /* 1: made and locked; 0: somebody was quicker with that id, or took what was made for a ruin. */
-static int try_make(struct state_box *box, struct err *e)
+static int try_make(struct state_box *box, const char *id, struct err *e)
 {
         struct stat st;
 
-        if (make_id(box->id, e) < 0)
+        if (id)
+                memcpy(box->id, id, sizeof(box->id));
+        else if (make_id(box->id, e) < 0)
                 return -e->code;
         if (mkdirat(box->state.boxes, box->id, 0700) < 0)
                 return errno == EEXIST || errno == ENOENT
@@ -170,10 +172,10 @@ static int try_make(struct state_box *box, struct err *e)
         return fstat(box->lock, &st) == 0 && st.st_nlink > 0;
 }
 
-static int make_unnamed(struct state_box *box, struct err *e)
+static int make_unnamed(struct state_box *box, const char *id, struct err *e)
 {
         for (int i = 0; i < ATTEMPTS; i++) {
-                int made = try_make(box, e);
+                int made = try_make(box, id, e);
 
                 if (made != 0)
                         return made < 0 ? made : 0;
@@ -237,13 +239,13 @@ static int give_name(struct state_box *box, const char *name, struct err *e)
         return err_set(e, EAGAIN, "the name '%s' is taken again and again", name);
 }
 
-int state_make_box(const char *name, struct state_box *ret, struct err *e)
+int state_make_box(const char *name, const char *id, struct state_box *ret, struct err *e)
 {
         struct state_box box = STATE_BOX_NONE;
 
         if (state_open_or_make(name != NULL, &box.state, e) < 0)
                 return -e->code;
-        if (make_unnamed(&box, e) < 0) {
+        if (make_unnamed(&box, id, e) < 0) {
                 state_box_done(&box);
                 return -e->code;
         }

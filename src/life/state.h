@@ -78,10 +78,11 @@ void state_done(struct state *s);
 #define autostate __attribute__((cleanup(state_done))) struct state
 
 /*
- * Makes a sandbox, and holds its lock until state_box_done().  `name` may be NULL.  Errors: EEXIST
- * when the name is taken.  The descriptors are of no use to any other process: who forks closes them.
+ * Makes a sandbox, and holds its lock until state_box_done().  `name` may be NULL; so may `id`: any
+ * one.  Errors: EEXIST when the name is taken.  The descriptors are of no use to any other process:
+ * who forks closes them.
  */
-int state_make_box(const char *name, struct state_box *ret, struct err *e);
+int state_make_box(const char *name, const char *id, struct state_box *ret, struct err *e);
 
 /* Closes; the box stays. */
 void state_box_done(struct state_box *box);

@@ -17,6 +17,7 @@ struct limit_tiers;
 struct filter_watch;
 struct observe_request;
 struct detach;
+struct review;
 
 /*
  * What the launcher finds out on the host while the namespaces are being made.  Pid 1 is forked
@@ -54,6 +55,7 @@ struct launch {
         const struct observe_request
                 *request;           /* the launcher's alone: who wants to know; or NULL */
         struct detach *detach;      /* the launcher's alone: who waits for the start; or NULL */
+        struct review *review;      /* the launcher's alone: of what the run writes; or NULL */
         struct review_guard *guard; /* the launcher's alone */
 };
 

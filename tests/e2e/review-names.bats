@@ -30,6 +30,28 @@ reviews() {
     ls "$XDG_STATE_HOME/kelp/reviews"
 }
 
+@test "of a run in the background that changed nothing no review is left" {
+    "$KELP" run -d --name job --review --writable . -- sh -c 'cat a; exit 3'
+    [ "$("$KELP" wait job)" = 3 ]
+    [ -z "$(reviews)" ]
+    kelp logs job
+    [ "$output" = one ]
+    says 'the run changed nothing that could be reviewed'
+}
+
+@test "more than a pipe holds is told in the log, and no more than a log holds" {
+    mkdir -p many
+    (cd many && seq -f 'a-file-with-a-rather-long-name-%g' 3000 | xargs touch)
+    "$KELP" run -d --name job --review --writable . -- sh -c 'echo out; cd many; rm -- *'
+    "$KELP" wait job
+    kelp logs job
+    [ "$output" = out ]
+    [ "$(grep -c '^kelp:   D  many/' <<<"$stderr")" = 1000 ]
+    says ': 3000 deleted'
+    says 'and 2000 more that are deleted'
+    [[ ${stderr_lines[-1]} == 'hint: kelp diff --patch'* ]]
+}
+
 @test "a command is quoted alike wherever it is shown" {
     id=$("$KELP" run -d --review --writable . -- sh -c 'echo "it'\''s" >a' '' 'a  b')
     "$KELP" wait "$id"

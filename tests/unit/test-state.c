@@ -58,7 +58,7 @@ static struct state_box make(const char *name, bool is_transient)
         struct box_status status = { .phase = BOX_RUNNING, .is_transient = is_transient };
         struct err e = { 0 };
 
-        assert_int_equal(state_make_box(name, &box, &e), 0);
+        assert_int_equal(state_make_box(name, NULL, &box, &e), 0);
         memcpy(status.id, box.id, sizeof(status.id));
         if (name)
                 box_status_set_text(status.name, sizeof(status.name), name);
@@ -221,7 +221,7 @@ static void a_name_is_given_once(void **unused)
         struct err e = { 0 };
 
         (void)unused;
-        assert_int_equal(state_make_box("one", &other, &e), -EEXIST);
+        assert_int_equal(state_make_box("one", NULL, &other, &e), -EEXIST);
         assert_non_null(strstr(e.text, "kelp stop one"));
         assert_int_equal(count_boxes(), 1);
         state_remove_own(&box);
@@ -246,7 +246,7 @@ static void who_is_gone_is_swept(void **unused)
         assert_string_equal(status.reason, "lost");
         assert_int_equal(status.exit_code, -1);
         struct state_box other = STATE_BOX_NONE;
-        assert_int_equal(state_make_box("gone", &other, &e), -EEXIST);
+        assert_int_equal(state_make_box("gone", NULL, &other, &e), -EEXIST);
         assert_non_null(strstr(e.text, "kelp rm gone"));
         assert_int_equal(remove_box("gone"), 0);
 }
@@ -258,7 +258,7 @@ static void who_was_killed_on_the_way_is_swept(void **unused)
 
         (void)unused;
         /* no status yet */
-        assert_int_equal(state_make_box("half", &box, &e), 0);
+        assert_int_equal(state_make_box("half", NULL, &box, &e), 0);
         assert_int_equal(count_boxes(), 0);
         state_box_done(&box);
         assert_int_equal(count_boxes(), 0);
@@ -362,12 +362,12 @@ static void what_others_may_look_into_is_refused(void **unused)
         assert_int_equal(mkdir(path, 0755), 0);
         assert_int_equal(chmod(path, 0755), 0);
         assert_int_equal(state_open(&s, &e), -EPERM);
-        assert_int_equal(state_make_box(NULL, &box, &e), -EPERM);
+        assert_int_equal(state_make_box(NULL, NULL, &box, &e), -EPERM);
         assert_non_null(strstr(e.text, "chmod 700"));
         assert_int_equal(rmdir(path), 0);
         /* a symlink is not followed, wherever it leads */
         assert_int_equal(symlink(runtime, path), 0);
-        assert_int_equal(state_make_box(NULL, &box, &e), -ENOTDIR);
+        assert_int_equal(state_make_box(NULL, NULL, &box, &e), -ENOTDIR);
         assert_int_equal(unlink(path), 0);
 }
 
@@ -413,7 +413,7 @@ static int come_and_go(int times)
         for (int i = 0; i < times; i++) {
                 struct state_box box = STATE_BOX_NONE;
                 const char *name = i % 2 ? "shared" : NULL;
-                int r = state_make_box(name, &box, &e);
+                int r = state_make_box(name, NULL, &box, &e);
 
                 if (r == -EEXIST && name)
                         continue;
