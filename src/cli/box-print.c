@@ -134,6 +134,11 @@ void box_print_review(FILE *out, const struct review *r, const char *separator)
 {
         put_text(out, "id", r->id, "");
         put_text(out, "kind", "review", separator);
+        put_name(out, "name", separator);
+        if (r->name[0])
+                put_raw(out, r->name);
+        else
+                fputs("null", out);
         put_text(out, "state", r->lock >= 0 ? "waiting" : "running", separator);
         put_name(out, "command", separator);
         put_raw(out, r->command);

@@ -17,50 +17,73 @@
 
 static const char usage[] =
         "Usage:  kelp inspect SANDBOX...\n\n"
-        "Prints all that is known of each sandbox: an array of JSON objects. SANDBOX may be the id\n"
-        "of a review, too.\n";
+        "Prints all that is known of each sandbox: an array of JSON objects. SANDBOX may be a\n"
+        "review, too: its id, or the name of its run.\n";
 
 struct search {
         FILE *out;
-        const char *word;
         const char *root; /* of the reviews */
+        const char *id;   /* of the one */
+        bool is_member;   /* of the object of its sandbox */
         bool is_found;
 };
 
 static int print_review(const struct review *r, void *arg, struct err *e)
 {
         struct search *s = arg;
+        const char *separator = s->is_member ? ", " : ",\n    ";
 
-        if (!str_has_prefix(r->id, s->word))
+        (void)e;
+        if (!str_eq(r->id, s->id))
                 return 0;
-        if (s->is_found) {
-                err_set(e, ENOTUNIQ, "several reviews have an id that begins with '%s'", s->word);
-                return err_hint(e, "kelp diff lists the reviews");
-        }
         s->is_found = true;
-        box_print_review(s->out, r, ",\n    ");
-        fputs(",\n    \"directory\": ", s->out);
+        fputs(s->is_member ? "{ " : "", s->out);
+        box_print_review(s->out, r, separator);
+        fprintf(s->out, "%s\"directory\": ", separator);
         box_print_path(s->out, s->root, r->id);
+        fputs(s->is_member ? " }" : "", s->out);
         return 0;
+}
+
+static int find_reviews(struct arena *a, const char **ret_root, struct err *e)
+{
+        struct plan_facts facts;
+
+        if (facts_find(a, &facts, e) < 0)
+                return -e->code;
+        return review_find_root(a, facts.home, ret_root, e);
 }
 
 /* What is no sandbox may be a review: `why` is what is said if it is none either. */
 static int print_other(FILE *out, const char *word, struct err *why)
 {
         struct arena arena = { 0 };
-        struct plan_facts facts;
-        struct search s = { .out = out, .word = word };
+        char id[REVIEW_ID_LEN + 1];
+        struct search s = { .out = out, .id = id };
         struct err e = { 0 };
 
-        if (word[0] != '\0' && facts_find(&arena, &facts, &e) == 0 &&
-            review_find_root(&arena, facts.home, &s.root, &e) == 0)
+        if (find_reviews(&arena, &s.root, &e) == 0 && review_find(s.root, word, id, &e) == 0)
                 review_list(s.root, print_review, &s, &e);
         arena_done(&arena);
-        if (e.code == 0 && !s.is_found)
+        if (e.code == ENOENT || (e.code == 0 && !s.is_found))
                 return err_hint(why, "kelp ps -a lists the sandboxes and the reviews, kelp images "
                                      "--json the images");
         *why = e;
         return -e.code;
+}
+
+/* What the run of a sandbox has written has the same id. */
+static int print_own_review(FILE *out, const char *id, struct err *e)
+{
+        struct arena arena = { 0 };
+        struct search s = { .out = out, .id = id, .is_member = true };
+
+        if (find_reviews(&arena, &s.root, e) == 0)
+                review_list(s.root, print_review, &s, e);
+        arena_done(&arena);
+        if (!s.is_found)
+                fputs("null", out);
+        return -e->code;
 }
 
 static int print_one(FILE *out, const struct state *s, const char *word, struct err *e)
@@ -76,7 +99,8 @@ static int print_one(FILE *out, const struct state *s, const char *word, struct 
         box_print_path(out, boxes, found.id);
         fputs(",\n    \"limits\": ", out);
         box_print_limits(out, &found);
-        return 0;
+        fputs(",\n    \"review\": ", out);
+        return print_own_review(out, found.id, e);
 }
 
 /* Of one that is not there nothing is printed, of the others neither. */

@@ -9,8 +9,20 @@
 
 struct table {
         const char *before;
+        int name_width;
         size_t n;
 };
+
+static int measure(const struct review *r, void *arg, struct err *e)
+{
+        struct table *t = arg;
+        int len = (int)strlen(r->name);
+
+        (void)e;
+        if (len > t->name_width)
+                t->name_width = len;
+        return 0;
+}
 
 static int put_review(const struct review *r, void *arg, struct err *e)
 {
@@ -18,16 +30,19 @@ static int put_review(const struct review *r, void *arg, struct err *e)
         time_t start = (time_t)(r->start_ns / 1000000000);
         struct tm tm = { 0 };
         char when[32] = "";
+        char name[64];
         char safe[400];
 
         (void)e;
         if (localtime_r(&start, &tm))
                 strftime(when, sizeof(when), "%Y-%m-%d %H:%M", &tm);
         if (t->n++ == 0)
-                printf("%s%-12s  %-16s  %-7s  %s\n", t->before, "REVIEW", "STARTED", "STATE",
-                       "DIRECTORY: COMMAND");
+                printf("%s%-12s  %-*s  %-16s  %-7s  %s\n", t->before, "REVIEW", t->name_width,
+                       "NAME", "STARTED", "STATE", "DIRECTORY: COMMAND");
         const char *path = r->n_places > 0 ? r->places[0].path : "-";
-        printf("%-12s  %-16s  %-7s  %s: ", r->id, when, r->lock >= 0 ? "waiting" : "running",
+        str_escape(name, sizeof(name), r->name, strlen(r->name));
+        printf("%-12s  %-*s  %-16s  %-7s  %s: ", r->id, t->name_width, name, when,
+               r->lock >= 0 ? "waiting" : "running",
                str_escape(safe, sizeof(safe), path, strlen(path)));
         puts(str_escape(safe, 200, r->command, strlen(r->command)));
         return 0;
@@ -35,9 +50,9 @@ static int put_review(const struct review *r, void *arg, struct err *e)
 
 int review_table_print(const char *root, const char *before, size_t *ret_n, struct err *e)
 {
-        struct table t = { .before = before };
+        struct table t = { .before = before, .name_width = 4 };
 
-        if (review_list(root, put_review, &t, e) < 0)
+        if (review_list(root, measure, &t, e) < 0 || review_list(root, put_review, &t, e) < 0)
                 return -e->code;
         *ret_n = t.n;
         return 0;

@@ -15,8 +15,8 @@ static const char *const names[] = {
 static const char diff_usage[] =
         "Usage:  kelp diff [ID [PATH...]] [--patch]\n\n"
         "Lists what a run with --review has changed: A added, M changed, D deleted, T another\n"
-        "type, m mode or attributes alone, t time alone. ID is the beginning of one; without it\n"
-        "the reviews that wait are listed.\n\n"
+        "type, m mode or attributes alone, t time alone. ID is that of the run, the beginning of\n"
+        "one, or the name of the run; without it the reviews that wait are listed.\n\n"
         "  -p, --patch         Show the content, as a patch\n\n"
         "Exit status: 0, or 125 when it cannot be told.\n";
 

@@ -21,7 +21,8 @@
  *
  *      kelp-review 1
  *      start NANOSECONDS
- *      command TEXT
+ *      command TEXT            for the eye
+ *      run NAME                of one that has a name
  *      place NUMBER DEV INO PATH
  *      name PATH               protected, relative
  *      path PATH               protected, on the host
@@ -53,6 +54,8 @@ static void put_all(FILE *out, const struct plan *p, const struct tree *t, int64
 {
         fprintf(out, VERSION "%cstart %" PRId64 "%c", '\0', start_ns, '\0');
         put_command(out, p);
+        if (p->name)
+                fprintf(out, "run %s%c", p->name, '\0');
         for (size_t i = 0; i < t->n_entries; i++) {
                 const struct tree_entry *entry = &t->entries[i];
 
@@ -174,9 +177,11 @@ static int take_line(struct review *r, char *line, struct err *e)
                 return add_name(r, value, e);
         if (str_eq(key, "path") || str_eq(key, "link"))
                 return add_obeyed(r, value, str_eq(key, "link"), e);
-        if (str_eq(key, "command")) {
-                r->command = arena_copy(&r->arena, value, e);
-                return r->command ? 0 : -e->code;
+        if (str_eq(key, "command") || str_eq(key, "run")) {
+                const char **text = str_eq(key, "run") ? &r->name : &r->command;
+
+                *text = arena_copy(&r->arena, value, e);
+                return *text ? 0 : -e->code;
         }
         if (str_eq(key, "start")) {
                 if (parse_number(value, 0, INT64_MAX, &start_ns, e) < 0)
@@ -198,6 +203,7 @@ int review_read_manifest(struct review *r, struct err *e)
                 return err_hint(e, "its files are in '%s/N/upper' of kelp's state directory",
                                 r->id);
         }
+        r->name = "";
         r->command = "";
         for (char *line = text; line < text + len; line += strlen(line) + 1) {
                 char *copy = arena_copy(&r->arena, line, e);

@@ -20,6 +20,7 @@
 
 #define LOCK      "lock"
 #define MAX_TRIES 20
+#define MAX_NAMED 8 /* of the ids that a word may mean */
 
 void review_done(struct review *r)
 {
@@ -183,33 +184,6 @@ static int list_ids(struct arena *a, int root, const char ***ret, size_t *ret_n,
         return 0;
 }
 
-static int find_id(int root, const char *word, char ret[REVIEW_ID_LEN + 1], struct err *e)
-{
-        struct arena a = { 0 };
-        const char **ids = NULL;
-        const char *found = NULL;
-        size_t n = 0;
-
-        list_ids(&a, root, &ids, &n, e);
-        for (size_t i = 0; e->code == 0 && i < n; i++) {
-                if (!str_has_prefix(ids[i], word))
-                        continue;
-                if (found) {
-                        err_set(e, EINVAL, "'%s' may be the review %s or %s", word, found, ids[i]);
-                        err_hint(e, "kelp diff lists the reviews that wait");
-                }
-                found = ids[i];
-        }
-        if (e->code == 0 && (!found || word[0] == '\0')) {
-                err_set(e, ENOENT, "there is no review '%s'", word);
-                err_hint(e, "kelp diff lists the reviews that wait");
-        }
-        if (e->code == 0)
-                memcpy(ret, found, REVIEW_ID_LEN + 1);
-        arena_done(&a);
-        return -e->code;
-}
-
 static int open_id(int root, struct review *r, struct err *e)
 {
         r->dir = openat(root, r->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -228,7 +202,83 @@ static bool is_empty(const struct review *r)
                errno == ENOENT;
 }
 
-int review_open(const char *root, const char *word, struct review *ret, struct err *e)
+static int not_found(const char *word, struct err *e)
+{
+        err_set(e, ENOENT, "there is no review '%s'", word);
+        return err_hint(e, "kelp diff lists the reviews that wait");
+}
+
+/* One that cannot be read is found by its id alone. */
+static bool is_of_run(int root, const char *id, const char *name)
+{
+        struct review r = REVIEW_NONE;
+        struct err unused = { 0 };
+
+        memcpy(r.id, id, sizeof(r.id));
+        r.dir = openat(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        bool is_it = r.dir >= 0 && review_read_manifest(&r, &unused) == 0 && r.name[0] != '\0' &&
+                     str_eq(r.name, name);
+        review_done(&r);
+        return is_it;
+}
+
+/* Those that a word means: how many, and the ids of some. */
+struct matches {
+        size_t n;
+        const char *last;
+        char named[MAX_NAMED * (REVIEW_ID_LEN + 1) + 8];
+};
+
+static void add_match(struct matches *m, const char *id)
+{
+        size_t used = strlen(m->named);
+
+        m->last = id;
+        m->n++;
+        if (m->n <= MAX_NAMED)
+                snprintf(m->named + used, sizeof(m->named) - used, " %s", id);
+        else if (m->n == MAX_NAMED + 1)
+                snprintf(m->named + used, sizeof(m->named) - used, " ...");
+}
+
+/* As of sandboxes a name goes before the beginning of an id. */
+static int choose_id(int root, const char *const *ids, size_t n, const char *word,
+                     char ret[REVIEW_ID_LEN + 1], struct err *e)
+{
+        struct matches m = { .n = 0 };
+
+        for (size_t i = 0; i < n; i++) {
+                if (is_of_run(root, ids[i], word))
+                        add_match(&m, ids[i]);
+        }
+        bool is_name = m.n > 0;
+        for (size_t i = 0; !is_name && word[0] != '\0' && i < n; i++) {
+                if (str_has_prefix(ids[i], word))
+                        add_match(&m, ids[i]);
+        }
+        if (m.n == 0)
+                return not_found(word, e);
+        if (m.n > 1) {
+                err_set(e, ENOTUNIQ, "'%s' may be any of several reviews:%s", word, m.named);
+                return err_hint(e, "take one of these ids; kelp diff lists the reviews that wait");
+        }
+        memcpy(ret, m.last, REVIEW_ID_LEN + 1);
+        return 0;
+}
+
+static int find_id(int root, const char *word, char ret[REVIEW_ID_LEN + 1], struct err *e)
+{
+        struct arena a = { 0 };
+        const char **ids = NULL;
+        size_t n = 0;
+
+        if (list_ids(&a, root, &ids, &n, e) == 0)
+                choose_id(root, ids, n, word, ret, e);
+        arena_done(&a);
+        return -e->code;
+}
+
+int review_find(const char *root, const char *word, char ret_id[REVIEW_ID_LEN + 1], struct err *e)
 {
         autofd fd = open_root(root, e);
 
@@ -236,13 +286,20 @@ int review_open(const char *root, const char *word, struct review *ret, struct e
                 err_set(e, ENOENT, "there is no review '%s'", word);
                 return err_hint(e, "kelp run --review -- COMMAND makes one");
         }
-        if (fd < 0 || find_id(fd, word, ret->id, e) < 0 || open_id(fd, ret, e) < 0)
+        return fd < 0 ? -e->code : find_id(fd, word, ret_id, e);
+}
+
+int review_open(const char *root, const char *word, struct review *ret, struct err *e)
+{
+        if (review_find(root, word, ret->id, e) < 0)
+                return -e->code;
+        autofd fd = open_root(root, e);
+        if (fd < 0 || open_id(fd, ret, e) < 0)
                 return -e->code;
         if (is_empty(ret)) {
                 if (erase_tree(fd, ret->id, e) < 0)
                         return -e->code;
-                err_set(e, ENOENT, "there is no review '%s'", word);
-                return err_hint(e, "kelp diff lists the reviews that wait");
+                return not_found(word, e);
         }
         if (ret->lock < 0) {
                 err_set(e, EBUSY,

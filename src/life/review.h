@@ -63,7 +63,8 @@ struct review {
         int dir;             /* of the review; -1: none */
         int lock;            /* -1: somebody else has it */
         int64_t start_ns;    /* of the realtime clock, before the payload ran */
-        const char *command; /* as it was typed; the payload's user wrote it, not the payload */
+        const char *name;    /* of the run; "": it had none */
+        const char *command; /* quoted as for a shell; of its user, not of the payload */
         struct review_place *places;
         size_t n_places;
         const char **names; /* protected ones, relative: they take effect outside */
@@ -95,8 +96,14 @@ int review_make(const char *root, struct review *ret, const char **ret_path, str
 int review_start(const struct plan *p, const struct tree *t, struct err *e);
 
 /*
- * Opens the review of an id or the beginning of one, and takes its lock.  Errors: ENOENT; EBUSY, when
- * its run goes on; EBADMSG: its manifest is damaged.
+ * The id of the review that a word means: the name of its run, an id, or the beginning of one.  Errors:
+ * ENOENT; ENOTUNIQ, with the ids in the text.
+ */
+int review_find(const char *root, const char *word, char ret_id[REVIEW_ID_LEN + 1], struct err *e);
+
+/*
+ * Opens the review that a word means, and takes its lock.  Errors: as of review_find(); EBUSY, when its
+ * run goes on; EBADMSG: its manifest is damaged.
  */
 int review_open(const char *root, const char *word, struct review *ret, struct err *e);
 

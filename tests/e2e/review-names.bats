@@ -30,6 +30,39 @@ reviews() {
     ls "$XDG_STATE_HOME/kelp/reviews"
 }
 
+@test "a run in the background tells what it has written, before its end is told" {
+    id=$("$KELP" run -d --name job --review --writable . -- sh -c 'echo out; echo two >a; rm -r old; echo x >.envrc')
+    [ "$("$KELP" wait job)" = 0 ]
+    # nobody has it any more
+    kelp diff "$id"
+    [ "$status" = 0 ]
+    [[ $output == *'D  old/  with 2 in it'* ]]
+    kelp logs job
+    [ "$output" = out ]
+    says "kelp: review $id of '$PWD': 1 added, 1 changed, 1 deleted"
+    says 'A  .envrc  (takes effect outside of the sandbox)'
+    says 'D  old/  with 2 in it'
+    says "kelp apply $id lets it in"
+    # what the user does from here on is a conflict
+    chmod 600 a
+    kelp inspect job
+    [ "$(jq -r '.[0] | .id, .kind, .review.id, .review.state, .review.directories[0], .review.directory' <<<"$output")" = "$id
+sandbox
+$id
+waiting
+$PWD
+$XDG_STATE_HOME/kelp/reviews/$id" ]
+    kelp apply job
+    [ "$status" = 1 ]
+    says 'not applied: M  a  (conflict'
+    [ ! -e old ]
+    kelp apply job --overwrite
+    [ "$status" = 0 ]
+    [ "$(cat a)" = two ]
+    kelp inspect job
+    [ "$(jq -r '.[0].review' <<<"$output")" = null ]
+}
+
 @test "of a run in the background that changed nothing no review is left" {
     "$KELP" run -d --name job --review --writable . -- sh -c 'cat a; exit 3'
     [ "$("$KELP" wait job)" = 3 ]
@@ -50,6 +83,40 @@ reviews() {
     says ': 3000 deleted'
     says 'and 2000 more that are deleted'
     [[ ${stderr_lines[-1]} == 'hint: kelp diff --patch'* ]]
+}
+
+@test "a review has the name of its run" {
+    "$KELP" run --name one --review --writable . -- sh -c 'echo two >a'
+    id=$(reviews)
+    kelp ps -a
+    [[ $output == *REVIEW*NAME*"$id"*one*waiting* ]]
+    kelp ps -a --format json
+    [ "$(jq -r '.[] | .kind, .id, .name' <<<"$output")" = "review
+$id
+one" ]
+    kelp inspect one
+    [ "$(jq -r '.[0] | .kind, .id, .name' <<<"$output")" = "review
+$id
+one" ]
+    kelp diff one
+    [ "$output" = 'M  a' ]
+    # a second one of the same name
+    "$KELP" run --name one --review --writable . -- sh -c 'echo z >z'
+    for command in diff apply discard inspect; do
+        kelp "$command" one
+        [ "$status" = 125 ]
+        for each in $(reviews); do
+            says "$each"
+        done
+    done
+    [ "$(reviews | wc -l)" = 2 ]
+    kelp apply "$id"
+    [ "$status" = 0 ]
+    kelp discard one
+    [ "$status" = 0 ]
+    [ -z "$(reviews)" ]
+    [ "$(cat a)" = two ]
+    [ ! -e z ]
 }
 
 @test "a command is quoted alike wherever it is shown" {
