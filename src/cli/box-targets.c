@@ -1,4 +1,5 @@
 #include "box-targets.h"
+#include "box-find.h"
 
 #include "box-ask.h"
 #include "fd.h"
@@ -45,7 +46,7 @@ static int find_named(struct box_targets *t, const struct box_words *w, struct e
         for (int i = 0; i < w->n_given; i++) {
                 struct box_status status;
 
-                if (state_find(&t->state, w->given[i], &status, e) < 0 ||
+                if (box_find(&t->state, w->given[i], &status, e) < 0 ||
                     box_targets_add(t, w->given[i], &status, e) < 0)
                         return -e->code;
         }

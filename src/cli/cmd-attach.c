@@ -1,3 +1,4 @@
+#include "box-find.h"
 #include "commands.h"
 
 #include "box-ask.h"
@@ -301,7 +302,7 @@ static int attach(struct attached *a, const struct box_words *w, int *ret_status
         a->name = w->given[0];
         if (detach_keys_parse(keys ? keys : DETACH_DEFAULT, &a->keys, e) < 0 ||
             (proxy && parse_bool(proxy, &a->passes_signals, e) < 0) ||
-            state_open(&a->state, e) < 0 || state_find(&a->state, a->name, &a->status, e) < 0)
+            state_open(&a->state, e) < 0 || box_find(&a->state, a->name, &a->status, e) < 0)
                 return -e->code;
         if (a->status.phase == BOX_EXITED) {
                 err_set(e, ESRCH, "sandbox '%s' has ended", a->name);

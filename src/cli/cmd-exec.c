@@ -1,3 +1,4 @@
+#include "box-find.h"
 #include "commands.h"
 
 #include "box-ask.h"
@@ -230,7 +231,7 @@ static int ended(const struct words *w, struct err *e)
 static int connect_to(const struct state *state, const struct words *w, struct box_status *box,
                       struct err *e)
 {
-        if (state_find(state, w->box, box, e) < 0)
+        if (box_find(state, w->box, box, e) < 0)
                 return -e->code;
         if (box->phase == BOX_EXITED)
                 return ended(w, e);

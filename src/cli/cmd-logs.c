@@ -1,3 +1,4 @@
+#include "box-find.h"
 #include "commands.h"
 
 #include "box-ask.h"
@@ -257,7 +258,7 @@ static int print_logs(struct logs *l, const struct box_words *w, struct err *e)
 
         if (tail && !str_eq(tail, "all") && parse_number(tail, 0, UINT32_MAX, &n_shown, e) < 0)
                 return err_hint(e, "kelp logs -n 20 %s", w->given[0]);
-        if (state_open(&s, e) < 0 || state_find(&s, w->given[0], &status, e) < 0)
+        if (state_open(&s, e) < 0 || box_find(&s, w->given[0], &status, e) < 0)
                 return -e->code;
         l->dir = state_open_box(&s, status.id, e);
         if (l->dir < 0 || open_files(l, w->given[0], e) < 0)

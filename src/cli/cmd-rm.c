@@ -1,5 +1,6 @@
 #include "commands.h"
 
+#include "box-find.h"
 #include "box-targets.h"
 #include "facts.h"
 #include "fd.h"
@@ -118,6 +119,8 @@ static int unknown(const struct state *state, struct arena *arena, const char *w
         const char *nearest = NULL;
         char text[200];
 
+        if (box_find_hint(word, e))
+                return -e->code;
         list_kept(&all);
         /* a letter or two are near to every other: for a removal that is no guess to make */
         if (strlen(word) > 2 && state_list(state, add_box_name, &all, &unused) == 0 &&

@@ -1,3 +1,4 @@
+#include "box-find.h"
 #include "commands.h"
 
 #include "box-print.h"
@@ -90,8 +91,9 @@ static int find_named(const struct state *s, const struct box_words *w, bool mus
 {
         for (int i = 0; i < w->n_given; i++) {
                 struct box_status box;
+                const char *word = w->given[i];
 
-                if (state_find(s, w->given[i], &box, e) < 0) {
+                if ((must_run ? box_find(s, word, &box, e) : state_find(s, word, &box, e)) < 0) {
                         if (must_run || e->code != ENOENT)
                                 return -e->code;
                         *e = (struct err){ 0 };

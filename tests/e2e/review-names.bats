@@ -119,6 +119,25 @@ one" ]
     [ ! -e z ]
 }
 
+@test "what is for a sandbox says of a review what is done with one" {
+    "$KELP" run --name one --review --writable . -- sh -c 'echo two >a'
+    id=$(reviews)
+    for command in rm logs stop kill wait attach stats exec; do
+        for word in "$id" one; do
+            what=()
+            [ "$command" != exec ] || what=(true)
+            kelp "$command" "$word" "${what[@]}"
+            [ "$status" = 125 ]
+            says "there is no sandbox '$word'"
+            says "hint: it is a review: kelp diff $id shows it, kelp apply $id lets it in, kelp discard $id throws it away"
+        done
+    done
+    [ "$(reviews)" = "$id" ]
+    # the control: a word that is nobody's
+    kelp stop two
+    [[ $stderr == *"there is no sandbox 'two'"* && $stderr != *'it is a review'* ]]
+}
+
 @test "a command is quoted alike wherever it is shown" {
     id=$("$KELP" run -d --review --writable . -- sh -c 'echo "it'\''s" >a' '' 'a  b')
     "$KELP" wait "$id"
