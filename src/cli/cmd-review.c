@@ -216,15 +216,80 @@ static int apply(struct front *f, struct err *e)
         return end_apply(f, outcomes, e);
 }
 
+struct doomed {
+        struct review *items;
+        size_t n;
+};
+
+static bool is_among(const struct doomed *d, const char *id)
+{
+        for (size_t i = 0; i < d->n; i++) {
+                if (str_eq(d->items[i].id, id))
+                        return true;
+        }
+        return false;
+}
+
+/* What is damaged goes, too. */
+static int add_doomed(struct front *f, const char *word, struct doomed *d, struct err *e)
+{
+        char id[REVIEW_ID_LEN + 1];
+
+        if (review_find(f->root, word, id, e) < 0)
+                return -e->code;
+        if (is_among(d, id))
+                return 0;
+        if (review_open(f->root, id, &d->items[d->n++], e) < 0 && e->code != EBADMSG)
+                return -e->code;
+        *e = (struct err){ 0 };
+        return 0;
+}
+
+/* Nothing goes before all are found, and nobody else's. */
+static int find_doomed(struct front *f, struct doomed *d, struct err *e)
+{
+        if (add_doomed(f, f->words.id, d, e) < 0)
+                return -e->code;
+        for (size_t i = 0; i < f->words.n_paths; i++) {
+                const char *word = f->words.paths[i];
+
+                if (add_doomed(f, word, d, e) == 0)
+                        continue;
+                if (e->code != ENOENT)
+                        return -e->code;
+                /* it may be meant as a path */
+                err_set(e, ENOENT, "there is no review '%s', and one is discarded as a whole",
+                        word);
+                return err_hint(e, "kelp discard %s; before it, kelp apply %s PATH lets in some",
+                                d->items[0].id, d->items[0].id);
+        }
+        return 0;
+}
+
+static int remove_doomed(const struct front *f, struct doomed *d, struct err *e)
+{
+        for (size_t i = 0; i < d->n; i++) {
+                if (review_remove(f->root, &d->items[i], e) < 0)
+                        return -e->code;
+                log_notice("discarded the review %s", d->items[i].id);
+        }
+        return 0;
+}
+
 static int discard(struct front *f, struct err *e)
 {
-        if (review_open(f->root, f->words.id, &f->review, e) < 0 && e->code != EBADMSG)
+        size_t max = f->words.n_paths + 1;
+        struct doomed d = { .items = arena_alloc(&f->arena, max * sizeof(*d.items), e) };
+
+        if (!d.items)
                 return EXIT_FAILED;
-        *e = (struct err){ 0 };
-        if (review_remove(f->root, &f->review, e) < 0)
-                return EXIT_FAILED;
-        log_notice("discarded the review %s", f->review.id);
-        return 0;
+        for (size_t i = 0; i < max; i++)
+                d.items[i] = (struct review)REVIEW_NONE;
+        if (find_doomed(f, &d, e) == 0)
+                remove_doomed(f, &d, e);
+        for (size_t i = 0; i < d.n; i++)
+                review_done(&d.items[i]);
+        return e->code ? EXIT_FAILED : 0;
 }
 
 static int run(struct front *f, enum review_command command, struct err *e)

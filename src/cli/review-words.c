@@ -28,8 +28,9 @@ static const char apply_usage[] =
         "      --overwrite     Replace what you have changed meanwhile, too\n\n"
         "Exit status: 0; 1 when some of it was left; 125 on failure.\n";
 
-static const char discard_usage[] = "Usage:  kelp discard ID\n\n"
-                                    "Throws away what a run with --review has changed.\n";
+static const char discard_usage[] =
+        "Usage:  kelp discard ID...\n\n"
+        "Throws away what runs with --review have changed. ID may be the name of a run, too.\n";
 
 static const char *const usages[] = {
         [REVIEW_DIFF] = diff_usage,
@@ -79,12 +80,6 @@ static int check(enum review_command command, const struct review_words *w, stru
         if (!w->id && w->wants_patch) {
                 err_set(e, EINVAL, "of which review");
                 return err_hint(e, "kelp diff lists those that wait");
-        }
-        if (w->n_paths > 0 && command == REVIEW_DISCARD) {
-                err_set(e, EINVAL, "unexpected word '%s': a review is discarded as a whole",
-                        w->paths[0]);
-                return err_hint(e, "kelp discard %s; before it, kelp apply %s PATH lets in some",
-                                w->id, w->id);
         }
         return 0;
 }

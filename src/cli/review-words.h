@@ -12,8 +12,8 @@
 enum review_command { REVIEW_DIFF, REVIEW_APPLY, REVIEW_DISCARD };
 
 struct review_words {
-        const char *id; /* diff: NULL asks for the list */
-        const char *const *paths;
+        const char *id;           /* diff: NULL asks for the list */
+        const char *const *paths; /* discard: further ids */
         size_t n_paths;
         bool wants_patch; /* diff */
         bool overwrites;  /* apply */

@@ -138,6 +138,22 @@ one" ]
     [[ $stderr == *"there is no sandbox 'two'"* && $stderr != *'it is a review'* ]]
 }
 
+@test "several reviews are discarded, or none" {
+    for name in one two three; do
+        "$KELP" run --name "$name" --review --writable . -- sh -c 'echo x >x'
+    done
+    kelp discard one two four
+    [ "$status" = 125 ]
+    says "there is no review 'four'"
+    [ "$(reviews | wc -l)" = 3 ]
+    kelp discard one two one
+    [ "$status" = 0 ]
+    [ "$(grep -c 'discarded the review' <<<"$stderr")" = 2 ]
+    kelp diff three
+    [ "$output" = 'A  x' ]
+    [ "$(reviews | wc -l)" = 1 ]
+}
+
 @test "a command is quoted alike wherever it is shown" {
     id=$("$KELP" run -d --review --writable . -- sh -c 'echo "it'\''s" >a' '' 'a  b')
     "$KELP" wait "$id"
