@@ -128,7 +128,8 @@ static size_t count_left(const struct front *f, const struct review_outcome *out
         return n;
 }
 
-static const char *word_of(const struct review_change *change, enum review_fate fate)
+static const char *word_of(const struct review_changes *c, const struct review_change *change,
+                           enum review_fate fate)
 {
         switch (fate) {
         case REVIEW_LEFT_CONFLICT:
@@ -137,7 +138,7 @@ static const char *word_of(const struct review_change *change, enum review_fate 
         case REVIEW_LEFT_ABOVE:
                 return "not applied, as its directory was not: ";
         case REVIEW_APPLIED:
-                return change->kind == REVIEW_DELETED || change->is_protected ? "applied: " : NULL;
+                return review_is_always_named(c, change) ? "applied: " : NULL;
         case REVIEW_NOT_ASKED:
         case REVIEW_IN_PLACE:
                 break;
@@ -145,7 +146,7 @@ static const char *word_of(const struct review_change *change, enum review_fate 
         return NULL;
 }
 
-/* What was deleted, what takes effect outside, and what is left. */
+/* What is always named, and what is left. */
 static size_t tell_outcomes(const struct front *f, const struct review_outcome *outcomes)
 {
         char line[REVIEW_LINE_MAX];
@@ -154,7 +155,7 @@ static size_t tell_outcomes(const struct front *f, const struct review_outcome *
         for (size_t i = 0; i < f->changes.n; i++) {
                 const struct review_change *change = &f->changes.items[f->changes.by_path[i]];
                 enum review_fate fate = outcomes[f->changes.by_path[i]].fate;
-                const char *word = word_of(change, fate);
+                const char *word = word_of(&f->changes, change, fate);
 
                 if (!review_is_told(change))
                         continue;

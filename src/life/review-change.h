@@ -52,14 +52,15 @@ struct review_change {
         struct review_ident upper; /* of a deletion: nothing */
         struct review_ident lower; /* now */
         struct review_below below;
-        unsigned overlay;    /* ATTRS_* */
-        size_t leader;       /* the change that has the same file under another name */
-        bool is_only_link;   /* what is there is a file of its own that looks the same */
-        const char *refused; /* why it is never applied; NULL: it may be */
-        bool is_conflict;    /* the user changed it meanwhile */
-        bool is_protected;   /* it takes effect outside */
-        size_t parent;       /* the change of its directory */
-        bool is_hidden;      /* it goes because that was made anew */
+        unsigned overlay;     /* ATTRS_* */
+        size_t leader;        /* the change that has the same file under another name */
+        bool has_default_acl; /* a directory: what is made in it gets an access control list */
+        bool is_only_link;    /* what is there is a file of its own that looks the same */
+        const char *refused;  /* why it is never applied; NULL: it may be */
+        bool is_conflict;     /* the user changed it meanwhile */
+        bool is_protected;    /* it takes effect outside */
+        size_t parent;        /* the change of its directory */
+        bool is_hidden;       /* it goes because that was made anew */
         bool is_seen;
         struct review_ident seen; /* `lower` and `below` when they were first looked at */
         struct review_below seen_below;

@@ -311,7 +311,8 @@ static void put_note(const struct patch *p, const struct review_change *change)
         char line[REVIEW_LINE_MAX];
         bool is_directory = S_ISDIR(change->upper.mode) || S_ISDIR(change->lower.mode);
 
-        if (!is_directory && !change->refused && !change->is_conflict && !change->is_protected)
+        if (!is_directory && !change->refused && !change->is_conflict && !change->is_protected &&
+            !review_lets_others_in(p->changes, change))
                 return;
         review_put_line(p->changes, change, false, line, sizeof(line));
         fprintf(p->out, "# %s\n", line);

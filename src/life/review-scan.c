@@ -107,7 +107,10 @@ static int read_notes(const struct pair *p, const char *name, struct review_chan
                 change->refused = "a directory that its owner may not read";
                 return 0;
         }
-        return dir < 0 ? err_sys(e, "cannot open '%s'", name) : judge_notes(dir, change, e);
+        if (dir < 0)
+                return err_sys(e, "cannot open '%s'", name);
+        change->has_default_acl = attrs_has_default_acl(dir);
+        return judge_notes(dir, change, e);
 }
 
 static int add(struct review_changes *c, const struct review_change *change, struct err *e)
@@ -303,6 +306,7 @@ static int scan_place(struct review_changes *c, size_t place, struct err *e)
                 return err_sys(e, "cannot stat '%s'", at->path);
         root.upper = review_ident_of(&upper);
         root.lower = review_ident_of(&lower);
+        root.has_default_acl = attrs_has_default_acl(c->uppers[place]);
         if (review_compare(c, c->uppers[place], c->lowers[place], ".", &root, e) < 0 ||
             add(c, &root, e) < 0)
                 return -e->code;

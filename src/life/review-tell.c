@@ -1,5 +1,6 @@
 #include "review-tell.h"
 
+#include "fd.h"
 #include "log.h"
 #include "path.h"
 #include "str.h"
@@ -7,6 +8,7 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define SHORT_NAME 150
 #define MAX_OTHERS 20   /* of what is listed at the end of a run only to give an idea */
@@ -103,6 +105,72 @@ static void put_name(const char *name, bool is_short, char *ret, size_t size)
         put_escaped(ret, size, name, len);
 }
 
+/* False: it is not there any more. */
+static bool read_link(const struct review_changes *c, const struct review_change *change,
+                      char ret[PATH_MAX])
+{
+        const char *name;
+        autofd parent = review_open_parent(c->uppers[change->place], change->path, &name);
+        ssize_t n = parent < 0 ? -1 : readlinkat(parent, name, ret, PATH_MAX - 1);
+
+        ret[n < 0 ? 0 : n] = '\0';
+        return n >= 0;
+}
+
+static bool is_new(const struct review_change *change)
+{
+        return change->upper.exists && change->kind != REVIEW_SAME && change->kind != REVIEW_TIMES;
+}
+
+/* Mode bits that what is there does not have: of another type it has none. */
+static unsigned new_bits(const struct review_change *change)
+{
+        bool is_same_type = (change->upper.mode & S_IFMT) == (change->lower.mode & S_IFMT);
+
+        if (!is_new(change) || S_ISLNK(change->upper.mode))
+                return 0;
+        return change->upper.mode & ~(is_same_type ? change->lower.mode : 0);
+}
+
+/* One that the directory around it has passes on to it. */
+static bool gives_acl(const struct review_changes *c, const struct review_change *change)
+{
+        bool is_root = change->path[0] == '\0';
+
+        return is_new(change) && change->has_default_acl &&
+               (is_root || !c->items[change->parent].has_default_acl);
+}
+
+bool review_lets_others_in(const struct review_changes *c, const struct review_change *change)
+{
+        return (new_bits(change) & S_IWOTH) || gives_acl(c, change);
+}
+
+/* Where a link leads, or what else is not seen in a name. */
+static void put_looks(const struct review_changes *c, const struct review_change *change,
+                      bool is_short, char *ret, size_t size)
+{
+        char text[5 * PATH_MAX];
+        char safe[4 * PATH_MAX];
+        char target[PATH_MAX];
+
+        if (is_new(change) && S_ISLNK(change->upper.mode) && read_link(c, change, target)) {
+                put_name(target, is_short, safe, sizeof(safe));
+                snprintf(text, sizeof(text), "  (a link to %s)", safe);
+                put(ret, size, text);
+        }
+        if (new_bits(change) & S_IWOTH) {
+                snprintf(text, sizeof(text), "  (mode %04o: anybody may write to it)",
+                         change->upper.mode & 07777);
+                put(ret, size, text);
+        }
+        if (gives_acl(c, change))
+                put(ret, size, "  (what is made in it gets an access control list)");
+        if (S_ISREG(change->upper.mode) && (new_bits(change) & 0111) &&
+            !(S_ISREG(change->lower.mode) && (change->lower.mode & 0111)))
+                put(ret, size, "  (executable)");
+}
+
 /* What is to be known before it is applied comes first, should the rest not fit. */
 static void put_notes(const struct review_changes *c, const struct review_change *change,
                       bool is_short, char *ret, size_t size)
@@ -122,6 +190,7 @@ static void put_notes(const struct review_changes *c, const struct review_change
         } else if (change->is_conflict) {
                 put(ret, size, "  (conflict: you changed it meanwhile)");
         }
+        put_looks(c, change, is_short, ret, size);
         if (change->lower.nlink > 1 && S_ISREG(change->lower.mode) && change->kind != REVIEW_SAME &&
             change->kind != REVIEW_DELETED)
                 put(ret, size, "  (its other names keep what they have)");
@@ -162,10 +231,11 @@ void review_print(FILE *out, const struct review_changes *c, const struct review
         }
 }
 
-static bool is_always_listed(const struct review_change *change)
+bool review_is_always_named(const struct review_changes *c, const struct review_change *change)
 {
         return change->kind == REVIEW_DELETED || change->kind == REVIEW_TYPE ||
-               change->is_protected || change->is_conflict || change->refused;
+               change->is_protected || change->is_conflict || change->refused ||
+               review_lets_others_in(c, change);
 }
 
 static void tell_lines(const struct review_changes *c, size_t max_listed)
@@ -179,7 +249,8 @@ static void tell_lines(const struct review_changes *c, size_t max_listed)
 
                 if (!review_is_told(change))
                         continue;
-                if (is_always_listed(change) ? ++n_listed > max_listed : ++n_others > MAX_OTHERS)
+                if (review_is_always_named(c, change) ? ++n_listed > max_listed
+                                                      : ++n_others > MAX_OTHERS)
                         continue;
                 review_put_line(c, change, true, line, sizeof(line));
                 log_notice("  %s", line);

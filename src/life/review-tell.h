@@ -27,9 +27,18 @@ void review_describe(const struct review_counts *counts, char *ret, size_t size)
  * the whole path on the host.  With `is_short` for a message, in which long names leave room for what is
  * said of them.
  */
-#define REVIEW_LINE_MAX ((size_t)13 * PATH_MAX)
+#define REVIEW_LINE_MAX ((size_t)17 * PATH_MAX)
 void review_put_line(const struct review_changes *c, const struct review_change *change,
                      bool is_short, char *ret, size_t size);
+
+/*
+ * Whether it lets others in, now or later: anybody may write to it, or what is made in it gets an
+ * access control list that what is around it does not have.
+ */
+bool review_lets_others_in(const struct review_changes *c, const struct review_change *change);
+
+/* One that is named whatever else there is: to let it in may cost more than a look at a new file. */
+bool review_is_always_named(const struct review_changes *c, const struct review_change *change);
 
 /* All of it, to `out`. */
 void review_print(FILE *out, const struct review_changes *c, const struct review_request *request);

@@ -9,6 +9,7 @@
 #include <sys/xattr.h>
 
 #define OVERLAY_PREFIX "user.overlay."
+#define DEFAULT_ACL    "system.posix_acl_default"
 #define MAX_LIST       ((size_t)64 * 1024) /* XATTR_LIST_MAX, and XATTR_SIZE_MAX of a value */
 
 struct value {
@@ -26,7 +27,7 @@ static void value_done(struct value *v)
 static bool is_of_user(const char *name)
 {
         return (str_has_prefix(name, "user.") && !str_has_prefix(name, OVERLAY_PREFIX)) ||
-               str_eq(name, "system.posix_acl_access") || str_eq(name, "system.posix_acl_default");
+               str_eq(name, "system.posix_acl_access") || str_eq(name, DEFAULT_ACL);
 }
 
 /* The names, each ended by a NUL. */
@@ -160,4 +161,9 @@ int attrs_find_overlay(int fd, unsigned *ret, struct err *e)
         for (const char *name = names.data; name < names.data + names.len; name += strlen(name) + 1)
                 *ret |= judge(fd, name);
         return 0;
+}
+
+bool attrs_has_default_acl(int fd)
+{
+        return fgetxattr(fd, DEFAULT_ACL, NULL, 0) > 0;
 }

@@ -26,4 +26,7 @@ enum {
 /* What overlayfs has noted on an object of an upper layer.  Source: overlayfs.rst, "userxattr". */
 int attrs_find_overlay(int fd, unsigned *ret, struct err *e);
 
+/* Whether what is made in a directory gets an access control list.  Source: acl(5). */
+bool attrs_has_default_acl(int fd);
+
 #endif

@@ -169,3 +169,51 @@ if len(sys.argv) > 2: import time; time.sleep(60)'
     run -0 "$KELP" apply --overwrite "$id"
     [ "$(stat -c %a d | xargs)$(cat d/f)" = 777x ]
 }
+
+@test "where a link leads, and what lets others in, is said of it" {
+    mkdir mine
+    echo x >script
+    chmod 666 script
+    cat >acl.py <<'END'
+import os, struct, sys
+ENTRIES = [(1, 7, -1), (2, 7, int(sys.argv[2])), (4, 5, -1), (16, 7, -1), (32, 5, -1)]
+TEXT = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in ENTRIES)
+os.setxattr(sys.argv[1], "system.posix_acl_default", TEXT)
+END
+    python3 acl.py mine 12345
+    review --writable . -- sh -c 'umask 022; for i in $(seq 100); do echo x >a$i; done; echo x >zopen; chmod 777 zopen
+        mkdir zdir zacl mine/sub; chmod 1777 zdir; python3 acl.py zacl "$(id -u)"; mkdir zacl/sub; echo x >run; chmod 755 run
+        echo y >script; ln -s "../out  (is not applied)" zlink; ln -s a1 link'
+    list=$("$KELP" diff "$id")
+    echo "$list"
+    # also behind the many that are merely added
+    for line in 'A  zopen  (mode 0777: anybody may write to it)  (executable)' \
+        'A  zdir/  (mode 1777: anybody may write to it)' \
+        'A  zacl/  (what is made in it gets an access control list)'; do
+        says "$line"
+        grep -qxF "$line" <<<"$list"
+    done
+    for line in 'A  run  (executable)' 'A  zlink  (a link to ../out \x20(is not applied))' 'A  link  (a link to a1)' \
+        'M  script' 'A  zacl/sub/' 'A  mine/sub/' 'A  a1'; do
+        grep -qxF "$line" <<<"$list"
+    done
+    run -0 --separate-stderr "$KELP" diff --patch "$id"
+    grep -qxF '# A  zopen  (mode 0777: anybody may write to it)  (executable)' <<<"$output"
+    run -0 --separate-stderr "$KELP" apply "$id"
+    says 'applied: A  zopen  (mode 0777: anybody may write to it)  (executable)'
+    says 'applied: A  zacl/  (what is made in it gets an access control list)'
+    [[ $stderr != *'applied: A  run'* ]]
+}
+
+@test "what goes for another type, and what the user changed himself, is named when it is applied" {
+    mkdir -p old/deep
+    echo x >old/deep/x
+    echo x >f
+    review --writable . -- sh -c 'rm -r old; echo x >old; echo y >f; echo z >g'
+    echo mine >f
+    run -0 --separate-stderr "$KELP" apply --overwrite "$id"
+    echo "$stderr"
+    says 'applied: T  old  with 2 in it'
+    says 'applied: M  f  (conflict: you changed it meanwhile)'
+    [[ $stderr != *'A  g'* ]]
+}

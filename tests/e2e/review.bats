@@ -71,7 +71,7 @@ $PWD" ]
     [ -z "$output" ]
     kelp diff "${id:0:4}"
     [ "$output" = "M  a
-M  link
+M  link  (a link to b)
 A  new/
 A  new/n
 D  old/  with 2 in it
