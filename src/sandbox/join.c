@@ -3,8 +3,10 @@
 #include "box.h"
 #include "exec.h"
 #include "fd.h"
+#include "limit-tier.h"
 #include "payload.h"
 #include "rights.h"
+#include "rlimits.h"
 #include "step.h"
 #include "streams.h"
 #include "sync.h"
@@ -207,6 +209,40 @@ static pid_t fork_noted(pid_t *where)
         return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 }
 
+/* As the kernel refuses it, whether by RLIMIT_NPROC or for a cgroup. */
+static int fail_to_start(const struct plan *p, struct err *e)
+{
+        err_sys(e, "cannot start the command");
+        if (e->code != EAGAIN || p->limits.processes == 0)
+                return -e->code;
+        return err_hint(e,
+                        "the sandbox may have %llu processes at a time, which kelp stats counts; "
+                        "--pids-limit allows more when it is started",
+                        (unsigned long long)p->limits.processes);
+}
+
+/*
+ * The limit that the command sets for itself holds for what it starts: the kernel looks when a process
+ * is born.  So this one has it for that moment; beside the command it counts pid 1 and this process.
+ * Not for longer: join_is_over() tells by a birth, too.
+ */
+static int fork_command(const struct join *j, pid_t *ret, struct err *e)
+{
+        bool is_counted = j->launch->tiers->processes == LIMIT_SAMPLED;
+        struct rlimit before;
+
+        if (is_counted && rlimits_lower_processes(j->plan->limits.processes + 2, &before, e) < 0)
+                return -e->code;
+        *ret = fork_noted(&j->children->command);
+        if (*ret == 0)
+                return 0;
+        if (*ret < 0)
+                fail_to_start(j->plan, e);
+        if (is_counted && rlimits_restore_processes(&before, e) < 0)
+                return -e->code;
+        return *ret < 0 ? -e->code : 0;
+}
+
 static int await_ready(const struct join *j, struct joined *c, struct err *e)
 {
         size_t n_fds = tty_streams(j->plan) ? 1 : 0;
@@ -241,13 +277,11 @@ int join_start(const struct join *j, struct joined *ret, struct err *e)
                 return -e->code;
         if (fd_socketpair(&c.pipe, &b.sock, e) < 0)
                 return -e->code;
-        c.child.pid = fork_noted(&j->children->command);
-        if (c.child.pid == 0)
+        bool is_born = fork_command(j, &c.child.pid, e) == 0;
+        if (is_born && c.child.pid == 0)
                 command_main(&b);
-        if (c.child.pid < 0)
-                err_sys(e, "cannot start the command");
         fd_close(&b.sock);
-        if (c.child.pid > 0)
+        if (is_born)
                 c.child.pidfd = proc_pidfd(c.child.pid, e);
         if (c.child.pidfd < 0 || await_ready(j, &c, e) < 0) {
                 join_done(j, &c);

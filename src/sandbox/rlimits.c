@@ -105,13 +105,36 @@ int rlimits_set(const struct plan_limits *limits, const struct core_handler *han
         return has_core ? 0 : forbid_cores(handler, e);
 }
 
+static int read_processes(struct rlimit *ret, struct err *e)
+{
+        if (getrlimit(RLIMIT_NPROC, ret) < 0)
+                return err_sys(e, "cannot read a resource limit");
+        return 0;
+}
+
 int rlimits_set_processes(uint64_t n, struct err *e)
 {
         struct rlimit now;
 
-        if (getrlimit(RLIMIT_NPROC, &now) < 0)
-                return err_sys(e, "cannot read a resource limit");
+        if (read_processes(&now, e) < 0)
+                return -e->code;
         uint64_t hard = now.rlim_max < n ? now.rlim_max : n;
         uint64_t soft = now.rlim_cur < hard ? now.rlim_cur : hard;
         return set_one(RLIMIT_NPROC, soft, hard, e);
+}
+
+int rlimits_lower_processes(uint64_t n, struct rlimit *ret_before, struct err *e)
+{
+        struct rlimit now;
+
+        if (read_processes(&now, e) < 0 ||
+            set_one(RLIMIT_NPROC, now.rlim_cur < n ? now.rlim_cur : n, now.rlim_max, e) < 0)
+                return -e->code;
+        *ret_before = now;
+        return 0;
+}
+
+int rlimits_restore_processes(const struct rlimit *before, struct err *e)
+{
+        return set_one(RLIMIT_NPROC, before->rlim_cur, before->rlim_max, e);
 }

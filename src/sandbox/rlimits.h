@@ -3,6 +3,8 @@
 
 #include "plan.h"
 
+#include <sys/resource.h>
+
 /* What this machine does with core dumps. */
 struct core_handler {
         int code;   /* an errno: it cannot be told */
@@ -24,5 +26,12 @@ int rlimits_set(const struct plan_limits *limits, const struct core_handler *han
  * lower already.  Not for an id that is the host's root.
  */
 int rlimits_set_processes(uint64_t n, struct err *e);
+
+/*
+ * The same for a while, until what was before is put back: for the birth of one process, which the
+ * kernel refuses with EAGAIN where there are `n` already.
+ */
+int rlimits_lower_processes(uint64_t n, struct rlimit *ret_before, struct err *e);
+int rlimits_restore_processes(const struct rlimit *before, struct err *e);
 
 #endif

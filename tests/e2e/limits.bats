@@ -108,6 +108,26 @@ while True:
     [ "$(jq -r 'select(.event == "exited") | .reason' events)" = memory ]
 }
 
+@test "into a sandbox that stands at its limit nothing enters, and it goes on" {
+    mkfifo word
+    "$KELP" run --name full --pids-limit 4 -- \
+        sh -c 'echo few; read -r _; sleep 100 & sleep 100 & sleep 100 & echo full; wait' <word >out 3>&- &
+    exec 5>word
+    until grep -qx few out; do sleep 0.1; done
+    run -0 "$KELP" exec full true
+    echo >&5
+    until grep -qx full out; do sleep 0.1; done
+    run -125 "$KELP" exec full touch entered
+    [[ $output == "kelp: cannot start the command: Resource temporarily unavailable"* ]]
+    [[ $output == *"the sandbox may have 4 processes at a time"* ]]
+    [ ! -e entered ]
+    run -0 "$KELP" inspect full
+    [ "$(jq -r '.[].state' <<<"$output")" = running ]
+    "$KELP" stop -t 0 full
+    exec 5>&-
+    wait
+}
+
 @test "a disk filler, a writer of large files, a burner and a hog of descriptors" {
     run -1 "$KELP" run --tmpfs /mnt:size=1m -- sh -c 'head -c 2m /dev/zero >/mnt/file'
     [[ $output == *"No space left on device"* ]]
