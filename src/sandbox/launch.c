@@ -7,6 +7,7 @@
 #include "stage.h"
 #include "step.h"
 #include "sync.h"
+#include "tty.h"
 
 #include <errno.h>
 #include <linux/sched.h>
@@ -244,20 +245,6 @@ void launch_abandon(struct run *r)
                 await_init(r, &unused);
 }
 
-/* Whether the payload will have a terminal of its own, and for which of the standard streams. */
-static unsigned pty_streams(const struct plan *p)
-{
-        unsigned streams = 0;
-
-        if (p->exec.force_tty)
-                return 7;
-        for (int fd = 0; fd <= 2; fd++) {
-                if (isatty(fd))
-                        streams |= 1u << fd;
-        }
-        return streams;
-}
-
 static size_t count_namespaces(const struct plan *p)
 {
         return p->net.mode == PLAN_NETWORK_HOST ? RUN_NS_NET : RUN_NS_COUNT;
@@ -332,7 +319,7 @@ int launch_await_ready(const struct launch *l, struct run *r, struct err *e)
 {
         struct news news = { .is_ready = false };
 
-        r->on_pty = pty_streams(l->plan);
+        r->on_pty = tty_streams(l->plan);
         while (!news.is_ready) {
                 if (take_news(l, r, &news, e) < 0)
                         return fail_at(STEP_ROOT, e);
