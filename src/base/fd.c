@@ -87,6 +87,18 @@ static int close_range_sys(unsigned first, unsigned last, unsigned flags, struct
         return 0;
 }
 
+void fd_sort(int *fds, size_t n)
+{
+        for (size_t i = 1; i < n; i++) {
+                int fd = fds[i];
+                size_t at = i;
+
+                for (; at > 0 && fds[at - 1] > fd; at--)
+                        fds[at] = fds[at - 1];
+                fds[at] = fd;
+        }
+}
+
 int fd_close_others(const int *keep, size_t n, struct err *e)
 {
         unsigned first = 3;

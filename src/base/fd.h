@@ -47,6 +47,9 @@ int fd_set_cloexec(int fd, bool on, struct err *e);
  */
 int fd_fill_standard(struct err *e);
 
+/* Puts a few of them into ascending order. */
+void fd_sort(int *fds, size_t n);
+
 /*
  * Closes every descriptor from 3 on, but for the `n` ones in `keep` (ascending, each >= 3).
  * Source: close_range(2), Linux 5.9.

@@ -6,7 +6,6 @@
 #include "proc.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,14 +17,6 @@ struct report {
 };
 
 #define MAX_KEPT (PLAN_MAX_FDS + 8)
-
-static int compare_ints(const void *a, const void *b)
-{
-        int x = *(const int *)a;
-        int y = *(const int *)b;
-
-        return (x > y) - (x < y);
-}
 
 /* The caller may have left others open that somebody else waits for the end of. */
 static int close_inherited(const struct plan *p, const struct image_hold *hold, int report,
@@ -46,7 +37,7 @@ static int close_inherited(const struct plan *p, const struct image_hold *hold, 
         }
         for (size_t i = 0; i < p->report.n_keep_fds; i++)
                 keep[n++] = p->report.keep_fds[i];
-        qsort(keep, n, sizeof(keep[0]), compare_ints);
+        fd_sort(keep, n);
         return fd_close_others(keep, n, e);
 }
 

@@ -14,7 +14,6 @@
 #include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -33,14 +32,6 @@ struct session {
         struct joined command;
         uint64_t deadline; /* when it is killed, as of io_now(); 0: never */
 };
-
-static int compare_ints(const void *a, const void *b)
-{
-        int x = *(const int *)a;
-        int y = *(const int *)b;
-
-        return (x > y) - (x < y);
-}
 
 /*
  * The supervisor's descriptors go, its lock first of all: whoever has that is the supervisor.  The
@@ -62,7 +53,7 @@ static int take_descriptors(const struct control_request *r, const struct run_en
                 if (entry->namespaces[i] >= 0)
                         keep[n++] = entry->namespaces[i];
         }
-        qsort(keep, n, sizeof(keep[0]), compare_ints);
+        fd_sort(keep, n);
         return fd_close_others(keep, n, e);
 }
 
@@ -169,7 +160,7 @@ static int confine(const struct joined *c, int sock, struct err *e)
         e->step = STEP_START;
         for (int fd = 0; fd <= 2; fd++)
                 close(fd);
-        qsort(keep, n, sizeof(keep[0]), compare_ints);
+        fd_sort(keep, n);
         if (fd_close_others(keep, n, e) < 0)
                 return -e->code;
         return rights_set(UINT64_C(1) << CAP_KILL, e);

@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -82,14 +81,6 @@ static const struct sock_filter code[] = {
         FILTER_GIVE(SECCOMP_RET_KILL_PROCESS),
 };
 
-static int compare_ints(const void *a, const void *b)
-{
-        int x = *(const int *)a;
-        int y = *(const int *)b;
-
-        return (x > y) - (x < y);
-}
-
 static int drop_files(int *keep, size_t n, struct err *e)
 {
         int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -101,7 +92,7 @@ static int drop_files(int *keep, size_t n, struct err *e)
                 if (dup2(null_fd, fd) < 0)
                         return err_sys(e, "cannot drop standard stream %d", fd);
         }
-        qsort(keep, n, sizeof(keep[0]), compare_ints);
+        fd_sort(keep, n);
         return fd_close_others(keep, n, e);
 }
 

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
@@ -71,11 +70,6 @@ void udp_relay_done(struct udp_relay *relay)
                 fd_close(&relay->socks[--relay->n]);
 }
 
-static int compare_ints(const void *a, const void *b)
-{
-        return *(const int *)a - *(const int *)b;
-}
-
 /* PR_SET_PDEATHSIG last: the kernel forgets it when capabilities change. */
 int udp_relay_shut_in(const struct udp_relay *relay, int life, int report, struct err *e)
 {
@@ -86,7 +80,7 @@ int udp_relay_shut_in(const struct udp_relay *relay, int life, int report, struc
         memcpy(keep, relay->socks, relay->n * sizeof(int));
         keep[relay->n] = life;
         keep[relay->n + 1] = report;
-        qsort(keep, relay->n + 2, sizeof(int), compare_ints);
+        fd_sort(keep, relay->n + 2);
         if (fd_close_others(keep, relay->n + 2, e) < 0)
                 r = -e->code;
         else if (dup2(STDIN_FILENO, STDERR_FILENO) < 0)

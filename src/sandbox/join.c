@@ -16,7 +16,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -94,15 +93,7 @@ static int drop_descriptors(struct box *b, struct err *e)
                 keep[n++] = b->rules;
         keep[n++] = b->joiner;
         keep[n++] = b->sock;
-        /* they are few: in order by hand */
-        for (size_t i = 1; i < n; i++) {
-                for (size_t k = i; k > 0 && keep[k - 1] > keep[k]; k--) {
-                        int high = keep[k - 1];
-
-                        keep[k - 1] = keep[k];
-                        keep[k] = high;
-                }
-        }
+        fd_sort(keep, n);
         return fd_close_others(keep, n, e);
 }
 

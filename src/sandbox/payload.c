@@ -19,7 +19,6 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -254,14 +253,6 @@ int payload_await(int pipe, struct err *e)
         return -e->code;
 }
 
-static int compare_ints(const void *a, const void *b)
-{
-        int x = *(const int *)a;
-        int y = *(const int *)b;
-
-        return (x > y) - (x < y);
-}
-
 /*
  * Pid 1 keeps its place in the conversation, the terminal, the pipe to the payload, the lock of a
  * sandbox that is kept (nobody else may use it while the payload can), and the right to signal a
@@ -297,7 +288,7 @@ static int confine_init(const struct rest *r, struct err *e)
                 keep[n++] = r->tty.slave;
         if (r->lock >= 0)
                 keep[n++] = r->lock;
-        qsort(keep, n, sizeof(keep[0]), compare_ints);
+        fd_sort(keep, n);
         if (fd_close_others(keep, n, e) < 0)
                 return -e->code;
         proc_wipe_arguments("kelp-init");
