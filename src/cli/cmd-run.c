@@ -154,6 +154,19 @@ static struct review *review_of(struct front *f)
         return f->review_path ? &f->review : NULL;
 }
 
+/* The one word by which it can be found: who does not get it there is told here. */
+static int print_id(const char *id)
+{
+        struct err e = { 0 };
+
+        if (puts(id) >= 0 && fflush(stdout) == 0)
+                return 0;
+        err_sys(&e, "sandbox '%s' was started, but its id cannot be written to stdout", id);
+        err_hint(&e, "it runs: `kelp stop %s` ends it", id);
+        log_err(&e);
+        return EXIT_FAILED;
+}
+
 /* What it has written is told by the one who supervises it: here nobody waits for its end. */
 MEM_OWN_FRAME static int run_detached(struct front *f, const struct plan *p)
 {
@@ -166,8 +179,7 @@ MEM_OWN_FRAME static int run_detached(struct front *f, const struct plan *p)
                 return result.exit_code;
         }
         fd_close(&f->review.lock);
-        puts(id);
-        return 0;
+        return print_id(id);
 }
 
 static int run_plan(struct front *f, const struct plan *p, const char *kept)

@@ -53,6 +53,20 @@ teardown() {
     nothing_left
 }
 
+@test "an id that cannot be printed is an error that names it, and the sandbox goes on" {
+    # a pipe that nobody reads any more
+    exec 8> >(:)
+    wait $!
+    for out in /dev/full /dev/fd/8; do
+        run -125 --separate-stderr bash -c '"$KELP" run -d -- sleep 100 >"$1"' sh "$out"
+        [ -z "$output" ]
+        id=$("$KELP" ps -q)
+        [[ $stderr == "kelp: sandbox '$id' was started, but its id cannot be written to stdout: "*$'\n'"hint: it runs: \`kelp stop $id\` ends it" ]]
+        "$KELP" rm -f "$id"
+    done
+    exec 8>&-
+}
+
 @test "the end of a detached sandbox is known until it is removed" {
     id=$("$KELP" run -d --name one -- sh -c 'exit 3')
     run -0 "$KELP" wait one
