@@ -131,6 +131,17 @@ int proc_reset_signals(struct err *e)
         return 0;
 }
 
+void proc_die_by(int number)
+{
+        sigset_t one;
+
+        signal(number, SIG_DFL);
+        sigemptyset(&one);
+        sigaddset(&one, number);
+        raise(number);
+        sigprocmask(SIG_UNBLOCK, &one, NULL);
+}
+
 int proc_die_with(int parent_pidfd, struct err *e)
 {
         struct pollfd gone = { .fd = parent_pidfd, .events = POLLIN };

@@ -98,6 +98,9 @@ void proc_wipe_arguments(const char *name);
 /* Default dispositions for every signal and an empty mask. */
 int proc_reset_signals(struct err *e);
 
+/* Ends this process by a signal that does so by default, blocked or not, ignored or not. */
+void proc_die_by(int number);
+
 /*
  * Dies by SIGKILL when the parent ends.  `parent_pidfd` was opened by the parent itself: if it is
  * readable the parent was gone before the request, and this process exits at once.  The request is

@@ -14,6 +14,7 @@
 #include "option-files.h"
 #include "policy-files.h"
 #include "problems.h"
+#include "proc.h"
 #include "review-end.h"
 #include "root.h"
 #include "run-fds.h"
@@ -118,21 +119,6 @@ static bool has_terminal(void)
         return tty >= 0;
 }
 
-/*
- * A shell goes on with its loop or script when a command merely exits with 130: it must see that
- * the Ctrl-C which ended the payload has ended us.
- */
-static void die_interrupted(void)
-{
-        sigset_t interrupt;
-
-        signal(SIGINT, SIG_DFL);
-        sigemptyset(&interrupt);
-        sigaddset(&interrupt, SIGINT);
-        raise(SIGINT);
-        sigprocmask(SIG_UNBLOCK, &interrupt, NULL);
-}
-
 /* Whoever names a sandbox that was kept will look for what is in it. */
 MEM_OWN_FRAME static void tell_not_kept(const struct plan *p, const char *kept)
 {
@@ -194,8 +180,12 @@ static int run_plan(struct front *f, const struct plan *p, const char *kept)
         if (run_sandbox(p, &f->hold, review_of(f), NULL, NULL, &result, &e) < 0)
                 log_err(&e);
         review_end(&f->review, false);
+        /*
+         * A shell goes on with its loop or script when a command merely exits with 130: it must see
+         * that the Ctrl-C which ended the payload has ended us.
+         */
         if (result.signal == SIGINT && has_terminal())
-                die_interrupted();
+                proc_die_by(SIGINT);
         return result.exit_code;
 }
 

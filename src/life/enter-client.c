@@ -4,6 +4,7 @@
 #include "fd.h"
 #include "io.h"
 #include "mem.h"
+#include "proc.h"
 #include "relay.h"
 #include "step.h"
 #include "terminal.h"
@@ -223,18 +224,6 @@ static int stop_self(struct client *c, int number, struct err *e)
         return take_terminal(c, e);
 }
 
-/* A command that has not started does not keep its user waiting. */
-static void die_by(int number)
-{
-        sigset_t one;
-
-        signal(number, SIG_DFL);
-        sigemptyset(&one);
-        sigaddset(&one, number);
-        raise(number);
-        sigprocmask(SIG_UNBLOCK, &one, NULL);
-}
-
 static bool is_stop(int number)
 {
         return number == SIGTSTP || number == SIGTTIN || number == SIGTTOU;
@@ -257,7 +246,8 @@ static int on_signal(struct client *c, struct err *e)
         if (number == SIGWINCH && c->master >= 0)
                 terminal_copy_size(&c->term, c->master);
         else if (!c->is_started)
-                die_by(number);
+                /* a command that has not started does not keep its user waiting */
+                proc_die_by(number);
         else if (c->has_ended)
                 c->is_copied = true;
         else
