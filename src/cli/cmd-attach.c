@@ -9,6 +9,7 @@
 #include "log.h"
 #include "mem.h"
 #include "parse.h"
+#include "proc.h"
 #include "state.h"
 #include "terminal.h"
 
@@ -56,6 +57,7 @@ struct attached {
         bool is_roomy;    /* `in` takes a chunk */
         bool is_detached; /* the user has let go */
         bool has_exited;
+        bool is_unread; /* the output goes to a pipe that nobody reads any more */
         int exit_code;
         struct terminal term;
         struct detach_keys keys;
@@ -204,7 +206,7 @@ static int on_typed(struct attached *a, struct err *e)
         return 0;
 }
 
-static int copy(int *from, int to, struct err *e)
+static int copy(struct attached *a, int *from, int to, struct err *e)
 {
         char data[16384];
         ssize_t n = io_read(*from, data, sizeof(data));
@@ -213,7 +215,10 @@ static int copy(int *from, int to, struct err *e)
                 fd_close(from);
                 return 0;
         }
-        return io_write_all(to, data, (size_t)n, "the output", e);
+        if (io_write_all(to, data, (size_t)n, "the output", e) == 0)
+                return 0;
+        a->is_unread = e->code == EPIPE;
+        return -e->code;
 }
 
 static int on_answer(struct attached *a, struct err *e)
@@ -253,9 +258,9 @@ static int turn(struct attached *a, struct err *e)
                 return errno == EINTR ? 0 : err_sys(e, "cannot poll");
         if (fds[WATCH_SIGNALS].revents && on_signal(a, e) < 0)
                 return -e->code;
-        if (fds[WATCH_OUT].revents && copy(&a->out, STDOUT_FILENO, e) < 0)
+        if (fds[WATCH_OUT].revents && copy(a, &a->out, STDOUT_FILENO, e) < 0)
                 return -e->code;
-        if (fds[WATCH_ERR].revents && copy(&a->err, STDERR_FILENO, e) < 0)
+        if (fds[WATCH_ERR].revents && copy(a, &a->err, STDERR_FILENO, e) < 0)
                 return -e->code;
         if (fds[WATCH_SOCK].revents && on_answer(a, e) < 0)
                 return -e->code;
@@ -346,5 +351,8 @@ int cmd_attach(int argc, char **argv)
                 return box_words_fail(&e);
         int r = attach(&a, &w, &status, &e);
         close_all(&a);
+        /* `kelp attach | head` ends as others do */
+        if (r < 0 && a.is_unread)
+                proc_die_by(SIGPIPE);
         return r < 0 ? box_words_fail(&e) : status;
 }

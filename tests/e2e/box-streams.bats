@@ -105,6 +105,16 @@ teardown() {
     [ "${lines[1]}" = "hint: kelp logs one has what it wrote" ]
 }
 
+@test "attach and logs -f end as others do when nobody reads their output any more" {
+    "$KELP" run -d --name one -- yes
+    for command in attach "logs -f"; do
+        run -0 --separate-stderr bash -c '"$KELP" $1 one | head -n 1; echo "${PIPESTATUS[@]}"' sh "$command"
+        [ "$output" = $'y\n141 0' ]
+        [ -z "$stderr" ]
+    done
+    [ "$(field one state)" = running ]
+}
+
 @test "what is typed reaches a sandbox that was started with -i, and its end, too" {
     "$KELP" run -d -i --name one -- sort
     run -0 timeout 20 "$KELP" attach one < <(printf 'b\na\n')
