@@ -239,23 +239,32 @@ static int connect_to(const struct state *state, const struct words *w, struct b
                 return -e->code;
         autofd dir = state_open_box(state, box->id, e);
         int sock = dir < 0 ? -1 : control_connect(dir, box, e);
-        if (sock < 0 && (e->code == ENOENT || e->code == ECONNREFUSED))
-                return ended(w, e);
-        return sock < 0 ? -e->code : sock;
+        if (sock >= 0)
+                return sock;
+        if (e->code != ENOENT && e->code != ECONNREFUSED)
+                return -e->code;
+        /* it is about to end: what comes next is to find that it has */
+        *e = (struct err){ 0 };
+        return state_await_end(state, box->id, e) < 0 ? -e->code : ended(w, e);
 }
 
 /* What ends all that is in a cgroup ends a joiner, too, a little before the supervisor says so. */
 #define END_MS 5000
 
-/* Whether the supervisor is gone, or about to tell of the sandbox's end. */
+/* Whether the sandbox has ended, or does so now: what comes next is to find that it has. */
 static bool has_ended(const struct state *state, const struct box_status *box)
 {
         struct err unused = { 0 };
         autofd dir = state_open_box(state, box->id, &unused);
         autofd sock = dir < 0 ? -1 : control_connect(dir, box, &unused);
 
-        return sock < 0 || control_send(sock, CONTROL_WAIT, 0, NULL, 0, &unused) < 0 ||
-               io_wait(sock, END_MS) != 0;
+        if (sock >= 0 && control_send(sock, CONTROL_WAIT, 0, NULL, 0, &unused) == 0) {
+                int type = io_wait(sock, END_MS) == 0 ? -1 : control_await(sock, NULL, &unused);
+
+                if (type != 0)
+                        return type == CONTROL_EXITED;
+        }
+        return state_await_end(state, box->id, &unused) == 0;
 }
 
 /* What was said without the name of the sandbox, and what was not said at all. */
@@ -267,17 +276,22 @@ static void explain_end(const struct state *state, const struct words *w,
         /* whether its end was seen when this was asked of it, or later */
         if (e->code == ECONNRESET)
                 e->code = EPIPE;
-        if (e->code == EPIPE && !has_ended(state, box)) {
-                err_set(e, EPIPE, "the process that had entered sandbox '%s' was killed%s", w->box,
-                        was_started ? ", and the command with it" : "");
-                return;
-        }
         if (e->code != ESRCH && e->code != EPIPE)
                 return;
-        if (was_started)
-                err_set(e, ESRCH, "sandbox '%s' has ended, and the command with it", w->box);
-        else
-                ended(w, e);
+        if (has_ended(state, box)) {
+                if (was_started)
+                        err_set(e, ESRCH, "sandbox '%s' has ended, and the command with it",
+                                w->box);
+                else
+                        ended(w, e);
+        } else if (e->code == EPIPE) {
+                err_set(e, EPIPE, "the process that had entered sandbox '%s' was killed%s", w->box,
+                        was_started ? ", and the command with it" : "");
+        } else {
+                err_set(e, ESRCH,
+                        "nobody takes the output of sandbox '%s', whose command has ended", w->box);
+                err_hint(e, "`kelp stop %s` ends it", w->box);
+        }
 }
 
 static int exit_code_of(const struct err *e)

@@ -130,6 +130,15 @@ start_untaken() {
         wait "$started" || true
         nothing_left
     done
+    # as long as rm says that it runs, exec does not say that it has ended
+    start_untaken "$ends"
+    run -125 timeout 50 "$KELP" exec one true
+    [ "${lines[0]}" = "kelp: nobody takes the output of sandbox 'one', whose command has ended" ]
+    [ "${lines[1]}" = "hint: \`kelp stop one\` ends it" ]
+    run -125 "$KELP" rm one
+    [ "${lines[0]}" = "kelp: sandbox 'one' runs" ]
+    run -0 timeout 50 "$KELP" stop -t 1 one
+    wait "$started" || true
     start_untaken "$stays"
     run -0 timeout 50 "$KELP" rm -f one
     wait "$started" || true
