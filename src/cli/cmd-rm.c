@@ -129,7 +129,7 @@ static int unknown(const struct state *state, struct arena *arena, const char *w
         if (nearest)
                 return err_hint(e, "did you mean '%s'", nearest);
         print_kept(arena, text, sizeof(text));
-        return err_hint(e, "kelp ps -a lists them%s", text);
+        return err_hint(e, "kelp ps -a lists those of '%s'%s", state->path, text);
 }
 
 static int no_word(const struct box_words *w, struct arena *arena, struct err *e)

@@ -193,10 +193,10 @@ static int name_is_taken(const char *name, const struct box_status *by, bool is_
                 return err_hint(e, "take another --name; `kelp stop %s` would end it", name);
         }
         err_set(e, EEXIST, "there is a sandbox '%s' already, which has ended", by->name);
-        return err_hint(e,
-                        "`kelp rm -a` removes those that have ended; `kelp rm %s` also what "
-                        "--keep has kept under that name",
-                        name);
+        return err_hint(
+                e,
+                "`kelp rm %s` frees the name; `kelp rm %s` also removes what --keep has kept under it",
+                by->id, name);
 }
 
 /* Who has it: an error if that is somebody; 0: nobody any more. */

@@ -129,10 +129,11 @@ static int match_ids(const struct state *s, struct matches *m, struct err *e)
         return errno ? err_sys(e, "cannot list '%s/boxes'", s->path) : 0;
 }
 
-static int not_found(const char *word, struct err *e)
+/* It may have been started where XDG_RUNTIME_DIR was another. */
+static int not_found(const struct state *s, const char *word, struct err *e)
 {
         err_set(e, ENOENT, "there is no sandbox '%s'", word);
-        return err_hint(e, "kelp ps -a lists them");
+        return err_hint(e, "kelp ps -a lists those of '%s'", s->path);
 }
 
 int state_find(const struct state *s, const char *word, struct box_status *ret, struct err *e)
@@ -143,13 +144,13 @@ int state_find(const struct state *s, const char *word, struct box_status *ret, 
         if (len == 0)
                 return err_set(e, EINVAL, "the name of the sandbox is empty");
         if (s->boxes < 0)
-                return not_found(word, e);
+                return not_found(s, word, e);
         if (!state_follow_name(s, word, m.id)) {
                 if (len < BOX_ID_SIZE && strspn(word, STR_HEX_LOWER) == len &&
                     match_ids(s, &m, e) < 0)
                         return -e->code;
                 if (m.n == 0)
-                        return not_found(word, e);
+                        return not_found(s, word, e);
                 if (m.n > 1) {
                         err_set(e, ENOTUNIQ, "'%s' begins the ids of several sandboxes:%s", word,
                                 m.named);
@@ -157,6 +158,6 @@ int state_find(const struct state *s, const char *word, struct box_status *ret, 
                 }
         }
         if (state_read_status(s, m.id, ret, e) < 0)
-                return e->code == ENOENT ? not_found(word, e) : -e->code;
+                return e->code == ENOENT ? not_found(s, word, e) : -e->code;
         return 0;
 }

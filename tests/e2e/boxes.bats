@@ -193,7 +193,10 @@ start_untaken() {
     run -125 "$KELP" run --name one -- true
     run -0 "$KELP" stop one
     run -125 "$KELP" run --name one -- true
-    [ "${lines[1]}" = "hint: \`kelp rm -a\` removes those that have ended; \`kelp rm one\` also what --keep has kept under that name" ]
+    id=$("$KELP" ps -aq)
+    [ "${lines[1]}" = "hint: \`kelp rm $id\` frees the name; \`kelp rm one\` also removes what --keep has kept under it" ]
+    run -125 "$KELP" run -d --name one -- true
+    [ "${lines[0]}" = "kelp: there is a sandbox 'one' already, which has ended" ]
     run -0 "$KELP" rm one
     run -0 "$KELP" run --name one -- true
     run -0 "$KELP" run --name one -- true
@@ -229,6 +232,16 @@ start_untaken() {
     # nothing is done by halves
     run -125 "$KELP" rm one nix
     run -0 "$KELP" rm one
+}
+
+@test "where a sandbox was looked for is said" {
+    "$KELP" run -d --name one -- sleep 100
+    mkdir -m 0700 other
+    for command in "stop one" "kill one" "wait one" "rm one" "logs one" "attach one" "exec one true"; do
+        XDG_RUNTIME_DIR=$PWD/other run -125 "$KELP" $command
+        [ "$output" = "kelp: there is no sandbox 'one'"$'\n'"hint: kelp ps -a lists those of '$PWD/other/kelp'" ]
+    done
+    run -0 "$KELP" rm -f one
 }
 
 @test "--rm leaves nothing, and the name is free when stop returns" {

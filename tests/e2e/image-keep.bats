@@ -401,17 +401,34 @@ hint: \`kelp rm one\` removes it"
     run -0 "$KELP" run --network none --userns single again cat /new
 }
 
+@test "what ran in the background gives its name back, and what was kept under it stays" {
+    local id
+
+    id=$("$KELP" run -d --network none --userns single --keep --name one box sh -c 'echo x >/x')
+    run -0 "$KELP" wait one
+    run -125 keep one box cat /x
+    assert_refused "there is a sandbox 'one' already, which has ended"
+    assert_eq "${lines[1]}" "hint: \`kelp rm $id\` frees the name; \`kelp rm one\` also removes what --keep has kept under it"
+    run -0 "$KELP" rm "$id"
+    run -0 keep one box cat /x
+    assert_eq "$output" x
+    run -0 "$KELP" rm one
+    [ -z "$(ls -A "$kept")" ]
+}
+
 @test "rm: what is not there, and all or nothing" {
+    export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/session
+    mkdir -m 0700 "$XDG_RUNTIME_DIR"
     run -125 "$KELP" rm one
     assert_eq "$output" "kelp: there is no sandbox 'one'
-hint: kelp ps -a lists them"
+hint: kelp ps -a lists those of '$XDG_RUNTIME_DIR/kelp'"
     keep one box true
     keep two box true
     run -125 "$KELP" rm ome
     assert_eq "$output" "kelp: there is no sandbox 'ome'
 hint: did you mean 'one'"
     run -125 "$KELP" rm xyzzy
-    assert_eq "${lines[1]}" "hint: kelp ps -a lists them; these are kept: one two"
+    assert_eq "${lines[1]}" "hint: kelp ps -a lists those of '$XDG_RUNTIME_DIR/kelp'; these are kept: one two"
     run -125 "$KELP" rm -- ''
     assert_eq "$output" "kelp: the name of the sandbox is empty"
     for name in .. . ../kept one/upper .gone-1 "$(printf 'a\033[31m')"; do
@@ -428,6 +445,8 @@ hint: did you mean 'one'"
 }
 
 @test "rm and commit: which there are to name" {
+    export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/session
+    mkdir -m 0700 "$XDG_RUNTIME_DIR"
     run -125 "$KELP" rm
     assert_refused "'kelp rm' needs the NAME or ID of a sandbox"
     [[ ${lines[1]} == "hint: kelp rm --help; kelp ps -a lists the sandboxes" ]]
@@ -439,7 +458,7 @@ hint: did you mean 'one'"
     # one letter is no slip for another
     run -125 "$KELP" rm g
     assert_eq "$output" "kelp: there is no sandbox 'g'
-hint: kelp ps -a lists them; these are kept: w"
+hint: kelp ps -a lists those of '$XDG_RUNTIME_DIR/kelp'; these are kept: w"
 }
 
 @test "rm: several at once do not stand in each other's way" {
