@@ -7,14 +7,6 @@ bats_require_minimum_version 1.5.0
 load ../lib/kelp
 load ../lib/boxes
 
-setup() {
-    boxes_setup
-}
-
-teardown() {
-    boxes_teardown
-}
-
 @test "logs gives back every byte, each to its own stream" {
     head -c 100000 /dev/urandom >bytes
     "$KELP" run -d --name one -- sh -c 'cat bytes; echo error >&2; printf end'

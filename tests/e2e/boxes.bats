@@ -7,10 +7,6 @@ bats_require_minimum_version 1.5.0
 load ../lib/kelp
 load ../lib/boxes
 
-setup() {
-    boxes_setup
-}
-
 teardown() {
     env -u XDG_RUNTIME_DIR "$KELP" rm -f "one-$$" >/dev/null 2>&1 || true
     boxes_teardown

@@ -15,10 +15,6 @@ setup() {
     export PATH=$BATS_TEST_TMPDIR/bin:$PATH XDG_DATA_HOME=$BATS_TEST_TMPDIR/data HOME=$BATS_TEST_TMPDIR
 }
 
-teardown() {
-    boxes_teardown
-}
-
 # What bash offers when Tab is pressed behind the words "$@".
 in_bash() {
     bash --norc -c '

@@ -14,10 +14,6 @@ setup() {
     mkdir -p "$HOME"
 }
 
-teardown() {
-    boxes_teardown
-}
-
 # Starts `kelp exec ARG...` in the background: its pid is in $client, its output in "out".
 start() {
     rm -f started

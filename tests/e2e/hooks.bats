@@ -13,10 +13,6 @@ setup() {
     pids=$BATS_TEST_TMPDIR/pids
 }
 
-teardown() {
-    boxes_teardown
-}
-
 # Starts `kelp run "$@"` in the background with a ready line in ../ready, and waits for it.
 start() {
     mkfifo ../ready

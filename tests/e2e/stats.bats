@@ -7,14 +7,6 @@ bats_require_minimum_version 1.5.0
 load ../lib/kelp
 load ../lib/boxes
 
-setup() {
-    boxes_setup
-}
-
-teardown() {
-    boxes_teardown
-}
-
 # stat NAME EXPRESSION: of jq, on what --json tells of one sandbox
 stat_is() {
     run -0 "$KELP" stats --json "$1"

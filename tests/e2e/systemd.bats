@@ -12,10 +12,6 @@ setup() {
     units=$KELP_SRC/helpers/systemd
 }
 
-teardown() {
-    boxes_teardown
-}
-
 # The unit $1 with what meson puts in, as ../NAME.service.
 installed() {
     sed "s,@kelp@,$KELP," "$units/$1.service" >"../${1#*/}.service"

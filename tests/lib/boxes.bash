@@ -14,6 +14,15 @@ boxes_teardown() {
     XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/run "$KELP" rm -fa >/dev/null 2>&1 || true
 }
 
+# What a suite does before and after each test unless it needs more.
+setup() {
+    boxes_setup
+}
+
+teardown() {
+    boxes_teardown
+}
+
 # The member $2 of the sandbox $1, by name or id.
 field() {
     "$KELP" ps -a --format json |
