@@ -108,7 +108,7 @@ x = os.memfd_create("x")
 os.write(x, b"1" * (50 << 20))
 while True: pass'
     # each of the two writes as much, which no process has mapped
-    for ((i = 0; i < 60; i++)); do
+    for _ in $(seq 60); do
         run -0 "$KELP" stats --json seen
         ! jq -e '.[0].memory > 104857600' <<<"$output" || break
         sleep 1
