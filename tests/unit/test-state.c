@@ -330,7 +330,10 @@ static void lives(pid_t pid, int64_t later)
 
         assert_int_equal(proc_start_time(pid, &start), 0);
         lose(pid, start + (uint64_t)later);
-        assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+        /* what it was killed by before would come first */
+        assert_int_equal(kill(pid, SIGSTOP), 0);
+        assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+        assert_true(WIFSTOPPED(status));
         assert_int_equal(kill(pid, SIGKILL), 0);
         assert_int_equal(waitpid(pid, &status, 0), pid);
 }
