@@ -254,7 +254,9 @@ time.sleep(20)'
     ends_with 3
 }
 
-@test "SIGTERM and --timeout become the image's stop signal" {
+@test "SIGTERM, kelp stop and --timeout become the image's stop signal" {
+    mkdir -m 0700 run
+    export XDG_RUNTIME_DIR=$PWD/run
     make_rootfs root
     tar -C root -cf layer.tar .
     umoci init --layout oci
@@ -267,6 +269,10 @@ time.sleep(20)'
     kill -TERM "$kelp"
     ends_with 4
     grep -qx usr1 out
+    start run --name stopped "$PWD/oci" sh -c "$script"
+    wait_line ready
+    "$KELP" stop -t 60 stopped
+    ends_with 4
     start run --timeout 2s "$PWD/oci" sh -c "$script"
     ends_with 124
     grep -qx usr1 out
