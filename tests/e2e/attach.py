@@ -104,9 +104,12 @@ def the_size_is_followed():
     t.send("a\r")
     t.expect("31 77")
     t.resize(20, 60)
-    t.expect_not("nothing", 0.3)
-    t.send("b\r")
-    t.expect("20 60")
+    # the news may still be on its way to the sandbox
+    def is_followed():
+        t.send("b\r")
+        return t.expect(r"(\d+ \d+)\r\n").group(1) == "20 60"
+
+    terminal.wait_until(is_followed, "the size is not followed")
     t.send(CTRL_P + CTRL_Q)
     t.expect(PROMPT)
 

@@ -7,6 +7,14 @@ bats_require_minimum_version 1.5.0
 load ../lib/kelp
 load ../lib/boxes
 
+# What a sandbox does until "go" is there: whoever has read of it is attached.
+ticks='while [ ! -e go ]; do echo tick; sleep 0.05; done'
+
+# read_tick FILE: a reader has written to it what it has read.
+read_tick() {
+    wait_for grep -qx tick "$1"
+}
+
 @test "logs gives back every byte, each to its own stream" {
     head -c 100000 /dev/urandom >bytes
     "$KELP" run -d --name one -- sh -c 'cat bytes; echo error >&2; printf end'
@@ -39,15 +47,18 @@ load ../lib/boxes
     # of what has ended it is the same
     run -0 timeout 20 "$KELP" logs -f one
     [ "$output" = "$(seq 20)" ]
-    "$KELP" run -d --rm --name two -- sh -c 'sleep 0.3; echo text'
-    run -0 timeout 20 "$KELP" logs -f two
-    [ "$output" = text ]
+    "$KELP" run -d --rm --name two -- sh -c "$ticks; echo text"
+    timeout 20 "$KELP" logs -f two >out 3>&- &
+    read_tick out
+    touch go
+    ended_with $! 0
+    [ "$(grep -vx tick out)" = text ]
     # and of one that is killed with its supervisor
     "$KELP" run -d --name three -- sh -c 'echo text; sleep 100'
-    timeout 20 "$KELP" logs -f three >out &
-    sleep 0.2
+    timeout 20 "$KELP" logs -f three >out 3>&- &
+    wait_for grep -qx text out
     kill -9 "$(field three supervisor_pid)"
-    wait $!
+    ended_with $! 0
     [ "$(cat out)" = text ]
 }
 
@@ -73,9 +84,9 @@ load ../lib/boxes
 }
 
 @test "who does not read does not hold the payload up" {
-    "$KELP" run -d --name one -- sh -c 'sleep 0.5; yes | head -c 3000000; echo written >written'
+    "$KELP" run -d --name one -- sh -c "$ticks; yes | head -c 3000000; echo written >written"
     mkfifo pipe
-    (exec <pipe && exec sleep 100) 3>&- &
+    (exec <pipe && read -r _ && touch go && exec sleep 100) 3>&- &
     sleeper=$!
     "$KELP" attach one >pipe 2>err 3>&- &
     attached=$!
@@ -88,10 +99,13 @@ load ../lib/boxes
 }
 
 @test "attach shows what is written from then on, and ends as the sandbox does" {
-    "$KELP" run -d --name one -- sh -c 'sleep 0.5; echo out; echo err >&2; exit 7'
-    run -7 --separate-stderr timeout 20 "$KELP" attach one
-    [ "$output" = out ]
-    [ "$stderr" = err ]
+    "$KELP" run -d --name one -- sh -c "$ticks; echo out; echo err >&2; exit 7"
+    timeout 20 "$KELP" attach one >out 2>err 3>&- &
+    read_tick out
+    touch go
+    ended_with $! 7
+    [ "$(grep -vx tick out)" = out ]
+    [ "$(cat err)" = err ]
     run -125 "$KELP" attach one
     [ "${lines[0]}" = "kelp: sandbox 'one' has ended" ]
     [ "${lines[1]}" = "hint: kelp logs one has what it wrote" ]
@@ -116,39 +130,42 @@ load ../lib/boxes
     head -c 3000000 /dev/zero | timeout 20 "$KELP" attach two >out
     [ "$(cat out)" = 3000000 ]
     # without -i there is nothing to type into
-    "$KELP" run -d --name three -- sh -c 'sleep 0.3; cat; echo end'
-    run -0 timeout 20 "$KELP" attach three <<<text
-    [ "$output" = end ]
-    "$KELP" run -d -i --name four -- sh -c 'sleep 0.3; head -n 1'
+    "$KELP" run -d --name three -- sh -c "$ticks; cat; echo end"
+    timeout 20 "$KELP" attach three <<<text >out 3>&- &
+    read_tick out
+    touch go
+    ended_with $! 0
+    [ "$(grep -vx tick out)" = end ]
+    "$KELP" run -d -i --name four -- head -n 1
     run -124 timeout 2 "$KELP" attach --no-stdin four <<<text
 }
 
 @test "signals of the attached are passed on, unless they are not to be" {
-    "$KELP" run -d --name one -- sh -c 'trap "exit 9" INT; echo r >ready; while :; do sleep 0.05; done'
-    await_file ready
-    "$KELP" attach --sig-proxy=false one 3>&- &
-    sleep 0.3
+    "$KELP" run -d --name one -- sh -c 'trap "exit 9" INT; while :; do echo tick; sleep 0.05; done'
+    "$KELP" attach --sig-proxy=false one >out 3>&- &
+    read_tick out
     kill -INT $!
-    wait $!
+    ended_with $! 0
     [ "$(field one state)" = running ]
-    "$KELP" attach one 3>&- &
-    sleep 0.3
+    "$KELP" attach one >again 3>&- &
+    read_tick again
     kill -INT $!
-    status=0
-    wait $! || status=$?
-    [ "$status" = 9 ]
+    ended_with $! 9
 }
 
 @test "several are attached at once, and the death of one is nothing to the others" {
-    "$KELP" run -d --name one -- sh -c 'sleep 1; echo text'
+    "$KELP" run -d --name one -- sh -c "$ticks; echo text"
     "$KELP" attach one >a 3>&- &
     first=$!
     "$KELP" attach one >b 3>&- &
     second=$!
-    sleep 0.3
+    read_tick a
+    read_tick b
     kill -9 "$first"
+    wait "$first" || true
+    touch go
     wait "$second"
-    [ "$(cat b)" = text ]
+    [ "$(grep -vx tick b)" = text ]
 }
 
 @test "a sandbox in the foreground has neither a log nor streams to attach to" {
@@ -163,7 +180,9 @@ load ../lib/boxes
 }
 
 @test "a terminal of its own, as a user at a terminal sees it" {
-    for name in $(python3 "$BATS_TEST_DIRNAME/attach.py" --list); do
+    cases=$(python3 "$BATS_TEST_DIRNAME/attach.py" --list)
+    [ "$(wc -w <<<"$cases")" -ge 5 ]
+    for name in $cases; do
         run -0 timeout 60 python3 "$BATS_TEST_DIRNAME/attach.py" "$name"
         boxes_teardown
     done
@@ -196,11 +215,11 @@ load ../lib/boxes
 mount -t tmpfs -o size=1m,mode=0700 none "$XDG_RUNTIME_DIR"
 "$KELP" run -d --name one -- sh -c 'seq 200000; echo end'
 "$KELP" wait one
-"$KELP" logs one 2>&1 | grep -c 'some output is missing' || true
+"$KELP" logs one 2>&1 | grep -q 'some output is missing' && echo told
 "$KELP" ps -a
 SCENE
     run -0 unshare -Urm bash scene.sh
     echo "$output"
-    [ "${lines[1]}" = 0 ]
+    [ "${lines[1]} ${lines[2]}" = "0 told" ]
     [[ ${lines[-1]} == *"Exited (0)"* ]]
 }

@@ -91,13 +91,14 @@ teardown() {
 }
 
 @test "stop asks first, and kills after a while" {
-    "$KELP" run -d --name polite -- sh -c 'trap "exit 7" TERM; while :; do sleep 0.05; done'
+    "$KELP" run -d --name polite -- sh -c 'trap "exit 7" TERM; echo ready >asked; while :; do sleep 0.05; done'
     "$KELP" run -d --name deaf -- sh -c 'trap "" TERM; echo ready >ready; while :; do sleep 0.05; done'
+    await_file asked
     await_file ready
     begin=$(date +%s%N)
-    run -0 "$KELP" stop -t 1 polite deaf
+    run -0 "$KELP" stop -t 2 polite deaf
     [ "$output" = $'polite\ndeaf' ]
-    [ $((($(date +%s%N) - begin) / 1000000)) -ge 900 ]
+    [ $((($(date +%s%N) - begin) / 1000000)) -ge 1900 ]
     run -0 "$KELP" wait polite deaf
     [ "$output" = $'7\n137' ]
     # what has ended is stopped
@@ -149,8 +150,14 @@ start_untaken() {
     exec 9>&-
 }
 
-@test "stop takes the stop signal of the image, wakes who is stopped, and needs no patience at 0" {
+# Whether the command of a sandbox is stopped.
+is_stopped() {
+    [[ $(ps -o stat= --ppid "$(field "$1" pid)") == T* ]]
+}
+
+@test "stop wakes who is stopped, and needs no patience at 0" {
     "$KELP" run -d --name asleep -- sh -c 'trap "exit 5" TERM; kill -STOP $$; sleep 1'
+    wait_for is_stopped asleep
     run -0 "$KELP" stop -t 5 asleep
     run -0 "$KELP" wait asleep
     [ "$output" = 5 ]

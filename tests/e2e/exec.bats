@@ -17,37 +17,33 @@ setup_file() {
     wait_for grep -qx up up
 }
 
+# Also of a test that has failed.
 teardown_file() {
-    kill -9 "$(cat "$BATS_FILE_TMPDIR/pid")" 2>/dev/null || true
+    "$KELP" rm -fa >/dev/null 2>&1 || true
 }
 
 setup() {
     cd "$BATS_FILE_TMPDIR/ws" || return 1
 }
 
-# Waits until a command succeeds, for ten seconds of a usual machine.
-wait_for() {
-    local i
-
-    for ((i = 0; i < 500 * KELP_TEST_SLOW; i++)); do
-        ! "$@" || return 0
-        sleep 0.02
-    done
-    echo "in vain: $*"
-    return 1
-}
-
 inside() {
     "$KELP" exec box "$@"
 }
 
-# Whether the sandbox has a process of this command line.
+# The command lines of the sandbox, and a last line, without which it did not tell them.
+lines_inside() {
+    inside sh -c 'cat /proc/[0-9]*/cmdline 2>/dev/null; echo; echo told' | tr '\0' ' '
+}
+
 runs_inside() {
-    inside sh -c 'cat /proc/[0-9]*/cmdline 2>/dev/null' | tr '\0' ' ' | grep -qF "$1"
+    [[ $(lines_inside) == *"$1"*$'\ntold' ]]
 }
 
 is_gone_inside() {
-    ! runs_inside "$1"
+    local all
+
+    all=$(lines_inside)
+    [[ $all == *$'\ntold' && $all != *"$1"* ]]
 }
 
 # Starts `kelp exec box ARG...` in the background: its pid is in $client, its output in "out".
@@ -253,6 +249,10 @@ joiner() {
     pgrep -n -P "$(cat "$BATS_FILE_TMPDIR/pid")" -x kelp-exec
 }
 
+has_no_dead_inside() {
+    [ "$(inside sh -c 'cat /proc/[0-9]*/stat 2>/dev/null | grep -c ") Z "')" = 0 ]
+}
+
 @test "a joiner that is killed takes the command along, and the sandbox goes on" {
     start sh -c 'echo started; exec sleep 305'
     kill -9 "$(joiner)"
@@ -260,7 +260,7 @@ joiner() {
     grep -qx "kelp: the process that had entered sandbox 'box' was killed, and the command with it" out
     wait_for is_gone_inside "sleep 305"
     # nor does anything dead stay, which would keep the sandbox from its end
-    run -0 inside sh -c 'cat /proc/[0-9]*/stat 2>/dev/null | grep -c ") Z "' || [ "$output" = 0 ]
+    wait_for has_no_dead_inside
 }
 
 @test "a joiner that is killed takes along what the command has started" {
@@ -287,8 +287,7 @@ time.sleep(306)'
     for ((i = 0; i < 200; i++)); do
         inside true
     done
-    run -0 inside sh -c 'echo /proc/[0-9]*'
-    [ "$(wc -w <<<"$output")" = 3 ]
+    wait_for has_payload_alone box
 }
 
 @test "a file on standard input cannot be changed by way of it" {

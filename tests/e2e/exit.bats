@@ -68,8 +68,13 @@ setup() {
     run -0 "$KELP" -- sh -c '
         for i in $(seq 1 300); do (true & true) & done; wait
         (sleep 0.1 & exec sleep 0.05) &
-        wait; sleep 0.3
-        ps -e -o stat=,comm= | grep -c ^Z || true'
+        wait
+        for i in $(seq 200); do
+            left=$(ps -e -o stat=,comm= | grep -c ^Z)
+            [ "$left" != 0 ] || break
+            sleep 0.05
+        done
+        echo "$left"'
     [ "$output" = 0 ]
 }
 

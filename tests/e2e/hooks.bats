@@ -42,9 +42,10 @@ left() {
 @test "the pidfile of a detached run names its supervisor, not who has started it" {
     id=$("$KELP" run -d --pidfile "$pids/one" -- sleep 100)
     # it is there when the one who has started it is gone
-    [ "$(cat "$pids/one")" = "$(field "$id" supervisor_pid)" ]
+    pid=$(cat "$pids/one")
+    [ "$pid" = "$(field "$id" supervisor_pid)" ]
     "$KELP" stop -t 0 "$id"
-    gone "$(field "$id" supervisor_pid)"
+    gone "$pid"
     [ -z "$(left)" ]
 }
 
@@ -62,6 +63,12 @@ left() {
     [ -z "$(left)" ]
 }
 
+# One more run, and whether its pidfile, or that of one before, was looked into.
+run_and_look() {
+    "$KELP" run --pidfile "$pids/one" -- true
+    [ -s ../looked ]
+}
+
 @test "a pidfile is whole whenever there is one" {
     # without the rename of a whole file, one of these looks would find it empty
     : >../looked
@@ -75,9 +82,9 @@ left() {
     for _ in $(seq 1 10); do
         "$KELP" run --pidfile "$pids/one" -- true
     done
+    wait_for run_and_look
     touch ../stop
     wait
-    [ -s ../looked ]
     run -1 grep -vxE '[0-9]+' ../looked
 }
 
@@ -105,7 +112,7 @@ left() {
         read -r _
         echo 1 >"$pids/two"
         mv "$pids/two" "$pids/one"
-    ) < <(sleep 1)
+    ) < <(wait_for grep -qx 1 "$pids/one")
     [ "$(cat "$pids/one")" = 1 ]
 }
 

@@ -54,7 +54,7 @@ while True: x.append(bytearray(b"1" * (1 << 20)))'
 }
 
 @test "memory: files in memory count, and have no more room" {
-    ends_with 137 memory -m 64m -- sh -c 'head -c 60m /dev/zero >/tmp/file; sleep 0.2; exec sleep 5 | head -c 20m /dev/zero | sort'
+    ends_with 137 memory -m 64m -- sh -c 'head -c 60m /dev/zero >/tmp/file; exec python3 take.py 1 20'
     run -0 "$KELP" run -m 64m -- sh -c 'df --output=size -B1 /tmp /dev/shm'
     [ "$(tail -n 2 <<<"$output" | tr -d ' ' | sort -u)" = 67108864 ]
     run -0 "$KELP" run -m 32m -- df --output=size -B1 /dev/shm
@@ -101,7 +101,7 @@ while True:
 @test "what enters later is limited with the others" {
     "$KELP" run --name limited -m 64m --pids-limit 4 --status-fd 4 -- sleep 100 4>events &
     until "$KELP" exec limited true 2>/dev/null; do sleep 0.1; done
-    run ! "$KELP" exec limited sh -c 'sleep 1 & sleep 1 & sleep 1 & sleep 1 & wait'
+    run ! "$KELP" exec limited sh -c 'sleep 5 & sleep 5 & sleep 5 & sleep 5 & wait'
     [[ $output == *"annot fork"* ]]
     run ! "$KELP" exec limited python3 take.py 100 1
     wait

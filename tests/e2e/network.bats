@@ -119,7 +119,11 @@ for name in bin lib lib64; do ln -s "usr/$name" "root/$name"; done
 box --network user --userns single --cap-add NET_RAW -v /usr:/usr:ro -v "$PWD:/w:ro" ./root \
     /usr/bin/python3 /w/client.py tcp:203.0.113.2/9 raw:127.0.0.1/9000 raw:0.0.0.0/9000 \
     raw:203.0.113.1/9000 raw:169.254.169.254/9000 raw:203.0.113.2/9000
-sleep 0.3
+# what was sent before these is there when they are
+python3 -c 'import socket
+for a in "127.0.0.1", "203.0.113.2": socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"last", (a, 9000))'
+await_line host.log last
+await_line neighbour.log last
 cat host.log neighbour.log
 END
     [ "$status" -eq 0 ]

@@ -181,7 +181,7 @@ time.sleep(20)'
 }
 
 @test "a stopped payload that is continued from inside goes on" {
-    start -- sh -c '(sleep 0.3; kill -CONT $$) & kill -STOP $$; echo back; exit 5'
+    start -- sh -c '(until grep -q "^State:.T" /proc/$$/status; do sleep 0.02; done; kill -CONT $$) & kill -STOP $$; echo back; exit 5'
     wait_line back
     ends_with 5
 }

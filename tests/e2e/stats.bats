@@ -13,6 +13,10 @@ stat_is() {
     jq -e "length == 1 and (.[0] | $2)" <<<"$output"
 }
 
+both_are_ready() {
+    [ "$(find . -name 'ready[0-9]*' | wc -l)" = 2 ]
+}
+
 @test "memory, processes and their limits, of all that is in the sandbox" {
     "$KELP" run -d --name eater -m 300m --pids-limit 20 -- python3 -c 'import os, time
 os.fork()
@@ -21,7 +25,7 @@ open(f"ready{os.getpid()}", "w")
 time.sleep(100)'
     "$KELP" run -d --name idle -- sh -c 'touch ready-idle; exec sleep 100'
     await_file ready-idle
-    until [ "$(find . -name 'ready[0-9]*' | wc -l)" = 2 ]; do sleep 0.1; done
+    wait_for both_are_ready
     stat_is eater '.memory > 104857600 and .memory < 157286400 and .memory_limit == 314572800 and
         .processes == 2 and .processes_limit == 20 and .milli_cpus_limit == null'
     stat_is idle '.memory > 0 and .memory < 10485760 and .memory_limit == null and .processes == 1 and
@@ -41,11 +45,14 @@ time.sleep(100)' 3>&- &
     "$KELP" run -d --name burner -- sh -c 'while :; do :; done'
     "$KELP" run -d --name forker -- python3 -c 'import subprocess
 while True: subprocess.run(["python3", "-c", "for i in range(10 ** 6): pass"])'
-    sleep 0.5
+    wait_for stat_is burner '.cpu_microseconds > 50000'
     # on a machine that others keep busy it is not all of one
-    stat_is burner '.cpu_percent > 10 and .cpu_percent < 130 and .cpu_microseconds > 50000'
-    sleep 1
-    stat_is forker '.cpu_microseconds > 50000'
+    stat_is burner '.cpu_percent > 10 and .cpu_percent < 130'
+    wait_for stat_is forker '.cpu_microseconds > 50000'
+}
+
+is_drawn_anew() {
+    [ "$(grep -c $'\e\[H' out)" -ge 2 ]
 }
 
 @test "a table without escapes where there is no terminal, and one that is drawn anew where there is" {
@@ -61,10 +68,10 @@ while True: subprocess.run(["python3", "-c", "for i in range(10 ** 6): pass"])'
     run -0 timeout -s INT 20 script -qec "'$KELP' stats --no-stream a" /dev/null </dev/null
     [[ $output != *$'\e'* ]]
     # as long as one that was named runs
-    (sleep $((2 * KELP_TEST_SLOW)) && "$KELP" stop -t 0 a) 3>&- &
-    run -0 timeout 20 script -qec "'$KELP' stats a" /dev/null </dev/null
-    [ "$(grep -c $'\e\[H' <<<"$output")" -ge 2 ]
-    wait
+    timeout 20 script -qec "'$KELP' stats a" /dev/null </dev/null >out 3>&- &
+    wait_for is_drawn_anew
+    "$KELP" stop -t 0 a
+    ended_with $! 0
 }
 
 @test "what is not there, has ended, or makes no sense" {

@@ -119,8 +119,8 @@ while True:
         os.close(fd)
     if not fds:
         print(text.decode().strip(), os.path.exists("started"), main.poll(), flush=True)
+        main.terminate()
         break
-main.terminate()
 print(main.wait())
 PY
     mapfile -d '' -t words < <(words_of "$(value user/kelp-app-notify ExecStart 'sh -c "touch started; exec sleep 100"')")

@@ -140,9 +140,9 @@ for path in (\"../../home/key\", \"../../../../../../../../..$HOME/key\"):
 
 @test "a protected file that was replaced and changed during the run is told" {
     repository .
-    "$KELP" run -- sh -c 'while [ ! -e go ]; do sleep 0.05; done
+    "$KELP" run -- sh -c 'touch started; while [ ! -e go ]; do sleep 0.05; done
         printf "[core]\n\tfsmonitor = false\n" >>.git/config' >"$dir/said" 2>&1 3>&- &
-    sleep 0.5
+    wait_for test -e started
     git config user.foo bar
     touch go
     wait $!

@@ -237,7 +237,9 @@ client tcp:203.0.113.2/80
 echo inside
 box --allow good.test --userns single --cap-add NET_RAW --cap-add NET_ADMIN -v /usr:/usr:ro -v "$PWD:/w:ro" ./root \
     /bin/sh /w/inside.sh 2>&1
-sleep 0.2
+# what was sent before this is there when it is
+python3 -c 'import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"last", ("203.0.113.2", 9000))'
+await_line neighbour.log last
 sed 's/^/log: /' neighbour.log
 END
     [ "$status" -eq 0 ]
@@ -248,7 +250,8 @@ END
     inside | grep -q '^no packet socket'
     [ "$(inside | grep -c '^reached tcp:')" -eq 1 ]
     [ "$(inside | grep -c '^reached udp:')" -eq 0 ]
-    [ "$(grep -c '^log: met quiet' <<<"$output")" -eq 1 ]
+    # the control and the last one
+    [ "$(grep -c '^log: met quiet' <<<"$output")" -eq 2 ]
     [ "$(grep -c '^log: met http' <<<"$output")" -eq 2 ]
 }
 

@@ -324,9 +324,9 @@ print(os.WIFEXITED(status), os.WEXITSTATUS(status))
 }
 
 @test "two sandboxes do not see each other" {
-    "$KELP" run -- sh -c 'echo x >/tmp/mine; echo x >/dev/shm/mine; exec sleep 5' 3>&- &
+    "$KELP" run -- sh -c 'echo x >/tmp/mine; echo x >/dev/shm/mine; touch made; exec sleep 100' 3>&- &
     local pid=$!
-    sleep 0.3
+    wait_for test -e made
     run "$KELP" run -- sh -c 'ls /tmp /dev/shm; ps -e | grep sleep; echo payload-ran'
     kill "$pid"
     wait "$pid" || true

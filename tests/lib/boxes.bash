@@ -30,14 +30,7 @@ field() {
 }
 
 await_file() {
-    local i
-
-    for ((i = 0; i < 200 * KELP_TEST_SLOW; i++)); do
-        [ ! -e "$1" ] || return 0
-        sleep 0.05
-    done
-    echo "'$1' did not come"
-    return 1
+    wait_for test -e "$1"
 }
 
 # The process $1 ends, at once or nearly so.

@@ -17,6 +17,23 @@ remove_owned() {
     rm -rf "$@" 2>/dev/null || buildah unshare -- rm -rf "$@"
 }
 
+# Waits until a command succeeds, for ten seconds of a usual machine.
+wait_for() {
+    local i
+
+    for ((i = 0; i < 500 * KELP_TEST_SLOW; i++)); do
+        ! "$@" || return 0
+        sleep 0.02
+    done
+    echo "in vain: $*"
+    return 1
+}
+
+# Whether the sandbox $1 has pid 1, the payload and who looks in it, and nothing else.
+has_payload_alone() {
+    [ "$("$KELP" exec "$1" sh -c 'echo /proc/[0-9]*' | wc -w)" = 3 ]
+}
+
 # says TEXT: it is in $stderr.
 says() {
     [[ $stderr == *"$1"* ]] || {
