@@ -21,17 +21,22 @@ teardown() {
 
 # sandbox ARG...: "kelp run --name box ARG...", which must say "up".
 sandbox() {
-    local i
-
     rm -f "$dir/log"
     "$KELP" run --name box "$@" >"$dir/log" 2>&1 </dev/null 3>&- &
     supervisor=$!
-    for ((i = 0; i < 500 * KELP_TEST_SLOW; i++)); do
-        ! grep -qsx up "$dir/log" || return 0
-        sleep 0.02
-    done
-    cat "$dir/log"
-    return 1
+    wait_for grep -qsx up "$dir/log" || {
+        cat "$dir/log"
+        return 1
+    }
+}
+
+# Ends what goes on until "stop" is there.
+end_it() {
+    local pid=$supervisor
+
+    touch stop
+    supervisor=
+    wait "$pid"
 }
 
 # Looks at every process but those it knows, as fast as it can, for all that would show one of kelp on
@@ -92,6 +97,12 @@ print(f"watched {tries}", *sorted(seen), sep="\n", flush=True)
 PY
 }
 
+# What the watcher has written: that it is up, and how often it has tried.
+has_seen_nothing() {
+    cat "$dir/log"
+    [ "$(grep -c . "$dir/log")" = 2 ] && [ "$(sed -n 's/^watched //p' "$dir/log")" -gt 20 ]
+}
+
 @test "a payload that watches sees nothing of a process that enters" {
     local i
     write_watcher
@@ -102,12 +113,8 @@ PY
             return 1
         }
     done
-    touch stop
-    wait "$supervisor"
-    supervisor=
-    cat "$dir/log"
-    [ "$(grep -c . "$dir/log")" = 2 ]
-    [ "$(sed -n 's/^watched //p' "$dir/log")" -gt 20 ]
+    end_it
+    has_seen_nothing
 }
 
 @test "the control: the same watcher sees kelp outside" {
@@ -115,12 +122,10 @@ PY
     write_watcher
     python3 watch.py stop >"$dir/log" 2>&1 3>&- &
     supervisor=$!
-    for ((i = 0; i < 30; i++)); do
-        "$KELP" run -- true
+    for ((i = 0; i < 10; i++)); do
+        "$KELP" run -- sleep 0.2
     done
-    touch stop
-    wait "$supervisor" || cat "$dir/log"
-    supervisor=
+    end_it || cat "$dir/log"
     cat "$dir/log"
     grep -q '^exe .*/kelp$' "$dir/log"
     grep -q '^arguments' "$dir/log"
@@ -153,10 +158,7 @@ PY
     done
     mkdir "$dir/rootfs/links"
     ln -s /proc/self/cwd/bin/busybox "$dir/rootfs/links/echo"
-    "$dir/kelp" run --name box --network none --userns single "$dir/rootfs" \
-        sh -c 'echo up; exec sleep 300' >"$dir/log" 2>&1 </dev/null 3>&- &
-    supervisor=$!
-    until grep -qx up "$dir/log"; do sleep 0.02; done
+    KELP=$dir/kelp sandbox --network none --userns single "$dir/rootfs" sh -c 'echo up; exec sleep 300'
     before=$(sha256sum <"$dir/kelp" && stat -c '%a %u %g %s %Y %Z %h' "$dir/kelp")
     for name in exe fd3 fd4 fd5 fd6 fd7 fd8; do
         run ! "$dir/kelp" exec box "/to-$name" version
@@ -237,12 +239,8 @@ python_image() {
     # what it can do to one of its own: it is root, with the means
     run -0 "$KELP" exec box grep CapEff /proc/self/status
     [[ $output != *0000000000000000 ]]
-    touch stop
-    wait "$supervisor"
-    supervisor=
-    cat "$dir/log"
-    [ "$(grep -c . "$dir/log")" = 2 ]
-    [ "$(sed -n 's/^watched //p' "$dir/log")" -gt 20 ]
+    end_it
+    has_seen_nothing
 }
 
 # Signals reach other commands where the kernel has no scopes for them.
@@ -285,9 +283,7 @@ PY
     for ((i = 0; i < 10; i++)); do
         [ "$(timeout 20 "$KELP" exec box echo in)" = in ]
     done
-    touch stop
-    wait "$supervisor"
-    supervisor=
+    end_it
     [ "$(cat "$dir/log")" = up ]
 }
 
@@ -312,9 +308,7 @@ PY
     for ((i = 0; i < 20; i++)); do
         [ "$(timeout 20 "$KELP" exec box echo in)" = in ]
     done
-    touch stop
-    wait "$supervisor"
-    supervisor=
+    end_it
 }
 
 @test "a shell that the payload has planted is as confined as what it replaces" {
