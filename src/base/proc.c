@@ -2,6 +2,7 @@
 
 #include "fd.h"
 #include "io.h"
+#include "mem.h"
 #include "parse.h"
 #include "str.h"
 
@@ -66,13 +67,13 @@ int proc_find_place(pid_t pid, struct proc_place *ret)
         static const char numbers[] = "\nNSpid:\t";
         struct proc_place place = { .depth = 0 };
         struct err unused = { 0 };
+        autofree char *text = NULL;
         char path[32];
-        char text[4096];
 
         snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-        ssize_t n = io_read_small(AT_FDCWD, path, text, sizeof(text));
-        if (n < 0)
-                return (int)n;
+        int r = io_read_file(AT_FDCWD, path, PROC_STATUS_MAX, &text, NULL, &unused);
+        if (r < 0)
+                return r;
         /* a line break in the name is escaped */
         char *at = strstr(text, numbers);
         if (!at || sscanf(text, "Name:\t%15[^\n]", place.name) != 1)

@@ -76,6 +76,9 @@ int proc_stat(pid_t pid, char *ret_state, uint64_t *ret_start);
  */
 int proc_start_time(pid_t pid, uint64_t *ret);
 
+/* The most that /proc/PID/status has: in it stand all groups of a process, which may be 65536. */
+#define PROC_STATUS_MAX ((size_t)1 << 20)
+
 struct proc_place {
         char name[16];      /* as of /proc/PID/comm */
         size_t depth;       /* 1: its pid namespace is the one of /proc, 2: it is one right below */

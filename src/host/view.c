@@ -4,6 +4,7 @@
 #include "io.h"
 #include "mem.h"
 #include "parse.h"
+#include "proc.h"
 #include "str.h"
 
 #include <errno.h>
@@ -69,7 +70,7 @@ bool host_exists(const struct host_view *v, const char *path)
 
 long host_status_number(const struct host_view *v, const char *name)
 {
-        autofree char *text = host_read_text(v, "proc/self/status", 65536);
+        autofree char *text = host_read_text(v, "proc/self/status", PROC_STATUS_MAX);
         size_t len = strlen(name);
         char *at = text;
 

@@ -123,8 +123,7 @@ static size_t count_levels(const struct usage_look *l, pid_t pid)
 
         snprintf(path, sizeof(path), "%d/status", (int)pid);
         fd = openat(l->proc, path, O_RDONLY | O_CLOEXEC);
-        /* a process may be in as many groups as it likes, which are listed there */
-        if (fd < 0 || io_read_all(fd, 1 << 20, path, &text, NULL, &unused) < 0)
+        if (fd < 0 || io_read_all(fd, PROC_STATUS_MAX, path, &text, NULL, &unused) < 0)
                 return 0;
         const char *at = strstr(text, "\nNSpid:");
         for (at = at ? strchr(at + 1, ':') + 1 : ""; *at && *at != '\n'; at++)

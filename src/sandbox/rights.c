@@ -1,6 +1,8 @@
 #include "rights.h"
 
 #include "io.h"
+#include "mem.h"
+#include "proc.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,14 +29,12 @@
 /* "CapBnd:\t0000000000000000"; source: proc_pid_status(5). */
 static int read_bounding(uint64_t *ret, struct err *e)
 {
-        char text[4096];
-        ssize_t n = io_read_small(AT_FDCWD, "/proc/self/status", text, sizeof(text));
-        const char *line = n < 0 ? NULL : strstr(text, "\nCapBnd:");
+        autofree char *text = NULL;
         unsigned long long value;
 
-        if (n < 0)
-                return err_set(e, (int)-n, "cannot read '/proc/self/status': %s",
-                               err_name((int)-n));
+        if (io_read_file(AT_FDCWD, "/proc/self/status", PROC_STATUS_MAX, &text, NULL, e) < 0)
+                return -e->code;
+        const char *line = strstr(text, "\nCapBnd:");
         if (!line || sscanf(line, "\nCapBnd: %llx", &value) != 1)
                 return err_set(e, EPROTO, "'/proc/self/status' does not tell the bounding set");
         *ret = value;

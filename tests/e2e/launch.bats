@@ -3,6 +3,7 @@
 
 bats_require_minimum_version 1.5.0
 load ../lib/kelp
+load ../lib/escape
 
 setup() {
     mkdir -p "$BATS_TEST_TMPDIR/home" "$BATS_TEST_TMPDIR/ws"
@@ -82,4 +83,19 @@ SH
     [ "$output" = $'in-a\nin-tmp\nls: cannot access \'/proc/0\': No such file or directory' ]
     run "$KELP" run -- sh -c 'echo x >/tmp/f; ln /tmp/f /var/tmp/f'
     [ "$status" != 0 ]
+}
+
+@test "whoever is in thousands of groups runs sandboxes, and finds them again" {
+    has_subids || skip "the machine lacks subordinate ids of this user"
+    mkdir -m 0700 "$BATS_TEST_TMPDIR/run"
+    export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/run
+    cat >many <<'SH'
+[ "$(id -G | wc -w)" -ge 2000 ] &&
+    "$KELP" run -- true && "$KELP" run -d --name crowd -- sleep 100 && "$KELP" exec crowd echo found
+status=$?
+"$KELP" stop -t 0 crowd
+exit $status
+SH
+    run -0 unshare --user --map-auto --map-root-user setpriv --groups "$(seq -s, 1000 2999)" bash many
+    [[ $output == *found* ]]
 }
