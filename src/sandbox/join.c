@@ -213,9 +213,9 @@ static int fail_to_start(const struct plan *p, struct err *e)
 }
 
 /*
- * The limit that the command sets for itself holds for what it starts: the kernel looks when a process
- * is born.  So this one has it for that moment; beside the command it counts pid 1 and this process.
- * Not for longer: join_is_over() tells by a birth, too.
+ * The limit that the command sets for itself holds for what it starts: the kernel looks when a
+ * process is born.  So this one has it for that moment; beside the command it counts pid 1 and this
+ * process.  Not for longer: join_is_over() tells by a birth, too.
  */
 static int fork_command(const struct join *j, pid_t *ret, struct err *e)
 {
@@ -253,6 +253,10 @@ int join_start(const struct join *j, struct joined *ret, struct err *e)
                 .launch = &l,
                 .plan = j->plan,
                 .umask = j->umask,
+                .stage = -1,
+                .launcher_pidfd = -1,
+                .proc = -1,
+                .memory_fs = -1,
                 .build = BUILD_NONE,
                 .tty = TTY_NONE,
                 .pty_master = -1,
