@@ -3,7 +3,6 @@
 
 #include "box-ask.h"
 #include "fd.h"
-#include "help.h"
 #include "io.h"
 #include "mem.h"
 
@@ -114,22 +113,18 @@ int box_target_await_gone(const struct state *s, struct box_target *t, int secon
         return 0;
 }
 
+static int run(const struct box_words *w, void *arg, struct err *e)
+{
+        box_targets_fn *const *fn = arg;
+        struct box_targets t = { .state = STATE_NONE };
+        int status = (*fn)(&t, w, e);
+
+        targets_done(&t);
+        return status;
+}
+
 int box_targets_run(box_targets_fn *fn, struct box_option *options, const char *usage, int argc,
                     char **argv)
 {
-        struct box_targets t = { .state = STATE_NONE };
-        struct err e = { 0 };
-        autofree char **given = mem_alloc((size_t)argc * sizeof(*given), &e);
-        struct box_words w = { .usage = usage, .options = options, .given = given };
-        int status;
-
-        if (!given || box_words_read(&w, argc, argv, &e) < 0)
-                return box_words_fail(&e);
-        if (w.wants_help)
-                return box_words_help(&w);
-        status = fn(&t, &w, &e);
-        if (status < 0)
-                status = box_words_fail(&e);
-        targets_done(&t);
-        return status ? status : help_end();
+        return box_words_run(run, &fn, options, usage, argc, argv);
 }

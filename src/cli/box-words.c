@@ -2,6 +2,7 @@
 
 #include "help.h"
 #include "log.h"
+#include "mem.h"
 #include "run-sandbox.h"
 #include "str.h"
 
@@ -76,7 +77,7 @@ static int take_letters(const struct box_words *w, const char *command, char **a
         return 1;
 }
 
-int box_words_read(struct box_words *w, int argc, char **argv, struct err *e)
+static int read_words(struct box_words *w, int argc, char **argv, struct err *e)
 {
         bool has_ended = false;
 
@@ -113,18 +114,6 @@ const char *box_words_find(const struct box_words *w, const char *name)
         return NULL;
 }
 
-int box_words_help(const struct box_words *w)
-{
-        fputs(w->usage, stdout);
-        return help_end();
-}
-
-int box_words_fail(const struct err *e)
-{
-        log_err(e);
-        return EXIT_FAILED;
-}
-
 int box_words_need(const struct box_words *w, const char *command, int max, struct err *e)
 {
         if (w->n_given == 0)
@@ -134,4 +123,23 @@ int box_words_need(const struct box_words *w, const char *command, int max, stru
         else
                 return 0;
         return err_hint(e, "kelp %s --help; kelp ps -a lists the sandboxes", command);
+}
+
+int box_words_run(box_words_fn *fn, void *arg, struct box_option *options, const char *usage,
+                  int argc, char **argv)
+{
+        struct err e = { 0 };
+        autofree char **given = mem_alloc((size_t)argc * sizeof(*given), &e);
+        struct box_words w = { .options = options, .given = given };
+        int status = given ? read_words(&w, argc, argv, &e) : -e.code;
+
+        if (status == 0 && w.wants_help)
+                fputs(usage, stdout);
+        else if (status == 0)
+                status = fn(&w, arg, &e);
+        if (status < 0) {
+                log_err(&e);
+                return EXIT_FAILED;
+        }
+        return status ? status : help_end();
 }

@@ -2,7 +2,6 @@
 #define KELP_CLI_BOX_WORDS_H
 
 #include "err.h"
-#include "state.h"
 
 #include <stdbool.h>
 
@@ -17,24 +16,24 @@ struct box_option {
 };
 
 struct box_words {
-        const char *usage;          /* of --help */
         struct box_option *options; /* terminated */
         char **given;               /* room for all the arguments, filled with the words */
         int n_given;
         bool wants_help;
 };
 
-/* argv[0] is the command.  Options and words may be mixed; behind "--" there are words alone. */
-int box_words_read(struct box_words *w, int argc, char **argv, struct err *e);
+/* Returns 0, an exit status, or a negative errno. */
+typedef int box_words_fn(const struct box_words *w, void *arg, struct err *e);
+
+/*
+ * From the words of a command to its exit status: argv[0] is the command.  Options and words may be
+ * mixed; behind "--" there are words alone.
+ */
+int box_words_run(box_words_fn *fn, void *arg, struct box_option *options, const char *usage,
+                  int argc, char **argv);
 
 /* NULL: it was not given. */
 const char *box_words_find(const struct box_words *w, const char *name);
-
-/* The exit status of --help. */
-int box_words_help(const struct box_words *w);
-
-/* Says what is wrong, and returns the exit status. */
-int box_words_fail(const struct err *e);
 
 /* "kelp stop" needs a name. */
 int box_words_need(const struct box_words *w, const char *command, int max, struct err *e);

@@ -7,7 +7,6 @@
 #include "fd.h"
 #include "io.h"
 #include "log.h"
-#include "mem.h"
 #include "parse.h"
 #include "proc.h"
 #include "state.h"
@@ -299,7 +298,7 @@ static int judge_end(struct attached *a, int *ret_status, struct err *e)
         return 0;
 }
 
-static int attach(struct attached *a, const struct box_words *w, int *ret_status, struct err *e)
+static int attach_to(struct attached *a, const struct box_words *w, int *ret_status, struct err *e)
 {
         const char *keys = box_words_find(w, "detach-keys");
         const char *proxy = box_words_find(w, "sig-proxy");
@@ -322,17 +321,8 @@ static int attach(struct attached *a, const struct box_words *w, int *ret_status
         return r < 0 ? err_prefix(e, "sandbox '%s'", a->name) : judge_end(a, ret_status, e);
 }
 
-int cmd_attach(int argc, char **argv)
+static int attach(const struct box_words *w, void *arg, struct err *e)
 {
-        struct box_option options[] = {
-                { .name = "no-stdin" },
-                { .name = "sig-proxy", .has_value = true },
-                { .name = "detach-keys", .has_value = true },
-                { .name = NULL },
-        };
-        struct err e = { 0 };
-        autofree char **given = mem_alloc((size_t)argc * sizeof(*given), &e);
-        struct box_words w = { .usage = usage, .options = options, .given = given };
         struct attached a = { .state = STATE_NONE,
                               .sock = -1,
                               .in = -1,
@@ -343,16 +333,25 @@ int cmd_attach(int argc, char **argv)
                               .term = TERMINAL_NONE };
         int status = 0;
 
-        if (!given || box_words_read(&w, argc, argv, &e) < 0)
-                return box_words_fail(&e);
-        if (w.wants_help)
-                return box_words_help(&w);
-        if (box_words_need(&w, "attach", 1, &e) < 0)
-                return box_words_fail(&e);
-        int r = attach(&a, &w, &status, &e);
+        (void)arg;
+        if (box_words_need(w, "attach", 1, e) < 0)
+                return -e->code;
+        int r = attach_to(&a, w, &status, e);
         close_all(&a);
         /* `kelp attach | head` ends as others do */
         if (r < 0 && a.is_unread)
                 proc_die_by(SIGPIPE);
-        return r < 0 ? box_words_fail(&e) : status;
+        return r < 0 ? r : status;
+}
+
+int cmd_attach(int argc, char **argv)
+{
+        struct box_option options[] = {
+                { .name = "no-stdin" },
+                { .name = "sig-proxy", .has_value = true },
+                { .name = "detach-keys", .has_value = true },
+                { .name = NULL },
+        };
+
+        return box_words_run(attach, NULL, options, usage, argc, argv);
 }

@@ -3,7 +3,6 @@
 #include "box-print.h"
 #include "box-words.h"
 #include "facts.h"
-#include "help.h"
 #include "mem.h"
 #include "review.h"
 #include "state.h"
@@ -120,10 +119,14 @@ static int print_all(const struct box_words *w, FILE *out, struct err *e)
         return 0;
 }
 
-static int inspect(const struct box_words *w, struct err *e)
+static int inspect(const struct box_words *w, void *arg, struct err *e)
 {
         autofree char *text = NULL;
         size_t len = 0;
+
+        (void)arg;
+        if (box_words_need(w, "inspect", w->n_given, e) < 0)
+                return -e->code;
         FILE *out = open_memstream(&text, &len);
         int r = out ? print_all(w, out, e) : err_sys(e, "cannot prepare the answer");
 
@@ -137,15 +140,6 @@ static int inspect(const struct box_words *w, struct err *e)
 int cmd_inspect(int argc, char **argv)
 {
         struct box_option options[] = { { .name = NULL } };
-        struct err e = { 0 };
-        autofree char **given = mem_alloc((size_t)argc * sizeof(*given), &e);
-        struct box_words w = { .usage = usage, .options = options, .given = given };
 
-        if (!given || box_words_read(&w, argc, argv, &e) < 0)
-                return box_words_fail(&e);
-        if (w.wants_help)
-                return box_words_help(&w);
-        if (box_words_need(&w, "inspect", argc, &e) < 0 || inspect(&w, &e) < 0)
-                return box_words_fail(&e);
-        return help_end();
+        return box_words_run(inspect, NULL, options, usage, argc, argv);
 }

@@ -270,6 +270,24 @@ static int print_logs(struct logs *l, const struct box_words *w, struct err *e)
         return box_words_find(w, "follow") ? follow(l, &s, &status, e) : 0;
 }
 
+static int logs(const struct box_words *w, void *arg, struct err *e)
+{
+        autofree struct logs *l = mem_alloc(sizeof(*l), e);
+
+        (void)arg;
+        if (!l || box_words_need(w, "logs", 1, e) < 0)
+                return -e->code;
+        l->dir = l->fd = l->older = -1;
+        l->has_times = box_words_find(w, "timestamps");
+        /* `kelp logs | head` ends as others do */
+        signal(SIGPIPE, SIG_DFL);
+        int r = print_logs(l, w, e);
+        fd_close(&l->dir);
+        fd_close(&l->fd);
+        fd_close(&l->older);
+        return r;
+}
+
 int cmd_logs(int argc, char **argv)
 {
         struct box_option options[] = {
@@ -278,24 +296,6 @@ int cmd_logs(int argc, char **argv)
                 { .name = "timestamps", .letter = 't' },
                 { .name = NULL },
         };
-        struct err e = { 0 };
-        autofree char **given = mem_alloc((size_t)argc * sizeof(*given), &e);
-        autofree struct logs *l = mem_alloc(sizeof(*l), &e);
-        struct box_words w = { .usage = usage, .options = options, .given = given };
 
-        if (!given || !l || box_words_read(&w, argc, argv, &e) < 0)
-                return box_words_fail(&e);
-        if (w.wants_help)
-                return box_words_help(&w);
-        if (box_words_need(&w, "logs", 1, &e) < 0)
-                return box_words_fail(&e);
-        l->dir = l->fd = l->older = -1;
-        l->has_times = box_words_find(&w, "timestamps");
-        /* `kelp logs | head` ends as others do */
-        signal(SIGPIPE, SIG_DFL);
-        int r = print_logs(l, &w, &e);
-        fd_close(&l->dir);
-        fd_close(&l->fd);
-        fd_close(&l->older);
-        return r < 0 ? box_words_fail(&e) : 0;
+        return box_words_run(logs, NULL, options, usage, argc, argv);
 }

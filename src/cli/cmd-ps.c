@@ -3,7 +3,6 @@
 #include "box-print.h"
 #include "box-words.h"
 #include "facts.h"
-#include "help.h"
 #include "mem.h"
 #include "review-table.h"
 #include "review.h"
@@ -258,14 +257,11 @@ static int read_format(const struct box_words *w, enum ps_format *ret, struct er
         return 0;
 }
 
-static int ps(struct box_words *w, int argc, char **argv, struct err *e)
+static int ps(const struct box_words *w, void *arg, struct err *e)
 {
         struct ps p = { .format = PS_TABLE, .now_s = (int64_t)time(NULL) };
 
-        if (box_words_read(w, argc, argv, e) < 0)
-                return -e->code;
-        if (w->wants_help)
-                return 0;
+        (void)arg;
         if (w->n_given > 0) {
                 err_set(e, EINVAL, "unexpected word '%s'", w->given[0]);
                 return err_hint(e, "kelp inspect %s tells of one sandbox", w->given[0]);
@@ -286,11 +282,6 @@ int cmd_ps(int argc, char **argv)
                 { .name = "no-trunc" },
                 { .name = NULL },
         };
-        struct err e = { 0 };
-        autofree char **given = mem_alloc((size_t)argc * sizeof(*given), &e);
-        struct box_words w = { .usage = usage, .options = options, .given = given };
 
-        if (!given || ps(&w, argc, argv, &e) < 0)
-                return box_words_fail(&e);
-        return w.wants_help ? box_words_help(&w) : help_end();
+        return box_words_run(ps, NULL, options, usage, argc, argv);
 }

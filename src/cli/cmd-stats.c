@@ -3,7 +3,6 @@
 
 #include "box-print.h"
 #include "box-words.h"
-#include "help.h"
 #include "io.h"
 #include "mem.h"
 #include "state.h"
@@ -314,7 +313,7 @@ static int once(const struct state *s, const struct box_words *w, const struct r
         return -e->code;
 }
 
-static int stats(const struct box_words *w, struct err *e)
+static int stats(const struct box_words *w, void *arg, struct err *e)
 {
         bool is_once = box_words_find(w, "json") || box_words_find(w, "no-stream") ||
                        !isatty(STDOUT_FILENO);
@@ -322,6 +321,7 @@ static int stats(const struct box_words *w, struct err *e)
         struct rows none = { .n = 0 };
         struct rows first = { .n = 0 };
 
+        (void)arg;
         if (state_open(&s, e) == 0 && look(&s, w, true, &none, &first, e) == 0) {
                 if (is_once)
                         once(&s, w, &first, e);
@@ -339,13 +339,6 @@ int cmd_stats(int argc, char **argv)
                 { .name = "json" },
                 { .name = NULL },
         };
-        struct err e = { 0 };
-        autofree char **given = mem_alloc((size_t)argc * sizeof(*given), &e);
-        struct box_words w = { .usage = usage, .options = options, .given = given };
 
-        if (!given || box_words_read(&w, argc, argv, &e) < 0)
-                return box_words_fail(&e);
-        if (w.wants_help)
-                return box_words_help(&w);
-        return stats(&w, &e) < 0 ? box_words_fail(&e) : help_end();
+        return box_words_run(stats, NULL, options, usage, argc, argv);
 }
