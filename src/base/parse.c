@@ -158,6 +158,8 @@ const char *parse_signal_name(int number)
 int parse_signal(const char *text, int *ret, struct err *e)
 {
         const char *name = strncasecmp(text, "SIG", 3) == 0 ? text + 3 : text;
+        const char *names[_NSIG] = { NULL };
+        size_t n_names = 0;
         uint64_t number = 0;
         size_t n = read_digits(text, &number);
 
@@ -172,8 +174,14 @@ int parse_signal(const char *text, int *ret, struct err *e)
                         *ret = i;
                         return 0;
                 }
+                if (known)
+                        names[n_names++] = known;
         }
-        return err_set(e, EINVAL, "'%s' is not a signal", text);
+        const char *nearest = str_nearest(name, names);
+        err_set(e, EINVAL, "'%s' is not a signal", text);
+        if (nearest)
+                return err_hint(e, "did you mean '%s'", nearest);
+        return err_hint(e, "a name like TERM, HUP or USR1, or a number from 1 to %d", _NSIG - 1);
 }
 
 bool parse_is_host_name(const char *name)

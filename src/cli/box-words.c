@@ -18,9 +18,12 @@ static int unknown(const struct box_words *w, const char *command, const char *w
         const char *known[MAX_OPTIONS + 1];
         size_t n = 0;
 
-        for (; n < MAX_OPTIONS && w->options[n].name; n++) {
-                snprintf(names[n], sizeof(names[n]), "--%s", w->options[n].name);
+        for (const struct box_option *o = w->options; n < MAX_OPTIONS && o->name; o++) {
+                if (o->hint)
+                        continue;
+                snprintf(names[n], sizeof(names[n]), "--%s", o->name);
                 known[n] = names[n];
+                n++;
         }
         known[n] = NULL;
         /* a letter is near to every other */
@@ -31,10 +34,17 @@ static int unknown(const struct box_words *w, const char *command, const char *w
         return err_hint(e, "kelp %s --help", command);
 }
 
-/* Takes the value of an option, which may be the next argument; returns how many were taken. */
-static int take_value(struct box_option *o, const char *command, const char *joined,
-                      const char *next, struct err *e)
+/*
+ * Takes the value of an option, which may be the next argument; returns how many were taken.
+ * `word` is how it was written.
+ */
+static int take_value(struct box_option *o, const char *command, const char *word,
+                      const char *joined, const char *next, struct err *e)
 {
+        if (o->hint) {
+                err_set(e, EINVAL, "unknown option '%s'", word);
+                return err_hint(e, "%s", o->hint);
+        }
         if (!o->has_value && joined) {
                 err_set(e, EINVAL, "option '--%s' takes no value", o->name);
                 return err_hint(e, "kelp %s --help", command);
@@ -55,14 +65,20 @@ static int take_long(const struct box_words *w, const char *command, char **argv
 
         for (struct box_option *o = w->options; o->name; o++) {
                 if (strlen(o->name) == len && memcmp(o->name, name, len) == 0)
-                        return take_value(o, command, joined, argv[1], e);
+                        return take_value(o, command, argv[0], joined, argv[1], e);
         }
         return unknown(w, command, argv[0], e);
 }
 
-/* "-f", "-n5", "-n 5", "-fn5". */
+/* "-f", "-n5", "-n 5", "-fn5"; "-9". */
 static int take_letters(const struct box_words *w, const char *command, char **argv, struct err *e)
 {
+        for (struct box_option *o = w->options; o->name; o++) {
+                if (o->is_bare && o->is_bare(argv[0] + 1)) {
+                        o->value = argv[0] + 1;
+                        return 1;
+                }
+        }
         for (const char *at = argv[0] + 1; *at; at++) {
                 struct box_option *o = w->options;
 
@@ -70,8 +86,8 @@ static int take_letters(const struct box_words *w, const char *command, char **a
                         o++;
                 if (!o->name)
                         return unknown(w, command, argv[0], e);
-                if (o->has_value)
-                        return take_value(o, command, at[1] ? at + 1 : NULL, argv[1], e);
+                if (o->has_value || o->hint)
+                        return take_value(o, command, argv[0], at[1] ? at + 1 : NULL, argv[1], e);
                 o->value = o->name;
         }
         return 1;
@@ -112,6 +128,23 @@ const char *box_words_find(const struct box_words *w, const char *name)
                         return o->value;
         }
         return NULL;
+}
+
+int box_words_read_format(const struct box_words *w, bool *ret_json, struct err *e)
+{
+        const char *format = box_words_find(w, "format");
+        bool is_json = box_words_find(w, "json");
+
+        if (format && !str_eq(format, "json") && !str_eq(format, "table")) {
+                err_set(e, EINVAL, "there is no format '%s'", format);
+                return err_hint(e, "--format table, or --format json");
+        }
+        if (format && is_json && !str_eq(format, "json")) {
+                err_set(e, EINVAL, "--json is another format than '%s'", format);
+                return err_hint(e, "leave one of them out");
+        }
+        *ret_json = is_json || (format && str_eq(format, "json"));
+        return 0;
 }
 
 int box_words_need(const struct box_words *w, const char *command, int max, struct err *e)

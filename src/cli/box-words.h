@@ -13,6 +13,9 @@ struct box_option {
         bool has_value;
         const char
                 *value; /* found: of the last one; of one without a value its name.  NULL: none */
+        /* whether "-TEXT" stands for it with that value, as "-9" does for a signal; NULL: never */
+        bool (*is_bare)(const char *text);
+        const char *hint; /* it is not taken: what there is instead.  NULL: it is */
 };
 
 struct box_words {
@@ -34,6 +37,9 @@ int box_words_run(box_words_fn *fn, void *arg, struct box_option *options, const
 
 /* NULL: it was not given. */
 const char *box_words_find(const struct box_words *w, const char *name);
+
+/* Of --format table|json and --json, which says the same: whether it is JSON. */
+int box_words_read_format(const struct box_words *w, bool *ret_json, struct err *e);
 
 /* "kelp stop" needs a name. */
 int box_words_need(const struct box_words *w, const char *command, int max, struct err *e);

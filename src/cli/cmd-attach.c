@@ -298,6 +298,14 @@ static int judge_end(struct attached *a, int *ret_status, struct err *e)
         return 0;
 }
 
+static int read_proxy(const char *text, bool *ret, struct err *e)
+{
+        if (parse_bool(text, ret, e) == 0)
+                return 0;
+        err_prefix(e, "--sig-proxy");
+        return err_hint(e, "--sig-proxy=true passes signals on, --sig-proxy=false does not");
+}
+
 static int attach_to(struct attached *a, const struct box_words *w, int *ret_status, struct err *e)
 {
         const char *keys = box_words_find(w, "detach-keys");
@@ -305,7 +313,7 @@ static int attach_to(struct attached *a, const struct box_words *w, int *ret_sta
 
         a->name = w->given[0];
         if (detach_keys_parse(keys ? keys : DETACH_DEFAULT, &a->keys, e) < 0 ||
-            (proxy && parse_bool(proxy, &a->passes_signals, e) < 0) ||
+            (proxy && read_proxy(proxy, &a->passes_signals, e) < 0) ||
             state_open(&a->state, e) < 0 || box_find(&a->state, a->name, &a->status, e) < 0)
                 return -e->code;
         if (a->status.phase == BOX_EXITED) {

@@ -24,7 +24,7 @@ static const char kill_usage[] =
         "Usage:  kelp kill [-s SIGNAL] [-a | SANDBOX...]\n\n"
         "Sends a signal to the command of each sandbox; without -s kills all of the sandbox, and\n"
         "waits for its end.\n\n"
-        "  -s, --signal S   TERM, SIGHUP, 10, ...\n"
+        "  -s, --signal S   TERM, SIGHUP, 10, ...; -9 and -TERM say the same\n"
         "  -a, --all        every sandbox that runs\n";
 
 static const char wait_usage[] = "Usage:  kelp wait SANDBOX...\n\n"
@@ -131,16 +131,29 @@ int cmd_stop(int argc, char **argv)
         struct box_option options[] = {
                 { .name = "time", .letter = 't', .has_value = true },
                 { .name = "all", .letter = 'a' },
+                { .name = "signal",
+                  .letter = 's',
+                  .hint = "kelp kill -s SIGNAL NAME sends another one than the image says" },
+                { .name = "force", .letter = 'f', .hint = "kelp stop -t 0 NAME kills at once" },
                 { .name = NULL },
         };
 
         return box_targets_run(stop, options, stop_usage, argc, argv);
 }
 
+static bool is_signal(const char *text)
+{
+        struct err unused = { 0 };
+        int number;
+
+        return parse_signal(text, &number, &unused) == 0;
+}
+
 int cmd_kill(int argc, char **argv)
 {
         struct box_option options[] = {
-                { .name = "signal", .letter = 's', .has_value = true },
+                { .name = "signal", .letter = 's', .has_value = true, .is_bare = is_signal },
+                { .name = "list", .letter = 'l', .hint = "`kill -l` lists the signals" },
                 { .name = "all", .letter = 'a' },
                 { .name = NULL },
         };

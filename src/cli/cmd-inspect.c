@@ -64,7 +64,12 @@ static int print_other(FILE *out, const char *word, struct err *why)
         if (find_reviews(&arena, &s.root, &e) == 0 && review_find(s.root, word, id, &e) == 0)
                 review_list(s.root, print_review, &s, &e);
         arena_done(&arena);
-        if (e.code == ENOENT || (e.code == 0 && !s.is_found))
+        const char *guess = err_get_hint(why);
+        bool is_none = e.code == ENOENT || (e.code == 0 && !s.is_found);
+
+        if (is_none && guess && str_has_prefix(guess, "did you mean "))
+                return -why->code;
+        if (is_none)
                 return err_hint(why, "kelp ps -a lists the sandboxes and the reviews, kelp images "
                                      "--json the images");
         *why = e;
@@ -139,7 +144,13 @@ static int inspect(const struct box_words *w, void *arg, struct err *e)
 
 int cmd_inspect(int argc, char **argv)
 {
-        struct box_option options[] = { { .name = NULL } };
+        struct box_option options[] = {
+                { .name = "format",
+                  .letter = 'f',
+                  .hint = "it is always JSON: kelp inspect NAME | jq '.[0].state'" },
+                { .name = "json", .hint = "it is always JSON: leave it out" },
+                { .name = NULL },
+        };
 
         return box_words_run(inspect, NULL, options, usage, argc, argv);
 }

@@ -294,6 +294,8 @@ int cmd_logs(int argc, char **argv)
                 { .name = "follow", .letter = 'f' },
                 { .name = "tail", .letter = 'n', .has_value = true },
                 { .name = "timestamps", .letter = 't' },
+                { .name = "since", .hint = "kelp logs -t NAME prints the times" },
+                { .name = "until", .hint = "kelp logs -t NAME prints the times" },
                 { .name = NULL },
         };
 

@@ -34,7 +34,10 @@ static const char usage[] =
         "                   them the runs with --review that wait for kelp apply or kelp discard\n"
         "  -q, --quiet      the ids alone\n"
         "      --format F   table, or json: an array of objects\n"
+        "      --json       the same as --format json\n"
         "      --no-trunc   commands in full\n";
+
+#define PICK "programs pick from it with jq: kelp ps -a --json | jq '.[-1]'"
 
 enum column {
         COLUMN_ID,
@@ -238,22 +241,18 @@ static int print_all(struct ps *p, struct err *e)
 
 static int read_format(const struct box_words *w, enum ps_format *ret, struct err *e)
 {
-        const char *format = box_words_find(w, "format");
+        bool is_json;
 
-        if (box_words_find(w, "quiet"))
-                *ret = PS_IDS;
-        if (!format)
+        if (box_words_read_format(w, &is_json, e) < 0)
+                return -e->code;
+        *ret = is_json ? PS_JSON : PS_TABLE;
+        if (!box_words_find(w, "quiet"))
                 return 0;
-        if (box_words_find(w, "quiet")) {
+        if (is_json || box_words_find(w, "format")) {
                 err_set(e, EINVAL, "--quiet prints ids alone, --format something else");
                 return err_hint(e, "leave one of them out");
         }
-        if (str_eq(format, "json")) {
-                *ret = PS_JSON;
-        } else if (!str_eq(format, "table")) {
-                err_set(e, EINVAL, "there is no format '%s'", format);
-                return err_hint(e, "--format table, or --format json");
-        }
+        *ret = PS_IDS;
         return 0;
 }
 
@@ -279,7 +278,11 @@ int cmd_ps(int argc, char **argv)
                 { .name = "all", .letter = 'a' },
                 { .name = "quiet", .letter = 'q' },
                 { .name = "format", .has_value = true },
+                { .name = "json" },
                 { .name = "no-trunc" },
+                { .name = "filter", .letter = 'f', .hint = PICK },
+                { .name = "latest", .letter = 'l', .hint = PICK },
+                { .name = "last", .letter = 'n', .hint = PICK },
                 { .name = NULL },
         };
 

@@ -269,6 +269,7 @@ int cmd_rm(int argc, char **argv)
         struct box_option options[] = {
                 { .name = "force", .letter = 'f' },
                 { .name = "all", .letter = 'a' },
+                { .name = "volumes", .letter = 'v', .hint = "there are none: leave it out" },
                 { .name = NULL },
         };
 

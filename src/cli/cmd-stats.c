@@ -23,11 +23,12 @@
  */
 
 static const char usage[] =
-        "Usage:  kelp stats [--no-stream] [--json] [SANDBOX...]\n\n"
+        "Usage:  kelp stats [--no-stream] [--format table|json] [SANDBOX...]\n\n"
         "Shows what the sandboxes that run use of what they may use, anew each second where the\n"
         "output is a terminal; else once.\n\n"
         "      --no-stream   once\n"
-        "      --json        once, as an array of objects\n";
+        "      --format F    table, or json: once, as an array of objects\n"
+        "      --json        the same as --format json\n";
 
 #define FIRST_MS  500
 #define PERIOD_MS 1000
@@ -296,15 +297,15 @@ static int stream(const struct state *s, const struct box_words *w, struct rows 
         return 0;
 }
 
-static int once(const struct state *s, const struct box_words *w, const struct rows *before,
-                struct err *e)
+static int once(const struct state *s, const struct box_words *w, bool is_json,
+                const struct rows *before, struct err *e)
 {
         struct rows now = { .n = 0 };
 
         if (before->n > 0)
                 poll(NULL, 0, FIRST_MS);
         if (look(s, w, false, before, &now, e) == 0) {
-                if (box_words_find(w, "json"))
+                if (is_json)
                         print_json(&now);
                 else
                         print_table(&now, "\n");
@@ -315,16 +316,17 @@ static int once(const struct state *s, const struct box_words *w, const struct r
 
 static int stats(const struct box_words *w, void *arg, struct err *e)
 {
-        bool is_once = box_words_find(w, "json") || box_words_find(w, "no-stream") ||
-                       !isatty(STDOUT_FILENO);
+        bool is_json;
         autostate s = STATE_NONE;
         struct rows none = { .n = 0 };
         struct rows first = { .n = 0 };
 
         (void)arg;
+        if (box_words_read_format(w, &is_json, e) < 0)
+                return -e->code;
         if (state_open(&s, e) == 0 && look(&s, w, true, &none, &first, e) == 0) {
-                if (is_once)
-                        once(&s, w, &first, e);
+                if (is_json || box_words_find(w, "no-stream") || !isatty(STDOUT_FILENO))
+                        once(&s, w, is_json, &first, e);
                 else
                         stream(&s, w, &first, e);
         }
@@ -336,6 +338,7 @@ int cmd_stats(int argc, char **argv)
 {
         struct box_option options[] = {
                 { .name = "no-stream" },
+                { .name = "format", .has_value = true },
                 { .name = "json" },
                 { .name = NULL },
         };

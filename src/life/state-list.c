@@ -129,10 +129,37 @@ static int match_ids(const struct state *s, struct matches *m, struct err *e)
         return errno ? err_sys(e, "cannot list '%s/boxes'", s->path) : 0;
 }
 
-/* It may have been started where XDG_RUNTIME_DIR was another. */
+struct guess {
+        const char *word;
+        /* the nearest one; empty: none is near */
+        char name[sizeof(((struct box_status *)0)->name)];
+        size_t distance;
+};
+
+static int compare_name(void *arg, const struct box_status *status, struct err *e)
+{
+        struct guess *g = arg;
+        size_t distance;
+
+        (void)e;
+        if (status->name[0] && str_is_near(g->word, status->name, &distance) &&
+            (!g->name[0] || distance < g->distance)) {
+                memcpy(g->name, status->name, sizeof(g->name));
+                g->distance = distance;
+        }
+        return 0;
+}
+
 static int not_found(const struct state *s, const char *word, struct err *e)
 {
+        struct guess g = { .word = word };
+        struct err unused = { 0 };
+
         err_set(e, ENOENT, "there is no sandbox '%s'", word);
+        /* a letter or two are near to every other */
+        if (strlen(word) > 2 && state_list(s, compare_name, &g, &unused) == 0 && g.name[0])
+                return err_hint(e, "did you mean '%s'", g.name);
+        /* it may have been started where XDG_RUNTIME_DIR was another */
         return err_hint(e, "kelp ps -a lists those of '%s'", s->path);
 }
 
