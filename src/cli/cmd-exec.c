@@ -10,10 +10,12 @@
 #include "log.h"
 #include "mem.h"
 #include "proc.h"
+#include "run-hint.h"
 #include "run-sandbox.h"
 #include "state.h"
 #include "step.h"
 #include "str.h"
+#include "suggest.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -36,6 +38,8 @@ static const char usage[] =
         "  -u, --user UID[:GID]    who it is, also by the names that the sandbox knows\n\n"
         "Exit status: the command's own; 128+N when signal N ended it; 125 when kelp failed and\n"
         "the command never ran; 126 when it cannot be executed; 127 when it was not found.\n";
+
+#define BEHIND "in the background of your shell: kelp exec NAME COMMAND </dev/null >FILE 2>&1 &"
 
 struct option {
         char letter;
@@ -86,8 +90,11 @@ static int apply(struct words *w, const struct option *o, const char *value, str
         case 'e':
                 return add_env(w, value, arena, e);
         case 'w':
-                if (value[0] != '/')
-                        return err_set(e, EINVAL, "'%s' is not an absolute path", value);
+                if (value[0] != '/') {
+                        err_set(e, EINVAL, "'%s' is not an absolute path", value);
+                        return err_hint(e, "it is one inside, from the root of the sandbox: -w /%s",
+                                        value);
+                }
                 w->request.workdir = value;
                 return 0;
         case 'u':
@@ -103,6 +110,17 @@ static int apply(struct words *w, const struct option *o, const char *value, str
         }
 }
 
+/* What docker exec has. */
+static const struct {
+        const char *name;
+        const char *hint;
+} foreign[] = {
+        { "-d", BEHIND },
+        { "--detach", BEHIND },
+        { "--privileged", "it has the rights of the sandbox: kelp run --cap-add gives those" },
+        { "--env-file", "-e NAME=VALUE sets one variable, and can be repeated" },
+};
+
 static int unknown(const char *word, struct err *e)
 {
         const char *known[N_OPTIONS + 1];
@@ -113,6 +131,10 @@ static int unknown(const char *word, struct err *e)
         known[n] = NULL;
         const char *nearest = strlen(word) > 2 ? str_nearest(word + 2, known) : NULL;
         err_set(e, EINVAL, "unknown option '%s'", word);
+        for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
+                if (str_eq(foreign[i].name, word))
+                        return err_hint(e, "%s", foreign[i].hint);
+        }
         if (nearest)
                 return err_hint(e, "did you mean '--%s'", nearest);
         return err_hint(e, "options of the command stand behind it: kelp exec --help");
@@ -167,9 +189,10 @@ static int take_letters(struct words *w, char **argv, struct arena *arena, struc
         return 1;
 }
 
-static int read_words(struct words *w, int argc, char **argv, struct arena *arena, struct err *e)
+/* Returns how many words they are, with the "--" behind them. */
+static int read_options(struct words *w, int argc, char **argv, struct arena *arena, struct err *e)
 {
-        int i = 1;
+        int i = 0;
 
         /* one more than there are words, for TERM */
         w->env = arena_alloc(arena, ((size_t)argc + 1) * sizeof(*w->env), e);
@@ -186,8 +209,16 @@ static int read_words(struct words *w, int argc, char **argv, struct arena *aren
                 if (is_end)
                         break;
         }
-        if (w->wants_help)
-                return 0;
+        return i;
+}
+
+static int read_words(struct words *w, int argc, char **argv, struct arena *arena, struct err *e)
+{
+        int i = read_options(w, argc - 1, argv + 1, arena, e);
+
+        if (i < 0 || w->wants_help)
+                return i < 0 ? i : 0;
+        i++;
         if (i >= argc) {
                 err_set(e, EINVAL, "'kelp exec' needs the NAME or ID of a sandbox");
                 return err_hint(e, "kelp exec --help; kelp ps lists the sandboxes");
@@ -303,6 +334,30 @@ static int exit_code_of(const struct err *e)
         return e->code == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE;
 }
 
+/* Of a command that was not found: its words may say why. */
+static void hint_command(const struct words *w, struct arena *arena, struct err *e)
+{
+        const struct enter_request *r = &w->request;
+        struct words behind = { 0 };
+        struct err unused = { 0 };
+        const char *before = arena_print(arena, &unused, "kelp exec %s", w->box);
+        int n = r->argv[0][0] != '-'
+                        ? 0
+                        : read_options(&behind, (int)r->n_args, (char **)r->argv, arena, &unused);
+        char text[SUGGEST_MAX];
+
+        if (n <= 0 && before)
+                run_hint_words(r->argv, r->n_args, before, e);
+        if (n <= 0)
+                return;
+        suggest_words(r->argv, (size_t)n, text);
+        const char *front = arena_copy(arena, text, &unused);
+        suggest_words(r->argv + n, r->n_args - (size_t)n, text);
+        if (front)
+                err_hint(e, "options stand before the sandbox: kelp exec%s %s%s", front, w->box,
+                         text[0] ? text : " COMMAND");
+}
+
 static int run(struct words *w, struct arena *arena)
 {
         autostate state = STATE_NONE;
@@ -317,6 +372,8 @@ static int run(struct words *w, struct arena *arena)
                 return proc_exit_code(status);
         if (sock >= 0)
                 explain_end(&state, w, &box, &e);
+        if (e.step == STEP_EXEC && e.code == ENOENT && !err_get_hint(&e))
+                hint_command(w, arena, &e);
         log_err(&e);
         return exit_code_of(&e);
 }

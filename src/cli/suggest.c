@@ -54,6 +54,14 @@ static void add_words(struct words *w, const char *const *words, size_t n)
                 add_word(w, words[i]);
 }
 
+void suggest_words(const char *const *words, size_t n, char ret[SUGGEST_MAX])
+{
+        struct words w = { .len = 0 };
+
+        add_words(&w, words, n);
+        memcpy(ret, w.text, SUGGEST_MAX);
+}
+
 bool suggest_program(int argc, char **argv, char ret[SUGGEST_MAX])
 {
         struct words w = { .len = 0 };

@@ -8,6 +8,9 @@
 /* A command line of that length is all that is suggested; what does not fit is cut. */
 #define SUGGEST_MAX 400
 
+/* The words as a shell takes them, each after a blank. */
+void suggest_words(const char *const *words, size_t n, char ret[SUGGEST_MAX]);
+
 /*
  * Whether argv[0] is a program in PATH.  `ret` gets what stands behind "kelp run --" to run it: its
  * words, each after a blank.

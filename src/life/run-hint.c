@@ -114,23 +114,31 @@ static bool is_assignment(const char *word)
         return *end == '=';
 }
 
-static void hint_command(const struct plan *p, struct err *e)
+void run_hint_words(const char *const *argv, size_t n_args, const char *before, struct err *e)
 {
-        const char *name = p->exec.argv[0];
+        const char *name = argv[0];
         char word[256];
 
         if (is_assignment(name))
                 err_hint(e, "a variable is set by an option: -e %s",
                          word_quote(word, sizeof(word), name));
-        else if (p->exec.hint && name[0] == '-')
-                err_hint(e, "%s", p->exec.hint);
-        else if (p->image.directory && !is_root(p->image.directory))
-                err_hint(e, "'%s' is no root file system; a command on this host: kelp run -- %s",
-                         p->image.name, name);
-        else if (p->exec.n_args == 1 && strchr(name, ' '))
-                err_hint(e, "the words stand without quotes: -- %s", name);
+        else if (n_args == 1 && strchr(name, ' '))
+                err_hint(e, "the words stand without quotes: %s %s", before, name);
         else if (is_builtin(name))
                 err_hint(e, "it is a word of the shell: sh -c '%s ...'", name);
+}
+
+static void hint_command(const struct plan *p, struct err *e)
+{
+        const char *name = p->exec.argv[0];
+
+        if (p->exec.hint && name[0] == '-')
+                err_hint(e, "%s", p->exec.hint);
+        else if (p->image.directory && !is_root(p->image.directory) && !is_assignment(name))
+                err_hint(e, "'%s' is no root file system; a command on this host: kelp run -- %s",
+                         p->image.name, name);
+        else
+                run_hint_words(p->exec.argv, p->exec.n_args, "--", e);
 }
 
 void run_hint(const struct plan *p, struct err *e)

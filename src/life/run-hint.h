@@ -10,4 +10,10 @@
  */
 void run_hint(const struct plan *p, struct err *e);
 
+/*
+ * What the words of a command that was not found say of that, wherever it was to run: a variable, a
+ * word of the shell, several words in one.  `before` is what stands in front of a command.
+ */
+void run_hint_words(const char *const *argv, size_t n_args, const char *before, struct err *e);
+
 #endif

@@ -119,9 +119,10 @@ static int find_groups(const struct plan_user *user, const char *user_name, stru
                 }
                 return -e->code;
         }
-        if (!scan_groups(text, user->group, user->has_gid ? NULL : user_name, id))
-                return err_set(e, EINVAL, "there is no group '%s' in the sandbox", user->group);
-        return 0;
+        if (scan_groups(text, user->group, user->has_gid ? NULL : user_name, id))
+                return 0;
+        err_set(e, EINVAL, "there is no group '%s' in the sandbox", user->group);
+        return err_hint(e, "its /etc/group has the names; a number is looked up nowhere");
 }
 
 static int find_in_passwd(const struct plan_user *user, struct identity *id, struct err *e)
@@ -136,10 +137,10 @@ static int find_in_passwd(const struct plan_user *user, struct identity *id, str
                 return find_groups(user, NULL, id, e);
         }
         if (!find_user(text, user->name, user->uid, &line)) {
-                if (user->name)
-                        return err_set(e, EINVAL, "there is no user '%s' in the sandbox",
-                                       user->name);
-                return find_groups(user, NULL, id, e);
+                if (!user->name)
+                        return find_groups(user, NULL, id, e);
+                err_set(e, EINVAL, "there is no user '%s' in the sandbox", user->name);
+                return err_hint(e, "its /etc/passwd has the names; a number is looked up nowhere");
         }
         id->uid = (uid_t)line.uid;
         if (!user->has_gid && !user->group)
@@ -149,7 +150,8 @@ static int find_in_passwd(const struct plan_user *user, struct identity *id, str
         return find_groups(user, line.name, id, e);
 }
 
-static int check_mapped(const struct id_maps *maps, const struct identity *id, struct err *e)
+static int check_mapped(const struct plan *p, const struct id_maps *maps, const struct identity *id,
+                        struct err *e)
 {
         bool has_uid = id_map_has(&maps->uids, id->uid);
 
@@ -157,9 +159,11 @@ static int check_mapped(const struct id_maps *maps, const struct identity *id, s
                 return 0;
         err_set(e, EINVAL, "%s %u has no id on the host to stand for it",
                 has_uid ? "group" : "user", has_uid ? id->gid : id->uid);
+        if (p->root == PLAN_ROOT_HOST)
+                return err_hint(e, "leave --user out: a view of this host has your own id alone");
         if (!maps->by_helper)
-                return err_hint(e,
-                                "one id is mapped; --userns subids brings your subordinate ones");
+                return err_hint(e, "one id is mapped; kelp run --userns subids brings your "
+                                   "subordinate ones");
         return err_hint(e, "yours are as many as /etc/subuid and /etc/subgid say, and one more");
 }
 
@@ -174,5 +178,5 @@ int identity_find(const struct plan *p, const struct id_maps *maps, struct ident
         ret->can_set_groups = maps->by_helper;
         if (!is_plain && find_in_passwd(user, ret, e) < 0)
                 return -e->code;
-        return check_mapped(maps, ret, e);
+        return check_mapped(p, maps, ret, e);
 }

@@ -78,8 +78,9 @@ static int become_user(struct box *b, struct err *e)
         return b->joiner < 0 ? 0 : proc_die_with(b->joiner, e);
 }
 
-static int hint_workdir(const struct plan *p, struct err *e)
+static int hint_workdir(const struct box *b, struct err *e)
 {
+        const struct plan *p = b->plan;
         const char *workdir = p->exec.workdir;
 
         for (size_t i = p->files.n_rules; i > 0; i--) {
@@ -89,19 +90,25 @@ static int hint_workdir(const struct plan *p, struct err *e)
                         return err_hint(e, "it is hidden by %s; start elsewhere with -w",
                                         rule->origin);
         }
-        if (e->code != ENOENT || p->root == PLAN_ROOT_IMAGE)
+        if (e->code != ENOENT)
+                return -e->code;
+        /* what is shown was said when the sandbox was made */
+        if (b->joiner >= 0)
+                return err_hint(e, "the sandbox has no such directory; -w / starts at its root");
+        if (p->root == PLAN_ROOT_IMAGE)
                 return -e->code;
         return err_hint(e, "show it with --readable or --writable, or start elsewhere with -w");
 }
 
 /* A descriptor that leads out of the root is no working directory, whatever its name was. */
-static int enter_workdir(const struct plan *p, struct err *e)
+static int enter_workdir(const struct box *b, struct err *e)
 {
+        const struct plan *p = b->plan;
         char cwd[4096];
 
         if (chdir(p->exec.workdir) < 0) {
                 err_sys(e, "cannot enter the working directory '%s'", p->exec.workdir);
-                return hint_workdir(p, e);
+                return hint_workdir(b, e);
         }
         if (syscall(SYS_getcwd, cwd, sizeof(cwd)) < 0 || cwd[0] != '/')
                 return err_set(e, EXDEV, "the working directory '%s' is not in the sandbox",
@@ -128,7 +135,7 @@ static int check_stream(const struct box *b, int fd, struct err *e)
 /* All but the standard streams go at exec; the ones that were asked for stay. */
 static int set_descriptors(struct box *b, struct err *e)
 {
-        if (enter_workdir(b->plan, e) < 0 || fd_cloexec_others(e) < 0)
+        if (enter_workdir(b, e) < 0 || fd_cloexec_others(e) < 0)
                 return -e->code;
         for (int fd = 0; fd <= 2; fd++) {
                 if (check_stream(b, fd, e) < 0)

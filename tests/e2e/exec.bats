@@ -165,6 +165,54 @@ fails_with() {
     [[ $output == Usage:* ]]
 }
 
+# hinted STATUS MESSAGE HINT WORDS...: the two lines, and nothing else
+hinted() {
+    local expected=$1 message=$2 hint=$3
+
+    shift 3
+    run "-$expected" "$KELP" exec "$@"
+    [ "$output" = "kelp: $message"$'\n'"hint: $hint" ] || {
+        echo "kelp exec $*: $output"
+        return 1
+    }
+}
+
+@test "a command that is not found has a hint where its words have one" {
+    hinted 127 "command not found: '-it'" "options stand before the sandbox: kelp exec -it box bash" box -it bash
+    hinted 127 "command not found: '-e'" \
+        "options stand before the sandbox: kelp exec -e 'A=b c' --workdir=/tmp box echo 'x y'" \
+        box -e 'A=b c' --workdir=/tmp echo 'x y'
+    hinted 127 "command not found: '-i'" "options stand before the sandbox: kelp exec -i box COMMAND" box -i
+    hinted 127 "command not found: 'ls -l'" "the words stand without quotes: kelp exec box ls -l" box 'ls -l'
+    hinted 127 "command not found: 'cd'" "it is a word of the shell: sh -c 'cd ...'" box cd /
+    hinted 127 "command not found: 'A=b c'" "a variable is set by an option: -e 'A=b c'" box 'A=b c' env
+    # what is no option of kelp's, and what was found
+    run -127 "$KELP" exec box --no-such-option
+    [ "$output" = "kelp: command not found: '--no-such-option'" ]
+    run -2 "$KELP" exec box sh -c 'exit 2'
+    [ -z "$output" ]
+}
+
+@test "options that docker exec has, and words that only run can take" {
+    local behind="in the background of your shell: kelp exec NAME COMMAND </dev/null >FILE 2>&1 &"
+    hinted 125 "unknown option '-d'" "$behind" -d box true
+    hinted 125 "unknown option '--detach'" "$behind" --detach box true
+    hinted 125 "unknown option '--privileged'" \
+        "it has the rights of the sandbox: kelp run --cap-add gives those" --privileged box true
+    hinted 125 "--workdir: 'tmp' is not an absolute path" \
+        "it is one inside, from the root of the sandbox: -w /tmp" -w tmp box true
+    run -0 "$KELP" exec -w /tmp box true
+    hinted 125 "cannot enter the working directory '/no/such': No such file or directory" \
+        "the sandbox has no such directory; -w / starts at its root" -w /no/such box true
+    run -0 "$KELP" exec -w / box true
+    hinted 125 "user 0 has no id on the host to stand for it" \
+        "leave --user out: a view of this host has your own id alone" -u root box true
+    hinted 125 "there is no user 'nosuch' in the sandbox" \
+        "its /etc/passwd has the names; a number is looked up nowhere" -u nosuch box true
+    hinted 125 "there is no group 'nosuch' in the sandbox" \
+        "its /etc/group has the names; a number is looked up nowhere" -u "$(id -u):nosuch" box true
+}
+
 @test "options behind the sandbox are the command's" {
     run -0 "$KELP" exec box echo -t --help
     [ "$output" = "-t --help" ]
