@@ -10,8 +10,13 @@ struct foreign {
         const char *hint;
 };
 
-#define LIST       "it is 'kelp ps'"
-#define GOES_ON    "kelp run --keep --name NAME IMAGE goes on with a sandbox that was kept"
+#define LIST "it is 'kelp ps'"
+#define GOES_ON                                                                                    \
+        "what has ended does not go on: kelp run starts it anew, with what it had changed if it "  \
+        "was kept (--keep --name NAME)"
+#define HALTS      "kelp kill -s STOP NAME halts a command, kelp kill -s CONT NAME lets it go on"
+#define REMOVES    "it is 'kelp rm' for sandboxes, 'kelp rmi' for images"
+#define GOES_IN    "it is 'kelp exec -it NAME sh'"
 #define FROM_LOGIN "kelp pull takes the logins that docker, podman and skopeo login have written"
 
 static const struct foreign rows[] = {
@@ -24,6 +29,22 @@ static const struct foreign rows[] = {
         { "create", NULL, "kelp run makes and runs it at once" },
         { "start", NULL, GOES_ON },
         { "restart", NULL, GOES_ON },
+        { "pause", NULL, HALTS },
+        { "unpause", NULL, HALTS },
+        { "top", NULL, "kelp stats shows what sandboxes use, kelp exec NAME ps what runs in one" },
+        { "port", NULL, "kelp run -p 8080:80 IMAGE says which ports lead into a sandbox" },
+        { "list", NULL, "it is 'kelp ps', and 'kelp images' for images" },
+        { "status", NULL, "it is 'kelp ps', and 'kelp inspect NAME'" },
+        { "show", NULL, "it is 'kelp inspect NAME', and 'kelp policy show' for policies" },
+        { "remove", NULL, REMOVES },
+        { "delete", NULL, REMOVES },
+        { "rename", NULL, "a sandbox keeps the name that kelp run --name has given it" },
+        { "update", NULL, "kelp run -m, --cpus and --pids-limit say what a sandbox may use" },
+        { "events", NULL, "kelp run --status-fd FD tells what becomes of a run" },
+        { "search", NULL, "kelp pull NAME asks the registry of the name" },
+        { "enter", NULL, GOES_IN },
+        { "shell", NULL, GOES_IN },
+        { "review", NULL, "kelp run --review -- COMMAND makes one, kelp diff lists them" },
         { "cp", NULL, "kelp run -v SRC:DST shares files, kelp export writes an image to a file" },
         { "history", NULL, "kelp images --json tells what is known of images" },
         { "info", NULL, "it is 'kelp doctor'" },

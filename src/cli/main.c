@@ -91,8 +91,8 @@ static const char *nearest_command(const char *name)
         size_t n = 0;
 
         for (size_t i = 0; i < N_COMMANDS; i++) {
-                /* of two letters, one is not enough to know what was meant */
-                if (strlen(commands[i].name) > 2)
+                /* of two letters, one is not enough to know what was meant; two are */
+                if (strlen(commands[i].name) > 2 || str_has_prefix(name, commands[i].name))
                         known[n++] = commands[i].name;
         }
         known[n] = NULL;

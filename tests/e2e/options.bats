@@ -55,7 +55,16 @@ refused() {
     refused "unknown command 'image'"$'\n'"hint: it is 'kelp images'" image ls
     refused "unknown command 'container'"$'\n'"hint: it is 'kelp ps'" container ls
     refused "unknown command 'container'"$'\n'"hint: did you mean 'kelp run'" container run x
-    for word in tag push build create start restart history info login logout container \
+    refused "unknown command 'pause'"$'\n'"hint: kelp kill -s STOP NAME halts *" pause x
+    refused "unknown command 'top'"$'\n'"hint: kelp stats *; to run the program: kelp run -- top" top
+    refused "unknown command 'list'"$'\n'"hint: it is 'kelp ps', *" list
+    refused "unknown command 'container'"$'\n'"hint: it is 'kelp ps'" container list
+    refused "unknown command 'container'"$'\n'"hint: kelp kill -s STOP *" container pause x
+    refused "unknown command 'pss'"$'\n'"hint: did you mean 'kelp ps'" pss
+    refused "unknown command 'rmm'"$'\n'"hint: did you mean 'kelp rm'" rmm x
+    refused "unknown command 'xps'"$'\n'"hint: kelp help lists the commands" xps
+    for word in unpause port status show remove delete rename update events search enter shell review \
+        tag push build create start restart history info login logout container \
         image system volume network; do
         refused "unknown command '$word'"$'\n'"hint: *" "$word"
         refused "there is no help about '$word'"$'\n'"hint: *" help "$word"
