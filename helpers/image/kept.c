@@ -90,6 +90,7 @@ static int unknown(int parent, const char *name, struct err *e)
         struct err unused = { 0 };
 
         err_set(e, ENOENT, "no sandbox '%.100s' is kept", name);
+        err_hint(e, "kelp run --keep --name NAME IMAGE keeps one");
         if (parent >= 0 && list_names(parent, &list, &unused) == 0 && list.n > 0)
                 hint_names(&list, name, e);
         arena_done(&list.arena);

@@ -164,8 +164,9 @@ static int check_lock(const struct removal *r, const struct image *image, int di
                 return err_sys(e, "cannot open '%s' of the image", name);
         if (flock(fd, LOCK_EX | LOCK_NB) == 0)
                 return 0;
-        return err_set(e, EBUSY, "the image '%s' is in use by %s", name_of(&r->catalog, &image->id),
-                       holder_find(fd, holder, sizeof(holder)));
+        err_set(e, EBUSY, "the image '%s' is in use by %s", name_of(&r->catalog, &image->id),
+                holder_find(fd, holder, sizeof(holder)));
+        return err_hint(e, "kelp ps lists the sandboxes that run, kelp stop ends one");
 }
 
 /* Whether another image that stays has the layer. */

@@ -320,6 +320,11 @@ static int attach_to(struct attached *a, const struct box_words *w, int *ret_sta
                 err_set(e, ESRCH, "sandbox '%s' has ended", a->name);
                 return err_hint(e, "kelp logs %s has what it wrote", a->name);
         }
+        if (!a->status.is_detached) {
+                err_set(e, EINVAL, "sandbox '%s': it runs in the foreground, where it was started",
+                        a->name);
+                return err_hint(e, "kelp exec -it %s sh starts a shell in it", a->name);
+        }
         if (hold_signals(a, e) < 0 || connect_streams(a, e) < 0)
                 return err_prefix(e, "sandbox '%s'", a->name);
         if (a->sock >= 0 && take_terminal(a, !box_words_find(w, "no-stdin"), e) < 0)

@@ -175,6 +175,8 @@ read_tick() {
     [ "${lines[1]}" = "hint: it runs in the foreground, where it was started" ]
     run -125 "$KELP" attach one
     [ "${lines[0]}" = "kelp: sandbox 'one': it runs in the foreground, where it was started" ]
+    [ "${lines[1]}" = "hint: kelp exec -it one sh starts a shell in it" ]
+    run -0 "$KELP" exec -it one sh -c 'echo in it' </dev/null
     "$KELP" stop -t 0 one
     wait
 }

@@ -366,6 +366,7 @@ hint: remove it, or give it another name"
     "$KELP" rmi x made
     run -125 "$KELP" commit one x
     assert_refused "no sandbox 'one' is kept"
+    assert_eq "${lines[1]}" "hint: kelp run --keep --name NAME IMAGE keeps one"
     run -125 "$KELP" commit one
     assert_refused "'kelp commit' needs a SANDBOX and a NAME"
     keep one box true

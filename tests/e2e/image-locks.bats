@@ -49,6 +49,7 @@ end_box() {
     run -125 "$KELP" rmi box
     assert_refused "the image 'box:latest' is in use by process $box ('"
     [[ $output == *" run --network none --userns single --name web box /bin/sh "* ]]
+    assert_eq "${lines[1]}" "hint: kelp ps lists the sandboxes that run, kelp stop ends one"
     assert_eq "$(cd "$STORE" && find . -type f -printf '%p %s\n' | sort)" "$before"
     end_box
     "$KELP" rmi box
