@@ -2,11 +2,13 @@
 # shellcheck disable=SC2034 # $kept and $STORE are for those who load this
 # What the suites of sandboxes that are kept share.  Loaded by: load ../image/kept
 
-# A home of this test's own, with its store and the sandboxes that it keeps.
+# A home of this test's own, with its store and the sandboxes that it keeps.  Names of sandboxes are
+# its own, too: other suites run at the same time, as the same user.
 enter_home() {
     cd "$BATS_TEST_TMPDIR" || return 1
-    export HOME=$PWD/home XDG_DATA_HOME=$PWD/data
+    export HOME=$PWD/home XDG_DATA_HOME=$PWD/data XDG_RUNTIME_DIR=$PWD/run
     mkdir home
+    mkdir -m 0700 run
     kept=$XDG_DATA_HOME/kelp/kept STORE=$XDG_DATA_HOME/kelp/store
 }
 
