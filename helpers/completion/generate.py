@@ -9,11 +9,13 @@ stand for.  Names of capabilities and limits are read from the tables in the SOU
 """
 
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
-# What lists names, for all three shells: no shell's own quotes but single ones.
+# What lists names, for all three shells: no shell's own quotes but single ones.  $review is the first
+# operand.
 BOX_NAMES = (r"""sed -nE 's/.*"id": "([^"]+)", "name": ("([^"]*)"|null).*/\3 \1/p' | """
              r"""awk '{ print $1 }'""")
 LISTS = {
@@ -23,11 +25,12 @@ LISTS = {
     "images": """kelp images 2>/dev/null | awk 'NR > 1 && $1 !~ /^</ { print $1 }'""",
     "policies": """kelp policy list 2>/dev/null | awk 'NR > 1 { print $1 }'""",
     "reviews": """kelp diff 2>/dev/null | awk 'NR > 1 { print $1 }'""",
+    "paths": """kelp diff "$review" 2>/dev/null | sed -nE 's/^[A-Z]+ +//; s/  \\(.*\\)$//; p'""",
 }
 
 # The words in capitals of a usage line; "command" is another program's business.
 OPERANDS = {
-    "SANDBOX": "boxes", "NAME|ID": "images", "FILE": "files", "PATH": "files", "ID": "reviews",
+    "SANDBOX": "boxes", "NAME|ID": "images", "FILE": "files", "PATH": "paths", "ID": "reviews",
     "NAME|FILE": "policies", "COMMAND": "command",
 }
 OF_COMMAND = {
@@ -36,6 +39,7 @@ OF_COMMAND = {
     "exec": ["running", "command"],
     "commit": ["kept"],
     "rm": ["boxes,kept*"],
+    "inspect": ["boxes,reviews*"],
     "pull": ["images"],
     "import": ["files"],
     "help": ["commands"],
@@ -161,6 +165,9 @@ def borrow(command, page, run):
 def read_all(kelp, source):
     tables = {
         "caps": re.findall(r'^\s+"([A-Z_]+)",$', (source / "src/plan/caps.c").read_text(), re.M),
+        # those that have a name; the others are numbers.  The C library has POLL for IO.
+        "signals": ["POLL" if s == signal.SIGIO else s.name[3:]
+                    for s in signal.Signals if not s.name.startswith("SIGRT")],
         "ulimits": [w + "=" for w in re.findall(r'\{ "([a-z]+)", RLIMIT_',
                                                 (source / "src/plan/apply-rights.c").read_text())],
     }
@@ -229,12 +236,13 @@ def zsh_action(kind):
         suffix = " -S ''" if kind.endswith("=") else ""
         return f"compadd{suffix} - {kind[7:]}" if suffix else f"({kind[7:]})"
     plain = {"files": "_files", "dirs": "_files -/", "variables": "_parameters -g '*export*' -qS=",
-             "signals": "_signals -s", "commands": "_kelp_commands"}
+             "commands": "_kelp_commands"}
     kinds = kind.rstrip("*").split(",")
+    among = "_kelp_unused" if kind.endswith("*") else "_kelp_any"
     if len(kinds) == 1 and kind.rstrip("*") in plain:
         return plain[kinds[0]]
     # a blank in front: _arguments puts no words of its own between
-    return " _kelp_any " + " ".join(kinds)
+    return f" {among} " + " ".join(kinds)
 
 
 def zsh_option(option):
@@ -287,9 +295,9 @@ def fish_words(kind):
     if kind.startswith("values "):
         return fish_text(kind[7:]), False
     plain = {"dirs": "(__fish_complete_directories)", "variables": "(set -xn)=",
-             "signals": "(sh -c 'kill -l' | string split ' ')",
              "command": "(__kelp_rest)", "commands": "(__kelp_commands)"}
-    parts = [plain.get(k, f"(__kelp_list {k})") for k in kind.rstrip("*").split(",") if k != "files"]
+    among = "__kelp_unused" if kind.endswith("*") else "__kelp_list"
+    parts = [plain.get(k, f"({among} {k})") for k in kind.rstrip("*").split(",") if k != "files"]
     return " ".join(f'"{p}"' if p.endswith("=") else p for p in parts), "files" in kind
 
 

@@ -126,6 +126,53 @@ long_options() {
     offers kelp policy show contai <<<container
 }
 
+@test "completion: what was given already is not offered again" {
+    "$KELP" run -d --name web -- sleep 100
+    "$KELP" run -d --name db -- sleep 100
+    offers kelp stop web '' <<<db
+    offers kelp stop -t 5 web '' <<<db
+    offers kelp rm db web '' <<<''
+    offers kelp logs '' <<<$'db\nweb'
+}
+
+@test "completion: a value of -n and -e is no sandbox" {
+    "$KELP" run -d --name web -- sleep 100
+    offers kelp logs -n '' <<<''
+    offers kelp logs -n 5 '' <<<web
+    [ "$(HOME_OF_TEST=x in_bash kelp exec -e HOME_OF_T)" = HOME_OF_TEST= ]
+    offers kelp exec -e A=1 we <<<web
+}
+
+@test "completion: signals, each of which kelp takes" {
+    local name
+
+    "$KELP" run -d --name web -- sleep 100
+    in_bash kelp kill -s '' >../signals
+    [ "$(wc -l <../signals)" -gt 25 ]
+    offers kelp kill -s '' <../signals
+    while read -r name; do
+        run "$KELP" kill -s "$name" no-such-sandbox
+        [ "${lines[0]}" = "kelp: there is no sandbox 'no-such-sandbox'" ]
+    done <../signals
+}
+
+@test "completion: reviews, and the paths in one" {
+    export XDG_STATE_HOME=$BATS_TEST_TMPDIR/state
+
+    touch of-this-host
+    "$KELP" run --review -- sh -c 'mkdir d; echo a >d/x; echo b >Makefile; echo b >.envrc; echo c >of-this-host'
+    id=$("$KELP" diff | awk 'NR > 1 { print $1 }')
+    "$KELP" run -d --name web -- sleep 100
+    offers kelp inspect '' <<<$'web\n'"$id"
+    offers kelp diff '' <<<"$id"
+    # fish shows what begins with a dot to who has typed one
+    offers kelp apply "$id" .e <<<.envrc
+    offers kelp apply "$id" d <<<$'d/\nd/x'
+    [ "$(in_bash kelp apply "$id" '')" = "$(printf '%s\n' .envrc Makefile d/ d/x of-this-host | sort)" ]
+    offers kelp apply "$id" .envrc d/ '' <<<$'Makefile\nd/x\nof-this-host'
+    offers kelp diff 000000000000 '' <<<''
+}
+
 @test "completion: behind -- is another command" {
     [ "$(in_bash kelp run -- basenam)" = basename ]
     [ "$(in_zsh kelp run -- basenam)" = basename ]
