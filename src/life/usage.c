@@ -32,15 +32,8 @@ static int compare_tasks(const void *a, const void *b)
 static int add_task(struct usage_look *l, size_t *room, const struct usage_task *task,
                     struct err *e)
 {
-        if (l->n == *room) {
-                size_t more = *room ? 2 * *room : 256;
-                struct usage_task *grown = realloc(l->tasks, more * sizeof(*grown));
-
-                if (!grown)
-                        return err_set(e, ENOMEM, "out of memory");
-                l->tasks = grown;
-                *room = more;
-        }
+        if (mem_grow(&l->tasks, l->n, room, sizeof(*l->tasks), e) < 0)
+                return -e->code;
         l->tasks[l->n++] = *task;
         return 0;
 }
