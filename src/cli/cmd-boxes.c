@@ -3,6 +3,7 @@
 #include "box-ask.h"
 #include "box-targets.h"
 #include "parse.h"
+#include "supervise.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -11,7 +12,6 @@
 /* kelp stop, kill and wait. */
 
 #define DEFAULT_STOP_S 10
-#define MAX_STOP_S     1000000
 
 static const char stop_usage[] =
         "Usage:  kelp stop [-t SECONDS] [-a | SANDBOX...]\n\n"
@@ -35,7 +35,7 @@ static int read_seconds(const struct box_words *w, int *ret, struct err *e)
         const char *text = box_words_find(w, "time");
         uint64_t seconds = DEFAULT_STOP_S;
 
-        if (text && parse_number(text, 0, MAX_STOP_S, &seconds, e) < 0)
+        if (text && parse_number(text, 0, SUPERVISE_MAX_STOP_S, &seconds, e) < 0)
                 return err_hint(e, "-t takes whole seconds: kelp stop -t 30 NAME");
         *ret = (int)seconds;
         return 0;

@@ -155,7 +155,7 @@ static void on_exec(struct supervisor *v, const struct serve_client *c, struct c
         struct control_request of_joiner = *r;
         struct err e = { 0 };
 
-        if (v->has_exited) {
+        if (supervisor_is_over(v)) {
                 serve_refuse(c, ESRCH, "the sandbox has ended");
                 return;
         }

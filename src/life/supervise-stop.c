@@ -9,10 +9,9 @@
 #include <unistd.h>
 
 /*
- * How a sandbox is asked to end, and made to: by SIGTERM, by the time limit, by limits
- * that are sampled, by `kelp stop`.  First
- * the stop signal of the image, to the payload; after a while SIGKILL, to all that is in its cgroup,
- * or to pid 1, with which the kernel ends all others.
+ * How a sandbox is asked to end, and made to: by SIGTERM, by the time limit, by limits that are
+ * sampled, by `kelp stop`.  First the stop signal of the image, to the payload; after a while
+ * SIGKILL, to all that is in its cgroup, or to pid 1, with which the kernel ends all others.
  */
 
 #define NS_IN_S 1000000000u
