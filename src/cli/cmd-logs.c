@@ -148,13 +148,21 @@ static bool is_same(int a, int b)
         return a >= 0 && b >= 0 && fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_ino == y.st_ino;
 }
 
-/* Both files; should the one become the other between the two looks, once more. */
+/*
+ * Both files; should the one become the other between the two looks, once more.  For a moment there is
+ * the older one alone: then it is where the supervisor has been.
+ */
 static int open_files(struct logs *l, const char *name, struct err *e)
 {
         do {
                 fd_close(&l->fd);
                 fd_close(&l->older);
                 l->fd = open_file(l, "log");
+                if (l->fd < 0 && errno == ENOENT) {
+                        l->fd = open_file(l, "log.1");
+                        if (l->fd >= 0)
+                                return 0;
+                }
                 if (l->fd < 0 && errno == ENOENT) {
                         err_set(e, ENOENT, "sandbox '%s' has no log", name);
                         return err_hint(e, "it runs in the foreground, where it was started");

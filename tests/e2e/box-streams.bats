@@ -204,6 +204,23 @@ read_tick() {
     run -125 "$KELP" inspect
 }
 
+@test "a log that is just put aside for the next one is read" {
+    "$KELP" run -d --name one -- sh -c "$ticks; echo end"
+    touch go
+    "$KELP" wait one
+    directory=$("$KELP" inspect one | jq -r '.[0].directory')
+    mv "$directory/log" "$directory/log.1"
+    run -0 "$KELP" logs one
+    [ "${lines[-1]}" = end ]
+    run -0 "$KELP" logs -n 1 one
+    [ "$output" = end ]
+    run -0 timeout 20 "$KELP" logs -f one
+    [ "${lines[-1]}" = end ]
+    rm "$directory/log.1"
+    run -125 "$KELP" logs one
+    [ "${lines[0]}" = "kelp: sandbox 'one' has no log" ]
+}
+
 @test "kelp's own messages of a detached run are in its log" {
     "$KELP" run -d --name one --timeout 100ms -- sleep 100
     "$KELP" wait one
