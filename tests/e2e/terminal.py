@@ -466,12 +466,13 @@ def stop_from_inside():
 def stop_and_limits():
     script = "'(sleep 1; echo >late) & kill -STOP $$; sleep 60'"
     # the limit is nobody's to keep meanwhile, so nothing goes on
-    for options, late in (("", "there"), ("run --timeout 2", "missing")):
+    awaits = "until test -e late; do sleep 0.1; done"
+    for options, looks, late in (("", awaits, "there"), ("run --timeout 2", "sleep 2", "missing")):
         t = Terminal()
         t.line(f"rm -f late; $K {options} -- sh -c {script}")
         t.expect("Stopped")
         t.expect(PROMPT)
-        t.line("sleep 2; test -e late && echo th''ere || echo mis''sing")
+        t.line(f"{looks}; test -e late && echo th''ere || echo mis''sing")
         t.expect(late)
         t.check_sane()
         if options:
