@@ -37,6 +37,22 @@ static bool goes_as_directory(const struct review_change *change)
                (change->kind == REVIEW_DELETED || change->kind == REVIEW_TYPE);
 }
 
+/*
+ * Whether what is left to do of an apply that was killed is attributes, mode and time: those of the file
+ * that was there are set one after the other, any other file comes with them.
+ */
+static bool is_half_done(const struct review_change *change)
+{
+        const struct review_ident *now = &change->lower;
+        const struct review_ident *seen = &change->seen;
+        bool has_mode = now->mode == seen->mode || now->mode == change->upper.mode ||
+                        now->mode == (seen->mode | 0600);
+
+        /* a file system may keep less of a time than it was given */
+        return change->kind == REVIEW_TIMES ||
+               (change->kind == REVIEW_MODE && now->ino == seen->ino && has_mode);
+}
+
 static bool is_conflict(const struct review_changes *c, const struct review_change *change)
 {
         const struct review_ident *seen = &change->seen;
@@ -56,8 +72,7 @@ static bool is_conflict(const struct review_changes *c, const struct review_chan
                 return change->seen_below.is_new || !seen->exists ||
                        change->lower.ino != seen->ino ||
                        change->below.digest != change->seen_below.digest;
-        /* the content is there: what is left to do of an apply that ended is mode and times */
-        if ((change->kind == REVIEW_MODE || change->kind == REVIEW_TIMES) && c->is_begun)
+        if (c->is_begun && is_half_done(change))
                 return false;
         return !is_untouched(&change->lower, seen);
 }

@@ -217,3 +217,21 @@ END
     says 'applied: M  f  (conflict: you changed it meanwhile)'
     [[ $stderr != *'A  g'* ]]
 }
+
+@test "a mode that the user has set after a part was applied is a conflict" {
+    echo x >looks
+    echo x >both
+    chmod 644 looks both
+    review --writable . -- sh -c 'chmod 755 looks; chmod 755 both; echo y >both; echo y >other; echo y >rest'
+    "$KELP" apply "$id" other both
+    [ "$(stat -c %a both)" = 755 ]
+    chmod 600 looks both
+    run -1 --separate-stderr "$KELP" apply "$id"
+    echo "$stderr"
+    says 'not applied: m  looks  (conflict: you changed it meanwhile)'
+    says 'not applied: m  both  (conflict: you changed it meanwhile)'
+    [ "$(stat -c %a looks both | xargs)" = '600 600' ]
+    [ -e rest ]
+    run -0 "$KELP" apply --overwrite "$id"
+    [ "$(stat -c %a looks both | xargs)" = '755 755' ]
+}
