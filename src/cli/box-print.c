@@ -130,6 +130,13 @@ static void put_raw(FILE *out, const char *text)
         box_print_string(out, str_escape(safe, sizeof(safe), text, strlen(text)));
 }
 
+const char *box_print_review_state(const struct review *r)
+{
+        if (r->lock < 0)
+                return "running";
+        return r->is_damaged ? "damaged" : "waiting";
+}
+
 void box_print_review(FILE *out, const struct review *r, const char *separator)
 {
         put_text(out, "id", r->id, "");
@@ -139,7 +146,7 @@ void box_print_review(FILE *out, const struct review *r, const char *separator)
                 put_raw(out, r->name);
         else
                 fputs("null", out);
-        put_text(out, "state", r->lock >= 0 ? "waiting" : "running", separator);
+        put_text(out, "state", box_print_review_state(r), separator);
         put_name(out, "command", separator);
         put_raw(out, r->command);
         put_time(out, "created", r->start_ns / 1000000000, separator);

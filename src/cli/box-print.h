@@ -28,6 +28,9 @@ void box_print_string(FILE *out, const char *text);
 /* The same of a review: what a run with --review has left to be looked at, or will. */
 void box_print_review(FILE *out, const struct review *r, const char *separator);
 
+/* "waiting", "running", "damaged". */
+const char *box_print_review_state(const struct review *r);
+
 /* The directory of `id` below `root`, as such a string. */
 void box_print_path(FILE *out, const char *root, const char *id);
 

@@ -1,5 +1,6 @@
 #include "review-table.h"
 
+#include "box-print.h"
 #include "review.h"
 #include "str.h"
 
@@ -34,7 +35,7 @@ static int put_review(const struct review *r, void *arg, struct err *e)
         char safe[400];
 
         (void)e;
-        if (localtime_r(&start, &tm))
+        if (start > 0 && localtime_r(&start, &tm))
                 strftime(when, sizeof(when), "%Y-%m-%d %H:%M", &tm);
         if (t->n++ == 0)
                 printf("%s%-12s  %-*s  %-16s  %-7s  %s\n", t->before, "REVIEW", t->name_width,
@@ -42,8 +43,7 @@ static int put_review(const struct review *r, void *arg, struct err *e)
         const char *path = r->n_places > 0 ? r->places[0].path : "-";
         str_escape(name, sizeof(name), r->name, strlen(r->name));
         printf("%-12s  %-*s  %-16s  %-7s  %s: ", r->id, t->name_width, name, when,
-               r->lock >= 0 ? "waiting" : "running",
-               str_escape(safe, sizeof(safe), path, strlen(path)));
+               box_print_review_state(r), str_escape(safe, sizeof(safe), path, strlen(path)));
         puts(str_escape(safe, 200, r->command, strlen(r->command)));
         return 0;
 }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -333,14 +334,20 @@ static int list_one(int root, const char *id, struct review *r, struct err *e)
                 (void)erase_tree(root, id, &lost);
                 return 0;
         }
+        r->name = r->command = "";
         int code = review_read_manifest(r, &lost);
         /* of a run that begins now */
         if (code < 0 && lost.code == ENOENT)
                 return 0;
-        if (code < 0)
+        /* the others are listed all the same */
+        r->is_damaged = code == -EBADMSG;
+        if (code < 0 && !r->is_damaged)
                 *e = lost;
+        /* whoever reads the list may take his time, and others may want the review meanwhile */
+        if (r->lock >= 0)
+                flock(r->lock, LOCK_UN);
         fd_close(&r->dir);
-        return code < 0 ? -e->code : 1;
+        return e->code ? -e->code : 1;
 }
 
 static int list_all(int root, const char *const *ids, size_t n, struct review *reviews,

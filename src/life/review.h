@@ -62,6 +62,7 @@ struct review {
         const char *root;    /* the directory of all; of one that was made */
         int dir;             /* of the review; -1: none */
         int lock;            /* -1: somebody else has it */
+        bool is_damaged;     /* its manifest cannot be read: there is no more than its id */
         int64_t start_ns;    /* of the realtime clock, before the payload ran */
         const char *name;    /* of the run; "": it had none */
         const char *command; /* quoted as for a shell; of its user, not of the payload */
@@ -117,8 +118,9 @@ int review_write_file(int dir, const char *name, const char *text, size_t len, s
 int review_read_manifest(struct review *r, struct err *e);
 
 /*
- * Calls `each` for every review, the oldest first: with r->lock -1 for those whose run goes on.  What
- * never became one is removed on the way.  It is what `ps -a` lists, too.
+ * Calls `each` for every review, the oldest first: with r->lock -1 for those whose run goes on; that of
+ * the others is let go before.  What never became one is removed on the way.  It is what `ps -a` lists,
+ * too.
  */
 int review_list(const char *root, int (*each)(const struct review *r, void *arg, struct err *e),
                 void *arg, struct err *e);

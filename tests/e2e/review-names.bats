@@ -169,3 +169,45 @@ $want" ]
     kelp ps -a --no-trunc
     [ "$(grep -cF "$want" <<<"$output")" = 2 ]
 }
+
+@test "of a review that is damaged the others are none the worse" {
+    for name in one two; do
+        "$KELP" run --name "$name" --review --writable . -- sh -c 'echo x >x'
+    done
+    kelp inspect one
+    id=$(jq -r '.[0].id' <<<"$output")
+    printf 'kelp-review 9\0' >"$XDG_STATE_HOME/kelp/reviews/$id/manifest"
+    for command in diff 'ps -a' 'ps -a --format json'; do
+        # shellcheck disable=SC2086 # a command with its option
+        kelp $command
+        [ "$status" = 0 ]
+        [[ $output == *"$id"*damaged* && $output == *waiting* ]]
+    done
+    kelp diff two
+    [ "$output" = 'A  x' ]
+    kelp diff "$id"
+    [ "$status" = 125 ]
+    says 'is not one of this version of kelp'
+    kelp discard "$id"
+    [ "$status" = 0 ]
+    [ "$(reviews | wc -l)" = 1 ]
+}
+
+@test "who reads a list slowly keeps nobody from a review" {
+    "$KELP" run --review --writable . -- sh -c 'echo two >a' sh "$(printf '%01900d' 0)"
+    id=$(reviews)
+    for i in $(seq 100); do
+        cp -a "$XDG_STATE_HOME/kelp/reviews/$id" "$XDG_STATE_HOME/kelp/reviews/ffffffffff$(printf %02x "$i")"
+    done
+    mkfifo "$dir/list"
+    # more than the pipe takes: it waits for its reader, behind what it has read of the reviews
+    "$KELP" ps -a --format json >"$dir/list" &
+    exec 8<"$dir/list"
+    read -r -n 1 _ <&8
+    kelp apply "$id"
+    [ "$status" = 0 ]
+    cat <&8 >/dev/null
+    exec 8<&-
+    wait $!
+    [ "$(cat a)" = two ]
+}
