@@ -2,6 +2,7 @@
 
 #include "fd.h"
 #include "io.h"
+#include "path.h"
 #include "review-lines.h"
 #include "str.h"
 
@@ -285,12 +286,27 @@ static int put_pair(struct patch *p, const char *path, const struct side *old,
         return put_hunks(p, a, b, e);
 }
 
+/* Of several directories the whole path, so that the patch fits in "/". */
+static const char *find_name(struct patch *p, const struct review_change *change, struct err *e)
+{
+        const struct review *r = p->changes->review;
+
+        if (r->n_places <= 1)
+                return change->path;
+        const char *path = path_join(&p->arena, r->places[change->place].path, change->path, e);
+        return path ? path + 1 : NULL;
+}
+
 /* What is of another kind now goes, and comes anew. */
 static int put_change(struct patch *p, const struct review_change *change, struct err *e)
 {
         const struct side nothing = { 0 };
+        const char *path = find_name(p, change, e);
         struct side old;
         struct side new_;
+
+        if (!path)
+                return -e->code;
 
         if (read_side(p, change, false, &old, e) < 0 || read_side(p, change, true, &new_, e) < 0)
                 return -e->code;
@@ -299,10 +315,10 @@ static int put_change(struct patch *p, const struct review_change *change, struc
         if (!old.mode && !new_.mode)
                 return 0;
         if (change->kind != REVIEW_TYPE || !old.mode || !new_.mode)
-                return put_pair(p, change->path, &old, &new_, e);
-        if (put_pair(p, change->path, &old, &nothing, e) < 0)
+                return put_pair(p, path, &old, &new_, e);
+        if (put_pair(p, path, &old, &nothing, e) < 0)
                 return -e->code;
-        return put_pair(p, change->path, &nothing, &new_, e);
+        return put_pair(p, path, &nothing, &new_, e);
 }
 
 /* What no patch can say stands before it, where patch(1) and git pass over it. */

@@ -235,3 +235,17 @@ END
     run -0 "$KELP" apply --overwrite "$id"
     [ "$(stat -c %a looks both | xargs)" = '755 755' ]
 }
+
+@test "a patch of several directories fits, and says which" {
+    mkdir "$dir/one" "$dir/two"
+    echo x | tee "$dir/one/f" >"$dir/two/f"
+    mkdir -p "$dir/copy$dir"
+    cp -a "$dir/one" "$dir/two" "$dir/copy$dir"
+    review --writable "$dir/one" --writable "$dir/two" -- sh -c 'echo one >"$1/one/f"; echo two >"$1/two/f"' sh "$dir"
+    "$KELP" diff --patch "$id" >"$dir/patch"
+    cat "$dir/patch"
+    "$KELP" apply "$id"
+    patch -p1 -d "$dir/copy" <"$dir/patch"
+    diff -r "$dir/one" "$dir/copy$dir/one"
+    diff -r "$dir/two" "$dir/copy$dir/two"
+}
