@@ -65,10 +65,34 @@ static void put(char *buffer, size_t size, const char *text)
         snprintf(buffer + used, size - used, "%s", text);
 }
 
-/* Where remarks begin with two blanks, no name has two in a row, nor one at either end. */
-static bool is_like_remark(const char *name, size_t len, size_t at)
+/* The length of a blank that is not the common one. */
+static size_t other_blank(const char *text, size_t len)
 {
-        return name[at] == ' ' && (at == 0 || name[at - 1] == ' ' || at + 1 == len);
+        static const char *const blanks[] = { "\xc2\xa0", "\xe1\x9a\x80", "\xe2\x80\xaf",
+                                              "\xe2\x81\x9f", "\xe3\x80\x80" };
+
+        for (size_t i = 0; i < sizeof(blanks) / sizeof(blanks[0]); i++) {
+                if (len >= strlen(blanks[i]) && memcmp(text, blanks[i], strlen(blanks[i])) == 0)
+                        return strlen(blanks[i]);
+        }
+        /* U+2000 to U+200A */
+        if (len >= 3 && memcmp(text, "\xe2\x80", 2) == 0 && (unsigned char)text[2] >= 0x80 &&
+            (unsigned char)text[2] <= 0x8a)
+                return 3;
+        return 0;
+}
+
+/*
+ * How many bytes of a name would be misread here.  Where remarks begin with two blanks, no name has two
+ * in a row, nor one at either end, nor one that looks like two; and where bytes are written as "\x1b", no
+ * name has a backslash.
+ */
+static size_t misread(const char *name, size_t len, size_t at)
+{
+        if (name[at] == '\\' ||
+            (name[at] == ' ' && (at == 0 || name[at - 1] == ' ' || at + 1 == len)))
+                return 1;
+        return other_blank(name + at, len - at);
 }
 
 static void put_escaped(char *ret, size_t size, const char *name, size_t len)
@@ -77,15 +101,16 @@ static void put_escaped(char *ret, size_t size, const char *name, size_t len)
 
         ret[0] = '\0';
         for (size_t at = 0, n; at < len; at += n) {
-                for (n = 0; at + n < len && !is_like_remark(name, len, at + n);)
+                for (n = 0; at + n < len && !misread(name, len, at + n);)
                         n++;
                 str_escape(ret + used, size - used, name + at, n);
                 used += strlen(ret + used);
-                if (n > 0)
-                        continue;
-                snprintf(ret + used, size - used, "\\x20");
-                used += strlen(ret + used);
-                n = 1;
+                at += n;
+                n = at < len ? misread(name, len, at) : 0;
+                for (size_t i = 0; i < n; i++) {
+                        snprintf(ret + used, size - used, "\\x%02x", (unsigned char)name[at + i]);
+                        used += strlen(ret + used);
+                }
         }
 }
 

@@ -153,6 +153,14 @@ if len(sys.argv) > 2: import time; time.sleep(60)'
     says 'A  a \x20(is not applied: a socket)'
     says 'A  \x20b\x20'
     says 'A  c d'
+    "$KELP" discard "$id"
+    # nor does any other blank make one, nor a backslash a byte
+    review --writable . -- python3 -c 'for n in "a\u00a0\u00a0(is", "b\u3000c", "d\u2003e", "f\\x20g": open(n, "w")'
+    for shown in 'a\xc2\xa0\xc2\xa0(is' 'b\xe3\x80\x80c' 'd\xe2\x80\x83e' 'f\x5cx20g'; do
+        says "A  $shown"
+    done
+    "$KELP" discard "$id"
+    review --writable . -- sh -c 'echo x >"a  (is not applied: a socket)"'
     run -0 "$KELP" apply "$id"
     [ -e "a  (is not applied: a socket)" ]
 }
