@@ -155,16 +155,16 @@ static bool is_replaced(const struct plan_files *files, const char *path)
         return lies_in(files, path, PLAN_RULE_EMPTY, PLAN_RULE_TEMPORARY);
 }
 
-static bool is_by_link(const struct assembly *a, const char *path)
+static bool is_by_link(struct assembly *a, const char *path)
 {
-        return a->facts->has_link && a->facts->has_link(path);
+        return a->facts->has_link && a->facts->has_link(&a->seen, path);
 }
 
 /*
  * Whether there is nothing at `path` to hide, because it lies in an empty directory of ours.  Most
  * runs show nothing of the home but the current directory, which a symlink may lead into.
  */
-static bool is_nothing_there(const struct assembly *a, const struct setting *s, const char *path)
+static bool is_nothing_there(struct assembly *a, const struct setting *s, const char *path)
 {
         const char *cwd = a->facts->cwd;
 

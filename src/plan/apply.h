@@ -40,9 +40,10 @@ struct assembly {
         struct text_list command;    /* of the image */
         const char *new_entrypoint;  /* --entrypoint; "": none at all; NULL: not given */
         bool shows_more;             /* paths may be shown that the built-in policy does not */
-        unsigned layer;         /* of the text that is being applied; rises from text to text */
-        const char *cwd_origin; /* the policies' `writable = .`; NULL: there is none */
-        bool cwd_is_readable;   /* it is `readable = .`, the last of them */
+        unsigned layer;             /* of the text that is being applied; rises from text to text */
+        const char *cwd_origin;     /* the policies' `writable = .`; NULL: there is none */
+        bool cwd_is_readable;       /* it is `readable = .`, the last of them */
+        struct plan_seen_dirs seen; /* only for as long as this plan is made: they change */
 };
 
 int assembly_add(struct assembly *a, struct text_list *list, size_t limit, const char *what,

@@ -9,6 +9,20 @@
  * comes in as facts and as the text of files that the caller has read.
  */
 
+/* Directories that were looked at on the way to names: each is none by way of a symlink, or absent. */
+#define PLAN_MAX_SEEN_DIRS 32
+
+struct plan_seen_dir {
+        const char *path; /* the first `len` bytes of it */
+        size_t len;
+        bool is_absent;
+};
+
+struct plan_seen_dirs {
+        struct plan_seen_dir items[PLAN_MAX_SEEN_DIRS];
+        size_t n;
+};
+
 struct plan_facts {
         uid_t uid;
         gid_t gid;
@@ -23,7 +37,7 @@ struct plan_facts {
         bool can_write_cwd;       /* the user may make files there */
         const char *const *env;   /* the outer environment, NULL-terminated */
         /* whether a symlink is on the way; NULL: there are none */
-        bool (*has_link)(const char *path);
+        bool (*has_link)(struct plan_seen_dirs *seen, const char *path);
 };
 
 /* Where an image was found.  All NULL: a view of this host. */

@@ -9,6 +9,7 @@
 #include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -42,11 +43,65 @@ static int open_plain(const char *path)
                                    : -1;
 }
 
-bool resolve_has_link(const char *path)
+static bool has_link(const char *path)
 {
         autofd fd = open_plain(path);
 
         return fd < 0 && errno != ENOENT && errno != ENOTDIR && errno != EACCES;
+}
+
+static const struct plan_seen_dir *find_seen(const struct plan_seen_dirs *seen, const char *path,
+                                             size_t len)
+{
+        for (size_t i = 0; i < seen->n; i++) {
+                const struct plan_seen_dir *dir = &seen->items[i];
+
+                if (dir->len == len && memcmp(dir->path, path, len) == 0)
+                        return dir;
+        }
+        return NULL;
+}
+
+/* One that there is no room for is looked at again. */
+static void remember(struct plan_seen_dirs *seen, const char *path, size_t len, bool is_absent)
+{
+        if (seen->n < PLAN_MAX_SEEN_DIRS)
+                seen->items[seen->n++] = (struct plan_seen_dir){ path, len, is_absent };
+}
+
+/*
+ * Dozens of names share a few directories, many of which are absent, so each is looked at once, and
+ * by readlink(2), which opens nothing.  Only its two plain answers count: whatever else it says, the
+ * kernel judges the whole path.
+ */
+bool resolve_has_link(struct plan_seen_dirs *seen, const char *path)
+{
+        char name[PATH_MAX];
+        char target[1];
+        size_t size = strlen(path) + 1;
+
+        if (!path_is_clean(path) || size > sizeof(name))
+                return true;
+        memcpy(name, path, size);
+        for (size_t len = 0; path[len] != '\0';) {
+                len += 1 + strcspn(path + len + 1, "/");
+                const struct plan_seen_dir *dir = find_seen(seen, path, len);
+                bool is_absent = dir && dir->is_absent;
+
+                if (!dir) {
+                        name[len] = '\0';
+                        int answer = readlink(name, target, sizeof(target)) < 0 ? errno : 0;
+                        name[len] = path[len];
+                        if (answer != EINVAL && answer != ENOENT)
+                                return has_link(path);
+                        is_absent = answer == ENOENT;
+                        if (path[len] != '\0')
+                                remember(seen, path, len, is_absent);
+                }
+                if (is_absent)
+                        return false;
+        }
+        return false;
 }
 
 static int open_followed(struct arena *a, const char *host_path, const char **ret_path,

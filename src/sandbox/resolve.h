@@ -1,6 +1,7 @@
 #ifndef KELP_SANDBOX_RESOLVE_H
 #define KELP_SANDBOX_RESOLVE_H
 
+#include "assemble.h"
 #include "err.h"
 #include "mem.h"
 
@@ -23,9 +24,9 @@ int resolve_source(struct arena *a, const char *host_path, struct source *ret, s
 
 /*
  * Whether a symlink is on the way to `path`, or is the last of it.  What is absent or out of reach
- * has none before that.
+ * has none before that.  `path` must live as long as `seen`.
  */
-bool resolve_has_link(const char *path);
+bool resolve_has_link(struct plan_seen_dirs *seen, const char *path);
 
 /*
  * openat2(2) below `dirfd`, which is taken for the root: absolute symlinks and ".." stay inside,
