@@ -2,11 +2,13 @@
 
 #include "str.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define MAX_DEPTH 100
 
@@ -40,7 +42,8 @@ static void find_chain(const char *path, struct chain *ret)
         *ret = (struct chain){ 0 };
         if (snprintf(text, sizeof(text), "%s", path) >= (int)sizeof(text))
                 return;
-        while (!realpath(text, real)) {
+        /* what is not there is asked for once, not from the root on */
+        while ((readlink(text, real, 1) < 0 && errno == ENOENT) || !realpath(text, real)) {
                 if (!cut(text))
                         return;
                 ret->n_missing++;
