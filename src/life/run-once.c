@@ -88,6 +88,8 @@ static int start(const struct launch *l, struct run *r, struct err *e)
 MEM_OWN_FRAME static int bring_up(const struct launch *l, struct run *r, struct observe *o,
                                   struct own_box *box, struct err *e)
 {
+        sigset_t held;
+
         if (start(l, r, e) < 0) {
                 launch_abandon(r);
                 return -e->code;
@@ -98,6 +100,8 @@ MEM_OWN_FRAME static int bring_up(const struct launch *l, struct run *r, struct 
         if (slirp_start(l->plan, r, e) < 0 || filtered_start(l->plan, r, e) < 0)
                 return -e->code;
         e->step = STEP_NONE;
+        /* a call for each, while there is time for it */
+        supervise_find_signals(&held);
         if (launch_await_ready(l, r, e) < 0)
                 return -e->code;
         e->step = STEP_NETWORK;
@@ -110,7 +114,7 @@ MEM_OWN_FRAME static int bring_up(const struct launch *l, struct run *r, struct 
         if (observe_start(o, l->plan, &l->view->tree, r->proxy_control, e) < 0)
                 return -e->code;
         e->step = STEP_NONE;
-        supervise_hold_signals();
+        supervise_hold_signals(&held);
         /* the last step: who reads the file is not to find a run that never comes about */
         e->step = STEP_GO;
         if (pid_file_make(l->plan->report.pid_file, &l->view->tree, &box->pid_file, e) < 0)

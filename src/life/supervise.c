@@ -45,7 +45,7 @@ enum watch {
         WATCH_COUNT,
 };
 
-static void collect_signals(sigset_t *ret)
+void supervise_find_signals(sigset_t *ret)
 {
         sigfillset(ret);
         for (int number = 1; number < 32; number++) {
@@ -58,12 +58,9 @@ static void collect_signals(sigset_t *ret)
         }
 }
 
-void supervise_hold_signals(void)
+void supervise_hold_signals(const sigset_t *found)
 {
-        sigset_t held;
-
-        collect_signals(&held);
-        sigprocmask(SIG_BLOCK, &held, NULL);
+        sigprocmask(SIG_BLOCK, found, NULL);
 }
 
 static int on_signal(struct supervisor *s, struct err *e)
@@ -285,8 +282,8 @@ static int prepare(struct supervisor *s, struct err *e)
 {
         sigset_t held;
 
-        collect_signals(&held);
-        sigprocmask(SIG_BLOCK, &held, NULL);
+        /* those of supervise_hold_signals(): none was blocked before */
+        sigprocmask(SIG_BLOCK, NULL, &held);
         s->signals = signalfd(-1, &held, SFD_CLOEXEC | SFD_NONBLOCK);
         if (s->signals < 0)
                 return err_sys(e, "cannot make a descriptor for signals");

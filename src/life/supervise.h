@@ -4,6 +4,7 @@
 #include "launch.h"
 #include "run.h"
 
+#include <signal.h>
 #include <stdbool.h>
 
 /* What the payload has between being asked to end and being killed with all of its sandbox. */
@@ -27,12 +28,15 @@ struct supervise_end {
         enum supervise_reason reason;
 };
 
+/* Those that are to be held: all but the ones that were ignored when we started. */
+void supervise_find_signals(sigset_t *ret);
+
 /*
  * Holds back every signal until supervise_run() forwards it.  Call it right before the word that
  * starts the payload: a signal in between must not end the launcher alone.  Signals stay blocked
  * in this process from here on, also after supervise_run().
  */
-void supervise_hold_signals(void);
+void supervise_hold_signals(const sigset_t *found);
 
 /*
  * From STARTED to the end: forwards signals, copies between the user's terminal and the payload's
