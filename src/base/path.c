@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 static bool is_dots(const char *name, size_t len)
@@ -101,4 +102,25 @@ char *path_parent(struct arena *a, const char *path, struct err *e)
 char *path_join(struct arena *a, const char *dir, const char *name, struct err *e)
 {
         return arena_print(a, e, "%s/%s", str_eq(dir, "/") ? "" : dir, name);
+}
+
+static bool is_inside_character(char byte)
+{
+        return ((unsigned char)byte & 0xc0) == 0x80;
+}
+
+const char *path_shorten(const char *path, char *ret, size_t size)
+{
+        size_t len = strlen(path);
+        size_t head = (size - sizeof("...")) / 3;
+
+        if (len < size)
+                return path;
+        const char *tail = path + len - (size - sizeof("...") - head);
+        while (head > 0 && is_inside_character(path[head]))
+                head--;
+        while (is_inside_character(*tail))
+                tail++;
+        snprintf(ret, size, "%.*s...%s", (int)head, path, tail);
+        return ret;
 }

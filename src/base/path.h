@@ -5,6 +5,7 @@
 #include "mem.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Paths as text.  Nothing here looks at a file system. */
 
@@ -26,6 +27,12 @@ const char *path_base(const char *path);
 
 /* The parent of a clean path; "/" for "/". */
 char *path_parent(struct arena *a, const char *path, struct err *e);
+
+/*
+ * `path`; or, where it has more than `size` - 1 bytes, its two ends in `ret`: what else a message
+ * has to say must not be pushed out of it.
+ */
+const char *path_shorten(const char *path, char *ret, size_t size);
 
 /* `dir`/`name`, without a doubled slash when dir is "/". */
 char *path_join(struct arena *a, const char *dir, const char *name, struct err *e);

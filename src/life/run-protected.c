@@ -1,6 +1,7 @@
 #include "run-protected.h"
 
 #include "log.h"
+#include "path.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,19 +15,8 @@ static bool is_changed(const struct tree_watch *w, const struct stat *st)
         return st->st_dev != w->dev || st->st_ino != w->ino || changed_ns != w->changed_ns;
 }
 
+/* Of a longer path the two ends are told. */
 #define SHORT_PATH 400
-
-/* Of a path that would push the rest out of the message its two ends. */
-static const char *shorten(const char *path, char ret[SHORT_PATH + 4])
-{
-        size_t len = strlen(path);
-
-        if (len <= SHORT_PATH)
-                return path;
-        snprintf(ret, SHORT_PATH + 4, "%.*s...%s", SHORT_PATH / 3, path,
-                 path + len - (SHORT_PATH - SHORT_PATH / 3));
-        return ret;
-}
 
 void run_tell_protected(const struct tree *t)
 {
@@ -44,10 +34,10 @@ void run_tell_protected(const struct tree *t)
                 if (!w->is_there)
                         log_notice("the sandbox made '%s', which takes effect outside of it: look "
                                    "at it before you use it",
-                                   shorten(w->host_path, name));
+                                   path_shorten(w->host_path, name, sizeof(name)));
                 else
                         log_notice("'%s' takes effect outside of the sandbox and was changed "
                                    "during the run: look at it before you use it",
-                                   shorten(w->host_path, name));
+                                   path_shorten(w->host_path, name, sizeof(name)));
         }
 }

@@ -203,7 +203,7 @@ static int add_rules(const struct plan *p, struct tree *t, struct rules *rules, 
 static int add_found(const struct plan *p, struct tree *t, struct err *e)
 {
         struct walk_found found = { 0 };
-        int r = walk_shares(t, &found, e);
+        int r = walk_shares(p, t, &found, e);
 
         if (r == 0)
                 r = protect_add(p, &found, t, e);

@@ -1,6 +1,7 @@
 #include "walk.h"
 
 #include "fd.h"
+#include "path.h"
 #include "place.h"
 #include "resolve.h"
 #include "str.h"
@@ -17,6 +18,8 @@
 /* of all shares: there may be thousands of them */
 #define MAX_LOOKED_ALL (4 * MAX_LOOKED)
 #define MAX_DEPTH      256
+/* of a path in a message, which has a hint with two more */
+#define SHORT_PATH 120
 
 bool walk_is_out_of_reach(int code)
 {
@@ -25,6 +28,7 @@ bool walk_is_out_of_reach(int code)
 }
 
 struct walk {
+        const struct plan *p;
         const struct tree *t;
         const struct tree_entry *share;
         struct walk_found *found;
@@ -132,6 +136,33 @@ static int note_repo(struct walk *w, size_t len, unsigned char type, struct err 
         return 0;
 }
 
+/*
+ * The directory at w->rest, `len` bytes, is one that cannot be looked through: no error where
+ * something else is mounted on the way, which is what --hide does.  The hint has the top of it, which
+ * can be typed, as --hide has it: by the host's name, but in an image by the box's.
+ */
+static int refuse(const struct walk *w, size_t len, int code, int limit, const char *unit,
+                  struct err *e)
+{
+        int top = (int)(1 + strcspn(w->rest + 1, "/"));
+        char path[2 * PATH_MAX];
+        char shown[SHORT_PATH];
+        char host_top[2 * PATH_MAX];
+        char shown_top[SHORT_PATH];
+
+        snprintf(path, sizeof(path), "%s%.*s", w->share->box_path, (int)len, w->rest);
+        if (place_owner(w->t, path) != w->share)
+                return 0;
+        err_set(e, code, "cannot look for sockets and fifos below %d %s: '%s'", limit, unit,
+                path_shorten(path, shown, sizeof(shown)));
+        snprintf(host_top, sizeof(host_top), "%s%.*s", w->share->source, top, w->rest);
+        snprintf(path, sizeof(path), "%s%.*s", w->share->box_path, top, w->rest);
+        return err_hint(e, "remove what is so deep in '%s', or run with --hide '%s'",
+                        path_shorten(host_top, shown_top, sizeof(shown_top)),
+                        path_shorten(w->p->root == PLAN_ROOT_IMAGE ? path : host_top, shown,
+                                     sizeof(shown)));
+}
+
 static int walk_entry(struct walk *w, int dirfd, const struct dirent *entry, size_t len, int depth,
                       struct err *e)
 {
@@ -145,8 +176,7 @@ static int walk_entry(struct walk *w, int dirfd, const struct dirent *entry, siz
         if (type != DT_DIR && type != DT_SOCK && type != DT_FIFO)
                 return 0;
         if (len + name_len + 2 > sizeof(w->rest))
-                return err_set(e, ENAMETOOLONG, "a path below '%s' is too long",
-                               w->share->box_path);
+                return refuse(w, len, ENAMETOOLONG, PATH_MAX, "bytes of path", e);
         w->rest[len] = '/';
         memcpy(w->rest + len + 1, entry->d_name, name_len + 1);
         if (type == DT_DIR)
@@ -186,8 +216,7 @@ static int walk_dir(struct walk *w, int dirfd, size_t len, int depth, struct err
                 return err_sys(e, "cannot list '%s%.*s'", w->share->box_path, (int)len, w->rest);
         }
         if (depth > MAX_DEPTH)
-                return err_set(e, ELOOP, "'%s%.*s' is nested too deep", w->share->box_path,
-                               (int)len, w->rest);
+                return refuse(w, len, ELOOP, MAX_DEPTH, "directories in one another", e);
         while (errno = 0, (entry = readdir(dir))) {
                 if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
                         continue;
@@ -214,10 +243,10 @@ static bool is_share(const struct tree_entry *entry)
         return !(entry->flags & TREE_READ_ONLY) || str_has_prefix(entry->origin, "option");
 }
 
-int walk_shares(const struct tree *t, struct walk_found *ret, struct err *e)
+int walk_shares(const struct plan *p, const struct tree *t, struct walk_found *ret, struct err *e)
 {
         for (size_t i = 0; i < t->n_entries; i++) {
-                struct walk w = { .t = t, .share = &t->entries[i], .found = ret };
+                struct walk w = { .p = p, .t = t, .share = &t->entries[i], .found = ret };
 
                 if (is_share(w.share) && walk_child(&w, w.share->fd, ".", 0, 0, e) < 0)
                         return -e->code;

@@ -1,6 +1,7 @@
 #ifndef KELP_SANDBOX_WALK_H
 #define KELP_SANDBOX_WALK_H
 
+#include "plan.h"
 #include "tree.h"
 
 #include <stdbool.h>
@@ -42,7 +43,7 @@ struct walk_found {
 };
 
 /* Fills `ret`, which is zeroed; to be done with also after an error. */
-int walk_shares(const struct tree *t, struct walk_found *ret, struct err *e);
+int walk_shares(const struct plan *p, const struct tree *t, struct walk_found *ret, struct err *e);
 
 /*
  * Gone meanwhile, on a file system whose server is gone, or out of the user's reach: then out of

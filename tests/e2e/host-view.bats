@@ -174,6 +174,47 @@ setup() {
     [ "$(cat token)" = CANARY ]
 }
 
+# nest DIR NAME N: in DIR, N directories NAME in one another.
+nest() {
+    python3 -c 'import os, sys
+os.chdir(sys.argv[1])
+for i in range(int(sys.argv[3])):
+    os.mkdir(sys.argv[2])
+    os.chdir(sys.argv[2])' "$@"
+}
+
+# too_deep CAUSE HIDE BOX-PATH ARG...: the run is refused for that and says what helps, which helps.
+too_deep() {
+    local cause=$1 hide=$2 top=$3
+    shift 3
+    run -125 --separate-stderr "$KELP" run "$@" /bin/true
+    echo "$stderr"
+    [[ ${stderr_lines[0]} == "kelp: "*"cannot look for sockets and fifos below $cause: '/"*...*"'" ]]
+    [[ $stderr == *"remove what is so deep in '$dir/ws/top', or run with --hide '$hide'" ]]
+    run -0 --separate-stderr "$KELP" run --hide "$hide" "$@" /bin/ls -A "${top%/*}"
+    [ "$output" = top ]
+}
+
+@test "a tree that is too deep to be looked through is named, and so is what helps" {
+    mkdir top
+    nest top d 3000
+    deep='256 directories in one another'
+    too_deep "$deep" "$dir/ws/top" "$dir/ws/top" --
+    cd "$dir/other"
+    too_deep "$deep" "$dir/ws/top" /mnt/top -v "$dir/ws:/mnt" --
+    mkdir -p root/bin
+    cp "$(command -v busybox)" root/bin/ls
+    ln root/bin/ls root/bin/true
+    too_deep "$deep" /w/top /w/top --network none -v "$dir/ws:/w" ./root
+    cd "$dir/ws"
+    rm -r top
+    mkdir top
+    nest top "$(printf '%0250d' 0)" 20
+    too_deep '4096 bytes of path' "$dir/ws/top" "$dir/ws/top" --
+    rm -r top
+    run -0 "$KELP" run -- true
+}
+
 @test "--tmpfs is empty, of its size and its mode" {
     run -0 "$KELP" run --tmpfs /opt:size=1m,mode=700 -- sh -c \
         'ls -A /opt; stat -c %a /opt; head -c 2m /dev/zero >/opt/big 2>/dev/null || echo full'
