@@ -123,9 +123,10 @@ static bool has_obeyed(const struct review *r, const char *path, bool is_link)
 static bool is_obeyed_by_git(const char *rest)
 {
         static const char *const history[] = { "objects", "refs", "logs" };
-        static const char *const anywhere[] = { "hooks",           "config",    "config.worktree",
-                                                "info/attributes", "commondir", "gitdir" };
-        static const char *const going_on[] = { "rebase-merge", "rebase-apply", "sequencer" };
+        static const char *const anywhere[] = {
+                "hooks",  "config",       "config.worktree", "info/attributes", "commondir",
+                "gitdir", "rebase-merge", "rebase-apply",    "sequencer"
+        };
 
         for (size_t i = 0; i < sizeof(history) / sizeof(history[0]); i++) {
                 if (path_is_in(rest, history[i]))
@@ -133,10 +134,6 @@ static bool is_obeyed_by_git(const char *rest)
         }
         for (size_t i = 0; i < sizeof(anywhere) / sizeof(anywhere[0]); i++) {
                 if (has_name(rest, anywhere[i]))
-                        return true;
-        }
-        for (size_t i = 0; i < sizeof(going_on) / sizeof(going_on[0]); i++) {
-                if (path_is_in(rest, going_on[i]))
                         return true;
         }
         return false;

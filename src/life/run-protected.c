@@ -2,6 +2,7 @@
 
 #include "log.h"
 #include "path.h"
+#include "watch.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,9 +11,11 @@
 
 static bool is_changed(const struct tree_watch *w, const struct stat *st)
 {
-        int64_t changed_ns = st->st_ctim.tv_sec * INT64_C(1000000000) + st->st_ctim.tv_nsec;
+        uint64_t inside;
 
-        return st->st_dev != w->dev || st->st_ino != w->ino || changed_ns != w->changed_ns;
+        if (st->st_dev != w->dev || st->st_ino != w->ino || watch_time(st) != w->changed_ns)
+                return true;
+        return w->with_inside && (!watch_inside(w->host_path, &inside) || inside != w->inside);
 }
 
 /* Of a longer path the two ends are told. */

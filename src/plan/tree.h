@@ -73,6 +73,8 @@ struct tree_watch {
         uint64_t dev;   /* of what is there */
         uint64_t ino;
         int64_t changed_ns; /* st_ctim */
+        bool with_inside;   /* of a directory what is in it counts, too */
+        uint64_t inside;    /* see watch_inside() */
 };
 
 /* What became of a pattern of a policy. */

@@ -25,6 +25,17 @@ static int add(struct arena *a, struct git_names *names, const char *dir, const 
         return 0;
 }
 
+static int add_dir(struct arena *a, struct git_names *names, const char *dir, struct err *e)
+{
+        const char *path = arena_copy(a, *dir ? dir : ".", e);
+
+        if (!path || arena_grow(a, &names->dirs, names->n_dirs, sizeof(*names->dirs), MAX_NAMES,
+                                "git directories to protect", e) < 0)
+                return -e->code;
+        names->dirs[names->n_dirs++] = path;
+        return 0;
+}
+
 static int judge_git_dir(int dirfd, bool *ret_is_one, struct err *e)
 {
         static const char *const marks[] = { "HEAD", "objects", "refs" };
@@ -48,7 +59,7 @@ static int add_git_dir(struct arena *a, struct git_names *names, const char *dir
                 if (add(a, names, dir, obeyed[i], e) < 0)
                         return -e->code;
         }
-        return 0;
+        return add_dir(a, names, dir, e);
 }
 
 /* *ret_fd is -1 when there is none.  A directory that is closed now can be opened from inside. */
@@ -127,7 +138,9 @@ static int visit_worktree(struct arena *a, struct git_names *names, int dirfd, c
         (void)depth;
         if (add(a, names, dir, "config.worktree", e) < 0 || add(a, names, dir, "commondir", e) < 0)
                 return -e->code;
-        return add(a, names, dir, "gitdir", e);
+        if (add(a, names, dir, "gitdir", e) < 0)
+                return -e->code;
+        return add_dir(a, names, dir, e);
 }
 
 static int find_in(struct arena *a, struct git_names *names, int git, const char *dir,
@@ -165,8 +178,9 @@ int git_find_names(struct arena *a, int dirfd, struct git_names *ret, struct err
         if (open_followed(dirfd, ".git", &dot_git, e) < 0 ||
             judge_git_dir(dirfd, &is_git_dir, e) < 0)
                 return -e->code;
-        if (dot_git >= 0 && (find_in(a, &names, dot_git, ".git", e) < 0 ||
-                             add(a, &names, ".git", "commondir", e) < 0))
+        if (dot_git >= 0 &&
+            (find_in(a, &names, dot_git, ".git", e) < 0 ||
+             add(a, &names, ".git", "commondir", e) < 0 || add_dir(a, &names, ".git", e) < 0))
                 return -e->code;
         if (is_git_dir) {
                 autofd self = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

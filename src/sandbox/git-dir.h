@@ -11,6 +11,8 @@
 struct git_names {
         const char **items; /* relative, clean */
         size_t n;
+        const char **dirs; /* the git directories themselves, "." for the directory itself */
+        size_t n_dirs;
         bool has_git_dir; /* .git is a directory */
         bool is_git_dir;  /* the directory itself is one */
 };

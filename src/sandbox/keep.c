@@ -5,6 +5,7 @@
 #include "place.h"
 #include "resolve.h"
 #include "str.h"
+#include "watch.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -85,8 +86,24 @@ int keep_watch(struct keep *k, const char *host_path, const struct stat *st, str
         if (st) {
                 w->dev = st->st_dev;
                 w->ino = st->st_ino;
-                w->changed_ns = st->st_ctim.tv_sec * INT64_C(1000000000) + st->st_ctim.tv_nsec;
+                w->changed_ns = watch_time(st);
         }
+        return 0;
+}
+
+int keep_watch_inside(struct keep *k, const char *host_path, struct err *e)
+{
+        struct tree *t = k->tree;
+        size_t n = t->n_watched;
+        struct stat st;
+        bool is_there = fstatat(AT_FDCWD, host_path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+
+        if (keep_watch(k, host_path, is_there ? &st : NULL, e) < 0)
+                return -e->code;
+        if (!is_there || t->n_watched == n)
+                return 0;
+        t->watched[n].with_inside = true;
+        watch_inside(host_path, &t->watched[n].inside);
         return 0;
 }
 

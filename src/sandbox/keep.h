@@ -52,4 +52,7 @@ int keep_pin(struct keep *k, const char *box_path, unsigned flags, struct err *e
 /* For the report at the end; with `st` as it is there now, NULL: it is not there. */
 int keep_watch(struct keep *k, const char *host_path, const struct stat *st, struct err *e);
 
+/* What may change, and is not read-only: a directory with what is in it, and what is not there. */
+int keep_watch_inside(struct keep *k, const char *host_path, struct err *e);
+
 #endif

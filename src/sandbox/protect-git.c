@@ -55,11 +55,10 @@ static int keep_below(const struct repo *r, const char *name, struct err *e)
         return path ? keep_name(r->keep, r->area, path, e) : -e->code;
 }
 
-/* What git would act upon at the next command outside, and what makes a directory git's own. */
+/* What makes a directory a repository, or git's own. */
 static int watch_git(const struct repo *r, struct err *e)
 {
-        static const char *const names[] = { ".git", ".git/rebase-merge", ".git/rebase-apply",
-                                             ".git/sequencer", "HEAD" };
+        static const char *const names[] = { ".git", "HEAD" };
         struct stat st;
 
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -70,8 +69,6 @@ static int watch_git(const struct repo *r, struct err *e)
                         name ? path_join(&r->keep->scratch, r->area->host_path, name, e) : NULL;
                 if (!path || keep_watch(r->keep, path, NULL, e) < 0)
                         return -e->code;
-                if (i == 0)
-                        i = 3; /* without it there is nothing in it */
         }
         return 0;
 }
@@ -105,11 +102,10 @@ static int keep_path(const struct repo *r, int dirfd, const char *text, int *ret
         return 0;
 }
 
-static bool is_in_area(const struct keep *k, int fd)
+/* `name` becomes the kernel's name of it. */
+static bool is_in_area(const struct keep *k, int fd, char name[PATH_MAX])
 {
-        char name[PATH_MAX];
-
-        if (!resolve_name_of(fd, name, sizeof(name)))
+        if (!resolve_name_of(fd, name, PATH_MAX))
                 return false;
         for (size_t i = 0; i < k->n_areas; i++) {
                 if (path_is_in(name, k->areas[i].host_path))
@@ -150,10 +146,11 @@ static int keep_config(struct repo *r, int dirfd, const char *name, int depth, s
 static int keep_include(struct repo *r, int dirfd, const char *path, int depth, struct err *e)
 {
         autofd file = -1;
+        char at[PATH_MAX];
 
         if (keep_path(r, dirfd, path, &file, e) < 0)
                 return -e->code;
-        if (file < 0 || depth >= MAX_INCLUDES || !is_in_area(r->keep, file))
+        if (file < 0 || depth >= MAX_INCLUDES || !is_in_area(r->keep, file, at))
                 return 0;
         return keep_config(r, dirfd, path, depth + 1, e);
 }
@@ -206,6 +203,26 @@ static int keep_configs(struct repo *r, int git_dir, struct err *e)
         if (keep_config(r, git_dir, "config", 0, e) < 0)
                 return -e->code;
         return keep_config(r, git_dir, "config.worktree", 0, e);
+}
+
+/*
+ * What git goes on with at the next --continue: a list of what to do, commands among it.  It is the
+ * payload's to change, who may well be the one to go on.
+ */
+static int watch_going_on(const struct repo *r, int git_dir, struct err *e)
+{
+        static const char *const names[] = { "rebase-merge", "rebase-apply", "sequencer" };
+        char dir[PATH_MAX];
+
+        if (git_dir < 0 || !is_in_area(r->keep, git_dir, dir))
+                return 0;
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+                const char *path = path_join(&r->keep->scratch, dir, names[i], e);
+
+                if (!path || keep_watch_inside(r->keep, path, e) < 0)
+                        return -e->code;
+        }
+        return 0;
 }
 
 static int keep_git_names_at(const struct repo *r, int git_dir, struct err *e)
@@ -262,6 +279,7 @@ static int keep_git_file(struct repo *r, struct err *e)
                 autofd common = -1;
 
                 if (keep_git_names_at(r, git, e) < 0 || keep_configs(r, git, e) < 0 ||
+                    watch_going_on(r, git, e) < 0 ||
                     open_named(r, git, "commondir", "", &common, e) < 0)
                         return -e->code;
                 fd_close(&git);
@@ -279,6 +297,12 @@ static int keep_repo(struct repo *r, struct err *e)
                 return -e->code;
         for (size_t i = 0; i < names.n; i++) {
                 if (keep_below(r, names.items[i], e) < 0)
+                        return -e->code;
+        }
+        for (size_t i = 0; i < names.n_dirs; i++) {
+                autofd git = openat(r->fd, names.dirs[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+                if (watch_going_on(r, git, e) < 0)
                         return -e->code;
         }
         if (names.has_git_dir) {

@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # A run that made a file which somebody outside will run or obey says so at its end.
 
+# shellcheck disable=SC2016 # the scripts in quotes are for the shell inside
+
 bats_require_minimum_version 1.5.0
 load ../lib/kelp
 
@@ -39,6 +41,77 @@ made() {
     [[ $stderr != *"the sandbox made"* ]]
     run -0 --separate-stderr "$KELP" run --writable .git/config -- sh -c 'echo "[core]" >>.git/config'
     [[ $stderr == *"'$PWD/.git/config' takes effect outside of the sandbox and was changed during the run"* ]]
+}
+
+# commits N: that many in the repository here, and a name for those who commit.
+commits() {
+    local i
+    git config user.name a
+    git config user.email a@b
+    for ((i = 0; i < $1; i++)); do
+        echo "$i" >"f$i"
+        git add "f$i"
+        git commit -q -m "c$i"
+    done
+}
+
+# changed NAME SCRIPT: the run says of NAME alone, once, that it was changed; a second one is quiet.
+changed() {
+    run -0 --separate-stderr "$KELP" run -- sh -c "$2"
+    [ "$(grep -c '^kelp: ' <<<"$stderr")" = 1 ]
+    [[ $stderr == *"kelp: '$PWD/$1' takes effect outside of the sandbox and was changed during the run"* ]]
+    run -0 --separate-stderr "$KELP" run -- true
+    [ -z "$stderr" ]
+}
+
+@test "what git goes on with is told when it was changed, in any way" {
+    git init -q .
+    commits 3
+    GIT_SEQUENCE_EDITOR='sed -i 1s/pick/edit/' git rebase -q -i HEAD~2
+    changed .git/rebase-merge 'echo "exec false" >>.git/rebase-merge/git-rebase-todo'
+    changed .git/rebase-merge 'cd .git/rebase-merge; echo x >new; mv new git-rebase-todo'
+    changed .git/rebase-merge 'cp -r .git/rebase-merge x; rm -r .git/rebase-merge; mv x .git/rebase-merge'
+    echo "exec touch ran" >.git/rebase-merge/git-rebase-todo
+    run -0 --separate-stderr "$KELP" run -- sh -c 'git status; cat .git/rebase-merge/git-rebase-todo; touch .git/x'
+    [ -z "$stderr" ]
+    # and it goes on inside
+    run -0 --separate-stderr "$KELP" run -- git rebase --continue
+    [[ $stderr != *kelp* ]]
+    [ -e ran ]
+    [ ! -e .git/rebase-merge ]
+}
+
+@test "what git goes on with is told when it comes to be there, in every git directory" {
+    git init -q .
+    commits 1
+    git worktree add -q wt -b wt
+    mkdir .git/modules
+    git init -q --separate-git-dir "$PWD/.git/modules/m" sub
+    git init -q --bare .git/modules/m/modules/n
+    git init -q below/inner
+    local at
+    for at in .git .git/worktrees/wt .git/modules/m .git/modules/m/modules/n below/inner/.git; do
+        made "$at/rebase-merge" "mkdir $at/rebase-merge; echo 'exec false' >$at/rebase-merge/git-rebase-todo"
+        made "$at/rebase-apply" "mkdir $at/rebase-apply"
+        made "$at/sequencer" "mkdir $at/sequencer"
+        changed "$at/rebase-merge" "echo 'exec true' >>$at/rebase-merge/git-rebase-todo"
+    done
+}
+
+@test "what git goes on with in a worktree is told where the worktree alone is the work directory" {
+    git init -q main
+    cd main
+    commits 1
+    git worktree add -q ../wt -b wt
+    local git=$PWD/.git
+    cd ../wt
+    run -0 --separate-stderr "$KELP" run --writable "$git" -- sh -c 'mkdir "$1/worktrees/wt/sequencer"' - "$git"
+    [[ $stderr == "kelp: the sandbox made '$git/worktrees/wt/sequencer', which"* ]]
+    # what cannot be written is not told, whoever makes it
+    run -0 --separate-stderr "$KELP" run --readable "$git" -- true
+    [ -z "$stderr" ]
+    run -0 "$KELP" run --dry-run --readable "$git" -- true
+    [[ $output != *rebase-merge* ]]
 }
 
 @test "what is neither new nor changed, or runs nowhere, is not told" {

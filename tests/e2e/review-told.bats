@@ -55,10 +55,15 @@ unmarked() {
         echo x >new/.git/hooks/x; echo x >new/.git/config; echo x >new/.git/HEAD
         mkdir -p .git/modules/a/b/hooks .git/worktrees/w
         echo x >.git/modules/a/b/hooks/post-checkout; echo x >.git/modules/a/b/config
-        echo x >.git/worktrees/w/gitdir; echo x >.git/worktrees/w/commondir'
+        echo x >.git/worktrees/w/gitdir; echo x >.git/worktrees/w/commondir
+        mkdir .git/modules/a/b/rebase-merge .git/worktrees/w/rebase-apply .git/worktrees/w/sequencer
+        echo x >.git/modules/a/b/rebase-merge/git-rebase-todo
+        echo x >.git/worktrees/w/rebase-apply/apply-opt; echo x >.git/worktrees/w/sequencer/todo'
     marked .git/commondir .githooks/ .githooks/pre-commit .gitinc sub/.git link/.git sub/g/HEAD \
         new/.git/hooks/x new/.git/config .git/modules/a/b/hooks/post-checkout \
-        .git/modules/a/b/config .git/worktrees/w/gitdir .git/worktrees/w/commondir
+        .git/modules/a/b/config .git/worktrees/w/gitdir .git/worktrees/w/commondir \
+        .git/modules/a/b/rebase-merge/git-rebase-todo .git/worktrees/w/rebase-apply/apply-opt \
+        .git/worktrees/w/sequencer/todo
     # and it says so when it lets them in
     run --separate-stderr "$KELP" apply "$id"
     says 'applied: A  .git/commondir  (takes effect outside of the sandbox)'
