@@ -1,7 +1,9 @@
 #include "supervisor.h"
 
 #include "fd.h"
+#include "log.h"
 #include "serve.h"
+#include "stand-in.h"
 #include "tty.h"
 
 #include <errno.h>
@@ -22,8 +24,9 @@
  * or SIGTTOU.  In the foreground of the user's terminal that is the moment to take it; in the
  * background we stop the same way, which is what the shell tells the user ("tty input").
  *
- * While we are stopped nobody keeps the limits that are ours to keep, so a payload that stops itself
- * alone would leave them behind: with such limits all of the sandbox is stopped until we go on.
+ * While we are stopped somebody else looks after the limits that are ours to keep, and continues us
+ * when one is reached (stand-in.h); the sandbox is stopped as a whole until then, for as long as it
+ * lets itself be.
  *
  * While we are stopped nobody kills what has been asked to end, either (by `kelp stop`, by the time
  * limit): from then on we do not stop, and the payload goes on without the terminal.
@@ -158,7 +161,8 @@ int job_start(struct supervisor *s, struct err *e)
         return take(s, e);
 }
 
-static void freeze_if_unwatched(const struct supervisor *s)
+/* What has limits of ours takes nothing more meanwhile. */
+static void freeze(const struct supervisor *s)
 {
         struct err unused;
 
@@ -194,9 +198,19 @@ int job_stopped(struct supervisor *s, int number, struct err *e)
                 return 0;
         }
         bool whole_group = asks || (number == SIGTSTP && s->term.is_raw);
+        autochild stand_in = CHILD_NONE;
+        if (stand_in_start(&stand_in, s, e) < 0) {
+                /* rather than that nobody keeps them */
+                log_err(e);
+                *e = (struct err){ 0 };
+                refuse_stop(s, asks);
+                return 0;
+        }
         release(s);
-        freeze_if_unwatched(s);
-        if (!terminal_stop_self(number, whole_group) && asks) {
+        freeze(s);
+        bool was_stopped = terminal_stop_self(number, whole_group);
+        proc_kill_child(&stand_in);
+        if (!was_stopped && asks) {
                 /* an orphaned group in the background: a read there fails, outside too */
                 refuse_stop(s, asks);
                 return 0;

@@ -30,7 +30,8 @@
 #define MIN_PERIOD_NS   2000000u
 #define MAX_PERIOD_NS   100000000u
 #define COUNT_PERIOD_NS 500000000u
-#define COST_SHARE      10u /* of the time, one part in so many at most is spent with looking */
+#define COST_SHARE      10u   /* of the time, one part in so many at most is spent with looking */
+#define BYTES_PER_FILE  1024u /* an inode and a name of a tmpfs, without content */
 
 struct sum {
         uint64_t resident;     /* kilobytes, as the next two */
@@ -97,7 +98,8 @@ static int get_file_memory(const struct sampler *s, uint64_t *ret, struct err *e
 
         if (fstatfs(s->memory_fs, &st) < 0)
                 return err_sys(e, "cannot stat the sandbox's file system in memory");
-        *ret = (uint64_t)(st.f_blocks - st.f_bfree) * (uint64_t)st.f_bsize;
+        *ret = (uint64_t)(st.f_blocks - st.f_bfree) * (uint64_t)st.f_bsize +
+               (uint64_t)(st.f_files - st.f_ffree) * BYTES_PER_FILE;
         return 0;
 }
 

@@ -53,6 +53,48 @@ while True: x.append(bytearray(b"1" * (1 << 20)))'
     ends_with 137 memory -m 64m -- python3 take.py 40 2 named
 }
 
+@test "memory: of a process whose first thread has ended, too" {
+    cat >headless.c <<'END'
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static size_t mib;
+static pthread_t first;
+
+static void *take(void *arg)
+{
+        pthread_join(first, NULL);
+        char *block = malloc(mib << 20);
+        memset(block, 1, mib << 20);
+        sleep(1);
+        _exit(block[mib] == 0);
+}
+
+int main(int argc, char **argv)
+{
+        pthread_t other;
+
+        mib = (size_t)atoi(argv[argc - 1]);
+        first = pthread_self();
+        pthread_create(&other, NULL, take, NULL);
+        pthread_exit(NULL);
+}
+END
+    cc -O1 -o headless headless.c -lpthread
+    ends_with 0 exit -m 60m -- ./headless 20
+    ends_with 137 memory -m 60m -- ./headless 150
+}
+
+@test "memory: files without content count" {
+    local many='import itertools
+for i in itertools.count(): open("/tmp/" + "f%d" % i, "w").close()'
+
+    ends_with 137 memory -m 32m -- python3 -c "$many"
+    ends_with 0 exit -m 32m -- python3 -c "${many/itertools.count()/range(5000)}"
+}
+
 @test "memory: files in memory count, and have no more room" {
     ends_with 137 memory -m 64m -- sh -c 'head -c 60m /dev/zero >/tmp/file; exec python3 take.py 1 20'
     run -0 "$KELP" run -m 64m -- sh -c 'df --output=size -B1 /tmp /dev/shm'

@@ -94,6 +94,14 @@ at_terminal() {
     at_terminal stop-and-limits
 }
 
+@test "what continues itself in a sandbox that is stopped leaves no limit behind" {
+    at_terminal stop-and-go-on
+}
+
+@test "a command that stops itself in a script is ended by its time limit" {
+    at_terminal stop-in-a-script
+}
+
 @test "kelp stop ends a sandbox that is stopped; kelp exec says that it is" {
     at_terminal stop-and-ask
 }

@@ -464,24 +464,76 @@ def stop_from_inside():
 
 @case
 def stop_and_limits():
+    """Nothing goes on meanwhile, and the clock does."""
     script = "'(sleep 1; echo >late) & kill -STOP $$; sleep 60'"
-    # the limit is nobody's to keep meanwhile, so nothing goes on
     awaits = "until test -e late; do sleep 0.1; done"
-    for options, looks, late in (("", awaits, "there"), ("run --timeout 2", "sleep 2", "missing")):
+    for options, looks, late in (("", awaits, "there"), ("run --timeout 6", "sleep 2", "missing")):
         t = Terminal()
         t.line(f"rm -f late; $K {options} -- sh -c {script}")
         t.expect("Stopped")
         t.expect(PROMPT)
         t.line(f"{looks}; test -e late && echo th''ere || echo mis''sing")
         t.expect(late)
-        t.check_sane()
         if options:
-            t.line("fg")
+            # also without fg, while the shell has the terminal
             t.expect("time limit")
-            t.check_status(124)
+            t.line("")
+            t.expect("Exit 124")
+            t.check_sane()
         else:
+            t.check_sane()
             t.line("kill -9 %1")
             t.expect(PROMPT)
+
+
+# A first process that stops itself, and a second one that has a timer continue it: then it takes memory.
+CONTINUED = """
+import ctypes, os, signal, struct, time
+if os.fork():
+    os.kill(os.getpid(), signal.SIGSTOP)
+    os.wait()
+signal.signal(signal.SIGCONT, lambda *_: None)
+libc, timer = ctypes.CDLL(None), ctypes.c_void_p()
+event = struct.pack("qii48x", 0, signal.SIGCONT, 0)
+often = struct.pack("qqqq", 0, 50000000, 0, 50000000)
+assert libc.timer_create(1, event, ctypes.byref(timer)) == 0
+assert libc.timer_settime(timer, 0, often, None) == 0
+while open(f"/proc/{os.getppid()}/stat").read().split()[2] != "T":
+    time.sleep(0.01)
+mine = b"x" * (150 << 20)
+open("taken", "w").close()
+time.sleep(60)
+"""
+
+
+@case
+def stop_and_go_on():
+    """What continues itself while kelp is stopped leaves no limit behind."""
+    with open("continued.py", "w") as f:
+        f.write(CONTINUED)
+    t = Terminal()
+    t.line("$K run -m 60m -- python3 continued.py")
+    t.expect("Stopped")
+    t.expect("the limit of 60 MiB of memory ended the run")
+    t.line("")
+    t.expect("Exit 137")
+    t.check_sane()
+    # without a limit it does go on
+    t.line("rm -f taken; $K run -- python3 continued.py")
+    t.expect("Stopped")
+    wait_until(lambda: os.path.exists("taken"), "it does not go on")
+    t.line("kill -9 %1")
+    t.expect(PROMPT)
+
+
+@case
+def stop_in_a_script():
+    """Its shell knows no jobs, so nobody would continue kelp."""
+    t = Terminal()
+    t.line("sh -c \"$K run --timeout 1 -- sh -c 'kill -STOP \\$\\$; sleep 60'; echo sta''tus=\\$?\"")
+    t.expect("time limit")
+    t.expect("status=124")
+    t.check_sane()
 
 
 @case
