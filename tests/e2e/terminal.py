@@ -472,11 +472,13 @@ def stop_and_limits():
         t.line(f"rm -f late; $K {options} -- sh -c {script}")
         t.expect("Stopped")
         t.expect(PROMPT)
+        launcher = launcher_of(t)
         t.line(f"{looks}; test -e late && echo th''ere || echo mis''sing")
         t.expect(late)
         if options:
             # also without fg, while the shell has the terminal
             t.expect("time limit")
+            wait_gone(launcher)
             t.line("")
             t.expect("Exit 124")
             t.check_sane()
@@ -489,7 +491,9 @@ def stop_and_limits():
 # A first process that stops itself, and a second one that has a timer continue it: then it takes memory.
 CONTINUED = """
 import ctypes, os, signal, struct, time
+reader, writer = os.pipe()
 if os.fork():
+    os.read(reader, 1)
     os.kill(os.getpid(), signal.SIGSTOP)
     os.wait()
 signal.signal(signal.SIGCONT, lambda *_: None)
@@ -498,6 +502,7 @@ event = struct.pack("qii48x", 0, signal.SIGCONT, 0)
 often = struct.pack("qqqq", 0, 50000000, 0, 50000000)
 assert libc.timer_create(1, event, ctypes.byref(timer)) == 0
 assert libc.timer_settime(timer, 0, often, None) == 0
+os.write(writer, b"x")
 while open(f"/proc/{os.getppid()}/stat").read().split()[2] != "T":
     time.sleep(0.01)
 mine = b"x" * (150 << 20)
@@ -513,8 +518,9 @@ def stop_and_go_on():
         f.write(CONTINUED)
     t = Terminal()
     t.line("$K run -m 60m -- python3 continued.py")
-    t.expect("Stopped")
+    launcher = launcher_of(t)
     t.expect("the limit of 60 MiB of memory ended the run")
+    wait_gone(launcher)
     t.line("")
     t.expect("Exit 137")
     t.check_sane()
