@@ -289,7 +289,8 @@ static _Noreturn void joiner_main(struct session *s, const struct control_reques
         struct err e = { 0 };
 
         if (start(s, r, supervisor, &e) < 0) {
-                if (e.step != STEP_EXEC && join_is_over(&s->join))
+                /* at its limit it has not ended, and what asks that way would be one more in it */
+                if (e.step != STEP_EXEC && e.code != EAGAIN && join_is_over(&s->join))
                         err_set(&e, ESRCH, "the sandbox has ended");
                 control_refuse(r->sock, &e);
         } else {
