@@ -188,14 +188,13 @@ MEM_OWN_FRAME static int conclude(const struct launch *l, struct observe *o, str
         const struct plan *p = l->plan;
 
         log_was_shared();
+        own_box_take_last(box);
         end_tell_limit(&p->limits, end->reason);
         run_tell_protected(&l->view->tree);
         if (!l->request)
                 explain_report(o, p, &l->view->tree);
-        if (l->review) {
-                own_box_take_last(box);
+        if (l->review)
                 review_end(l->review, l->detach != NULL);
-        }
         if (is_told)
                 tell_end(p, end);
         return l->request ? explain_answer(o, l->request, e) : 0;

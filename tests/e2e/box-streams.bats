@@ -24,6 +24,23 @@ read_tick() {
     [ "$(cat err)" = error ]
 }
 
+@test "the log has all that kelp says of the end, however much" {
+    long=$(printf '%0180d' 0)
+    mkdir -p r{1..190}/"$long/$long/.git"
+    make="for i in \$(seq 190); do mkdir r\$i/$long/$long/.git/rebase-merge; done; mkdir .git; echo x >.envrc"
+    "$KELP" run -- sh -c "$make" 2>foreground
+    # more than a pipe takes
+    [ "$(wc -c <foreground)" -gt 65536 ]
+    [ "$(wc -l <foreground)" = 192 ]
+    rm -r .git .envrc r*/"$long/$long"/.git/rebase-merge
+    # nor does it matter what the command leaves behind
+    "$KELP" run -d --name one -- sh -c "$make; sleep 1000 & head -c 200000 /dev/zero | tr '\\0' e >&2; echo >&2"
+    run -0 "$KELP" wait one
+    "$KELP" logs one 2>all
+    grep ^kelp: all >background
+    cmp foreground background
+}
+
 @test "logs -n prints the last lines, -t their times" {
     "$KELP" run -d --name one -- sh -c 'seq 100; printf last'
     "$KELP" wait one
