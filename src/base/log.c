@@ -1,6 +1,7 @@
 #include "log.h"
 
 #include "str.h"
+#include "tty-reset.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +9,6 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,19 +31,6 @@ void log_was_shared(void)
         was_shared = true;
 }
 
-/* Ends a sequence that was begun, and concealed, frozen or otherwise unreadable output. */
-static void make_readable(void)
-{
-        static const char reset[] = "\030\033\\\033[?2026l\033[!p\033[0m";
-        const char *term = getenv("TERM");
-
-        if (!term || str_eq(term, "dumb") || !isatty(STDERR_FILENO))
-                return;
-        /* a failure has no reader either */
-        if (write(STDERR_FILENO, reset, sizeof(reset) - 1) < 0)
-                return;
-}
-
 static void reopen(void)
 {
         was_shared = false;
@@ -61,7 +48,7 @@ static void reopen(void)
         /* a socket, or a file of somebody else's, cannot be opened anew */
         if (ours < 0)
                 lseek(STDERR_FILENO, 0, SEEK_END);
-        make_readable();
+        tty_reset(STDERR_FILENO);
 }
 
 /* One write a line, so that lines of several processes do not mix; a failure has no reader. */

@@ -11,6 +11,7 @@
 #include "proc.h"
 #include "state.h"
 #include "terminal.h"
+#include "tty-reset.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -331,6 +332,7 @@ static int attach_to(struct attached *a, const struct box_words *w, int *ret_sta
                 return -e->code;
         int r = follow(a, e);
         terminal_release(&a->term);
+        tty_reset_outputs();
         return r < 0 ? err_prefix(e, "sandbox '%s'", a->name) : judge_end(a, ret_status, e);
 }
 

@@ -8,8 +8,10 @@
 #include "io.h"
 #include "mem.h"
 #include "parse.h"
+#include "proc.h"
 #include "state.h"
 #include "str.h"
+#include "tty-reset.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +51,9 @@ struct logs {
                 [BOX_STREAM_COUNT]; /* the last record of the stream was the start of a line */
         size_t len;                 /* of the buffer: a record that is not whole yet */
         char buffer[BUFFER_SIZE];
-        int out_fd; /* where the text is to go */
+        bool is_foreign;   /* what was shown last is not kelp's */
+        bool is_line_open; /* on the terminal */
+        int out_fd;        /* where the text is to go */
         size_t out_len;
         char out[BUFFER_SIZE];
 };
@@ -73,11 +77,27 @@ static int put(struct logs *l, int fd, const char *text, size_t len, struct err 
         return 0;
 }
 
+/* On a terminal what kelp has said is on a line of its own, whatever the payload has left it in. */
+static int begin_own(struct logs *l, struct err *e)
+{
+        if (!l->is_foreign || !isatty(STDERR_FILENO))
+                return 0;
+        if (flush(l, e) < 0)
+                return -e->code;
+        tty_reset(STDERR_FILENO);
+        return l->is_line_open ? put(l, STDERR_FILENO, "\n", 1, e) : 0;
+}
+
 static int print_record(struct logs *l, const struct box_record *r, struct err *e)
 {
         int fd = r->stream == BOX_STDOUT ? STDOUT_FILENO : STDERR_FILENO;
         bool is_start = !l->is_within[r->stream];
 
+        if (r->stream == BOX_KELP && begin_own(l, e) < 0)
+                return -e->code;
+        l->is_foreign = r->stream != BOX_KELP;
+        if (isatty(fd))
+                l->is_line_open = !r->is_whole;
         if (l->has_times && is_start &&
             (put(l, fd, r->time, strlen(r->time), e) < 0 || put(l, fd, " ", 1, e) < 0))
                 return -e->code;
@@ -257,6 +277,28 @@ static int follow(struct logs *l, const struct state *s, const struct box_status
         return 0;
 }
 
+/*
+ * All that these two call may be called here: nothing locks or allocates, and nobody changes the
+ * environment that getenv(3) reads.
+ */
+static void on_end_signal(int number)
+{
+        tty_reset(STDOUT_FILENO); /* NOLINT(bugprone-signal-handler,cert-sig30-c): see above */
+        proc_die_by(number);      /* NOLINT(bugprone-signal-handler,cert-sig30-c): see above */
+}
+
+/* `kelp logs -f` is ended at the terminal, which is not to be left as the payload has it. */
+static void end_readable(void)
+{
+        static const int ends[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+
+        for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+                /* nohup and the like */
+                if (signal(ends[i], on_end_signal) == SIG_IGN)
+                        signal(ends[i], SIG_IGN);
+        }
+}
+
 static int print_logs(struct logs *l, const struct box_words *w, struct err *e)
 {
         const char *tail = box_words_find(w, "tail");
@@ -271,6 +313,8 @@ static int print_logs(struct logs *l, const struct box_words *w, struct err *e)
         l->dir = state_open_box(&s, status.id, e);
         if (l->dir < 0 || open_files(l, w->given[0], e) < 0)
                 return -e->code;
+        if (isatty(STDOUT_FILENO))
+                end_readable();
         if (tail && !str_eq(tail, "all") && skip_to(l, n_shown, e) < 0)
                 return -e->code;
         if (read_both(l, e) < 0 || flush(l, e) < 0)
@@ -290,6 +334,8 @@ static int logs(const struct box_words *w, void *arg, struct err *e)
         /* `kelp logs | head` ends as others do */
         signal(SIGPIPE, SIG_DFL);
         int r = print_logs(l, w, e);
+        if (l->fd >= 0)
+                tty_reset(STDOUT_FILENO);
         fd_close(&l->dir);
         fd_close(&l->fd);
         fd_close(&l->older);

@@ -8,6 +8,7 @@
 #include "relay.h"
 #include "step.h"
 #include "terminal.h"
+#include "tty-reset.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -322,6 +323,8 @@ int enter_client_run(int sock, const struct enter_request *request, int *ret_sta
         struct client c = { .sock = sock, .signals = -1, .master = -1, .term = TERMINAL_NONE };
         int r = run_to_end(&c, request, e);
 
+        if (c.is_interactive && c.relay)
+                tty_reset(c.relay->output);
         terminal_done(&c.term);
         fd_close(&c.signals);
         fd_close(&c.master);

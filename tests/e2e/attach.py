@@ -6,6 +6,7 @@
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,11 @@ KELP = os.environ["KELP"]
 PROMPT = terminal.PROMPT
 CASES = {}
 CTRL_P, CTRL_Q = "\x10", "\x11"
+
+# A payload that conceals, freezes and swallows what is written next, and has the mouse reported.
+SPOIL = r"printf 'left\033[8m\033[?2026h\033[?1000h\033[?2004h\033]0;'"
+SPOILT = "left\x1b[8m\x1b[?2026h\x1b[?1000h\x1b[?2004h\x1b]0;"
+RESET = terminal.RESET
 
 
 def case(function):
@@ -127,6 +133,58 @@ def a_killed_client_leaves_the_terminal_whole():
     t.expect("modes\r\n")
     if not runs("box"):
         raise terminal.Failure("the sandbox does not run")
+
+
+@case
+def logs_shows_what_kelp_says():
+    command = f"echo x >.envrc; {SPOIL}"
+    subprocess.run([KELP, "run", "-d", "--name", "box", "--", "sh", "-c", command], check=True,
+                   stdout=subprocess.DEVNULL)
+    subprocess.run([KELP, "wait", "box"], check=True, stdout=subprocess.DEVNULL)
+    t = terminal.Terminal()
+    t.line("$K logs box")
+    t.expect(re.escape(SPOILT) + RESET + "\r\nkelp: the sandbox made '[^']*/.envrc'[^\n]*\n" +
+             RESET + PROMPT)
+    # what is no terminal gets what was written, and no more
+    piped = subprocess.run([KELP, "logs", "box"], check=True, capture_output=True, text=True,
+                           env=dict(os.environ, TERM="xterm"))
+    if piped.stdout != SPOILT or not piped.stderr.startswith("kelp: ") or "\x1b" in piped.stderr:
+        raise terminal.Failure(f"other bytes than were written: {piped}")
+
+
+@case
+def logs_that_is_interrupted_leaves_the_terminal_readable():
+    start("box", "sh", "-c", f"{SPOIL}; sleep 1000")
+    t = terminal.Terminal()
+    t.line("$K logs -f box")
+    t.expect(re.escape(SPOILT))
+    t.send(terminal.CTRL_C)
+    t.expect(RESET)
+    t.check_status(130)
+
+
+@case
+def attach_leaves_the_terminal_readable():
+    start("box", "sh", "-c", f"read a; {SPOIL}; read b; {SPOIL}")
+    t = terminal.Terminal()
+    t.line("$K attach box")
+    t.send("\r")
+    t.expect(re.escape(SPOILT))
+    t.send(CTRL_P + CTRL_Q)
+    t.expect(RESET + "kelp: sandbox 'box' goes on")
+    t.expect(PROMPT)
+    t.line("$K attach box")
+    t.send("\r")
+    t.expect(re.escape(SPOILT) + RESET + PROMPT)
+
+
+@case
+def exec_leaves_the_terminal_readable():
+    start("box", "sleep", "1000")
+    t = terminal.Terminal()
+    t.line(f'$K exec box sh -c "{SPOIL}; kill -9 \\$\\$"')
+    t.expect(re.escape(SPOILT) + RESET)
+    t.check_status(137)
 
 
 def main():
