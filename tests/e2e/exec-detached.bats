@@ -112,8 +112,9 @@ is_empty_again() {
     done
     echo "after $i: $status: $output"
     [ "$i" -gt 2 ]
+    # what has begun may have said so before
     [ "$status:${lines[0]}" = "125:kelp: sandbox 'box' has ended" ] ||
-        [ "$status:${lines[0]}" = "137:kelp: sandbox 'box' has ended, and the command with it" ]
+        [ "$status:${lines[-1]}" = "137:kelp: sandbox 'box' has ended, and the command with it" ]
     ends_with 137 "kelp: sandbox 'box' has ended, and the command with it"
     run -125 "$KELP" exec box true
     [ "${lines[0]}" = "kelp: sandbox 'box' has ended" ]
