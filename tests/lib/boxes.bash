@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # What the suites of sandboxes that are left running share.  Loaded by: load ../lib/boxes
 
-# A state directory and a work directory of this test's own.
+# State directories, also of reviews, which `kelp ps -a` lists, and a work directory of this test's own.
 boxes_setup() {
-    export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/run
+    export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/run XDG_STATE_HOME=$BATS_TEST_TMPDIR/state
     mkdir -p "$XDG_RUNTIME_DIR" "$BATS_TEST_TMPDIR/ws"
     chmod 0700 "$XDG_RUNTIME_DIR"
     cd "$BATS_TEST_TMPDIR/ws" || return 1

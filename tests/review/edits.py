@@ -368,7 +368,9 @@ class Worker:
         """The deepest first: setting a time changes no other."""
         for path in sorted(self.touched, reverse=True):
             self.clock += 1_234_567_891
-            if os.path.lexists(path or "."):
+            # what was touched may since lie behind a link, which leads to another file
+            above = os.path.abspath(os.path.dirname(path))
+            if os.path.lexists(path or ".") and os.path.realpath(above) == above:
                 os.utime(path or ".", ns=(self.clock, self.clock), follow_symlinks=False)
 
     def run(self, edits):
