@@ -258,7 +258,7 @@ END
     "$KELP" diff --patch "$id" >"$dir/patch"
     cat "$dir/patch"
     "$KELP" apply "$id"
-    patch -p1 -d "$dir/copy" <"$dir/patch"
+    (cd "$dir/copy" && git apply -p1 "$dir/patch")
     diff -r "$dir/one" "$dir/copy$dir/one"
     diff -r "$dir/two" "$dir/copy$dir/two"
 }
