@@ -33,22 +33,21 @@ static bool is_wanted(struct supervisor *s)
 
 /*
  * A group of its own: what stops or ends that of kelp passes it by.  It asks more than once, as kelp
- * may be just about to stop.
+ * may be just about to stop.  Where it cannot keep watch, kelp does not stay stopped.
  */
 static _Noreturn void stand_in_main(struct supervisor *s, int kelp)
 {
         static const struct timespec pause = { .tv_nsec = 100000000 };
         struct err unused = { 0 };
 
-        if (setpgid(0, 0) < 0 || proc_die_with(kelp, &unused) < 0)
-                _exit(1);
+        bool can_watch = setpgid(0, 0) == 0 && proc_die_with(kelp, &unused) == 0;
+
         prctl(PR_SET_NAME, "kelp-limits", 0, 0, 0);
-        while (!is_wanted(s))
+        while (can_watch && !is_wanted(s))
                 ;
-        for (;;) {
-                syscall(SYS_pidfd_send_signal, kelp, SIGCONT, NULL, 0);
+        while (syscall(SYS_pidfd_send_signal, kelp, SIGCONT, NULL, 0) == 0)
                 nanosleep(&pause, NULL);
-        }
+        _exit(0);
 }
 
 int stand_in_start(struct child *ret, struct supervisor *s, struct err *e)
