@@ -7,25 +7,23 @@
 
 bats_require_minimum_version 1.5.0
 load ../lib/kelp
+load ../lib/reviews
 
 setup() {
-    dir=$BATS_TEST_TMPDIR
-    export HOME=$dir/home XDG_STATE_HOME=$dir/state XDG_RUNTIME_DIR=$dir/run
-    mkdir -m 0700 "$XDG_RUNTIME_DIR"
-    mkdir -p "$HOME" "$dir/ws/sub" "$dir/out"
-    cd "$dir/ws" || return 1
+    reviews_setup
+    mkdir sub "$dir/out"
     echo one >a
     echo CANARY >"$dir/out/canary"
 }
 
 teardown() {
     [ -z "${swapper:-}" ] || kill "$swapper" 2>/dev/null || true
-    chmod -R u+rwX "$dir" 2>/dev/null || true
+    reviews_teardown
 }
 
 review() {
     run -0 --separate-stderr "$KELP" run --review --writable . "$@"
-    id=$(ls "$XDG_STATE_HOME/kelp/reviews")
+    id=$(reviews)
 }
 
 # Nothing outside was touched, and nothing of kelp's own lies about.
@@ -68,7 +66,7 @@ END
         [ "$(cat "$dir/out/canary")" = CANARY ]
         # left to itself it comes to an end
         [ ! -L sub ] || { mv sub link && mv other sub; }
-        if [ -n "$(ls "$XDG_STATE_HOME/kelp/reviews")" ]; then
+        if [ -n "$(reviews)" ]; then
             run -0 --separate-stderr "$KELP" apply --overwrite "$id"
         fi
         # what it overwrote may have been the link: then there are two directories, each with a part
@@ -93,7 +91,7 @@ for i in range(5000):
     [[ $stderr == *'its path is too long'* ]]
     [ -e deep/deep/deep/f ]
     run -0 --separate-stderr "$KELP" discard "$id"
-    [ -z "$(ls "$XDG_STATE_HOME/kelp/reviews")" ]
+    [ -z "$(reviews)" ]
     nothing_outside
 }
 
@@ -128,7 +126,7 @@ for i in range(int(sys.argv[1])):
     [ "$(wc -l <<<"$stderr")" -lt 60 ]
     timeout -s KILL 0.3 "$KELP" apply "$id" || true
     begin=$SECONDS
-    if [ -n "$(ls "$XDG_STATE_HOME/kelp/reviews")" ]; then
+    if [ -n "$(reviews)" ]; then
         run -0 --separate-stderr "$KELP" apply "$id"
     fi
     echo "$n files: $((SECONDS - begin)) s"

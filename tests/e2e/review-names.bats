@@ -5,29 +5,13 @@
 
 bats_require_minimum_version 1.5.0
 load ../lib/kelp
+load ../lib/reviews
 
 setup() {
-    dir=$BATS_TEST_TMPDIR
-    export HOME=$dir/home XDG_STATE_HOME=$dir/state XDG_RUNTIME_DIR=$dir/run
-    mkdir -m 0700 "$XDG_RUNTIME_DIR"
-    mkdir -p "$HOME" "$dir/ws/old/deep"
-    cd "$dir/ws" || return 1
+    reviews_setup
+    mkdir -p old/deep
     echo one >a
     echo y >old/deep/y
-}
-
-teardown() {
-    chmod -R u+rwX "$dir"
-}
-
-kelp() {
-    run --separate-stderr "$KELP" "$@"
-    echo "$output"
-    echo "$stderr"
-}
-
-reviews() {
-    ls "$XDG_STATE_HOME/kelp/reviews"
 }
 
 @test "a run in the background tells what it has written, before its end is told" {

@@ -6,18 +6,11 @@
 
 bats_require_minimum_version 1.5.0
 load ../lib/kelp
+load ../lib/reviews
 
 setup() {
-    dir=$BATS_TEST_TMPDIR
-    export HOME=$dir/home XDG_STATE_HOME=$dir/state XDG_RUNTIME_DIR=$dir/run
+    reviews_setup
     export XDG_CONFIG_HOME=$HOME/.config GIT_CONFIG_NOSYSTEM=1
-    mkdir -m 0700 "$XDG_RUNTIME_DIR"
-    mkdir -p "$HOME" "$dir/ws"
-    cd "$dir/ws" || return 1
-}
-
-teardown() {
-    chmod -R u+rwX "$dir"
 }
 
 review() {
@@ -25,7 +18,7 @@ review() {
     echo "$output"
     echo "$stderr"
     [ "$status" = 0 ]
-    id=$(ls "$XDG_STATE_HOME/kelp/reviews")
+    id=$(reviews)
 }
 
 # marked PATH...: each is in the summary and in the list, as one that takes effect outside.

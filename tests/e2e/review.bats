@@ -6,13 +6,11 @@
 
 bats_require_minimum_version 1.5.0
 load ../lib/kelp
+load ../lib/reviews
 
 setup() {
-    dir=$BATS_TEST_TMPDIR
-    export HOME=$dir/home XDG_STATE_HOME=$dir/state XDG_RUNTIME_DIR=$dir/run
-    mkdir -m 0700 "$XDG_RUNTIME_DIR"
-    mkdir -p "$HOME" "$dir/ws/.git/hooks" "$dir/ws/sub" "$dir/ws/old/deep" "$dir/out"
-    cd "$dir/ws" || return 1
+    reviews_setup
+    mkdir -p .git/hooks sub old/deep "$dir/out"
     echo one >a
     printf 'l1\nl2\nl3\n' >b
     echo x >sub/x
@@ -21,21 +19,11 @@ setup() {
     echo CANARY >"$dir/out/canary"
 }
 
-teardown() {
-    chmod -R u+rwX "$dir"
-}
-
 review() {
     run --separate-stderr "$KELP" run --review --writable . "$@"
     echo "$output"
     echo "$stderr"
-    id=$(ls "$XDG_STATE_HOME/kelp/reviews")
-}
-
-kelp() {
-    run --separate-stderr "$KELP" "$@"
-    echo "$output"
-    echo "$stderr"
+    id=$(reviews)
 }
 
 upper() {
@@ -83,7 +71,7 @@ m  sub/" ]
     [ "$(readlink link)" = b ]
     [ "$(stat -c %a sub)" = 700 ]
     [ ! -e old ]
-    [ -z "$(ls "$XDG_STATE_HOME/kelp/reviews")" ]
+    [ -z "$(reviews)" ]
 }
 
 @test "access control lists are applied, those of other users too" {
@@ -126,7 +114,7 @@ END
     kelp discard "$id"
     [ "$status" = 0 ]
     [ "$(tree_hash .)" = "$before" ]
-    [ -z "$(ls "$XDG_STATE_HOME/kelp/reviews")" ]
+    [ -z "$(reviews)" ]
     kelp discard "$id"
     [ "$status" = 125 ]
     says "there is no review '$id'"
@@ -137,7 +125,7 @@ END
     [ "$status" = 0 ]
     [ -z "$id" ]
     run -127 "$KELP" run --review --writable . -- /nowhere
-    [ -z "$(ls "$XDG_STATE_HOME/kelp/reviews")" ]
+    [ -z "$(reviews)" ]
     review --dry-run -- true
     [ "$status" = 0 ]
     [[ $output == *"$PWD"*overlaid* ]]
@@ -180,8 +168,8 @@ END
 
 @test "the review of a run in the background waits for its end" {
     id=$("$KELP" run -d --review --writable . -- sh -c 'echo two >a; sleep 1000')
-    [ "$(ls "$XDG_STATE_HOME/kelp/reviews" | wc -l)" = 1 ]
-    review=$(ls "$XDG_STATE_HOME/kelp/reviews")
+    [ "$(reviews | wc -l)" = 1 ]
+    review=$(reviews)
     kelp apply "$review"
     [ "$status" = 125 ]
     says 'in use'
@@ -201,7 +189,7 @@ END
     exec 8>"$dir/go"
     read -r _ <"$dir/done"
     echo mine >a
-    id=$(ls "$XDG_STATE_HOME/kelp/reviews")
+    id=$(reviews)
     # a review of a run that goes on is nobody's yet
     kelp diff
     [[ $output == *"$id"*running* ]]
@@ -436,7 +424,7 @@ forges='cd "$1" || exit 9
     until grep -q ready "$dir/said"; do sleep 0.05; done
     kill -KILL "$pid"
     wait "$pid" || true
-    id=$(ls "$XDG_STATE_HOME/kelp/reviews")
+    id=$(reviews)
     for _ in $(seq 100); do
         kelp apply "$id"
         [ "$status" = 0 ] && break
