@@ -19,17 +19,12 @@ start() {
     kelp=$!
 }
 
-# Waits until all of the line $1 is in "out", for $2 seconds or 10.
+# Waits until all of the line $1 is in "out".
 wait_line() {
-    local i
-
-    for ((i = 0; i < ${2:-10} * 50; i++)); do
-        ! grep -qx "$1" out || return 0
-        sleep 0.02
-    done
-    echo "no line '$1' in:"
-    cat out
-    return 1
+    wait_for grep -qx "$1" out || {
+        cat out
+        return 1
+    }
 }
 
 # Waits for the end of kelp and checks its exit status.
@@ -37,40 +32,36 @@ ends_with() {
     ended_with "$kelp" "$1"
 }
 
+has_child() {
+    child=$(ps -o pid= --ppid "$1" | tr -d ' ')
+    [ -n "$child" ]
+}
+
 # The only child of process $1, as soon as there is one.
 child_of() {
-    local i child
+    local child
 
-    for ((i = 0; i < 500; i++)); do
-        child=$(ps -o pid= --ppid "$1" | tr -d ' ')
-        [ -z "$child" ] || break
-        sleep 0.02
-    done
+    wait_for has_child "$1" >&2
     echo "$child"
 }
 
-is_gone() {
-    local i state
+has_ended() {
+    local state
 
-    for ((i = 0; i < 500; i++)); do
-        state=$(ps -o stat= -p "$1") || return 0
-        [ "${state#Z}" = "$state" ] || return 0
-        sleep 0.02
-    done
-    echo "process $1 is still there: $state"
-    return 1
+    state=$(ps -o stat= -p "$1") || return 0
+    [[ $state == Z* ]]
+}
+
+is_gone() {
+    wait_for has_ended "$1"
+}
+
+has_state() {
+    [[ $(ps -o stat= -p "$1") == "$2"* ]]
 }
 
 wait_state() {
-    local i state
-
-    for ((i = 0; i < 500; i++)); do
-        state=$(ps -o stat= -p "$1")
-        [ "${state#"$2"}" = "$state" ] || return 0
-        sleep 0.02
-    done
-    echo "process $1 is '$state', not '$2'"
-    return 1
+    wait_for has_state "$1" "$2"
 }
 
 @test "every signal that can be caught is passed on" {
@@ -244,7 +235,7 @@ time.sleep(20)'
     init=$(child_of "$kelp")
     ends_with 124
     is_gone "$init"
-    [ "$SECONDS" -lt 10 ]
+    [ "$SECONDS" -lt $((10 * KELP_TEST_SLOW)) ]
     start run --timeout 200ms -- sh -c 'kill -STOP $$'
     ends_with 124
 }

@@ -245,27 +245,25 @@ t() {
     tmux -S "$BATS_TEST_TMPDIR/tmux" -f /dev/null "$@"
 }
 
+shows() {
+    t capture-pane -p | grep -q -- "$1"
+}
+
 # Waits until the screen shows $1.
 screen_has() {
-    local i
+    wait_for shows "$1" || {
+        t capture-pane -p
+        return 1
+    }
+}
 
-    for ((i = 0; i < 500; i++)); do
-        ! t capture-pane -p | grep -q -- "$1" || return 0
-        sleep 0.02
-    done
-    t capture-pane -p
-    return 1
+is_in_shell() {
+    [ "$(t display-message -p '#{pane_current_command}')" = bash ]
 }
 
 # Waits until the shell of the window has the terminal again: what is typed before goes to kelp.
 shell_is_back() {
-    local i
-
-    for ((i = 0; i < 500; i++)); do
-        [ "$(t display-message -p '#{pane_current_command}')" != bash ] || return 0
-        sleep 0.02
-    done
-    return 1
+    wait_for is_in_shell
 }
 
 teardown() {
