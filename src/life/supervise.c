@@ -125,7 +125,9 @@ static int on_message(struct supervisor *s, struct err *e)
         case SYNC_EXITED:
                 s->has_exited = true;
                 s->wait_status = msg.value;
-                /* what can go goes while pid 1 does */
+                /* what can go goes while pid 1 does, which takes its namespaces along if they are
+                 * nobody else's: first, as that takes long, and nobody is let in any more */
+                run_close_entry(&s->run->entry);
                 own_box_exited(s->box);
                 return 0;
         default:

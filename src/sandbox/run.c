@@ -2,6 +2,13 @@
 
 #include "fd.h"
 
+void run_close_entry(struct run_entry *entry)
+{
+        for (int i = 0; i < RUN_NS_COUNT; i++)
+                fd_close(&entry->namespaces[i]);
+        fd_close(&entry->rules);
+}
+
 void run_done(struct run *r)
 {
         proc_kill_child(&r->stage);
@@ -20,7 +27,5 @@ void run_done(struct run *r)
         fd_close(&r->netns);
         fd_close(&r->userns);
         fd_close(&r->api_dir);
-        for (int i = 0; i < RUN_NS_COUNT; i++)
-                fd_close(&r->entry.namespaces[i]);
-        fd_close(&r->entry.rules);
+        run_close_entry(&r->entry);
 }

@@ -61,6 +61,9 @@ struct run {
                 }                                                                                  \
         }
 
+/* For a sandbox that nobody is let into any more. */
+void run_close_entry(struct run_entry *entry);
+
 /* Ends whatever is still there: kills pid 1 (and so the sandbox) and the network helper. */
 void run_done(struct run *r);
 
