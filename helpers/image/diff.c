@@ -122,12 +122,11 @@ static int compare(const void *a, const void *b)
 
 static int list_names(const struct diff *d, int fd, struct names *ret, struct err *e)
 {
-        autofd copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        autodir *dir = copy < 0 ? NULL : fdopendir(copy);
+        int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        autodir *dir = fd_take_dir(&copy);
 
         if (!dir)
                 return err_sys(e, "cannot list '%.200s'", d->path);
-        fd_take(&copy);
         for (;;) {
                 errno = 0;
                 const struct dirent *entry = readdir(dir);

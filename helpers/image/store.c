@@ -245,13 +245,12 @@ int store_read_image(int dir, const char *file, struct image *ret, struct err *e
 
 int store_list(int dir, store_each *each, void *context, struct err *e)
 {
-        autofd copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        autodir *list = copy < 0 ? NULL : fdopendir(copy);
+        int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        autodir *list = fd_take_dir(&copy);
         struct dirent *entry;
 
         if (!list)
                 return err_sys(e, "cannot list a directory of the image store");
-        fd_take(&copy);
         for (;;) {
                 errno = 0;
                 entry = readdir(list);

@@ -62,13 +62,12 @@ static int move_up(const struct eraser *x, const char *name, struct err *e)
 
 static int erase_entries(const struct eraser *x, const char *name, struct err *e)
 {
-        autofd copy = openat(x->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        autodir *list = copy < 0 ? NULL : fdopendir(copy);
+        int copy = openat(x->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        autodir *list = fd_take_dir(&copy);
         struct dirent *entry;
 
         if (!list)
                 return err_sys(e, "cannot list '%.100s'", name);
-        fd_take(&copy);
         while (errno = 0, (entry = readdir(list)) != NULL) {
                 if (!str_eq(entry->d_name, ".") && !str_eq(entry->d_name, "..") &&
                     erase_entry(x, entry->d_name, e) < 0)

@@ -29,6 +29,17 @@ void fd_close_dir(DIR **dir)
         errno = saved;
 }
 
+DIR *fd_take_dir(int *fd)
+{
+        DIR *dir = *fd < 0 ? NULL : fdopendir(*fd);
+
+        if (dir)
+                *fd = -1;
+        else
+                fd_close(fd);
+        return dir;
+}
+
 bool fd_is_open(int fd)
 {
         return fcntl(fd, F_GETFD) >= 0 || errno != EBADF;

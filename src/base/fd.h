@@ -26,6 +26,11 @@ static inline int fd_take(int *fd)
         return taken;
 }
 
+/*
+ * The directory that *fd is, to be listed: *fd is taken, also where that fails, which is NULL with
+ * errno set.  One that could not be opened, -1, fails with the errno of that.
+ */
+DIR *fd_take_dir(int *fd);
 void fd_close_dir(DIR **dir);
 
 #define autofd  __attribute__((cleanup(fd_close))) int

@@ -72,7 +72,7 @@ static int add_names(struct parts *p, bool are_links, struct err *e)
 {
         autofd fd = open(p->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         int copy = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
-        autodir *dir = copy < 0 ? NULL : fdopendir(copy);
+        autodir *dir = fd_take_dir(&copy);
         struct dirent *entry;
 
         if (!dir)

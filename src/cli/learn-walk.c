@@ -62,14 +62,12 @@ static int walk_entry(struct walk *w, int dirfd, const struct dirent *entry, siz
 /* Takes `dirfd`. */
 static int walk_dir(struct walk *w, int dirfd, size_t len, int depth, struct err *e)
 {
-        autodir *dir = fdopendir(dirfd);
+        int fd = dirfd;
+        autodir *dir = fd_take_dir(&fd);
         struct dirent *entry;
 
-        if (!dir) {
-                err_sys(e, "cannot list '%s'", w->path);
-                close(dirfd);
-                return -e->code;
-        }
+        if (!dir)
+                return err_sys(e, "cannot list '%s'", w->path);
         if (depth > MAX_DEPTH)
                 return err_set(e, E2BIG, "it is more than %d directories deep", MAX_DEPTH);
         while (errno = 0, (entry = readdir(dir))) {

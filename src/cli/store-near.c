@@ -61,12 +61,11 @@ static int add(struct arena *arena, struct name_list *list, const char *name, st
 
 static int list_names(struct arena *arena, int store, struct name_list *ret, struct err *e)
 {
-        autofd fd = openat(store, "names", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        autodir *dir = fd < 0 ? NULL : fdopendir(fd);
+        int fd = openat(store, "names", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        autodir *dir = fd_take_dir(&fd);
 
         if (!dir)
                 return err_sys(e, "cannot list the names in the store");
-        fd = -1; /* the directory has it now */
         for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
                 char name[NAME_MAX + 1];
 

@@ -150,13 +150,12 @@ bool store_is_id(const char *word)
 /* The one digest in images/ that begins so. */
 static int find_digest(int store, const char *hex, char *ret, struct err *e)
 {
-        autofd fd = openat(store, "images", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        autodir *dir = fd < 0 ? NULL : fdopendir(fd);
+        int fd = openat(store, "images", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        autodir *dir = fd_take_dir(&fd);
         struct dirent *entry;
 
         if (!dir)
                 return err_sys(e, "cannot list the images in the store");
-        fd = -1; /* the directory has it now */
         ret[0] = '\0';
         while (errno = 0, (entry = readdir(dir)) != NULL) {
                 if (strlen(entry->d_name) != IMAGE_NAME_DIGEST ||

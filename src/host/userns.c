@@ -99,13 +99,13 @@ bool host_cause_id_map(const struct host_view *v, int code, struct host_cause *r
  */
 static size_t count_in_use(const struct host_view *v)
 {
-        autofd fd = openat(v->root_fd, "proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        autodir *dir = fd < 0 ? NULL : fdopendir(fd);
+        int fd = openat(v->root_fd, "proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        autodir *dir = fd_take_dir(&fd);
         size_t n = 0;
 
         if (!dir)
                 return 0;
-        int proc = fd_take(&fd); /* the directory has it now */
+        int proc = dirfd(dir);
         autofree uint64_t *seen = calloc(MAX_SEEN, sizeof(*seen));
         if (!seen)
                 return 0;

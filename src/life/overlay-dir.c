@@ -39,7 +39,7 @@ static void sweep_one(int parent, const char *name)
 static void sweep(int parent)
 {
         int fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        autodir *dir = fd < 0 ? NULL : fdopendir(fd);
+        autodir *dir = fd_take_dir(&fd);
         struct dirent *entry;
         size_t n = 0;
 

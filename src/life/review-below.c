@@ -70,7 +70,7 @@ static int look_inside(struct below *b, int parent, const char *name, uint64_t a
                        struct err *e)
 {
         int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        autodir *dir = fd < 0 ? NULL : fdopendir(fd);
+        autodir *dir = fd_take_dir(&fd);
         struct dirent *entry;
 
         if (!dir)
@@ -78,7 +78,7 @@ static int look_inside(struct below *b, int parent, const char *name, uint64_t a
         while (errno = 0, (entry = readdir(dir))) {
                 if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
                         continue;
-                if (look_at(b, fd, entry->d_name, above, depth, e) < 0)
+                if (look_at(b, dirfd(dir), entry->d_name, above, depth, e) < 0)
                         return -e->code;
         }
         return errno ? err_sys(e, "cannot list '%s'", name) : 0;

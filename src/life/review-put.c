@@ -315,7 +315,7 @@ int review_put_looks(const struct review_put *p, struct err *e)
 int review_sweep_temps(int dir, const char *id, struct err *e)
 {
         int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        autodir *names = copy < 0 ? NULL : fdopendir(copy);
+        autodir *names = fd_take_dir(&copy);
         struct dirent *entry;
         char prefix[64];
 

@@ -59,7 +59,7 @@ int review_read_upper(const struct review *r, int dir, const char *name, struct 
 int review_find_opened(const struct review *r, bool *ret, struct err *e)
 {
         int copy = openat(r->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        autodir *dir = copy < 0 ? NULL : fdopendir(copy);
+        autodir *dir = fd_take_dir(&copy);
         struct dirent *entry;
 
         *ret = false;

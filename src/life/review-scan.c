@@ -200,7 +200,7 @@ static int compare_names(const void *a, const void *b)
 static int list_names(struct arena *a, int fd, struct name **ret, size_t *ret_n, struct err *e)
 {
         int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        autodir *dir = copy < 0 ? NULL : fdopendir(copy);
+        autodir *dir = fd_take_dir(&copy);
         struct dirent *entry;
 
         *ret = NULL;

@@ -164,7 +164,7 @@ static int compare_names(const void *a, const void *b)
 static int list_ids(struct arena *a, int root, const char ***ret, size_t *ret_n, struct err *e)
 {
         int copy = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        autodir *dir = copy < 0 ? NULL : fdopendir(copy);
+        autodir *dir = fd_take_dir(&copy);
         struct dirent *entry;
 
         if (!dir)

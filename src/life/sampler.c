@@ -70,15 +70,11 @@ static int walk(const struct sampler *s, bool is_exact, struct sum *ret, struct 
 {
         /* of its own: the position of a directory belongs to the open file */
         int fd = openat(s->proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        autodir *dir = fd < 0 ? NULL : fdopendir(fd);
+        autodir *dir = fd_take_dir(&fd);
         struct dirent *entry;
 
-        if (!dir) {
-                err_sys(e, "cannot open '/proc' of the sandbox");
-                if (fd >= 0)
-                        close(fd);
-                return -e->code;
-        }
+        if (!dir)
+                return err_sys(e, "cannot open '/proc' of the sandbox");
         *ret = (struct sum){ 0 };
         while ((errno = 0, entry = readdir(dir))) {
                 uint64_t resident;

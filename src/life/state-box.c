@@ -69,7 +69,7 @@ static int remove_name(const struct state *s, const char *name, const char *id, 
 static int remove_names(const struct state *s, const char *id, struct err *e)
 {
         int fd = openat(s->names, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        autodir *dir = fd < 0 ? NULL : fdopendir(fd);
+        autodir *dir = fd_take_dir(&fd);
         struct dirent *entry;
 
         if (!dir)
@@ -100,7 +100,7 @@ static bool empty_quickly(const struct state *s, const char *id, int box)
 static int empty_box(int box, const char *id, struct err *e)
 {
         int fd = openat(box, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        autodir *dir = fd < 0 ? NULL : fdopendir(fd);
+        autodir *dir = fd_take_dir(&fd);
         struct dirent *entry;
 
         if (!dir)

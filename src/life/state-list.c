@@ -53,7 +53,7 @@ static int collect(const struct state *s, struct listing *l, struct err *e)
 {
         /* a descriptor of its own: the place in the directory belongs to it */
         int fd = openat(s->boxes, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        autodir *dir = fd < 0 ? NULL : fdopendir(fd);
+        autodir *dir = fd_take_dir(&fd);
         struct dirent *entry;
 
         if (!dir)
@@ -119,7 +119,7 @@ static void match(struct matches *m, const char *id)
 static int match_ids(const struct state *s, struct matches *m, struct err *e)
 {
         int fd = openat(s->boxes, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        autodir *dir = fd < 0 ? NULL : fdopendir(fd);
+        autodir *dir = fd_take_dir(&fd);
         struct dirent *entry;
 
         if (!dir)

@@ -50,13 +50,11 @@ static bool find_living(int proc, const char *pid, char *ret, size_t size)
 
         snprintf(path, sizeof(path), "%.16s/task", pid);
         int fd = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        autodir *dir = fd < 0 ? NULL : fdopendir(fd);
+        autodir *dir = fd_take_dir(&fd);
         struct dirent *entry;
 
-        if (!dir) {
-                fd_close(&fd);
+        if (!dir)
                 return false;
-        }
         while ((entry = readdir(dir))) {
                 struct raw_stat raw;
 

@@ -41,16 +41,12 @@ static int add_task(struct usage_look *l, size_t *room, const struct usage_task 
 static int read_tasks(struct usage_look *l, struct err *e)
 {
         int fd = openat(l->proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        autodir *dir = fd < 0 ? NULL : fdopendir(fd);
+        autodir *dir = fd_take_dir(&fd);
         struct dirent *entry;
         size_t room = 0;
 
-        if (!dir) {
-                err_sys(e, "cannot open '/proc'");
-                if (fd >= 0)
-                        close(fd);
-                return -e->code;
-        }
+        if (!dir)
+                return err_sys(e, "cannot open '/proc'");
         while ((errno = 0, entry = readdir(dir))) {
                 struct usage_task task = { .pid = (pid_t)strtol(entry->d_name, NULL, 10) };
 

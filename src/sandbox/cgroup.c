@@ -72,14 +72,11 @@ static void sweep_one(int parent, const char *name)
 static void sweep(int parent)
 {
         int fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        autodir *dir = fd < 0 ? NULL : fdopendir(fd);
+        autodir *dir = fd_take_dir(&fd);
         struct dirent *entry;
 
-        if (!dir) {
-                if (fd >= 0)
-                        close(fd);
+        if (!dir)
                 return;
-        }
         for (int i = 0; i < SWEEP_AT_MOST && (entry = readdir(dir)); i++) {
                 if (str_has_prefix(entry->d_name, prefix) && !str_eq(entry->d_name, SUPERVISOR))
                         sweep_one(parent, entry->d_name);

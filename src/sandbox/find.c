@@ -88,12 +88,11 @@ static int look_at(struct way *w, int parent, const struct dirent *entry, size_t
 /* Takes *fd. */
 static int find_in(struct way *w, int *fd, size_t len, uint64_t states, int depth, struct err *e)
 {
-        autodir *dir = fdopendir(*fd);
+        autodir *dir = fd_take_dir(fd);
         struct dirent *entry;
 
         if (!dir)
                 return err_sys(e, "cannot list '%s/%s'", w->base, w->rest);
-        *fd = -1;
         while (errno = 0, (entry = readdir(dir))) {
                 if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
                         continue;

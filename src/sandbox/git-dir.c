@@ -86,7 +86,7 @@ static int visit_children(struct arena *a, struct git_names *names, int dirfd, c
                           int depth, visit_fn *visit, struct err *e)
 {
         int copy = fcntl(dirfd, F_DUPFD_CLOEXEC, 3);
-        autodir *list = copy < 0 ? NULL : fdopendir(copy);
+        autodir *list = fd_take_dir(&copy);
         struct dirent *entry;
 
         if (!list)

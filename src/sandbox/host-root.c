@@ -92,7 +92,7 @@ static int add_top_level(const struct plan *p, struct tree *t, struct err *e)
         if (root < 0)
                 return err_sys(e, "cannot open '/'");
         int copy = fcntl(root, F_DUPFD_CLOEXEC, 3);
-        autodir *dir = copy < 0 ? NULL : fdopendir(copy);
+        autodir *dir = fd_take_dir(&copy);
         if (!dir)
                 return err_sys(e, "cannot list '/'");
         while (errno = 0, (entry = readdir(dir))) {

@@ -241,7 +241,7 @@ static int keep_inside(struct keep *k, const struct keep_area *area, const char 
 {
         int fd = resolve_in_root(area->fd, part, O_RDONLY | O_DIRECTORY | O_NONBLOCK,
                                  RESOLVE_NO_SYMLINKS);
-        autodir *dir = fd < 0 ? NULL : fdopendir(fd);
+        autodir *dir = fd_take_dir(&fd);
         struct dirent *entry;
         struct stat st;
 
@@ -249,14 +249,15 @@ static int keep_inside(struct keep *k, const struct keep_area *area, const char 
         if (!dir)
                 return 0;
         while (errno = 0, (entry = readdir(dir))) {
-                if (is_sample(entry) || fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                if (is_sample(entry) ||
+                    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
                         continue;
                 const char *name = path_join(&k->scratch, part, entry->d_name, e);
                 const char *path = name ? path_join(&k->scratch, area->host_path, name, e) : NULL;
                 if (!path || (k->only_watches && keep_watch(k, path, &st, e) < 0))
                         return -e->code;
                 /* a directory is no hook, and might be this one */
-                if (S_ISLNK(st.st_mode) && fstatat(fd, entry->d_name, &st, 0) == 0 &&
+                if (S_ISLNK(st.st_mode) && fstatat(dirfd(dir), entry->d_name, &st, 0) == 0 &&
                     S_ISREG(st.st_mode) && keep_target(k, area, name, "", e) < 0)
                         return -e->code;
         }

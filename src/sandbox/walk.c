@@ -205,16 +205,12 @@ static int count_entry(struct walk *w, struct err *e)
 /* Takes `dirfd`. */
 static int walk_dir(struct walk *w, int dirfd, size_t len, int depth, struct err *e)
 {
-        autodir *dir = fdopendir(dirfd);
+        int fd = dirfd;
+        autodir *dir = fd_take_dir(&fd);
         struct dirent *entry;
 
-        if (!dir) {
-                int saved = errno;
-
-                close(dirfd);
-                errno = saved;
+        if (!dir)
                 return err_sys(e, "cannot list '%s%.*s'", w->share->box_path, (int)len, w->rest);
-        }
         if (depth > MAX_DEPTH)
                 return refuse(w, len, ELOOP, MAX_DEPTH, "directories in one another", e);
         while (errno = 0, (entry = readdir(dir))) {

@@ -17,8 +17,8 @@ int64_t watch_time(const struct stat *st)
 
 bool watch_inside(const char *host_path, uint64_t *ret)
 {
-        autofd fd = open(host_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        autodir *dir = fd < 0 ? NULL : fdopendir(fd);
+        int fd = open(host_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        autodir *dir = fd_take_dir(&fd);
         struct dirent *entry;
         struct stat st;
         int n = 0;
@@ -26,7 +26,6 @@ bool watch_inside(const char *host_path, uint64_t *ret)
         *ret = 0;
         if (!dir)
                 return true;
-        fd_take(&fd);
         while (errno = 0, (entry = readdir(dir))) {
                 if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."))
                         continue;
