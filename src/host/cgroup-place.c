@@ -192,8 +192,9 @@ bool cgroup_find_mount(const struct host_view *v, char *ret, size_t size)
 
         for (char *at = text; host_next_mount(&at, &mount);) {
                 if (str_eq(mount.type, "cgroup2")) {
-                        snprintf(ret, size, "%s", mount.point);
-                        return true;
+                        int n = snprintf(ret, size, "%s", mount.point);
+
+                        return n > 0 && (size_t)n < size;
                 }
         }
         return false;

@@ -43,7 +43,7 @@ bool cgroup_find_place(const struct host_view *v, pid_t companion, struct cgroup
 bool cgroup_has_manager(const struct host_view *v);
 unsigned cgroup_get_manager_controllers(const struct host_view *v);
 
-/* Where version 2 is mounted, and our own cgroup below that; false when there is none. */
+/* Where version 2 is mounted, and our own cgroup below that; false: there is none, or no room. */
 bool cgroup_find_mount(const struct host_view *v, char *ret, size_t size);
 bool cgroup_find_own(const struct host_view *v, const char *mount, char *ret, size_t size);
 

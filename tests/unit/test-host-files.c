@@ -517,6 +517,19 @@ static void test_cgroup_place(void **state)
         assert_false(cgroup_find_place(&f->view, 0, &place));
 }
 
+/* The beginning of a path is another path. */
+static void test_cgroup_mount_that_is_too_long(void **state)
+{
+        struct fake *f = *state;
+        char mount[sizeof("/sys/fs/cgroup")];
+
+        fake_file(f, "proc/self/mountinfo",
+                  "30 27 0:27 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+        assert_true(cgroup_find_mount(&f->view, mount, sizeof(mount)));
+        assert_string_equal(mount, "/sys/fs/cgroup");
+        assert_false(cgroup_find_mount(&f->view, mount, sizeof(mount) - 1));
+}
+
 /* Below a systemd of the user's all can be written, and is not ours for that. */
 static void test_cgroup_of_systemd(void **state)
 {
@@ -616,6 +629,7 @@ int main(void)
                 T(test_newuidmap_absent),
                 T(test_cgroup),
                 T(test_cgroup_place),
+                T(test_cgroup_mount_that_is_too_long),
                 T(test_cgroup_of_systemd),
                 T(test_cgroup_of_manager),
                 T(test_profile),
