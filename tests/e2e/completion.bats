@@ -184,6 +184,12 @@ long_options() {
     done
 }
 
+@test "completion: behind a command that takes no word nothing is offered, and nothing said" {
+    run --separate-stderr in_bash kelp doctor ""
+    [ -z "$stderr" ]
+    [ -z "$output" ]
+}
+
 @test "completion: a name that a shell would expand does nothing" {
     printf '#!/bin/sh\necho "NAME ID"\necho "\\$(touch\\${IFS}ran) x"\necho "ok y"\n' >../bin/fake
     chmod +x ../bin/fake
