@@ -251,7 +251,8 @@ static void await_empty(const struct cgroup *c)
                 text[n > 0 ? n : 0] = '\0';
                 if (n <= 0 || get_count(text, "populated") == 0)
                         return;
-                if (poll(&fd, 1, PATIENCE_MS) <= 0)
+                int ready = poll(&fd, 1, PATIENCE_MS);
+                if (ready == 0 || (ready < 0 && errno != EINTR))
                         return;
         }
 }
