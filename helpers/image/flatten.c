@@ -73,20 +73,29 @@ static int give(const struct store *store, const struct session *session, int so
         return io_send(sock, path, strlen(path), &session->dir, 1, e);
 }
 
-/* An error of the socket is its end, too: nobody can ask for the copy any more. */
+/* How often a receive may fail: what the kernel refuses once it gives the next time. */
+#define MOST_FAILED 10
+
+/*
+ * An error of the socket that stays is its end, too: nobody can ask for the copy any more.  But one
+ * that passes is not: the copy is somebody's root.
+ */
 static void await_end(int sock)
 {
-        struct err unused = { 0 };
         autofd init = -1;
+        int n_failed = 0;
 
-        for (;;) {
+        while (n_failed < MOST_FAILED) {
+                struct err unused = { 0 };
                 size_t n_fds = 0;
                 int fd = -1;
                 char byte;
+                ssize_t n = io_receive(sock, &byte, sizeof(byte), &fd, 1, &n_fds, &unused);
 
-                if (io_receive(sock, &byte, sizeof(byte), &fd, 1, &n_fds, &unused) <= 0)
+                if (n == 0)
                         break;
-                if (n_fds == 0)
+                n_failed = n < 0 ? n_failed + 1 : 0;
+                if (n < 0 || n_fds == 0)
                         continue;
                 fd_close(&init);
                 init = fd;
