@@ -231,6 +231,27 @@ cleanup_file_variables: 0" ]
     [ -z "$output" ]
 }
 
+@test "gitlab: the list of sandboxes is read whole, or nothing is removed" {
+    mkdir -p "$KELP_RUNNER_DIR/jobs/4711/builds"
+    printf '#!/bin/sh\nexit 3\n' >../fake
+    chmod +x ../fake
+    env+=(KELP="$BATS_TEST_TMPDIR/fake")
+    run -22 call cleanup
+    [[ $output == *"cannot list the sandboxes"* ]]
+    [ -d "$KELP_RUNNER_DIR/jobs/4711/builds" ]
+    # the job's stands first, and much more behind it than a pipe takes
+    cat >../fake <<EOF
+#!/bin/sh
+[ "\$1" = ps ] || exec touch "$BATS_TEST_TMPDIR/killed"
+echo "ID NAME"
+echo "1 gitlab-4711"
+seq -f "%.0f other" 100000
+EOF
+    run -0 call cleanup
+    [ -e "$BATS_TEST_TMPDIR/killed" ]
+    [ ! -e "$KELP_RUNNER_DIR/jobs/4711" ]
+}
+
 @test "gitlab: a job in an image" {
     make_rootfs ../root
     tar -C ../root -cf - . | "$KELP" import - box
@@ -262,6 +283,8 @@ cleanup_file_variables: 0" ]
     run -75 "$job" true
     run -75 "$job" --
     run -75 "$job" --report
+    # a value with that letter is no option
+    run -0 "$job" -ieNAMEd=x -- sh -c '[ "$NAMEd" = x ]'
     for option in -d -dit -itd --detach --status-fd --status-fd=5; do
         run -75 "$job" "$option" -- touch ran
         [ "${lines[-1]}" = "ci-job: '$option' is not for a job, whose end and status are waited for here" ]
