@@ -1,0 +1,44 @@
+#ifndef KELP_OCI_LAUNCH_H
+#define KELP_OCI_LAUNCH_H
+
+#include "bundle.h"
+#include "container.h"
+#include "group.h"
+#include "notice.h"
+#include "profile.h"
+
+/*
+ * A launch: the launcher (this process) clones a stage into the new user namespace (or joins one, or
+ * has none), has its maps written, the stage makes or joins the other namespaces and clones the
+ * container's first process as the launcher's own child, so that it is left to whoever reaps for the
+ * launcher (a subreaper: conmon, containerd's shim).  First builds the root, becomes nearly the command,
+ * and waits on the socket `start` of the container's directory.
+ */
+struct launch_spec {
+        const struct bundle *bundle;
+        struct container *container; /* made and locked; gets pid and start time */
+        const struct profile *profile;
+        const struct group *group;
+        const char *console_socket; /* host path; NULL: none */
+        unsigned preserve_fds;
+        bool no_pivot;
+        bool keeps_keyring;
+        const struct notice *notice;
+};
+
+/*
+ * Returns when first waits for `start`, with hooks prestart and createRuntime run.  Whatever fails, no
+ * process stays behind.
+ */
+int launch_create(const struct launch_spec *spec, struct err *e);
+
+/*
+ * By `start`: gives first the word, waits until it has executed the command or says why not; runs no
+ * hooks.  ENOENT/EACCES as of the command's exec.
+ */
+int launch_start(struct container *c, struct err *e);
+
+/* Whether first still waits for `start`. */
+bool launch_is_waiting(const struct container *c);
+
+#endif

@@ -1,0 +1,34 @@
+#ifndef KELP_OCI_WORDS_H
+#define KELP_OCI_WORDS_H
+
+#include "err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * The words of a command line: "--name", "--name=value", "--name value", "-n value", "-nvalue"; "--" ends
+ * them.  Options and operands may be mixed unless `stops` is set (exec: what follows the id is a command).
+ */
+struct words_option {
+        const char *name;   /* without dashes */
+        char letter;        /* 0: none */
+        bool *flag;         /* no value; exactly one of the two is set */
+        const char **value; /* the last one wins; the caller's text */
+};
+
+struct words {
+        const char *command; /* for messages */
+        const struct words_option *options;
+        size_t n_options;
+        bool stops; /* at the first operand */
+};
+
+/*
+ * Sets what stands behind the options; *ret_operands points into argv, which is reordered, and is
+ * NULL-terminated.  Errors: EINVAL, with the nearest known option as a hint.
+ */
+int words_parse(const struct words *w, int argc, char **argv, char ***ret_operands, size_t *ret_n,
+                struct err *e);
+
+#endif
