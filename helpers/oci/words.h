@@ -10,11 +10,17 @@
  * The words of a command line: "--name", "--name=value", "--name value", "-n value", "-nvalue"; "--" ends
  * them.  Options and operands may be mixed unless `stops` is set (exec: what follows the id is a command).
  */
+struct words_list {
+        const char **items; /* the caller's, with room for as many as there are words */
+        size_t n;
+};
+
 struct words_option {
-        const char *name;   /* without dashes */
-        char letter;        /* 0: none */
-        bool *flag;         /* no value; exactly one of the two is set */
-        const char **value; /* the last one wins; the caller's text */
+        const char *name;        /* without dashes */
+        char letter;             /* 0: none */
+        bool *flag;              /* no value; exactly one of the three is set */
+        const char **value;      /* the last one wins; the caller's text */
+        struct words_list *list; /* every one, in order: --env A=1 --env B=2 */
 };
 
 struct words {
