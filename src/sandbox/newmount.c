@@ -41,8 +41,8 @@ static int context_error(int context, struct err *e, const char *doing, const ch
         return err_set(e, saved, "cannot %s '%s': %s: %s", doing, type, err_name(saved), text + 2);
 }
 
-int newmount_fs(const char *type, const struct newmount_option *options, size_t n, unsigned flags,
-                struct err *e)
+int newmount_fs_with(const char *type, const struct newmount_option *options, size_t n,
+                     uint64_t attr, struct err *e)
 {
         autofd context = (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
 
@@ -57,17 +57,22 @@ int newmount_fs(const char *type, const struct newmount_option *options, size_t 
         }
         if (syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
                 return context_error(context, e, "create", type);
+        int mount = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, (unsigned)attr);
+        if (mount < 0)
+                return context_error(context, e, "mount", type);
+        return mount;
+}
+
+int newmount_fs(const char *type, const struct newmount_option *options, size_t n, unsigned flags,
+                struct err *e)
+{
         /*
          * Read-only comes last, when everything is in it; but for sysfs, which nothing is put into,
          * and which is refused otherwise where an outer container has its own read-only.
          */
         if (strcmp(type, "sysfs") != 0)
                 flags &= ~(unsigned)TREE_READ_ONLY;
-        uint64_t attr = attributes(flags);
-        int mount = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, (unsigned)attr);
-        if (mount < 0)
-                return context_error(context, e, "mount", type);
-        return mount;
+        return newmount_fs_with(type, options, n, attributes(flags), e);
 }
 
 /* What is reached by descriptor is named by the caller, which knows it. */
@@ -101,6 +106,15 @@ int newmount_set(int dirfd, const char *path, unsigned flags, struct err *e)
                 how |= AT_RECURSIVE;
         if (syscall(SYS_mount_setattr, dirfd, path, how, &attr, sizeof(attr)) < 0)
                 return name_error(e, "cannot set the attributes of the mount", path);
+        return 0;
+}
+
+int newmount_change(int mount, const struct mount_attr *attr, bool is_recursive, struct err *e)
+{
+        unsigned how = AT_EMPTY_PATH | (is_recursive ? AT_RECURSIVE : 0);
+
+        if (syscall(SYS_mount_setattr, mount, "", how, attr, sizeof(*attr)) < 0)
+                return err_sys(e, "cannot change the attributes of the mount");
         return 0;
 }
 

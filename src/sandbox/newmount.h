@@ -3,6 +3,7 @@
 
 #include "err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,11 +22,19 @@ struct newmount_option {
 int newmount_fs(const char *type, const struct newmount_option *options, size_t n, unsigned flags,
                 struct err *e);
 
+/* The same with MOUNT_ATTR_* as of fsmount(2), which has "read-only" as it stands. */
+int newmount_fs_with(const char *type, const struct newmount_option *options, size_t n,
+                     uint64_t attr, struct err *e);
+
 /* A detached copy of what `path` is, or of the object `dirfd` itself for "". */
 int newmount_clone(int dirfd, const char *path, unsigned flags, struct err *e);
 
 /* Sets the flags on a mount; with TREE_RECURSIVE on all below it too.  Never clears one. */
 int newmount_set(int dirfd, const char *path, unsigned flags, struct err *e);
+
+/* mount_setattr(2) of a mount by its descriptor: sets, clears, propagation, id map. */
+struct mount_attr;
+int newmount_change(int mount, const struct mount_attr *attr, bool is_recursive, struct err *e);
 
 /* Attaches `mount` to the object `target`, or to the name `path` below it. */
 int newmount_attach(int mount, int target, const char *path, struct err *e);
