@@ -3,80 +3,15 @@
 #include "limit.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-
-struct measure {
-        unsigned depth;
-        unsigned values;
-        bool is_in_string;
-};
-
-static int measure_byte(struct measure *m, char c, const char *what, struct err *e)
-{
-        switch (c) {
-        case '"':
-                m->is_in_string = true;
-                return 0;
-        case '[':
-        case '{':
-                m->values++;
-                if (++m->depth > LIMIT_JSON_DEPTH)
-                        return err_set(e, EINVAL, "%s nests deeper than %u", what,
-                                       LIMIT_JSON_DEPTH);
-                break;
-        case ']':
-        case '}':
-                /* one too many is for the parser to refuse */
-                if (m->depth > 0)
-                        m->depth--;
-                return 0;
-        case ',':
-        case ':':
-                m->values++;
-                break;
-        default:
-                return 0;
-        }
-        if (m->values > LIMIT_JSON_VALUES)
-                return err_set(e, E2BIG, "%s has more than %u values", what, LIMIT_JSON_VALUES);
-        return 0;
-}
-
-/* jansson nests 2,048 deep and allocates as it goes: judge first. */
-static int measure(const char *data, size_t len, const char *what, struct err *e)
-{
-        struct measure m = { 0 };
-
-        if (len > LIMIT_JSON)
-                return err_set(e, EFBIG, "%s is larger than %u bytes", what, LIMIT_JSON);
-        for (size_t i = 0; i < len; i++) {
-                if (m.is_in_string) {
-                        if (data[i] == '\\')
-                                i++;
-                        else if (data[i] == '"')
-                                m.is_in_string = false;
-                        continue;
-                }
-                if (measure_byte(&m, data[i], what, e) < 0)
-                        return -e->code;
-        }
-        return 0;
-}
 
 json_t *doc_parse(const char *data, size_t len, const char *what, struct err *e)
 {
-        json_error_t error;
+        static const struct json_text_limits limits = { .bytes = LIMIT_JSON,
+                                                        .depth = LIMIT_JSON_DEPTH,
+                                                        .values = LIMIT_JSON_VALUES };
 
-        if (measure(data, len, what, e) < 0)
-                return NULL;
-        json_t *doc = json_loadb(data, len, JSON_REJECT_DUPLICATES, &error);
-        if (!doc) {
-                err_set(e, EINVAL, "%s is not valid JSON: line %d: %.150s", what, error.line,
-                        error.text);
-                return NULL;
-        }
-        return doc;
+        return json_text_parse(data, len, &limits, what, e);
 }
 
 int doc_write(const json_t *doc, char **ret, struct err *e)

@@ -3,29 +3,21 @@
 
 #include "digest.h"
 #include "err.h"
+#include "json-text.h"
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /*
- * JSON documents of strangers.  A document is measured before it is parsed: its size, how deep it
- * nests and how many values it has, so that the memory it can take is known.  Duplicate keys, NUL
- * and invalid UTF-8 are refused.
+ * JSON documents of strangers, within the limits of limit.h (json-text.h).
  *
  * Below, "required" members are errors when absent; for the others null and absence are the same.
  * A member of the wrong type is always an error: EINVAL, naming `what` and the member.
  * Strings live as long as the document.
  */
 
-static inline void doc_done(json_t **doc)
-{
-        json_decref(*doc);
-        *doc = NULL;
-}
-
-#define autodoc __attribute__((cleanup(doc_done))) json_t
+#define autodoc autojson
 
 /* `what` names the document in errors.  NULL on error. */
 json_t *doc_parse(const char *data, size_t len, const char *what, struct err *e);

@@ -1,0 +1,260 @@
+#include "json-text.h"
+
+#include "mem.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+/* What a big number becomes: BIG_MARK and its digits, in quotes. */
+#define BIG_MARK       '\1'
+#define BIG_TEXT       "\"\\u0001"
+#define BIG_TEXT_LEN   (sizeof(BIG_TEXT) - 1)
+#define BIG_MIN_DIGITS 19
+#define BIG_MAX_DIGITS 20
+
+/* ------ measuring ------ */
+
+struct measure {
+        const struct json_text_limits *limits;
+        unsigned depth;
+        unsigned values;
+        bool is_in_string;
+};
+
+static int measure_byte(struct measure *m, char c, const char *what, struct err *e)
+{
+        switch (c) {
+        case '"':
+                m->is_in_string = true;
+                return 0;
+        case '[':
+        case '{':
+                m->values++;
+                if (++m->depth > m->limits->depth)
+                        return err_set(e, EINVAL, "%s nests deeper than %u", what,
+                                       m->limits->depth);
+                break;
+        case ']':
+        case '}':
+                /* one too many is for the parser to refuse */
+                if (m->depth > 0)
+                        m->depth--;
+                return 0;
+        case ',':
+        case ':':
+                m->values++;
+                break;
+        default:
+                return 0;
+        }
+        if (m->values > m->limits->values)
+                return err_set(e, E2BIG, "%s has more than %u values", what, m->limits->values);
+        return 0;
+}
+
+/* jansson nests 2,048 deep and allocates as it goes: judge first. */
+static int measure(const char *data, size_t len, const struct json_text_limits *limits,
+                   const char *what, struct err *e)
+{
+        struct measure m = { .limits = limits };
+
+        if (len > limits->bytes)
+                return err_set(e, EFBIG, "%s is larger than %zu bytes", what, limits->bytes);
+        for (size_t i = 0; i < len; i++) {
+                if (m.is_in_string) {
+                        if (data[i] == '\\')
+                                i++;
+                        else if (data[i] == '"')
+                                m.is_in_string = false;
+                        continue;
+                }
+                if (measure_byte(&m, data[i], what, e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
+/* ------ numbers from 2^63 to 2^64 - 1 ------ */
+
+static bool read_digits(const char *text, size_t len, uint64_t *ret)
+{
+        uint64_t value = 0;
+
+        if (len < BIG_MIN_DIGITS || len > BIG_MAX_DIGITS || text[0] == '0')
+                return false;
+        for (size_t i = 0; i < len; i++) {
+                if (text[i] < '0' || text[i] > '9' || __builtin_mul_overflow(value, 10u, &value) ||
+                    __builtin_add_overflow(value, (uint64_t)(text[i] - '0'), &value))
+                        return false;
+        }
+        *ret = value;
+        return value > INT64_MAX;
+}
+
+static size_t skip_string(const char *data, size_t len, size_t at)
+{
+        for (at++; at < len && data[at] != '"'; at++) {
+                if (data[at] == '\\')
+                        at++;
+        }
+        return at < len ? at + 1 : len;
+}
+
+static bool is_of_number(char c)
+{
+        return isdigit((unsigned char)c) || c == '-' || c == '+' || c == '.' || c == 'e' ||
+               c == 'E';
+}
+
+static size_t skip_number(const char *data, size_t len, size_t at)
+{
+        while (at < len && is_of_number(data[at]))
+                at++;
+        return at;
+}
+
+/* A key is not one: it would turn what is no JSON into a document. */
+static bool is_key(const char *data, size_t len, size_t end)
+{
+        while (end < len && isspace((unsigned char)data[end]))
+                end++;
+        return end < len && data[end] == ':';
+}
+
+/* The next big number from `at` on: where it begins and ends. */
+static bool find_big(const char *data, size_t len, size_t at, size_t *ret_begin, size_t *ret_end)
+{
+        uint64_t value;
+
+        while (at < len) {
+                if (data[at] == '"') {
+                        at = skip_string(data, len, at);
+                } else if (is_of_number(data[at])) {
+                        size_t end = skip_number(data, len, at);
+
+                        if (read_digits(data + at, end - at, &value) && !is_key(data, len, end)) {
+                                *ret_begin = at;
+                                *ret_end = end;
+                                return true;
+                        }
+                        at = end;
+                } else {
+                        at++;
+                }
+        }
+        return false;
+}
+
+static size_t append(char *to, size_t used, const char *data, size_t len)
+{
+        memcpy(to + used, data, len);
+        return used + len;
+}
+
+/* `data` with each of its `n` big numbers as such a string. */
+static char *mark_big(const char *data, size_t len, size_t n, size_t *ret_len, struct err *e)
+{
+        char *text = mem_alloc(len + n * (BIG_TEXT_LEN + 1), e);
+        size_t used = 0;
+        size_t begin;
+        size_t end;
+        size_t at = 0;
+
+        if (!text)
+                return NULL;
+        for (; find_big(data, len, at, &begin, &end); at = end) {
+                used = append(text, used, data + at, begin - at);
+                used = append(text, used, BIG_TEXT, BIG_TEXT_LEN);
+                used = append(text, used, data + begin, end - begin);
+                used = append(text, used, "\"", 1);
+        }
+        *ret_len = append(text, used, data + at, len - at);
+        return text;
+}
+
+static size_t count_big(const char *data, size_t len)
+{
+        size_t n = 0;
+        size_t begin;
+        size_t end;
+
+        for (size_t at = 0; find_big(data, len, at, &begin, &end); at = end)
+                n++;
+        return n;
+}
+
+static bool is_big(const json_t *value, uint64_t *ret)
+{
+        const char *text = json_string_value(value);
+
+        return text && text[0] == BIG_MARK && read_digits(text + 1, strlen(text + 1), ret);
+}
+
+bool json_text_number(const json_t *value, uint64_t *ret)
+{
+        if (is_big(value, ret))
+                return true;
+        if (!json_is_integer(value) || json_integer_value(value) < 0)
+                return false;
+        *ret = (uint64_t)json_integer_value(value);
+        return true;
+}
+
+const char *json_text_string(const json_t *value)
+{
+        uint64_t number;
+
+        return is_big(value, &number) ? NULL : json_string_value(value);
+}
+
+/* ------ text ------ */
+
+json_t *json_text_parse(const char *data, size_t len, const struct json_text_limits *limits,
+                        const char *what, struct err *e)
+{
+        autofree char *marked = NULL;
+        json_error_t error;
+
+        if (measure(data, len, limits, what, e) < 0)
+                return NULL;
+        size_t n = limits->has_big_numbers ? count_big(data, len) : 0;
+        if (n > 0) {
+                marked = mark_big(data, len, n, &len, e);
+                if (!marked)
+                        return NULL;
+                data = marked;
+        }
+        json_t *doc = json_loadb(data, len, JSON_REJECT_DUPLICATES, &error);
+        if (!doc)
+                err_set(e, EINVAL, "%s is not valid JSON: line %d: %.150s", what, error.line,
+                        error.text);
+        return doc;
+}
+
+char *json_text_print(const json_t *doc)
+{
+        char *text = json_dumps(doc, JSON_COMPACT | JSON_SORT_KEYS);
+        size_t used = 0;
+        uint64_t number;
+
+        if (!text)
+                return NULL;
+        size_t len = strlen(text);
+        for (size_t at = 0; at < len;) {
+                size_t end = text[at] == '"' ? skip_string(text, len, at) : at + 1;
+                size_t digits = end - at > BIG_TEXT_LEN ? end - at - BIG_TEXT_LEN - 1 : 0;
+
+                if (digits > 0 && memcmp(text + at, BIG_TEXT, BIG_TEXT_LEN) == 0 &&
+                    read_digits(text + at + BIG_TEXT_LEN, digits, &number)) {
+                        memmove(text + used, text + at + BIG_TEXT_LEN, digits);
+                        used += digits;
+                } else {
+                        memmove(text + used, text + at, end - at);
+                        used += end - at;
+                }
+                at = end;
+        }
+        text[used] = '\0';
+        return text;
+}
