@@ -3,7 +3,6 @@
 
 #include "bundle.h"
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -20,7 +19,7 @@
  * has no state.json belongs to a `create` that is at work (it has the lock) or was killed (nobody has).
  */
 
-#define CONTAINER_MAX_ID 1024
+#define CONTAINER_MAX_ID 255 /* the name of a directory */
 
 enum container_status {
         CONTAINER_CREATING,
@@ -44,6 +43,7 @@ struct container {
         pid_t pid;           /* of its first process, here; 0: there is none yet */
         uint64_t start_time; /* proc_start_time() */
         char created[40];    /* RFC 3339 */
+        unsigned hooks;      /* bit n: there are hooks of enum bundle_hook_kind n */
         struct bundle_label *labels;
         size_t n_labels;
 };
@@ -73,19 +73,34 @@ int container_check_id(const char *id, struct err *e);
 /* Makes the directory and takes the lock.  EEXIST: there is one of that name. */
 int container_make(int root, const char *id, struct container *ret, struct err *e);
 
-/* Opens it and reads state.json.  ENOENT: "container 'ID' does not exist". */
+/*
+ * Opens it and reads state.json; `pid` is 0 and `bundle` is NULL where there is none.  ENOENT: "container
+ * 'ID' does not exist".  EBADMSG: state.json is damaged, *ret is as if there were none.
+ */
 int container_open(int root, const char *id, struct container *ret, struct err *e);
 
-/* Takes the lock, waiting for who has it; state.json is read again. */
+/*
+ * Takes the lock, waiting for who has it; state.json is read again.  ENOENT when it was removed.  The
+ * lock is given back by container_done(), also where other processes have the descriptor.
+ */
 int container_lock(struct container *c, struct err *e);
 
-/* Writes config.json, and state.json whole. */
-int container_keep_config(const struct container *c, const struct bundle *b, struct err *e);
+/* The directory of `id` to be cleaned, damaged or not: like open and lock, but EBADMSG is no error. */
+int container_open_locked(int root, const char *id, struct container *ret, struct err *e);
+
+/*
+ * Writes config.json, and takes over from the bundle what state.json has of it: texts are copied.
+ * container_write() writes state.json, whole, and reaches no disk.
+ */
+int container_keep_config(struct container *c, const struct bundle *b, struct err *e);
 int container_write(const struct container *c, struct err *e);
 
 /* The kept config, as it was when the container was made. */
 int container_read_config(const struct container *c, struct bundle *ret, struct err *e);
 
+/*
+ * One that is damaged or was left by a `create` that was killed counts as stopped.
+ */
 int container_get_status(const struct container *c, enum container_status *ret, struct err *e);
 
 /* The state of the specification, as JSON text for `state` and for hooks; *ret is the caller's (free). */

@@ -1,0 +1,63 @@
+#include "container-inner.h"
+
+#include "fd.h"
+#include "io.h"
+#include "proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+/* Whether process `c->pid` is the one that was started as such, and has not ended. */
+static bool is_first(const struct container *c)
+{
+        uint64_t start_time;
+        char state;
+
+        return proc_stat(c->pid, &state, &start_time) == 0 && start_time == c->start_time &&
+               state != 'Z' && state != 'X';
+}
+
+int container_open_first(const struct container *c, int *ret_pidfd, struct err *e)
+{
+        struct err why = { 0 };
+
+        *ret_pidfd = -1;
+        if (c->pid <= 0)
+                return 0;
+        autofd pidfd = proc_pidfd(c->pid, &why);
+        /* a pid of a thread is nobody's first process either */
+        if (pidfd < 0 && (why.code == ESRCH || why.code == EINVAL || why.code == ENOENT))
+                return 0;
+        if (pidfd < 0) {
+                *e = why;
+                return -e->code;
+        }
+        /* after it was opened: what is seen now is what the descriptor is of */
+        if (is_first(c))
+                *ret_pidfd = fd_take(&pidfd);
+        return 0;
+}
+
+/* Whether somebody makes, starts or removes it just now. */
+static bool is_locked(const struct container *c)
+{
+        autofd lock = openat(c->dir, CONTAINER_LOCK, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+
+        return lock >= 0 && io_lock(lock, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+int container_get_status(const struct container *c, enum container_status *ret, struct err *e)
+{
+        (void)e;
+        if (c->pid <= 0)
+                *ret = c->lock < 0 && is_locked(c) ? CONTAINER_CREATING : CONTAINER_STOPPED;
+        else if (!is_first(c))
+                *ret = CONTAINER_STOPPED;
+        else if (faccessat(c->dir, CONTAINER_START, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+                *ret = CONTAINER_CREATED;
+        else
+                *ret = CONTAINER_RUNNING;
+        return 0;
+}
