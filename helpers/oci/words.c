@@ -58,8 +58,7 @@ static const struct words_option *find_letter(const struct words *w, char letter
         return NULL;
 }
 
-static int set_flag(const struct words *w, const struct words_option *option, const char *value,
-                    struct err *e)
+static int set_flag(const struct words_option *option, const char *value, struct err *e)
 {
         if (!value) {
                 *option->flag = true;
@@ -79,8 +78,8 @@ static void set_value(const struct words_option *option, const char *value)
 }
 
 /* The value of an option that has none behind it in its own word: the next word. */
-static int take_next(const struct words *w, const struct words_option *option, int argc,
-                     char **argv, int *at, struct err *e)
+static int take_next(const struct words_option *option, int argc, char **argv, int *at,
+                     struct err *e)
 {
         if (*at + 1 >= argc)
                 return err_set(e, EINVAL, "option '--%s' needs a value", option->name);
@@ -98,9 +97,9 @@ static int take_long(const struct words *w, int argc, char **argv, int *at, stru
         if (!option)
                 return refuse_unknown(w, name, len, e);
         if (option->flag)
-                return set_flag(w, option, value, e);
+                return set_flag(option, value, e);
         if (!value)
-                return take_next(w, option, argc, argv, at, e);
+                return take_next(option, argc, argv, at, e);
         set_value(option, value);
         return 0;
 }
@@ -119,7 +118,7 @@ static int take_letters(const struct words *w, int argc, char **argv, int *at, s
                         continue;
                 }
                 if (letter[1] == '\0')
-                        return take_next(w, option, argc, argv, at, e);
+                        return take_next(option, argc, argv, at, e);
                 set_value(option, letter + (letter[1] == '=' ? 2 : 1));
                 return 0;
         }
