@@ -1,5 +1,5 @@
-#ifndef KELP_LIFE_HELPER_SAID_H
-#define KELP_LIFE_HELPER_SAID_H
+#ifndef KELP_BASE_HELPER_SAID_H
+#define KELP_BASE_HELPER_SAID_H
 
 #include "err.h"
 

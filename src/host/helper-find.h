@@ -1,5 +1,5 @@
-#ifndef KELP_LIFE_HELPER_FIND_H
-#define KELP_LIFE_HELPER_FIND_H
+#ifndef KELP_HOST_HELPER_FIND_H
+#define KELP_HOST_HELPER_FIND_H
 
 #include "err.h"
 #include "mem.h"
