@@ -9,10 +9,15 @@
  */
 struct notice {
         void (*say)(void *user, const char *text);
+        void (*debug)(void *user, const char *text); /* NULL: nobody wants to know that much */
         void *user;
 };
 
 void notice_say(const struct notice *n, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* What makes no difference but for who looks for a reason. */
+void notice_debug(const struct notice *n, const char *fmt, ...)
+        __attribute__((format(printf, 2, 3)));
 
 /* The text of `e`, ", ignoring" behind it; and empties it. */
 void notice_ignore(const struct notice *n, struct err *e);

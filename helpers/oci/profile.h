@@ -28,13 +28,17 @@ int profile_load(const struct bundle *b, const struct notice *notice, struct pro
                  struct err *e);
 
 /*
- * In the process that will execute the command, last of all.  `listener` is a socket, connected to
- * linux.seccomp.listenerPath (-1 without one), which gets the listener with `state`, the JSON text of
- * the container process state.  Without no_new_privs the caller must have CAP_SYS_ADMIN.
+ * In the process that will execute the command, which has one thread, last of all.  `listener` is a
+ * socket, connected to linux.seccomp.listenerPath (-1 without one), which gets the listener with
+ * `state`, the JSON text of the container process state.  Without no_new_privs the caller must have
+ * CAP_SYS_ADMIN.  EPIPE and the like: whoever listens did not get it; the filter is in force then.
  */
 int profile_enter(const struct profile *p, int listener, const char *state, struct err *e);
 
-/* Connects to linux.seccomp.listenerPath, on the host; *ret is -1 without one. */
+/*
+ * Connects to linux.seccomp.listenerPath, on the host; *ret is -1 without one.  For a profile that
+ * has_listener: else the path is of no meaning.  One connection takes one state, and is closed after it.
+ */
 int profile_connect(const struct bundle *b, int *ret, struct err *e);
 
 #endif
