@@ -22,3 +22,23 @@ int cpu_put_apart(const struct cpu_choice *c, pid_t child, struct err *e)
                 return err_sys(e, "cannot let process %d use all processors again", (int)child);
         return 0;
 }
+
+void cpu_choose_others(struct cpu_choice *ret)
+{
+        int ours = sched_getcpu();
+
+        cpu_choose(ret);
+        if (!ret->is_useful || ours < 0 || ours >= CPU_SETSIZE) {
+                ret->is_useful = false;
+                return;
+        }
+        CPU_CLR((size_t)ours, &ret->all);
+        ret->is_useful = CPU_COUNT(&ret->all) > 0;
+}
+
+void cpu_leave(const struct cpu_choice *others)
+{
+        /* where it is refused the child stays: slower, that is all */
+        if (others->is_useful)
+                sched_setaffinity(0, sizeof(others->all), &others->all);
+}

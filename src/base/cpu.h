@@ -28,4 +28,11 @@ void cpu_choose(struct cpu_choice *ret);
  */
 int cpu_put_apart(const struct cpu_choice *c, pid_t child, struct err *e);
 
+/*
+ * The same for a child that nobody can move once it runs, as a setuid program: the choice is made before
+ * it is forked, of all processors but the caller's, and the child leaves for them by itself, for good.
+ */
+void cpu_choose_others(struct cpu_choice *ret);
+void cpu_leave(const struct cpu_choice *others);
+
 #endif

@@ -1,5 +1,6 @@
 #include "id-map.h"
 
+#include "cpu.h"
 #include "parse.h"
 #include "path.h"
 #include "proc.h"
@@ -214,14 +215,28 @@ static void fill_args(struct helper_args *args, const char *path, pid_t pid,
         args->argv[n] = NULL;
 }
 
+/* In the child, which nobody can move any more once it is a setuid program. */
+static int leave_parent(void *arg, struct err *e)
+{
+        (void)e;
+        cpu_leave(arg);
+        return 0;
+}
+
 static int start_helper(const char *path, pid_t pid, const struct id_map *map,
-                        struct child *ret_child, struct err *e)
+                        struct cpu_choice *others, struct child *ret_child, struct err *e)
 {
         struct helper_args args;
-        struct proc_spec spec = {
-                .path = path, .argv = args.argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1
-        };
+        struct proc_spec spec = { .path = path,
+                                  .argv = args.argv,
+                                  .stdin_fd = -1,
+                                  .stdout_fd = -1,
+                                  .stderr_fd = -1,
+                                  .prepare = others ? leave_parent : NULL,
+                                  .prepare_arg = others };
 
+        if (!path[0])
+                return 0;
         fill_args(&args, path, pid, map);
         return proc_start(&spec, ret_child, e);
 }
@@ -230,6 +245,8 @@ static int end_helper(struct child *child, const char *path, struct err *e)
 {
         int status = 0;
 
+        if (child->pid == 0)
+                return 0;
         if (proc_wait(child, &status, e) < 0)
                 return -e->code;
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
@@ -240,14 +257,16 @@ static int end_helper(struct child *child, const char *path, struct err *e)
                        WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 
-/* Each takes about 3 ms: side by side. */
+/* Each takes about 2 ms: side by side, on two processors. */
 int id_maps_write(pid_t pid, const struct id_maps *maps, struct err *e)
 {
         autochild uid_child = CHILD_NONE;
         autochild gid_child = CHILD_NONE;
+        struct cpu_choice others;
 
-        if (start_helper(maps->newuidmap, pid, &maps->uids, &uid_child, e) < 0 ||
-            start_helper(maps->newgidmap, pid, &maps->gids, &gid_child, e) < 0)
+        cpu_choose_others(&others);
+        if (start_helper(maps->newuidmap, pid, &maps->uids, &others, &uid_child, e) < 0 ||
+            start_helper(maps->newgidmap, pid, &maps->gids, NULL, &gid_child, e) < 0)
                 return -e->code;
         if (end_helper(&uid_child, maps->newuidmap, e) < 0)
                 return -e->code;

@@ -60,7 +60,10 @@ int id_maps_parse(char *text, struct id_maps *ret, struct err *e);
 /* Whether every id that `old` maps is mapped alike by `new_maps`. */
 bool id_maps_contain(const struct id_maps *new_maps, const struct id_maps *old);
 
-/* Has the helpers write the maps of process `pid`.  EPERM: one of them refused. */
+/*
+ * Has the helpers write the maps of process `pid`; a map whose helper has no path is left alone.
+ * EIO: one of them refused.
+ */
 int id_maps_write(pid_t pid, const struct id_maps *maps, struct err *e);
 
 #endif
