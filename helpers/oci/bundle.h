@@ -41,8 +41,9 @@ enum bundle_ns {
 };
 
 struct bundle_namespace {
-        bool is_asked;    /* false: the caller's own */
-        const char *path; /* host path of one to join; NULL: a new one */
+        bool is_asked;     /* false: the caller's own */
+        const char *path;  /* host path of one to join; NULL: a new one */
+        const char *where; /* "linux.namespaces[2]", for messages */
 };
 
 enum bundle_hook_kind {

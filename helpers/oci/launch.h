@@ -27,16 +27,19 @@ struct launch_spec {
 };
 
 /*
- * Returns when first waits for `start`, with hooks prestart and createRuntime run.  Whatever fails, no
- * process stays behind.
+ * Returns when first waits for `start`, with hooks prestart and createRuntime run and the container
+ * written down.  First is a child of this process.  Whatever fails, no process stays behind.
  */
 int launch_create(const struct launch_spec *spec, struct err *e);
 
+/* Ends what launch_create() has made, where what comes behind it fails. */
+void launch_kill(const struct container *c);
+
 /*
  * By `start`: gives first the word, waits until it has executed the command or says why not; runs no
- * hooks.  ENOENT/EACCES as of the command's exec.
+ * hooks.  ENOENT/EACCES as of the command's exec.  EINVAL: it does not wait for that.
  */
-int launch_start(struct container *c, struct err *e);
+int launch_start(struct container *c, const struct notice *notice, struct err *e);
 
 /* Whether first still waits for `start`. */
 bool launch_is_waiting(const struct container *c);
