@@ -23,8 +23,10 @@ scene_prepare() {
     shift 2
 
     home=$(getent passwd "$user" | cut -d: -f6)
-    scene_has_pure_cgroup2 || mount -t cgroup2 none /sys/fs/cgroup ||
-        scene_die "a cgroup2 cannot be mounted on /sys/fs/cgroup"
+    if ! scene_has_pure_cgroup2; then
+        umount --recursive --lazy /sys/fs/cgroup 2>/dev/null
+        mount -t cgroup2 none /sys/fs/cgroup || scene_die "a cgroup2 cannot be mounted on /sys/fs/cgroup"
+    fi
     # some of crun's tests look for a process id of five digits
     echo 10000 2>/dev/null >/proc/sys/kernel/ns_last_pid
     mkdir "$work/run" && chmod 0700 "$work/run"
