@@ -9,6 +9,7 @@
 #include "talk.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <limits.h>
 #include <linux/close_range.h>
 #include <sched.h>
