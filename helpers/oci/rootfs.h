@@ -14,19 +14,31 @@
  * their order; devices and links of /dev; createContainer hooks (the caller); pivot; propagation and
  * read-only-ness of the root; sysctls; read-only and masked paths.
  */
+struct rootfs_kept {
+        int mount;
+        const struct bundle_mount *config;
+        bool is_read_only_later;
+};
+
 struct rootfs {
         int root;            /* the mount that becomes / */
         int old_root;        /* -1 after the pivot */
         int null;            /* the container's /dev/null, checked to be one: masks need it */
+        int proc_sys;        /* where sysctls are written: in a /proc of our own, or the host's */
         bool has_own_mounts; /* there is a mount namespace of the container's own */
+        struct rootfs_kept *kept; /* mounts to which something comes later */
+        size_t n_kept;
+        size_t kept_room;
 };
 
 #define ROOTFS_NONE                                                                                \
         {                                                                                          \
-                .root = -1, .old_root = -1, .null = -1                                             \
+                .root = -1, .old_root = -1, .null = -1, .proc_sys = -1                             \
         }
 
 void rootfs_done(struct rootfs *r);
+
+#define autorootfs __attribute__((cleanup(rootfs_done))) struct rootfs
 
 /* What first knows when it builds. */
 struct rootfs_spec {
