@@ -199,8 +199,9 @@ static size_t judge(const char *data, size_t len, const struct profile_key *key)
         if (len < start)
                 return 0;
         memcpy(&head, data, sizeof(head));
-        if (memcmp(head.magic, MAGIC, sizeof(head.magic)) != 0 || head.maker_len != maker_len ||
-            head.text_len != key->len || head.body_len != len - start ||
+        if (memcmp(head.magic, MAGIC, sizeof(head.magic)) != 0 || head.unused != 0 ||
+            head.maker_len != maker_len || head.text_len != key->len ||
+            head.body_len != len - start ||
             memcmp(data + sizeof(head), key->maker, maker_len) != 0 ||
             memcmp(data + sizeof(head) + maker_len, key->text, key->len) != 0)
                 return 0;

@@ -126,12 +126,9 @@ static void test_damage(void **state)
         entry_path(path, sizeof(path));
         assert_int_equal(io_read_file(AT_FDCWD, path, 4096, &data, &len, &e), 0);
         autofd fd = open(path, O_RDWR | O_CLOEXEC);
-        /* what is behind the lengths in the head has no meaning yet */
         for (size_t i = 0; i < len; i++) {
                 char damaged = (char)(data[i] ^ (1 << i % 8));
 
-                if (i >= 36 && i < 40)
-                        continue;
                 assert_int_equal(pwrite(fd, &damaged, 1, (off_t)i), 1);
                 if (!has("{\"a\":1}", NULL))
                         fail_msg("byte %zu of the entry does not count", i);
