@@ -254,14 +254,32 @@ static int run_hook(const struct bundle_hook *hook, const char *state, struct er
         return watch(&child, output, hook, e);
 }
 
+static int run_one(const struct bundle *b, enum bundle_hook_kind kind, size_t i, const char *state,
+                   struct err *e)
+{
+        const struct bundle_hook *hook = &b->hooks[kind].items[i];
+
+        if (run_hook(hook, state, e) < 0)
+                return err_prefix(e, "hook %s[%zu] '%.200s'", kind_names[kind], i, hook->path);
+        return 0;
+}
+
 int hooks_run(const struct bundle *b, enum bundle_hook_kind kind, const char *state, struct err *e)
 {
-        const struct bundle_hooks *hooks = &b->hooks[kind];
-
-        for (size_t i = 0; i < hooks->n; i++) {
-                if (run_hook(&hooks->items[i], state, e) < 0)
-                        return err_prefix(e, "hook %s[%zu] '%.200s'", kind_names[kind], i,
-                                          hooks->items[i].path);
+        for (size_t i = 0; i < b->hooks[kind].n; i++) {
+                if (run_one(b, kind, i, state, e) < 0)
+                        return -e->code;
         }
         return 0;
+}
+
+void hooks_run_all(const struct bundle *b, enum bundle_hook_kind kind, const char *state,
+                   const struct notice *notice)
+{
+        for (size_t i = 0; i < b->hooks[kind].n; i++) {
+                struct err e = { 0 };
+
+                if (run_one(b, kind, i, state, &e) < 0)
+                        notice_ignore(notice, &e);
+        }
 }

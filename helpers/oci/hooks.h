@@ -2,6 +2,7 @@
 #define KELP_OCI_HOOKS_H
 
 #include "bundle.h"
+#include "notice.h"
 
 /*
  * Runs the hooks one after another, the state on the standard input of each (one that does not read it
@@ -9,5 +10,9 @@
  * that names it: "hook prestart[1] '/x' exited with status 3".  Source: runtime-spec, config.md, Hooks.
  */
 int hooks_run(const struct bundle *b, enum bundle_hook_kind kind, const char *state, struct err *e);
+
+/* The same for those that nothing depends on (poststart, poststop): one that fails is said, and no more. */
+void hooks_run_all(const struct bundle *b, enum bundle_hook_kind kind, const char *state,
+                   const struct notice *notice);
 
 #endif

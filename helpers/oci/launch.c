@@ -80,6 +80,16 @@ static int connect_console(const char *path, int *ret, struct err *e)
         return 0;
 }
 
+static int open_console(const struct launch_spec *spec, int *ret, struct err *e)
+{
+        if (spec->console_socket)
+                return connect_console(spec->console_socket, ret, e);
+        if (spec->console < 0)
+                return 0;
+        *ret = fcntl(spec->console, F_DUPFD_CLOEXEC, 3);
+        return *ret < 0 ? err_sys(e, "cannot copy a descriptor") : 0;
+}
+
 static int listen_for_start(int dir, int *ret, struct err *e)
 {
         struct sockaddr_un address;
@@ -108,7 +118,7 @@ static int open_all(struct launch *l, struct err *e)
         if (l->joins_first)
                 l->ids.has_caller_root = false;
         l->is_shared = l->spaces.join[BUNDLE_NS_USER] >= 0 || l->spaces.join[BUNDLE_NS_PID] >= 0;
-        if (spec->console_socket && connect_console(spec->console_socket, &l->console, e) < 0)
+        if (open_console(spec, &l->console, e) < 0)
                 return -e->code;
         if (spec->profile->has_listener && profile_connect(b, &l->seccomp, e) < 0)
                 return -e->code;

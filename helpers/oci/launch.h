@@ -20,6 +20,7 @@ struct launch_spec {
         const struct profile *profile;
         const struct group *group;
         const char *console_socket; /* host path; NULL: none */
+        int console;                /* in its place one that is connected, borrowed; -1: none */
         unsigned preserve_fds;
         bool no_pivot;
         bool keeps_keyring;
