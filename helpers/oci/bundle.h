@@ -133,7 +133,8 @@ struct bundle_mount {
         uint64_t set_all;  /* the same by "rro", "rnosuid", ...: also of all mounts below */
         uint64_t clear_all;
         unsigned long
-                super; /* MS_SYNCHRONOUS, MS_DIRSYNC, MS_MANDLOCK, MS_SILENT, ... of the superblock */
+                super; /* MS_SYNCHRONOUS, MS_DIRSYNC, MS_MANDLOCK, MS_SILENT, ... of the superblock;
+                          MS_REMOUNT: what is there is changed, nothing is mounted */
         unsigned long *propagations; /* in order: MS_SHARED | MS_REC, ... */
         size_t n_propagations;
         enum bundle_idmap idmap;
@@ -155,11 +156,23 @@ struct bundle_device {
         gid_t gid;
 };
 
-/* A file and what to write to it: a sysctl, or a file of a cgroup. */
+/* One of the runtime's network devices, to be moved to the container's network namespace. */
+struct bundle_net_device {
+        const char *where;
+        const char *host_name;
+        const char *box_name; /* may have a "%d", which the kernel fills */
+};
+
+/*
+ * A file and what to write to it: a sysctl, or a file of a cgroup.  What cgroup v2 has no file for is
+ * there with the name that v1 had, so that it fails where the others would have succeeded.
+ */
 struct bundle_line {
         const char *where; /* "linux.resources.memory.limit" */
         const char *file;  /* "memory.max"; of a sysctl its path below /proc/sys */
         const char *value;
+        const char *other_file; /* where there is no such file; NULL: none */
+        const char *other_value;
 };
 
 struct bundle_group {
@@ -167,7 +180,8 @@ struct bundle_group {
         struct bundle_line
                 *lines; /* linux.resources as files of cgroup v2, in the order to write */
         size_t n_lines;
-        bool has_devices; /* rules for devices: nobody without root can have them */
+        bool has_devices;  /* rules for devices: nobody without root can have them */
+        bool checks_usage; /* a memory limit below what is in use is an error */
 };
 
 struct bundle_label {
@@ -206,6 +220,8 @@ struct bundle {
         struct bundle_time_offset boottime;
         struct bundle_device *devices;
         size_t n_devices;
+        struct bundle_net_device *net_devices;
+        size_t n_net_devices;
         struct bundle_group group;
         unsigned long propagation; /* of the root: MS_SHARED, ...; 0: not given */
         struct bundle_line *sysctls;
