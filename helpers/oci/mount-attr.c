@@ -43,8 +43,8 @@ static const struct locked lockables[] = {
 
 static void keep(const struct bundle_mount *m, const char *word, const struct notice *notice)
 {
-        notice_say(notice, "%s: '%s' cannot have %s: the mount that '%s' is on is locked, ignoring",
-                   m->where, m->box_path, word, m->source);
+        notice_say(notice, "%s: no %s for '%s': the mount that '%s' lies on is locked, ignoring",
+                   m->where, word, m->box_path, m->source);
 }
 
 /*
@@ -70,7 +70,7 @@ static int leave_locked(const struct bundle_mount *m, int mount, bool is_recursi
                 keep(m, l->word, notice);
         }
         if ((attr->attr_set | attr->attr_clr) & times)
-                keep(m, "another kind of access times", notice);
+                keep(m, "other access times", notice);
         attr->attr_set &= ~times;
         attr->attr_clr &= ~times;
         return 0;

@@ -32,9 +32,15 @@ static unsigned long rules(unsigned flags)
 static int place_error(struct err *e, int code, const char *box_path, unsigned flags)
 {
         if (code == ELOOP && (flags & MOUNT_PLACE_IS_PLAIN))
+                return err_set(
+                        e, code,
+                        "'%s' must be mounted on ordinary directory: the image has a symlink "
+                        "on the way to it",
+                        box_path);
+        if (code == ELOOP)
                 return err_set(e, code,
-                               "'%s' must be an ordinary place: a symlink of the image is on the "
-                               "way to it",
+                               "the way to '%s' is a loop of symlinks, or a link in /proc that "
+                               "leads out of it",
                                box_path);
         return err_set(e, code, "cannot open '%s' in the root: %s", box_path, err_name(code));
 }
@@ -126,6 +132,19 @@ int mount_place_open(int root, const char *box_path, unsigned flags, struct err 
         return place_error(e, ELOOP, box_path, 0);
 }
 
+/* The kernel says EINVAL for several things; which of them it was is seen from here. */
+static int attach_error(int place, int mount, const char *box_path, struct err *e)
+{
+        struct stat to;
+        struct stat from;
+
+        if (e->code != EINVAL || fstat(place, &to) < 0 || fstat(mount, &from) < 0 ||
+            S_ISDIR(to.st_mode) == S_ISDIR(from.st_mode))
+                return -e->code;
+        return err_set(e, ENOTDIR, "'%s' is %s directory, what is to be mounted is %s", box_path,
+                       S_ISDIR(to.st_mode) ? "a" : "no", S_ISDIR(from.st_mode) ? "one" : "none");
+}
+
 int mount_place_attach(int root, const char *box_path, unsigned flags, int place, int mount,
                        struct err *e)
 {
@@ -133,7 +152,7 @@ int mount_place_attach(int root, const char *box_path, unsigned flags, int place
         uint64_t got;
 
         if (newmount_attach(mount, place, "", e) < 0)
-                return -e->code;
+                return attach_error(place, mount, box_path, e);
         autofd seen = resolve_in_root(root, box_path, O_PATH, rules(flags));
         if (seen < 0)
                 return place_error(e, -seen, box_path, flags);

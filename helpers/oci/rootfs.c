@@ -39,8 +39,11 @@ void rootfs_done(struct rootfs *r)
  */
 static int set_around(const struct bundle *b, struct err *e)
 {
-        unsigned long word = b->propagation ? b->propagation : MS_REC | MS_PRIVATE;
+        unsigned long word = b->propagation;
 
+        /* what is unbindable inside must be bound before */
+        if (word == 0 || (word & MS_UNBINDABLE))
+                word = MS_REC | MS_PRIVATE;
         if (mount(NULL, "/", NULL, word, NULL) < 0)
                 return err_sys(e, "cannot set the propagation of '/'");
         return 0;
