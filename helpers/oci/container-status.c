@@ -2,6 +2,7 @@
 
 #include "fd.h"
 #include "io.h"
+#include "launch.h"
 #include "proc.h"
 
 #include <errno.h>
@@ -55,7 +56,7 @@ int container_get_status(const struct container *c, enum container_status *ret, 
                 *ret = c->lock < 0 && is_locked(c) ? CONTAINER_CREATING : CONTAINER_STOPPED;
         else if (!is_first(c))
                 *ret = CONTAINER_STOPPED;
-        else if (faccessat(c->dir, CONTAINER_START, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        else if (launch_is_waiting(c))
                 *ret = CONTAINER_CREATED;
         else
                 *ret = CONTAINER_RUNNING;

@@ -170,7 +170,8 @@ int words_count(const struct words *w, const char *usage, char *const *operands,
                 at += len;
                 at += strspn(at, " ");
         }
-        if (n <= known)
+        /* "[ARG...]" */
+        if (n <= known || strstr(usage, "..."))
                 return 0;
         err_set(e, EINVAL, "unexpected word '%.200s'", operands[known]);
         err_hint(e, "kelp-oci %s [OPTIONS]%s%s", w->command, *usage ? " " : "", usage);
