@@ -54,12 +54,6 @@ int become_finish(const struct become_spec *spec, struct become *b, int keep, st
 int become_guard_self(char **argv, struct err *e);
 
 /*
- * The path of this program's file, also when what runs is such a copy, which has none; for who looks for
- * what is installed beside it.
- */
-int become_find_own_path(char *ret, size_t size, struct err *e);
-
-/*
  * In the launcher, before it opens anything: the descriptors of --preserve-fds, 3 to 2 + n, must have been
  * inherited, or one that is opened later would have such a number.  They are not to be made
  * close-on-exec: become_finish() refuses one that is.

@@ -1,7 +1,7 @@
 #include "become.h"
 
 #include "fd.h"
-#include "str.h"
+#include "helper-find.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,10 +32,9 @@
  * else it is the copy.
  */
 
-#define SELF     "/proc/self/exe"
-#define NAME     "kelp-oci"
-#define PATH_VAR "KELP_OCI_PATH"
-#define SEALS    (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#define SELF  "/proc/self/exe"
+#define NAME  "kelp-oci"
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U
@@ -133,9 +132,9 @@ static int become_copy(int fd, char **argv, struct err *e)
 {
         char path[PATH_MAX];
 
-        if (become_find_own_path(path, sizeof(path), e) < 0)
+        if (helper_find_self(path, sizeof(path), e) < 0)
                 return -e->code;
-        if (setenv(PATH_VAR, path, 1) < 0)
+        if (setenv(HELPER_FIND_SELF, path, 1) < 0)
                 return err_sys(e, "cannot keep the path of this program");
         /* the descriptor goes at exec, and with it the last name of the copy */
         fexecve(fd, argv, environ);
@@ -151,7 +150,7 @@ int become_guard_self(char **argv, struct err *e)
                 return err_sys(e, "cannot look at '" SELF "'");
         if (is_out_of_reach(self, &st)) {
                 /* of a copy it is the number of a descriptor */
-                if (getenv(PATH_VAR))
+                if (getenv(HELPER_FIND_SELF))
                         prctl(PR_SET_NAME, NAME);
                 return 0;
         }
@@ -162,24 +161,5 @@ int become_guard_self(char **argv, struct err *e)
                 err_prefix(e, "this program's file could be written by a container");
                 return err_hint(e, "have root install it, for everybody");
         }
-        return 0;
-}
-
-/* The variable counts for a copy alone: what has a path is found by that. */
-int become_find_own_path(char *ret, size_t size, struct err *e)
-{
-        const char *kept = getenv(PATH_VAR);
-        ssize_t n = readlink(SELF, ret, size - 1);
-        struct stat own, named;
-
-        if (n < 0)
-                return err_sys(e, "cannot read '" SELF "'");
-        ret[n] = '\0';
-        if (stat(SELF, &own) == 0 && stat(ret, &named) == 0 && own.st_dev == named.st_dev &&
-            own.st_ino == named.st_ino)
-                return 0;
-        if (!kept || strlen(kept) >= size)
-                return err_set(e, ENOENT, "this program's file has no path");
-        memcpy(ret, kept, strlen(kept) + 1);
         return 0;
 }
