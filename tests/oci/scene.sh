@@ -55,7 +55,10 @@ scene_enter() {
     chmod 0755 "$SCENE_WORK"
     cp -r "$(dirname "$script")" "$SCENE_WORK/oci" || exit 1
     unshare --mount --pid --fork --kill-child --mount-proc bash -c '. "$0" && scene_prepare "$@"' \
-        "$SCENE_WORK/oci/scene.sh" "$user" "$SCENE_WORK" "$SCENE_WORK/oci/$(basename "$script")" "$@"
+        "$SCENE_WORK/oci/scene.sh" "$user" "$SCENE_WORK" "$SCENE_WORK/oci/$(basename "$script")" "$@" &
+    # its end is that of all in the scene
+    trap 'kill -KILL $!' INT TERM
+    wait $!
     status=$?
     rm -rf "$SCENE_WORK"
     exit "$status"
