@@ -65,7 +65,7 @@ static int leave_keyring(const struct become_spec *spec, struct err *e)
 {
         if (spec->keeps_keyring)
                 return 0;
-        if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) == 0 || errno == ENOSYS)
+        if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0 || errno == ENOSYS)
                 return 0;
         err_sys(e, "cannot join a fresh session keyring");
         return err_hint(e, "--no-new-keyring keeps the caller's, within the container's reach");
