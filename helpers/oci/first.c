@@ -77,6 +77,20 @@ static int be_alone(struct first *f, struct err *e)
         return proc_die_with(l->self, e);
 }
 
+/* ------ names ------ */
+
+static int set_names(const struct first *f, struct err *e)
+{
+        const char *host = f->bundle->plan.net.host_name;
+        const char *domain = f->bundle->domain_name;
+
+        if (host && sethostname(host, strlen(host)) < 0)
+                return err_sys(e, "cannot set the hostname '%.100s'", host);
+        if (domain && setdomainname(domain, strlen(domain)) < 0)
+                return err_sys(e, "cannot set the domainname '%.100s'", domain);
+        return 0;
+}
+
 /* ------ state, for hooks and whoever listens to seccomp ------ */
 
 static int print_state(const struct first *f, enum container_status status, pid_t pid, char **ret,
@@ -294,9 +308,10 @@ static int become(struct first *f, struct err *e)
 
 static int first_run(struct first *f, struct err *e)
 {
-        if (be_alone(f, e) < 0 || join_network(f, e) < 0 || build(f, e) < 0 ||
-            let_hooks_run(f, e) < 0 || rootfs_enter(&f->rootfs_spec, &f->rootfs, e) < 0 ||
-            prepare(f, e) < 0 || await_keep(f, e) < 0 || await_start(f, e) < 0)
+        if (be_alone(f, e) < 0 || set_names(f, e) < 0 || join_network(f, e) < 0 ||
+            build(f, e) < 0 || let_hooks_run(f, e) < 0 ||
+            rootfs_enter(&f->rootfs_spec, &f->rootfs, e) < 0 || prepare(f, e) < 0 ||
+            await_keep(f, e) < 0 || await_start(f, e) < 0)
                 return -e->code;
         return become(f, e);
 }

@@ -1,5 +1,6 @@
 #include "stage.h"
 
+#include "become-limits.h"
 #include "fd.h"
 #include "first.h"
 #include "io.h"
@@ -39,7 +40,9 @@ static int begin(const struct launch *l, struct err *e)
         /* also when it is stopped: then it would not see the end of the conversation */
         if (proc_die_with(l->self, e) < 0 || proc_reset_signals(e) < 0)
                 return -e->code;
-        /* the launcher keeps the lock of the container, and with it what belongs to the host */
+        /* the file is somebody else's once we may not be looked at, or have other ids */
+        if (become_set_oom_score(l->spec->bundle, e) < 0)
+                return -e->code;
         return l->is_shared ? set_dumpable(false, e) : 0;
 }
 
