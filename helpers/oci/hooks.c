@@ -2,6 +2,7 @@
 
 #include "fd.h"
 #include "io.h"
+#include "kin.h"
 #include "proc.h"
 #include "str.h"
 
@@ -206,6 +207,22 @@ static int hear_start(int why, struct err *e)
         return -e->code;
 }
 
+/* All that it has started: its descendants, and who was in its session and has lost his parents. */
+static void kill_all(pid_t hook)
+{
+        struct err unused = { 0 };
+        autokin found = { NULL };
+
+        if (kin_can_see() && kin_read(&found, &unused) == 0) {
+                for (size_t i = 0; i < found.n; i++)
+                        found.items[i].is_member = found.items[i].session == hook;
+                kin_choose(&found);
+                kin_signal(&found, SIGKILL, &unused);
+        }
+        /* what can be had without /proc, and whoever was born meanwhile */
+        kill(-hook, SIGKILL);
+}
+
 static int watch(struct child *child, int output, const struct bundle_hook *hook, struct err *e)
 {
         uint64_t until =
@@ -215,8 +232,7 @@ static int watch(struct child *child, int output, const struct bundle_hook *hook
 
         int r = wait_end(child->pidfd, output, until, &t, e);
         if (r == -ETIMEDOUT) {
-                /* its group is its session, but for those who went away from it on purpose */
-                kill(-child->pid, SIGKILL);
+                kill_all(child->pid);
                 return err_set(e, ETIMEDOUT, "was killed at its timeout of %u s", hook->timeout_s);
         }
         if (r < 0 || proc_wait(child, &status, e) < 0)

@@ -1,8 +1,10 @@
+#include "become.h"
 #include "commands.h"
 #include "err.h"
 #include "fd.h"
 #include "help.h"
 #include "log.h"
+#include "mem.h"
 #include "report.h"
 #include "str.h"
 #include "words.h"
@@ -23,14 +25,16 @@
 struct command {
         const char *name;
         int (*run)(const struct globals *g, int argc, char **argv, struct err *e);
+        bool enters; /* a process of ours is in the container, which must not get at our file */
 };
 
 static int cmd_help(const struct globals *g, int argc, char **argv, struct err *e);
 
 static const struct command commands[] = {
-        { "state", cmd_state },
-        { "list", cmd_list },
-        { "help", cmd_help },
+        { "state", cmd_state, false },
+        { "list", cmd_list, false },
+        { "features", cmd_features, false },
+        { "help", cmd_help, false },
 };
 
 /* What stands in front of the command, as text. */
@@ -172,13 +176,16 @@ static bool asks_help(int argc, char **argv)
         return false;
 }
 
-static int run_command(const struct globals *g, int argc, char **argv, struct err *e)
+/* `all` is what this process was started with. */
+static int run_command(const struct globals *g, int argc, char **argv, char **all, struct err *e)
 {
         for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
                 if (!str_eq(commands[i].name, argv[0]))
                         continue;
                 if (asks_help(argc, argv))
                         return told(help_print_command(help_find(argv[0])), e);
+                if (commands[i].enters && become_guard_self(all, e) < 0)
+                        return -e->code;
                 return commands[i].run(g, argc, argv, e);
         }
         return refuse_command(argv[0], e);
@@ -188,6 +195,8 @@ static int run(int argc, char **argv, struct err *e)
 {
         struct front front = { NULL };
         struct globals g = { NULL };
+        /* as it was: words are put into another order */
+        autofree char **all = mem_alloc(((size_t)argc + 1) * sizeof(*all), e);
         char **words;
         size_t n;
 
@@ -195,6 +204,9 @@ static int run(int argc, char **argv, struct err *e)
                 err_set(e, EPERM, "refusing to run set-id");
                 return err_hint(e, "remove the set-id bits and file capabilities");
         }
+        if (!all)
+                return -e->code;
+        memcpy(all, argv, (size_t)argc * sizeof(*all));
         if (fd_fill_standard(e) < 0 || parse_front(argc, argv, &front, &words, &n, e) < 0 ||
             apply_front(&front, &g, e) < 0)
                 return -e->code;
@@ -203,7 +215,7 @@ static int run(int argc, char **argv, struct err *e)
         if (front.asks_version)
                 return print_version(e);
         if (n > 0)
-                return run_command(&g, (int)n, words, e);
+                return run_command(&g, (int)n, words, all, e);
         err_set(e, EINVAL, "which command?");
         return err_hint(e, "kelp-oci --help lists them");
 }

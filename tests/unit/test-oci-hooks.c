@@ -148,7 +148,9 @@ static bool is_alive(const char *name)
 static void ends(void **state)
 {
         static const struct script hangs[] = {
-                { "sleep 100 & echo $! >\"$1/child\"; (set -m; sleep 100 & echo $! >\"$1/job\"); "
+                { "sleep 100 & echo $! >\"$1/child\"; "
+                  "/bin/bash -c 'set -m; sleep 100 & echo $! >\"$1/job\"' bash \"$1\"; "
+                  "setsid sh -c 'echo $$ >\"$1/apart\"; exec sleep 100' sh \"$1\" & "
                   "echo $$ >\"$1/self\"; exec sleep 100",
                   1 },
         };
@@ -171,7 +173,7 @@ static void ends(void **state)
         snprintf(path, sizeof(path), "kill $(cat %s/daemon)", place);
         assert_int_equal(system(path), 0);
         snprintf(path, sizeof(path),
-                 "for i in child job; do p=$(cat %s/$i); case $(cat /proc/$p/stat 2>&1) in "
+                 "for i in child job apart; do p=$(cat %s/$i); case $(cat /proc/$p/stat 2>&1) in "
                  "*') Z '*|*'No such'*) ;; *) exit 1 ;; esac; done",
                  place);
         assert_int_equal(system(path), 0);

@@ -1,0 +1,97 @@
+#include "commands.h"
+
+#include "container.h"
+#include "fd.h"
+#include "members.h"
+#include "parse.h"
+#include "str.h"
+#include "words.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <strings.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* "RTMIN+3", "SIGRTMAX-2": false where it is none of these. */
+static bool parse_realtime(const char *text, int *ret)
+{
+        const char *name = strncasecmp(text, "SIG", 3) == 0 ? text + 3 : text;
+        bool is_min = strncasecmp(name, "RTMIN", 5) == 0;
+        struct err unused = { 0 };
+        uint64_t by = 0;
+
+        if (!is_min && strncasecmp(name, "RTMAX", 5) != 0)
+                return false;
+        name += 5;
+        if (*name && *name != (is_min ? '+' : '-'))
+                return false;
+        if (*name && parse_number(name + 1, 0, (uint64_t)(SIGRTMAX - SIGRTMIN), &by, &unused) < 0)
+                return false;
+        *ret = is_min ? SIGRTMIN + (int)by : SIGRTMAX - (int)by;
+        return true;
+}
+
+static int choose_signal(const char *text, int *ret, struct err *e)
+{
+        *ret = SIGTERM;
+        if (!text || parse_realtime(text, ret))
+                return 0;
+        return parse_signal(text, ret, e);
+}
+
+/* The words "container not running" and "does not exist" are what engines look for. */
+static int refuse_stopped(const struct container *c, struct err *e)
+{
+        return err_set(e, ESRCH, "cannot signal container '%s': container not running", c->id);
+}
+
+static int signal_first(const struct container *c, int signal, struct err *e)
+{
+        autofd first = -1;
+
+        if (container_open_first(c, &first, e) < 0)
+                return -e->code;
+        if (first < 0)
+                return refuse_stopped(c, e);
+        if (syscall(SYS_pidfd_send_signal, first, signal, NULL, 0) == 0)
+                return 0;
+        return errno == ESRCH ? refuse_stopped(c, e)
+                              : err_sys(e, "cannot signal container '%s'", c->id);
+}
+
+/* Of one that has stopped there may be more left, where it has no pid namespace of its own. */
+static int signal_all(const struct container *c, int signal, struct err *e)
+{
+        size_t n;
+
+        if (members_signal(c, signal, &n, e) < 0)
+                return err_prefix(e, "cannot signal container '%s'", c->id);
+        return 0;
+}
+
+int cmd_kill(const struct globals *g, int argc, char **argv, struct err *e)
+{
+        bool is_all = false;
+        const struct words_option options[] = {
+                { .name = "all", .letter = 'a', .flag = &is_all },
+        };
+        const struct words w = { .command = argv[0], .options = options, .n_options = 1 };
+        autocontainer c = CONTAINER_NONE;
+        enum container_status status;
+        autofd root = -1;
+        char **operands;
+        int signal;
+        size_t n;
+
+        if (words_parse(&w, argc, argv, &operands, &n, e) < 0 ||
+            words_count(&w, "ID [SIGNAL]", operands, n, e) < 0 ||
+            choose_signal(n > 1 ? operands[1] : NULL, &signal, e) < 0 ||
+            container_open_root(g->root, &root, e) < 0 ||
+            container_open(root, operands[0], &c, e) < 0 ||
+            container_get_status(&c, &status, e) < 0)
+                return -e->code;
+        if (status == CONTAINER_CREATING)
+                return err_set(e, EBUSY, "cannot signal container '%s': it is being created", c.id);
+        return is_all ? signal_all(&c, signal, e) : signal_first(&c, signal, e);
+}
