@@ -50,11 +50,10 @@ int mount_kind_bind(const struct rootfs_spec *spec, const struct bundle_mount *m
         if (mount_idmap_set(spec, m, mount, e) < 0 ||
             mount_attr_change(m, mount, spec->notice, e) < 0)
                 return -e->code;
-        if (m->data[0] || m->super)
+        if (m->super)
                 notice_say(spec->notice,
-                           "%s: options of a file system ('%s') mean nothing for the bind of '%s', "
-                           "ignoring",
-                           m->where, m->data[0] ? m->data : "sync", m->source);
+                           "%s: 'sync' and the like mean nothing for a bind of '%s', ignoring",
+                           m->where, m->source);
         ret->is_directory = S_ISDIR(st.st_mode);
         ret->fd = fd_take(&mount);
         return 0;
@@ -66,7 +65,7 @@ static int make_new(const struct rootfs_spec *spec, const struct bundle_mount *m
 {
         automountoptions options = { 0 };
 
-        if (mount_options_make(m, &options, e) < 0)
+        if (mount_options_make(m, spec->bundle->mount_label, &options, e) < 0)
                 return -e->code;
         uint64_t attr = mount_attr_new(m) | mount_options_default_attr(m) | more;
         autofd mount = newmount_fs_with(type, options.items, options.n, attr, e);
@@ -168,7 +167,7 @@ int mount_kind_devpts(const struct rootfs_spec *spec, const struct bundle_mount 
 
         if (make_new(spec, m, "devpts", 0, ret, e) == 0)
                 return 0;
-        if (e->code != EINVAL || !spec->maps || mount_options_make(m, &options, &unused) < 0)
+        if (e->code != EINVAL || !spec->maps || mount_options_make(m, NULL, &options, &unused) < 0)
                 return -e->code;
         gid = mount_options_get(&options, "gid");
         if (gid && parse_number(gid, 0, UINT32_MAX, &number, &unused) == 0 &&

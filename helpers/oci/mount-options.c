@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_VALUE 255
+
 struct standard {
         const char *box_path;
         const char *type; /* of another type nothing is known */
@@ -89,6 +91,32 @@ static char *find_end(char *at)
         return at;
 }
 
+/*
+ * fsconfig(2) takes 255 bytes, and an overlay of many layers has more: each goes by itself then, without
+ * the backslashes that told its colons from those between layers.  Source: overlayfs, Linux 6.7.
+ */
+static void add_layers(struct mount_options *o, char *value)
+{
+        char *to = value;
+        char *layer = value;
+
+        for (char *at = value;; at++) {
+                bool is_end = *at == '\0';
+
+                if (*at == '\\' && at[1])
+                        at++;
+                else if (*at == ':' || is_end) {
+                        *to++ = '\0';
+                        o->items[o->n++] = (struct newmount_option){ "lowerdir+", layer };
+                        layer = to;
+                        if (is_end)
+                                return;
+                        continue;
+                }
+                *to++ = *at;
+        }
+}
+
 static void add_data(struct mount_options *o)
 {
         for (char *at = o->text; *at;) {
@@ -101,34 +129,72 @@ static void add_data(struct mount_options *o)
                 if (value)
                         *value++ = '\0';
                 /* each devpts is one of its own since Linux 4.7, which knows the word no more */
-                if (*at && !str_eq(at, "newinstance"))
+                bool is_known = *at && !str_eq(at, "newinstance");
+                if (is_known && value && str_eq(at, "lowerdir") && strlen(value) > MAX_VALUE &&
+                    !strstr(value, "::"))
+                        add_layers(o, value);
+                else if (is_known)
                         o->items[o->n++] = (struct newmount_option){ at, value };
                 at = is_last ? end : end + 1;
         }
 }
 
-int mount_options_make(const struct bundle_mount *m, struct mount_options *ret, struct err *e)
+static bool takes_label(const struct bundle_mount *m)
 {
-        const struct standard *s = find_standard(m);
-        const char *data = s ? s->data : m->data;
-        struct mount_options o = { 0 };
-        size_t room = 2 + sizeof(super_words) / sizeof(super_words[0]);
+        static const char *const own[] = { "proc", "sysfs", "mqueue", "cgroup", "cgroup2" };
+
+        for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+                if (str_eq(m->type, own[i]))
+                        return false;
+        }
+        return true;
+}
+
+static int check_lengths(const struct mount_options *o, struct err *e)
+{
+        for (size_t i = 0; i < o->n; i++) {
+                const char *value = o->items[i].value;
+
+                if (value && strlen(value) > MAX_VALUE)
+                        return err_set(e, ENAMETOOLONG, "the value of '%s' has more than %d bytes",
+                                       o->items[i].key, MAX_VALUE);
+        }
+        return 0;
+}
+
+static int fill(const struct bundle_mount *m, const char *data, const char *label,
+                struct mount_options *o, struct err *e)
+{
+        size_t room = 4 + sizeof(super_words) / sizeof(super_words[0]);
 
         for (const char *at = data; *at; at++)
-                room += *at == ',';
-        o.items = mem_alloc(room * sizeof(*o.items), e);
-        o.text = o.items ? strdup(data) : NULL;
-        if (!o.text) {
-                mount_options_done(&o);
+                room += *at == ',' || *at == ':';
+        o->items = mem_alloc(room * sizeof(*o->items), e);
+        if (!o->items)
+                return -e->code;
+        o->text = strdup(data);
+        if (!o->text)
                 return err_set(e, ENOMEM, "no memory for options");
-        }
-        /* it is shown in the mount table and used for nothing by most */
-        o.items[o.n++] = (struct newmount_option){ "source", m->source[0] ? m->source : m->type };
-        if (add_super(m, &o, e) < 0) {
+        /* shown in the mount table; nothing that is mounted without a device makes use of it */
+        o->items[o->n++] = (struct newmount_option){ "source", m->source[0] ? m->source : m->type };
+        if (label && takes_label(m))
+                o->items[o->n++] = (struct newmount_option){ "context", label };
+        if (add_super(m, o, e) < 0)
+                return -e->code;
+        add_data(o);
+        return check_lengths(o, e);
+}
+
+int mount_options_make(const struct bundle_mount *m, const char *label, struct mount_options *ret,
+                       struct err *e)
+{
+        const struct standard *s = find_standard(m);
+        struct mount_options o = { 0 };
+
+        if (fill(m, s ? s->data : m->data, label, &o, e) < 0) {
                 mount_options_done(&o);
                 return -e->code;
         }
-        add_data(&o);
         *ret = o;
         return 0;
 }

@@ -18,8 +18,10 @@ void mount_options_done(struct mount_options *o);
 /*
  * From the source, the words of the superblock and the file system's own ones.  A mount that the config
  * gives no options at all gets those that the place of its name has everywhere: /dev, /dev/pts, /dev/shm.
+ * `label` is SELinux' for its files, NULL: none; the kernel's own file systems have theirs.
  */
-int mount_options_make(const struct bundle_mount *m, struct mount_options *ret, struct err *e);
+int mount_options_make(const struct bundle_mount *m, const char *label, struct mount_options *ret,
+                       struct err *e);
 
 /* The value of the last option `key`, or NULL. */
 const char *mount_options_get(const struct mount_options *o, const char *key);

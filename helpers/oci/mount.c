@@ -127,20 +127,17 @@ static int attach(const struct rootfs_spec *spec, struct rootfs *r, const struct
         return made->is_hosts_sys ? cover_cgroups(spec, r, e) : 0;
 }
 
-/* "remount": new attributes for what is mounted there already. */
+/* "remount", or no more than a propagation: something new for what is mounted there already. */
 static int change_mounted(const struct rootfs_spec *spec, struct rootfs *r,
                           const struct bundle_mount *m, struct err *e)
 {
         struct mount_made made = { .fd = -1 };
-        struct stat place;
 
         made.fd = mount_place_open(r->root, m->box_path, 0, e);
         if (made.fd < 0)
                 return -e->code;
         int result = 0;
-        if (fstat(made.fd, &place) < 0)
-                result = err_sys(e, "cannot stat it");
-        else if (m->data[0])
+        if (m->data[0])
                 result = err_set(e, EINVAL,
                                  "the options ('%s') of what is mounted already cannot "
                                  "be changed",
@@ -159,7 +156,7 @@ static int add(const struct rootfs_spec *spec, struct rootfs *r, const struct bu
 
         if (str_eq(m->box_path, "/"))
                 return err_set(e, EINVAL, "that is the root itself");
-        if (m->super & MS_REMOUNT)
+        if ((m->super & MS_REMOUNT) || m->type[0] == '\0')
                 return change_mounted(spec, r, m, e);
         if (m->copies_up && !str_eq(m->type, "tmpfs"))
                 return err_set(e, EINVAL, "'tmpcopyup' is for a tmpfs");

@@ -3,11 +3,7 @@
 
 #include "rootfs.h"
 
-/*
- * linux.sysctl.  Only those that belong to a namespace of the container's own, new or joined, are taken:
- * any other one would be the host's.  EINVAL names the JSON path.
- */
-int sysctl_check(const struct bundle *b, struct err *e);
+/* linux.sysctl: config.h has seen that each belongs to a namespace of the container's own. */
 
 /* Has r->proc_sys, where it is still missing and needed: of the host's /proc, before the pivot. */
 int sysctl_prepare(const struct bundle *b, struct rootfs *r, struct err *e);
