@@ -1,7 +1,6 @@
 #include "devices.h"
 
 #include "fd.h"
-#include "mount-attr.h"
 #include "mount-place.h"
 #include "mount.h"
 #include "newmount.h"
@@ -98,7 +97,8 @@ static int make_node(int parent, const char *name, const struct bundle_device *d
 /* A copy of the host's node: the very device that was asked for, or nothing. */
 static int copy_node(const struct bundle_device *d, struct err *e)
 {
-        const struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC };
+        const struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+                                         .propagation = MS_PRIVATE };
         autofd mount = mount_copy(AT_FDCWD, d->box_path, false, e);
         struct stat st;
 
@@ -109,8 +109,7 @@ static int copy_node(const struct bundle_device *d, struct err *e)
         if (!is_node(&st, d))
                 return err_set(e, ENODEV, "the host's '%s' is another device than %c %u:%u",
                                d->box_path, d->type, d->major, d->minor);
-        if (newmount_change(mount, &attr, false, e) < 0 ||
-            mount_attr_set_propagation(mount, MS_PRIVATE, e) < 0)
+        if (newmount_change(mount, &attr, false, e) < 0)
                 return -e->code;
         return fd_take(&mount);
 }
@@ -122,7 +121,9 @@ static int open_target(int parent, const char *name, struct err *e)
         autofd made =
                 openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
-        if (made < 0 && errno != EEXIST)
+        if (made >= 0)
+                return fd_take(&made);
+        if (errno != EEXIST)
                 return err_sys(e, "cannot make a place for it");
         autofd target = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (target < 0 || fstat(target, &st) < 0)
