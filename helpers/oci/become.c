@@ -6,6 +6,7 @@
 #include "console.h"
 #include "fd.h"
 #include "labels.h"
+#include "memory-policy.h"
 #include "proc.h"
 #include "program.h"
 #include "scheduler.h"
@@ -84,7 +85,8 @@ static int set_resources(const struct become_spec *spec, struct err *e)
 {
         const struct bundle *b = spec->bundle;
 
-        if (become_set_oom_score(b, e) < 0 || scheduler_set(&b->process, e) < 0)
+        if (become_set_oom_score(b, e) < 0 || scheduler_set(&b->process, e) < 0 ||
+            memory_policy_set(&spec->container->memory_policy, e) < 0)
                 return -e->code;
         return become_set_rlimits(b, e);
 }

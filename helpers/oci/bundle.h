@@ -195,6 +195,16 @@ struct bundle_time_offset {
         uint32_t ns;
 };
 
+#define BUNDLE_MAX_NODES 1024
+
+/* linux.memoryPolicy: what set_mempolicy(2) takes. */
+struct bundle_memory_policy {
+        bool is_set;
+        bool has_nodes;
+        unsigned mode; /* with its flags */
+        uint64_t nodes[BUNDLE_MAX_NODES / 64];
+};
+
 struct bundle {
         struct plan plan;
         const char *dir;  /* host path of the bundle, absolute */
@@ -231,6 +241,7 @@ struct bundle {
         const char **read_only;
         size_t n_read_only;
         const char *mount_label; /* NULL: none */
+        struct bundle_memory_policy memory_policy;
         bool has_personality;
         unsigned long personality; /* personality(2) */
         const char *seccomp;       /* linux.seccomp as JSON text, sorted and compact; NULL: none */

@@ -33,8 +33,10 @@ int config_mounts(struct bundle *b, const struct field *doc, struct err *e);
 int config_mount_word(struct bundle_mount *m, const struct field *f, const char *word,
                       bool *ret_is_known, struct err *e);
 
-/* config-linux.c, config-devices.c, config-sysctl.c */
+/* config-linux.c, config-confine.c, config-devices.c, config-memory.c, config-sysctl.c */
 int config_linux(struct bundle *b, const struct field *doc, struct err *e);
+int config_confine(struct bundle *b, const struct field *lin, struct err *e);
+int config_memory_policy(struct bundle *b, const struct field *lin, struct err *e);
 int config_devices(struct bundle *b, const struct field *lin, struct err *e);
 int config_net_devices(struct bundle *b, const struct field *lin, struct err *e);
 int config_sysctls(struct bundle *b, const struct field *lin, struct err *e);
@@ -54,7 +56,11 @@ int config_unified(struct bundle *b, const struct field *resources, struct err *
 int config_add_line(struct bundle *b, const struct field *f, const char *file, struct err *e,
                     const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
-/* Whether `text` is a list of numbers as "0-3,7". */
+/*
+ * Takes the next range off a list as "0-3,7", whose end is an empty text; false: it is no such list.
+ * Numbers are below 2^20.
+ */
+bool config_next_range(const char **at, unsigned *ret_first, unsigned *ret_last);
 bool config_is_number_list(const char *text);
 
 #endif

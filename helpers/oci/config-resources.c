@@ -6,7 +6,6 @@
 #include "config-inner.h"
 #include "str.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -41,38 +40,6 @@ int config_add_line(struct bundle *b, const struct field *f, const char *file, s
                 return -e->code;
         g->n_lines++;
         return 0;
-}
-
-bool config_is_number_list(const char *text)
-{
-        for (;;) {
-                while (*text == ' ')
-                        text++;
-                unsigned long numbers[2] = { 0, 0 };
-                size_t n = 0;
-
-                for (; n < 2; n++) {
-                        if (!isdigit((unsigned char)*text))
-                                return false;
-                        for (; isdigit((unsigned char)*text); text++) {
-                                numbers[n] = numbers[n] * 10 + (unsigned long)(*text - '0');
-                                if (numbers[n] > 1048575)
-                                        return false;
-                        }
-                        if (n == 0 && *text++ != '-') {
-                                text--;
-                                break;
-                        }
-                }
-                if (n == 2 && numbers[1] < numbers[0])
-                        return false;
-                while (*text == ' ')
-                        text++;
-                if (*text == '\0')
-                        return true;
-                if (*text++ != ',')
-                        return false;
-        }
 }
 
 /* ------ one value, one file ------ */

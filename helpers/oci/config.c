@@ -145,18 +145,29 @@ static int read_root(struct bundle *b, const struct field *doc, struct err *e)
                        : 0;
 }
 
+/* A config for another platform has no linux.namespaces to say it in. */
+static bool is_foreign(const struct field *doc)
+{
+        return !json_object_get(doc->value, "linux") &&
+               (json_object_get(doc->value, "freebsd") || json_object_get(doc->value, "zos"));
+}
+
 /* Both are at most 64 bytes, and of a uts namespace that is not the host's. */
 static int read_host_name(struct bundle *b, const struct field *doc, const char *name,
                           const char **ret, struct err *e)
 {
         struct field f = field_member(doc, name);
+        const char *text = NULL;
 
-        if (field_copy_text(doc, name, 64, &b->plan.arena, ret, e) < 0)
+        if (field_copy_text(doc, name, 64, &b->plan.arena, &text, e) < 0)
                 return -e->code;
-        if (*ret && !**ret)
-                *ret = NULL;
-        if (*ret && !b->ns[BUNDLE_NS_UTS].is_asked)
+        if (!text || !*text)
+                return 0;
+        if (!b->ns[BUNDLE_NS_UTS].is_asked && is_foreign(doc))
+                return config_ignore(b, &f, "there is no uts namespace", e);
+        if (!b->ns[BUNDLE_NS_UTS].is_asked)
                 return field_fail(&f, e, "needs a uts namespace in linux.namespaces");
+        *ret = text;
         return 0;
 }
 
