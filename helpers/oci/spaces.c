@@ -64,8 +64,20 @@ static bool is_our_user(int fd)
                its.st_ino == ours.st_ino && its.st_dev == ours.st_dev;
 }
 
+/* To move one takes CAP_NET_ADMIN over the network that it is in, which a user's engine has not. */
+static int refuse_net_devices(const struct bundle *b, struct err *e)
+{
+        if (b->n_net_devices == 0)
+                return 0;
+        err_set(e, EPERM, "%s: network devices cannot be moved without root",
+                b->net_devices[0].where);
+        return err_hint(e, "the engine's network (slirp4netns, pasta) is what containers have");
+}
+
 int spaces_open(const struct bundle *b, struct spaces *ret, struct err *e)
 {
+        if (refuse_net_devices(b, e) < 0)
+                return -e->code;
         for (size_t i = 0; i < BUNDLE_N_NS; i++) {
                 const struct bundle_namespace *ns = &b->ns[i];
 
