@@ -103,8 +103,8 @@ static json_t *make_linux(void)
 
         return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o}, s:o}", "namespaces",
                          make_list(namespaces), "capabilities", make_capabilities(), "cgroup",
-                         cgroup, "seccomp", make_seccomp(), "apparmor", make_enabled(false),
-                         "selinux", make_enabled(false), "intelRdt", make_enabled(false),
+                         cgroup, "seccomp", make_seccomp(), "apparmor", make_enabled(true),
+                         "selinux", make_enabled(true), "intelRdt", make_enabled(false),
                          "mountExtensions", "idmap", make_enabled(true), "netDevices",
                          make_enabled(false));
 }

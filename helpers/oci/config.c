@@ -293,6 +293,19 @@ static int read_part(const char *path, char **ret, size_t *ret_len, struct err *
         return io_read_all(fd, BUNDLE_MAX_CONFIG, path, ret, ret_len, e);
 }
 
+static int read_text(const char *text, size_t len, const char *name, struct bundle *b,
+                     int (*read)(struct bundle *b, const struct field *f, struct err *e),
+                     struct err *e)
+{
+        autojson *json = json_text_parse(text, len, &limits, name, e);
+        if (!json)
+                return -e->code;
+        struct field doc = { .value = json, .name = name };
+        if (!json_is_object(json))
+                return field_fail(&doc, e, "must be an object");
+        return read(b, &doc, e);
+}
+
 static int read_one(const char *path, const char *name, struct bundle *b,
                     int (*read)(struct bundle *b, const struct field *f, struct err *e),
                     struct err *e)
@@ -302,13 +315,7 @@ static int read_one(const char *path, const char *name, struct bundle *b,
 
         if (read_part(path, &text, &len, e) < 0)
                 return -e->code;
-        autojson *json = json_text_parse(text, len, &limits, name, e);
-        if (!json)
-                return -e->code;
-        struct field doc = { .value = json, .name = name };
-        if (!json_is_object(json))
-                return field_fail(&doc, e, "must be an object");
-        return read(b, &doc, e);
+        return read_text(text, len, name, b, read, e);
 }
 
 int config_read_process(const char *path, struct bundle *ret, struct err *e)
@@ -319,4 +326,9 @@ int config_read_process(const char *path, struct bundle *ret, struct err *e)
 int config_read_resources(const char *path, struct bundle *ret, struct err *e)
 {
         return read_one(path, "resources", ret, config_resources, e);
+}
+
+int config_read_resources_text(const char *text, size_t len, struct bundle *ret, struct err *e)
+{
+        return read_text(text, len, "resources", ret, config_resources, e);
 }

@@ -20,6 +20,9 @@ int config_read_process(const char *path, struct bundle *ret, struct err *e);
 /* linux.resources alone, as `update --resources FILE` has it ("-": standard input). */
 int config_read_resources(const char *path, struct bundle *ret, struct err *e);
 
+/* The same for a text that options of `update` were put into. */
+int config_read_resources_text(const char *text, size_t len, struct bundle *ret, struct err *e);
+
 /*
  * The names of config.json for `features` and for messages: the option words of mounts, NULL-terminated.
  */

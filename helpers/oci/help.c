@@ -28,16 +28,20 @@ static const struct help_command commands[] = {
         { "delete", "ID", "Remove a container that has stopped, or was only created",
           "  -f, --force                kill it first if it runs; none of that name is no error\n" },
         { "exec", "ID [COMMAND [ARG...]]", "Run one more process in a container that runs",
-          "      --apparmor PROFILE     refused unless it is unconfined: there is no way to set it\n"
+          "  -g, --additional-gids GID  one more group; may be given several times\n"
+          "      --apparmor PROFILE     what AppArmor holds it to\n"
           "  -c, --cap CAPABILITY       one more capability; may be given several times\n"
+          "      --cgroup PATH          a cgroup below that of the container\n"
           "      --console-socket FILE  the socket that gets the master of the terminal\n"
           "      --cwd DIR              where it starts\n"
           "  -d, --detach               return when it runs\n"
           "  -e, --env NAME=VALUE       one more variable; may be given several times\n"
+          "      --ignore-paused        also where the container is paused\n"
           "      --no-new-privs         set no_new_privs\n"
           "      --pid-file FILE        gets its pid, written last\n"
           "      --preserve-fds N       leave it the descriptors 3 to 2 + N\n"
           "  -p, --process FILE         the process as JSON, in the place of COMMAND\n"
+          "      --process-label LABEL  what SELinux holds it to\n"
           "  -t, --tty                  with a terminal\n"
           "  -u, --user UID[:GID]       whose it is\n" },
         { "list", "", "List the containers",
