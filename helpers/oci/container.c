@@ -30,14 +30,19 @@ const char *container_status_name(enum container_status status)
         return status_names[status];
 }
 
+/* Not by close() alone: the lock would stay with a child that has the descriptor, too. */
+void container_unlock(struct container *c)
+{
+        if (c->lock >= 0)
+                flock(c->lock, LOCK_UN);
+        fd_close(&c->lock);
+}
+
 void container_done(struct container *c)
 {
         int saved = errno;
 
-        /* not by close(): the lock would stay with a child that has the descriptor, too */
-        if (c->lock >= 0)
-                flock(c->lock, LOCK_UN);
-        fd_close(&c->lock);
+        container_unlock(c);
         fd_close(&c->dir);
         arena_done(&c->arena);
         *c = (struct container)CONTAINER_NONE;

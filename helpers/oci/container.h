@@ -84,6 +84,7 @@ int container_open(int root, const char *id, struct container *ret, struct err *
  * lock is given back by container_done(), also where other processes have the descriptor.
  */
 int container_lock(struct container *c, struct err *e);
+void container_unlock(struct container *c);
 
 /* The directory of `id` to be cleaned, damaged or not: like open and lock, but EBADMSG is no error. */
 int container_open_locked(int root, const char *id, struct container *ret, struct err *e);

@@ -1,0 +1,21 @@
+#include "commands.h"
+#include "container.h"
+#include "fd.h"
+#include "start.h"
+#include "words.h"
+
+int cmd_start(const struct globals *g, int argc, char **argv, struct err *e)
+{
+        const struct words w = { .command = argv[0] };
+        autocontainer c = CONTAINER_NONE;
+        autofd root = -1;
+        char **operands;
+        size_t n;
+
+        if (words_parse(&w, argc, argv, &operands, &n, e) < 0 ||
+            words_count(&w, "ID", operands, n, e) < 0 ||
+            container_open_root(g->root, &root, e) < 0 ||
+            container_open(root, operands[0], &c, e) < 0 || container_lock(&c, e) < 0)
+                return -e->code;
+        return start_container(&c, NULL, e);
+}

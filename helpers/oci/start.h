@@ -1,0 +1,13 @@
+#ifndef KELP_OCI_START_H
+#define KELP_OCI_START_H
+
+#include "container.h"
+
+/*
+ * What `start` and `run` have in common: the command is executed, then the poststart hooks run.  One that
+ * fails is said, and no more: runtime-spec 1.0.2, "Lifecycle".  The container is locked; `b` is its config,
+ * or NULL, which has it read.
+ */
+int start_container(struct container *c, const struct bundle *b, struct err *e);
+
+#endif
