@@ -56,6 +56,19 @@ static const char *const seccomp_flags[] = {
         NULL,
 };
 
+/* The same of config-memory.c. */
+static const char *const memory_modes[] = {
+        "MPOL_DEFAULT",   "MPOL_BIND",           "MPOL_INTERLEAVE", "MPOL_WEIGHTED_INTERLEAVE",
+        "MPOL_PREFERRED", "MPOL_PREFERRED_MANY", "MPOL_LOCAL",      NULL,
+};
+
+static const char *const memory_flags[] = {
+        "MPOL_F_NUMA_BALANCING",
+        "MPOL_F_RELATIVE_NODES",
+        "MPOL_F_STATIC_NODES",
+        NULL,
+};
+
 static json_t *make_list(const char *const *words)
 {
         json_t *list = json_array();
@@ -101,12 +114,15 @@ static json_t *make_linux(void)
         json_t *cgroup = json_pack("{s:b, s:b, s:b, s:b, s:b}", "v1", false, "v2", true, "systemd",
                                    false, "systemdUser", true, "rdma", true);
 
-        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o}, s:o}", "namespaces",
+        json_t *memory = json_pack("{s:o, s:o}", "modes", make_list(memory_modes), "flags",
+                                   make_list(memory_flags));
+
+        return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:o}, s:o}", "namespaces",
                          make_list(namespaces), "capabilities", make_capabilities(), "cgroup",
                          cgroup, "seccomp", make_seccomp(), "apparmor", make_enabled(true),
-                         "selinux", make_enabled(true), "intelRdt", make_enabled(false),
-                         "mountExtensions", "idmap", make_enabled(true), "netDevices",
-                         make_enabled(false));
+                         "selinux", make_enabled(true), "memoryPolicy", memory, "intelRdt",
+                         make_enabled(false), "mountExtensions", "idmap", make_enabled(true),
+                         "netDevices", make_enabled(false));
 }
 
 int cmd_features(const struct globals *g, int argc, char **argv, struct err *e)

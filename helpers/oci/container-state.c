@@ -53,7 +53,8 @@ static json_t *make_common(const struct container *c)
 
         if (!add_text(object, "ociVersion", c->version ? c->version : "1.0.2") ||
             !add_text(object, "id", c->id) || !add_text(object, "bundle", c->bundle) ||
-            !add_text(object, "rootfs", c->rootfs) || !add_text(object, "created", c->created) ||
+            !add_text(object, "rootfs", c->rootfs) ||
+            !add_text(object, "created", c->created[0] ? c->created : NULL) ||
             !add_labels(object, c))
                 return NULL;
         return json_incref(object);

@@ -31,8 +31,18 @@ struct command {
 static int cmd_help(const struct globals *g, int argc, char **argv, struct err *e);
 
 static const struct command commands[] = {
+        { "create", cmd_create, true },
+        { "start", cmd_start, false },
+        { "run", cmd_run, true },
+        { "exec", cmd_exec, true },
         { "state", cmd_state, false },
         { "list", cmd_list, false },
+        { "kill", cmd_kill, false },
+        { "delete", cmd_delete, false },
+        { "ps", cmd_ps, false },
+        { "pause", cmd_pause, false },
+        { "resume", cmd_resume, false },
+        { "update", cmd_update, false },
         { "features", cmd_features, false },
         { "help", cmd_help, false },
 };
