@@ -3,14 +3,21 @@
 
 #include "bundle.h"
 #include "notice.h"
+#include "proc.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
 
 /*
- * The container's cgroup, v2 alone: by name below the caller's own where that is delegated
- * (--cgroup-manager cgroupfs, the default), as a transient scope of the user's systemd
- * (--systemd-cgroup, by kelp-scope), or none (--cgroup-manager disabled).
+ * The container's cgroup, v2 alone: by name (--cgroup-manager cgroupfs, the default), in a transient
+ * scope of the user's systemd (--systemd-cgroup, by kelp-scope), or none (--cgroup-manager disabled).
+ *
+ * By name: linux.cgroupsPath below the mount of cgroup2, be it absolute or relative; without one, and
+ * where a cgroup is delegated to the caller, one beside or below that.  Of systemd's:
+ * "SLICE:PREFIX:NAME" is the scope PREFIX-NAME.scope in that slice; the container is in "container"
+ * below it, for what is in the scope's own files is systemd's to write.
+ *
+ * A host that has controllers in version 1 has no cgroup for us, and limits are not kept: that is said.
  */
 enum group_manager {
         GROUP_CGROUPFS,
@@ -22,11 +29,12 @@ struct group {
         int dir;    /* O_PATH; -1: there is none */
         char *path; /* below the mount of cgroup2, absolute; NULL: none; the caller's (free) */
         bool is_scope;
+        struct child holder; /* without a process there is no scope: ends in group_done() */
 };
 
 #define GROUP_NONE                                                                                 \
         {                                                                                          \
-                .dir = -1                                                                          \
+                .dir = -1, .holder = CHILD_NONE                                                    \
         }
 
 void group_done(struct group *g);
@@ -39,10 +47,10 @@ void group_done(struct group *g);
 int group_make(const struct bundle *b, const char *id, enum group_manager manager,
                const struct notice *notice, struct group *ret, struct err *e);
 
-/* Moves a process there; systemd's scope is asked for now. */
+/* Moves a process there; where we may not, systemd does it for its scope. */
 int group_add(const struct group *g, pid_t pid, struct err *e);
 
-/* The one that `container.h` has kept: -1 in *ret without an error if there is none. */
+/* The one that `container.h` has kept: -1 in ret->dir without an error if there is none. */
 int group_open(const char *path, struct group *ret, struct err *e);
 
 /* `update`: ENOENT with the reason when there is no cgroup. */

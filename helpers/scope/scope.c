@@ -81,12 +81,14 @@ static int on_removed(sd_bus_message *m, void *arg, sd_bus_error *error)
         return 0;
 }
 
-static int add_properties(sd_bus_message *m, uint32_t pid)
+static int add_properties(sd_bus_message *m, uint32_t pid, const char *slice)
 {
         int r = sd_bus_message_append(m, "(sv)", "Description", "s", "A sandbox of kelp");
 
         if (r >= 0)
                 r = sd_bus_message_append(m, "(sv)", "PIDs", "au", 1, pid);
+        if (r >= 0 && slice)
+                r = sd_bus_message_append(m, "(sv)", "Slice", "s", slice);
         if (r >= 0)
                 r = sd_bus_message_append(m, "(sv)", "Delegate", "b", 1);
         /* one that has failed is to leave nothing, either */
@@ -95,14 +97,14 @@ static int add_properties(sd_bus_message *m, uint32_t pid)
         return r;
 }
 
-static int fill_request(sd_bus_message *m, uint32_t pid, const char *unit)
+static int fill_request(sd_bus_message *m, uint32_t pid, const char *unit, const char *slice)
 {
         int r = sd_bus_message_append(m, "ss", unit, "fail");
 
         if (r >= 0)
                 r = sd_bus_message_open_container(m, 'a', "(sv)");
         if (r >= 0)
-                r = add_properties(m, pid);
+                r = add_properties(m, pid, slice);
         if (r >= 0)
                 r = sd_bus_message_close_container(m);
         /* no other units come with it */
@@ -111,7 +113,7 @@ static int fill_request(sd_bus_message *m, uint32_t pid, const char *unit)
         return r;
 }
 
-static int ask(sd_bus *bus, uint32_t pid, const char *unit, struct err *e)
+static int ask(sd_bus *bus, uint32_t pid, const char *unit, const char *slice, struct err *e)
 {
         autoerror error = SD_BUS_ERROR_NULL;
         automessage *request = NULL;
@@ -120,7 +122,7 @@ static int ask(sd_bus *bus, uint32_t pid, const char *unit, struct err *e)
                                                "StartTransientUnit");
 
         if (r >= 0)
-                r = fill_request(request, pid, unit);
+                r = fill_request(request, pid, unit, slice);
         if (r >= 0)
                 r = sd_bus_call(bus, request, PATIENCE_US, &error, &reply);
         return r < 0 ? fail(&error, r, "your systemd gives no scope", e) : 0;
@@ -161,7 +163,7 @@ static int read_path(sd_bus *bus, const char *unit, char **ret, struct err *e)
         return r < 0 ? fail(&error, r, "your systemd does not tell the cgroup of the scope", e) : 0;
 }
 
-int scope_start(uint32_t pid, const char *unit, char **ret_path, struct err *e)
+int scope_start(uint32_t pid, const char *unit, const char *slice, char **ret_path, struct err *e)
 {
         struct job job = { .unit = unit };
         autobus *bus = NULL;
@@ -173,7 +175,19 @@ int scope_start(uint32_t pid, const char *unit, char **ret_path, struct err *e)
                                     &job);
         if (r < 0)
                 return err_set(e, -r, "cannot listen to your systemd: %s", err_name(-r));
-        if (ask(bus, pid, unit, e) < 0 || await(bus, &job, e) < 0)
+        if (ask(bus, pid, unit, slice, e) < 0 || await(bus, &job, e) < 0)
                 return -e->code;
         return read_path(bus, unit, ret_path, e);
+}
+
+int scope_attach(uint32_t pid, const char *unit, const char *below, struct err *e)
+{
+        autoerror error = SD_BUS_ERROR_NULL;
+        autobus *bus = NULL;
+
+        if (open_bus(&bus, e) < 0)
+                return -e->code;
+        int r = sd_bus_call_method(bus, SERVICE, OBJECT, INTERFACE, "AttachProcessesToUnit", &error,
+                                   NULL, "ssau", unit, below, 1, pid);
+        return r < 0 ? fail(&error, r, "your systemd does not move a process to the scope", e) : 0;
 }

@@ -14,8 +14,11 @@
 
 /*
  * Asks for the scope `unit` and waits until `pid` is in it.  *ret_path is the path of its cgroup,
- * below the place where they are mounted; the caller's (free).
+ * below the place where they are mounted; the caller's (free).  `slice` may be NULL.
  */
-int scope_start(uint32_t pid, const char *unit, char **ret_path, struct err *e);
+int scope_start(uint32_t pid, const char *unit, const char *slice, char **ret_path, struct err *e);
+
+/* Has `pid` moved to the cgroup `below` ("/container") that of a scope that there is. */
+int scope_attach(uint32_t pid, const char *unit, const char *below, struct err *e);
 
 #endif

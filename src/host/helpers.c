@@ -19,24 +19,38 @@ static bool try_place(const char *exe, int dir, const char *below, const char *n
                access(ret, X_OK) == 0;
 }
 
+/* Where each program is in the tree that it was built in, and where its helpers are from there. */
+static const struct {
+        const char *dir;
+        const char *helpers;
+} built[] = {
+        { "/src/cli", "/../../helpers/" },
+        { "/helpers/oci", "/../" },
+};
+
 bool host_find_helper(const char *exe, const char *name, char *ret, size_t size)
 {
-        static const char built[] = "/src/cli";
         const char *slash = strrchr(exe, '/');
-        int dir = slash ? (int)(slash - exe) : 0;
-        size_t built_len = strlen(built);
+        size_t dir = slash ? (size_t)(slash - exe) : 0;
         char below[64];
 
         if (!slash)
                 return false;
-        if (try_place(exe, dir, "", name, ret, size) ||
-            try_place(exe, dir, "/../libexec/kelp", name, ret, size))
+        if (try_place(exe, (int)dir, "", name, ret, size) ||
+            try_place(exe, (int)dir, "/../libexec/kelp", name, ret, size))
                 return true;
-        if ((size_t)dir < built_len || memcmp(slash - built_len, built, built_len) != 0 ||
-            !str_has_prefix(name, "kelp-"))
-                return false;
-        int n = snprintf(below, sizeof(below), "/../../helpers/%s", name + strlen("kelp-"));
-        return n < (int)sizeof(below) && try_place(exe, dir, below, name, ret, size);
+        for (size_t i = 0; i < sizeof(built) / sizeof(built[0]); i++) {
+                size_t len = strlen(built[i].dir);
+
+                if (dir < len || memcmp(slash - len, built[i].dir, len) != 0 ||
+                    !str_has_prefix(name, "kelp-"))
+                        continue;
+                int n = snprintf(below, sizeof(below), "%s%s", built[i].helpers,
+                                 name + strlen("kelp-"));
+                if (n < (int)sizeof(below) && try_place(exe, (int)dir, below, name, ret, size))
+                        return true;
+        }
+        return false;
 }
 
 void host_probe_helpers(const struct host_view *v, struct host_fact *ret)

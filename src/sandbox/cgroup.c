@@ -139,17 +139,29 @@ static int make_named(struct cgroup *c, struct err *e)
         return 0;
 }
 
+int cgroup_open_place(const struct cgroup_place *place, unsigned controllers, int *ret,
+                      struct err *e)
+{
+        autofd dir = open(place->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (dir < 0)
+                return err_sys(e, "cannot open the cgroup '%s'", place->dir);
+        if ((place->is_own && leave_own(dir, place->companion, e) < 0) ||
+            hand_down(dir, controllers, e) < 0)
+                return err_prefix(e, "below '%s'", place->dir);
+        *ret = fd_take(&dir);
+        return 0;
+}
+
 int cgroup_make(const struct limit_tiers *tiers, struct cgroup *ret, struct err *e)
 {
         const struct cgroup_place *place = &tiers->place;
         struct cgroup c = CGROUP_NONE;
 
-        c.parent = open(place->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (c.parent < 0)
-                return err_sys(e, "cannot open the cgroup '%s'", place->dir);
+        if (cgroup_open_place(place, tiers->controllers, &c.parent, e) < 0)
+                return -e->code;
         sweep(c.parent);
-        if ((place->is_own && leave_own(c.parent, place->companion, e) < 0) ||
-            hand_down(c.parent, tiers->controllers, e) < 0 || make_named(&c, e) < 0) {
+        if (make_named(&c, e) < 0) {
                 cgroup_drop(&c);
                 return err_prefix(e, "below '%s'", place->dir);
         }

@@ -29,6 +29,13 @@ struct cgroup_events {
 };
 
 /*
+ * Opens the place, from where the caller goes into a child of it if it is his own, and has it hand
+ * `controllers` down.  *ret is the caller's.
+ */
+int cgroup_open_place(const struct cgroup_place *place, unsigned controllers, int *ret,
+                      struct err *e);
+
+/*
  * Makes one as the tiers have it, and removes those of kelps that were killed.  Leaves our own
  * cgroup for a child of it where that is the place.
  */
