@@ -164,32 +164,37 @@ static int read_shares(struct bundle *b, const struct field *cpu, struct err *e)
                        : config_add_line(b, &f, "cpu.weight", e, "%" PRIu64, weigh_shares(shares));
 }
 
-/* 0 of either is "not given". */
+static int add_quota(struct bundle *b, const struct field *cpu, int64_t quota, uint64_t period,
+                     struct err *e)
+{
+        struct field f = field_member(cpu, quota != 0 ? "quota" : "period");
+
+        /* 0 of either is "not given" */
+        if (quota > 0)
+                return config_add_line(b, &f, "cpu.max", e, "%" PRId64 " %" PRIu64, quota,
+                                       period ? period : 100000);
+        if (period > 0)
+                return config_add_line(b, &f, "cpu.max", e, "max %" PRIu64, period);
+        return quota < 0 ? config_add_line(b, &f, "cpu.max", e, "max") : 0;
+}
+
 static int read_quota(struct bundle *b, const struct field *cpu, struct err *e)
 {
-        struct field f = field_member(cpu, "quota");
-        struct field burst = field_member(cpu, "burst");
-        uint64_t extra = 0;
+        struct field f = field_member(cpu, "burst");
+        uint64_t burst = 0;
         uint64_t period = 0;
         int64_t quota = 0;
         bool has_burst;
 
         if (field_integer(cpu, "quota", -1, INT64_MAX, NULL, &quota, e) < 0 ||
             field_number(cpu, "period", 0, INT64_MAX, NULL, &period, e) < 0 ||
-            field_number(cpu, "burst", 0, INT64_MAX, &has_burst, &extra, e) < 0)
+            field_number(cpu, "burst", 0, INT64_MAX, &has_burst, &burst, e) < 0)
                 return -e->code;
-        if (!f.value)
-                f = field_member(cpu, "period");
-        if (quota > 0 && extra > (uint64_t)quota)
-                return field_fail(&burst, e, "must not be above 'quota'");
-        if (period == 0)
-                period = 100000;
-        else if (quota <= 0 && config_add_line(b, &f, "cpu.max", e, "max %" PRIu64, period) < 0)
+        if (quota > 0 && burst > (uint64_t)quota)
+                return field_fail(&f, e, "must not be above 'quota'");
+        if (add_quota(b, cpu, quota, period, e) < 0)
                 return -e->code;
-        if (quota > 0 &&
-            config_add_line(b, &f, "cpu.max", e, "%" PRId64 " %" PRIu64, quota, period) < 0)
-                return -e->code;
-        return has_burst ? config_add_line(b, &burst, "cpu.max.burst", e, "%" PRIu64, extra) : 0;
+        return has_burst ? config_add_line(b, &f, "cpu.max.burst", e, "%" PRIu64, burst) : 0;
 }
 
 static int read_idle(struct bundle *b, const struct field *cpu, struct err *e)
