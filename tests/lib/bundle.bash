@@ -131,7 +131,9 @@ oci() {
 
 # The status of the container $1, "gone" without one.
 oci_status() {
-    oci state "$1" 2>/dev/null | jq -re .status || echo gone
+    local state
+
+    state=$(oci state "$1" 2>/dev/null) && jq -re .status <<<"$state" || echo gone
 }
 
 has_status() {
