@@ -35,12 +35,25 @@ static int find_helper(const char *name, char *ret, struct err *e)
         return found ? 0 : -e->code;
 }
 
+/* Of the caller's own namespace: a new one inherits it. */
+static int read_denial(struct ids *ids, struct err *e)
+{
+        char text[16];
+        ssize_t n = io_read_small(AT_FDCWD, "/proc/self/setgroups", text, sizeof(text));
+
+        if (n < 0)
+                return err_set(e, (int)-n, "cannot read '/proc/self/setgroups': %s",
+                               err_name((int)-n));
+        ids->denies_groups = strcmp(text, "deny") == 0;
+        return 0;
+}
+
 static int choose_writers(struct ids *ids, struct err *e)
 {
         struct id_maps *m = &ids->maps;
 
         if (geteuid() == 0)
-                return 0;
+                return read_denial(ids, e);
         ids->denies_groups = is_own_id(&m->gids, getegid());
         if (!is_own_id(&m->uids, geteuid()) && find_helper("newuidmap", m->newuidmap, e) < 0)
                 return -e->code;
@@ -187,13 +200,8 @@ static int read_map(const char *name, struct id_map *ret, struct err *e)
 
 static int look_up(struct ids *ids, struct err *e)
 {
-        char text[16];
-        ssize_t n = io_read_small(AT_FDCWD, "/proc/self/setgroups", text, sizeof(text));
-
-        if (n < 0)
-                return err_set(e, (int)-n, "cannot read '/proc/self/setgroups': %s",
-                               err_name((int)-n));
-        ids->denies_groups = strcmp(text, "deny") == 0;
+        if (read_denial(ids, e) < 0)
+                return -e->code;
         if (ids->kind == IDS_OWN)
                 return 0;
         if (read_map("uid_map", &ids->maps.uids, e) < 0)
