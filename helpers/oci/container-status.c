@@ -1,6 +1,7 @@
 #include "container-inner.h"
 
 #include "fd.h"
+#include "group.h"
 #include "io.h"
 #include "launch.h"
 #include "proc.h"
@@ -49,6 +50,15 @@ static bool is_locked(const struct container *c)
         return lock >= 0 && io_lock(lock, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
+static bool is_frozen(const struct container *c)
+{
+        __attribute__((cleanup(group_done))) struct group group = GROUP_NONE;
+        struct err unused = { 0 };
+
+        return c->cgroup && group_open(c->cgroup, &group, &unused) == 0 && group.dir >= 0 &&
+               group_is_frozen(&group);
+}
+
 int container_get_status(const struct container *c, enum container_status *ret, struct err *e)
 {
         (void)e;
@@ -56,6 +66,8 @@ int container_get_status(const struct container *c, enum container_status *ret, 
                 *ret = c->lock < 0 && is_locked(c) ? CONTAINER_CREATING : CONTAINER_STOPPED;
         else if (!is_first(c))
                 *ret = CONTAINER_STOPPED;
+        else if (is_frozen(c))
+                *ret = CONTAINER_PAUSED;
         else if (launch_is_waiting(c))
                 *ret = CONTAINER_CREATED;
         else

@@ -129,4 +129,10 @@ static void say_notice(void *user, const char *text)
         report_warning("%s", text);
 }
 
-const struct notice report_notice = { .say = say_notice };
+static void say_debug(void *user, const char *text)
+{
+        (void)user;
+        report_debug("%s", text);
+}
+
+const struct notice report_notice = { .say = say_notice, .debug = say_debug };
