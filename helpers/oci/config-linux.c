@@ -33,7 +33,10 @@ static int read_namespace(struct bundle *b, const struct field *f, struct err *e
         /* Go writes empty ones */
         struct field path = field_member(f, "path");
         const char *text = json_text_string(path.value);
-        return text && !*text ? 0 : field_copy_path(f, "path", &b->plan.arena, &to->path, e);
+        if (text && !*text)
+                return 0;
+        to->where = field_where(f, &b->plan.arena, e);
+        return to->where ? field_copy_path(f, "path", &b->plan.arena, &to->path, e) : -e->code;
 }
 
 static int read_namespaces(struct bundle *b, const struct field *lin, struct err *e)

@@ -46,10 +46,10 @@ static int open_one(const struct bundle_namespace *ns, enum bundle_ns kind, int 
         autofd fd = open(ns->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
         if (fd < 0)
-                return err_sys(e, "%s.path: cannot open '%s'", where, ns->path);
+                return err_sys(e, "config.json: %s.path: cannot open '%s'", where, ns->path);
         /* also an answer from a device, whose number happens to be this one, must be our flag */
         if (ioctl(fd, NS_GET_NSTYPE) != kinds_of[kind].flag)
-                return err_set(e, EINVAL, "%s.path: '%s' is not a %s namespace", where, ns->path,
+                return err_set(e, EINVAL, "config.json: %s.path: '%s' is not a %s namespace", where, ns->path,
                                kinds_of[kind].name);
         *ret = fd_take(&fd);
         return 0;

@@ -15,7 +15,7 @@ job_list() {
         [ ! -e "tests/$name.bats" ] && [ ! -e "tests/$name.tap" ] || echo "$name"
     done
     # what changes the machine that it runs on is for a virtual one alone
-    for file in fault escape e2e lint ${KELP_TEST_VM:+vm}; do
+    for file in fault escape e2e lint oci ${KELP_TEST_VM:+vm}; do
         find "tests/$file" -name '*.bats' -o -name '*.tap' 2>/dev/null | sort
     done | sed 's:^tests/::; s:\.bats$::; s:\.tap$::' | grep -vxF "$(tr ' ' '\n' <<<"$slow_jobs")"
     echo unit
