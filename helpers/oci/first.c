@@ -185,7 +185,7 @@ static int let_hooks_run(struct first *f, struct err *e)
         if (talk_send(f->sock, TALK_BUILT, 0, -1, e) < 0 ||
             talk_await(f->sock, TALK_GO, "the launcher", NULL, NULL, NULL, e) < 0)
                 return -e->code;
-        return run_hooks(f, BUNDLE_HOOK_CREATE_CONTAINER, CONTAINER_CREATING, e);
+        return run_hooks(f, BUNDLE_HOOK_CREATE_CONTAINER, CONTAINER_CREATED, e);
 }
 
 /* The working directory is entered after that: it may lie behind a mask. */
