@@ -139,14 +139,14 @@ build_by_clang() {
 @test "cppcheck has nothing to say" {
     run -0 cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr \
         --std=c11 -D__x86_64__ --suppress=missingIncludeSystem --suppress=unknownMacro \
-        -j "$(nproc)" src helpers/common helpers/image helpers/pull helpers/proxy helpers/scope helpers/seccomp
+        -j "$(nproc)" src helpers/common helpers/image helpers/pull helpers/oci helpers/proxy helpers/scope helpers/seccomp
 }
 
 # The compiler commands are those of the test with clang, as clang-tidy knows clang's options.  One
 # process a file: its checker of va_list takes names of an earlier file for its own (LLVM bug 41311).
 @test "clang-tidy has nothing to say of the launcher" {
     [ -f "$BATS_FILE_TMPDIR/clang/compile_commands.json" ]
-    run -0 bash -c 'find src -name "*.c" | xargs -P "$(nproc)" -n 1 clang-tidy --quiet \
+    run -0 bash -c 'find src helpers/oci -name "*.c" | xargs -P "$(nproc)" -n 1 clang-tidy --quiet \
         -p "$BATS_FILE_TMPDIR/clang" --warnings-as-errors="*" 2>/dev/null'
 }
 
