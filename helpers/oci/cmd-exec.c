@@ -184,24 +184,25 @@ static int finish(const struct asked *a, pid_t pid, int console, struct err *e)
         return proc_exit_code(status);
 }
 
-static int start(const struct asked *a, struct exec_join *j, struct err *e)
+static int start(const struct asked *a, const struct exec_join *join, struct err *e)
 {
+        struct exec_join j = *join;
         autoprofile profile = { 0 };
         autofd listener = -1;
         autofd console = -1;
         autofd near = -1;
         pid_t pid = 0;
 
-        if (profile_load(j->config, j->notice, &profile, e) < 0 ||
-            (profile.has_listener && profile_connect(j->config, &listener, e) < 0) ||
-            open_console(a, j->process, &console, &near, e) < 0)
+        if (profile_load(j.config, j.notice, &profile, e) < 0 ||
+            (profile.has_listener && profile_connect(j.config, &listener, e) < 0) ||
+            open_console(a, j.process, &console, &near, e) < 0)
                 return -e->code;
         if (!a->is_detached && foreground_begin(e) < 0)
                 return -e->code;
-        j->profile = &profile;
-        j->listener = listener;
-        j->console_socket = console;
-        if (exec_join(j, &pid, e) < 0)
+        j.profile = &profile;
+        j.listener = listener;
+        j.console_socket = console;
+        if (exec_join(&j, &pid, e) < 0)
                 return -e->code;
         fd_close(&console);
         return finish(a, pid, near, e);

@@ -233,7 +233,7 @@ static int make_below(const struct bundle *b, struct group *g, struct err *e)
 
 int group_make_scope(const struct bundle *b, const char *id, struct group *ret, struct err *e)
 {
-        struct unit unit;
+        struct unit unit = { .name = "" };
 
         if (read_unit(b->group.path, id, &unit, e) < 0 || start_holder(&ret->holder, e) < 0 ||
             ask_for_scope(&unit, ret->holder.pid, &ret->path, e) < 0 || make_below(b, ret, e) < 0)

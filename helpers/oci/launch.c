@@ -64,7 +64,7 @@ static int fill_address(struct sockaddr_un *ret, int dir, const char *name, stru
 
 static int connect_console(const char *path, int *ret, struct err *e)
 {
-        struct sockaddr_un address;
+        struct sockaddr_un address = { 0 };
         autofd file = open(path, O_PATH | O_CLOEXEC);
         autofd sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -92,7 +92,7 @@ static int open_console(const struct launch_spec *spec, int *ret, struct err *e)
 
 static int listen_for_start(int dir, int *ret, struct err *e)
 {
-        struct sockaddr_un address;
+        struct sockaddr_un address = { 0 };
         autofd sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
         if (sock < 0)

@@ -140,7 +140,7 @@ int profile_load(const struct bundle *b, const struct notice *notice, struct pro
 {
         autofree char *data = NULL;
         autoprofilecache cache;
-        struct profile_key key;
+        struct profile_key key = { .maker = "" };
         struct err why = { 0 };
         size_t len;
 

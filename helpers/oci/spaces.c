@@ -49,8 +49,8 @@ static int open_one(const struct bundle_namespace *ns, enum bundle_ns kind, int 
                 return err_sys(e, "config.json: %s.path: cannot open '%s'", where, ns->path);
         /* also an answer from a device, whose number happens to be this one, must be our flag */
         if (ioctl(fd, NS_GET_NSTYPE) != kinds_of[kind].flag)
-                return err_set(e, EINVAL, "config.json: %s.path: '%s' is not a %s namespace", where, ns->path,
-                               kinds_of[kind].name);
+                return err_set(e, EINVAL, "config.json: %s.path: '%s' is not a %s namespace", where,
+                               ns->path, kinds_of[kind].name);
         *ret = fd_take(&fd);
         return 0;
 }

@@ -131,7 +131,7 @@ static int read_args(struct rule *r, struct err *e)
         if (json_array_size(list) > MAX_ARGS)
                 return value_refuse(&r->value, "args", e, "more than %d", MAX_ARGS);
         for (size_t i = 0; i < json_array_size(list); i++) {
-                struct value item;
+                struct value item = { 0 };
 
                 if (value_get_item(&r->value, "args", list, i, &item, e) < 0 ||
                     read_arg(&item, &r->args[i], e) < 0)
