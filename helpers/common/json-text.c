@@ -245,7 +245,9 @@ char *json_text_print(const json_t *doc)
                 size_t end = text[at] == '"' ? skip_string(text, len, at) : at + 1;
                 size_t digits = end - at > BIG_TEXT_LEN ? end - at - BIG_TEXT_LEN - 1 : 0;
 
-                if (digits > 0 && memcmp(text + at, BIG_TEXT, BIG_TEXT_LEN) == 0 &&
+                /* a member may be called anything */
+                if (digits > 0 && text[end] != ':' &&
+                    memcmp(text + at, BIG_TEXT, BIG_TEXT_LEN) == 0 &&
                     read_digits(text + at + BIG_TEXT_LEN, digits, &number)) {
                         memmove(text + used, text + at + BIG_TEXT_LEN, digits);
                         used += digits;
