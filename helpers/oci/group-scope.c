@@ -219,9 +219,9 @@ static int make_below(const struct bundle *b, struct group *g, struct err *e)
                 return err_set(e, ENOMEM, "out of memory");
         if (group_open_path(scope, &dir, e) < 0)
                 return -e->code;
-        if (mkdirat(dir, BELOW + 1, 0755) < 0 && errno != EEXIST)
+        if (mkdirat(dir, &BELOW[1], 0755) < 0 && errno != EEXIST)
                 return err_sys(e, "cannot make the cgroup '%s'", g->path);
-        g->dir = openat(dir, BELOW + 1, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        g->dir = openat(dir, &BELOW[1], O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (g->dir < 0)
                 return err_sys(e, "cannot open the cgroup '%s'", g->path);
         snprintf(text, sizeof(text), "%d", (int)g->holder.pid);
