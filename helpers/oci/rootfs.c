@@ -113,11 +113,22 @@ static void make_workdir(const struct bundle *b, const struct rootfs *r)
         }
 }
 
+/* Nobody would take them off the host again. */
+static int check_namespace(const struct bundle *b, struct err *e)
+{
+        if (b->ns[BUNDLE_NS_MOUNT].is_asked ||
+            (b->n_mounts == 0 && b->n_masked == 0 && b->n_read_only == 0))
+                return 0;
+        return err_set(e, EINVAL,
+                       "mounts, linux.maskedPaths and linux.readonlyPaths need a mount namespace "
+                       "in linux.namespaces");
+}
+
 static int build(const struct rootfs_spec *spec, struct rootfs *r, struct err *e)
 {
         const struct bundle *b = spec->bundle;
 
-        if (open_root(b, r, e) < 0)
+        if (check_namespace(b, e) < 0 || open_root(b, r, e) < 0)
                 return -e->code;
         for (size_t i = 0; i < b->n_mounts; i++) {
                 if (mount_add(spec, r, &b->mounts[i], e) < 0)

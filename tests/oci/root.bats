@@ -200,6 +200,15 @@ device() {
     [ "$(tail -n 1 <<<"$output")" = "$host" ]
 }
 
+@test "without a mount namespace nothing is mounted" {
+    local without='.linux.namespaces |= map(select(.type != "mount"))'
+    run -1 --separate-stderr box "$without"
+    says "need a mount namespace"
+    run -1 --separate-stderr box "$without" "$no_mounts"
+    says "need a mount namespace"
+    run -1 grep -F "$PWD" /proc/self/mountinfo
+}
+
 @test "--no-pivot" {
     bundle_make b "$(bundle_sh 'ls /; ls /proc/1/root/ | wc -l; cat /etc/passwd | head -n 1')"
     run -0 oci run --no-pivot --bundle b box
