@@ -134,10 +134,14 @@ static int print_process_state(const struct first *f, char **ret, struct err *e)
 
 /* ------ the root ------ */
 
-static int join_network(struct first *f, struct err *e)
+/* It is made meanwhile, and waited for when something needs it. */
+static int join_network(void *user, struct err *e)
 {
+        struct first *f = user;
         autofd netns = -1;
 
+        if (f->from_stage < 0)
+                return 0;
         if (f->launch->spaces.is_new[BUNDLE_NS_NETWORK]) {
                 if (talk_await(f->from_stage, TALK_NETWORK, "the stage", NULL, NULL, &netns, e) < 0)
                         return -e->code;
@@ -164,11 +168,15 @@ static int build(struct first *f, struct err *e)
                 .bundle = f->bundle,
                 .maps = l->ids.kind == IDS_OWN ? NULL : &l->ids.maps,
                 .has_new_network = l->spaces.is_new[BUNDLE_NS_NETWORK],
+                .join_network = join_network,
+                .user = f,
                 .no_pivot = l->spec->no_pivot,
                 .is_root = is_real_root(l),
                 .notice = &f->notice,
         };
-        return rootfs_build(&f->rootfs_spec, &f->rootfs, e);
+        if (rootfs_build(&f->rootfs_spec, &f->rootfs, e) < 0)
+                return -e->code;
+        return join_network(f, e);
 }
 
 bool launch_has_outer_hooks(const struct bundle *b)
@@ -308,10 +316,9 @@ static int become(struct first *f, struct err *e)
 
 static int first_run(struct first *f, struct err *e)
 {
-        if (be_alone(f, e) < 0 || set_names(f, e) < 0 || join_network(f, e) < 0 ||
-            build(f, e) < 0 || let_hooks_run(f, e) < 0 ||
-            rootfs_enter(&f->rootfs_spec, &f->rootfs, e) < 0 || prepare(f, e) < 0 ||
-            await_keep(f, e) < 0 || await_start(f, e) < 0)
+        if (be_alone(f, e) < 0 || set_names(f, e) < 0 || build(f, e) < 0 ||
+            let_hooks_run(f, e) < 0 || rootfs_enter(&f->rootfs_spec, &f->rootfs, e) < 0 ||
+            prepare(f, e) < 0 || await_keep(f, e) < 0 || await_start(f, e) < 0)
                 return -e->code;
         return become(f, e);
 }

@@ -125,6 +125,8 @@ int mount_kind_sysfs(const struct rootfs_spec *spec, const struct bundle_mount *
 {
         uint64_t read_only = m->set & MOUNT_ATTR_RDONLY;
 
+        if (spec->join_network(spec->user, e) < 0)
+                return -e->code;
         if (make_new(spec, m, "sysfs", read_only, ret, e) == 0)
                 return 0;
         if (e->code != EPERM)

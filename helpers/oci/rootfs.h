@@ -46,6 +46,9 @@ struct rootfs_spec {
         const struct id_maps
                 *maps;        /* of the user namespace that all is made in; NULL: the caller's */
         bool has_new_network; /* this container's: sysfs may be mounted */
+        /* called before what needs the container's network; it may be joined already */
+        int (*join_network)(void *user, struct err *e);
+        void *user;
         bool no_pivot;        /* --no-pivot: MS_MOVE and chroot */
         bool is_root;         /* real uid 0 of the initial namespace: devices by mknod */
         const struct notice *notice;
