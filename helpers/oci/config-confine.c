@@ -8,12 +8,13 @@
 
 static int read_seccomp(struct bundle *b, const struct field *lin, struct err *e)
 {
+        const char *word;
         struct field f;
 
         if (field_object(lin, "seccomp", &f, e) < 0 || !f.value)
                 return f.value ? -e->code : 0;
         struct field action = field_member(&f, "defaultAction");
-        if (field_require(&action, e) < 0 ||
+        if (field_require(&action, e) < 0 || field_as_text(&action, FIELD_MAX_NAME, &word, e) < 0 ||
             field_copy_path(&f, "listenerPath", &b->plan.arena, &b->seccomp_listener, e) < 0 ||
             field_copy_text(&f, "listenerMetadata", FIELD_MAX_TEXT, &b->plan.arena,
                             &b->seccomp_metadata, e) < 0)
