@@ -70,7 +70,7 @@ with_manager() {
     local status=0
 
     run -125 "$helper" 4711
-    [ "${lines[1]}" = "hint: kelp-scope PID UNIT" ]
+    [ "${lines[1]}" = "hint: kelp-scope [--attach] PID UNIT [SLICE|BELOW]" ]
     run -125 "$helper" 4711 kelp-1.scope
     [ "${lines[0]}" = "kelp: cannot reach the message bus at '$DBUS_SESSION_BUS_ADDRESS': No such file or directory" ]
     [[ ${lines[1]} == "hint: "*"dbus-user-session"* ]]
