@@ -115,6 +115,8 @@ static _Noreturn void be_sender(struct handover *h, int sock, const char *state)
         int code = state[0] ? send_state(sock, listener, state) : EINVAL;
         if (code != 0)
                 close(listener);
+        /* whoever listens may read to the end before he answers, and exec may be asked about */
+        shutdown(sock, SHUT_RDWR);
         atomic_store(&h->result, code);
         _exit(code != 0);
 }
