@@ -315,9 +315,9 @@ all_hooks() {
     oci create -b "$b" --pid-file "$pids" box 3>&-
     oci start box
     oci delete --force box
-    [ "$(jq -r '.status, .pid, .annotations["a.b"]' "$b/one" | paste -sd,)" = "creating,$(cat "$pids"),c" ]
+    [ "$(jq -r '.status, .pid, .annotations["a.b"]' "$b/one" | paste -sd,)" = "created,$(cat "$pids"),c" ]
     # as it sees itself
-    [ "$(jq -r '.status, .pid' "$b/two" | paste -sd,)" = creating,1 ]
+    [ "$(jq -r '.status, .pid' "$b/two" | paste -sd,)" = created,1 ]
     [ "$(jq -r '.status, .pid' "$b/three" | paste -sd,)" = "running,$(cat "$pids")" ]
     [ "$(jq -r .status "$b/four")" = stopped ]
 }
