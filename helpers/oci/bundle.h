@@ -163,16 +163,14 @@ struct bundle_net_device {
         const char *box_name; /* may have a "%d", which the kernel fills */
 };
 
-/*
- * A file and what to write to it: a sysctl, or a file of a cgroup.  What cgroup v2 has no file for is
- * there with the name that v1 had, so that it fails where the others would have succeeded.
- */
+/* A file and what to write to it: a sysctl, or a file of a cgroup. */
 struct bundle_line {
         const char *where; /* "linux.resources.memory.limit" */
         const char *file;  /* "memory.max"; of a sysctl its path below /proc/sys */
         const char *value;
         const char *other_file; /* where there is no such file; NULL: none */
         const char *other_value;
+        bool is_old; /* a file of v1 that v2 has nothing like: fails where others are written */
 };
 
 struct bundle_group {

@@ -51,7 +51,11 @@ static int read_leaf(struct bundle *b, const struct field *object, const char *d
 
         if (read_weight(object, "leafWeight", ret_has, &weight, e) < 0)
                 return -e->code;
-        return *ret_has ? config_add_line(b, &f, file, e, "%s%" PRIu64, device, weight) : 0;
+        if (!*ret_has)
+                return 0;
+        if (config_add_line(b, &f, file, e, "%s%" PRIu64, device, weight) < 0)
+                return -e->code;
+        return config_mark_old(b);
 }
 
 #define MAX_DEVICE 32

@@ -56,6 +56,9 @@ int config_unified(struct bundle *b, const struct field *resources, struct err *
 int config_add_line(struct bundle *b, const struct field *f, const char *file, struct err *e,
                     const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
+/* The last line is of a file that v1 alone had.  Returns 0. */
+int config_mark_old(struct bundle *b);
+
 /*
  * Takes the next range off a list as "0-3,7", whose end is an empty text; false: it is no such list.
  * Numbers are below 2^20.

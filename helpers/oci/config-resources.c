@@ -1,6 +1,6 @@
 /*
  * linux.resources, whose words are those of cgroup v1, as files of cgroup v2.  The arithmetic is what
- * crun and runc do: engines count on it.  What has no like there fails where it is written (bundle.h).
+ * crun and runc do: engines count on it.
  */
 
 #include "config-inner.h"
@@ -55,27 +55,26 @@ static int add_limit(struct bundle *b, const struct field *object, const char *n
         return config_add_line(b, &f, file, e, "%" PRId64, value);
 }
 
-/* A limit of v1 alone. */
-static int add_old(struct bundle *b, const struct field *object, const char *name, const char *file,
-                   struct err *e)
+int config_mark_old(struct bundle *b)
 {
-        struct field f = field_member(object, name);
-        int64_t value = 0;
-
-        if (field_integer(object, name, INT64_MIN, INT64_MAX, NULL, &value, e) < 0 || !f.value)
-                return f.value ? -e->code : 0;
-        return config_add_line(b, &f, file, e, "%" PRId64, value);
+        b->group.lines[b->group.n_lines - 1].is_old = true;
+        return 0;
 }
 
-static int add_old_bool(struct bundle *b, const struct field *object, const char *name,
-                        const char *file, struct err *e)
+/* A limit of v1 alone; `none` is what it is without one. */
+static int add_old(struct bundle *b, const struct field *object, const char *name, int64_t none,
+                   const char *file, struct err *e)
 {
         struct field f = field_member(object, name);
-        bool on = false;
+        int64_t value = none;
 
-        if (field_bool(object, name, &on, e) < 0)
+        if (field_integer(object, name, -1, INT64_MAX, NULL, &value, e) < 0)
                 return -e->code;
-        return on ? config_add_line(b, &f, file, e, "1") : 0;
+        if (value == none)
+                return 0;
+        if (config_add_line(b, &f, file, e, "%" PRId64, value) < 0)
+                return -e->code;
+        return config_mark_old(b);
 }
 
 /* ------ memory ------ */
@@ -108,14 +107,24 @@ static int add_swap(struct bundle *b, const struct field *memory, const struct m
 
 static int add_old_memory(struct bundle *b, const struct field *memory, struct err *e)
 {
-        if (add_old(b, memory, "kernel", "memory.kmem.limit_in_bytes", e) < 0 ||
-            add_old(b, memory, "kernelTCP", "memory.kmem.tcp.limit_in_bytes", e) < 0 ||
-            add_old(b, memory, "swappiness", "memory.swappiness", e) < 0 ||
-            add_old_bool(b, memory, "disableOOMKiller", "memory.oom_control", e) < 0)
+        struct field oom = field_member(memory, "disableOOMKiller");
+        struct field f = field_member(memory, "useHierarchy");
+        bool is_hierarchy = true;
+        bool is_off = false;
+        uint64_t swappiness;
+
+        if (field_number(memory, "swappiness", 0, 100, NULL, &swappiness, e) < 0 ||
+            add_old(b, memory, "kernel", -1, "memory.kmem.limit_in_bytes", e) < 0 ||
+            add_old(b, memory, "kernelTCP", -1, "memory.kmem.tcp.limit_in_bytes", e) < 0 ||
+            add_old(b, memory, "swappiness", -1, "memory.swappiness", e) < 0 ||
+            field_bool(memory, "disableOOMKiller", &is_off, e) < 0 ||
+            field_bool(memory, "useHierarchy", &is_hierarchy, e) < 0)
                 return -e->code;
-        /* v2 always has it */
-        bool hierarchy;
-        return field_bool(memory, "useHierarchy", &hierarchy, e);
+        if (is_off && config_add_line(b, &oom, "memory.oom_control", e, "1") < 0)
+                return -e->code;
+        if (is_off)
+                config_mark_old(b);
+        return is_hierarchy ? 0 : config_ignore(b, &f, "version 2 of cgroups always has it", e);
 }
 
 static int read_memory(struct bundle *b, const struct field *resources, struct err *e)
@@ -231,9 +240,9 @@ static int read_cpu(struct bundle *b, const struct field *resources, struct err 
             read_idle(b, &cpu, e) < 0 || read_quota(b, &cpu, e) < 0 ||
             read_set(b, &cpu, "cpus", "cpuset.cpus", e) < 0 ||
             read_set(b, &cpu, "mems", "cpuset.mems", e) < 0 ||
-            add_old(b, &cpu, "realtimePeriod", "cpu.rt_period_us", e) < 0)
+            add_old(b, &cpu, "realtimePeriod", 0, "cpu.rt_period_us", e) < 0)
                 return -e->code;
-        return add_old(b, &cpu, "realtimeRuntime", "cpu.rt_runtime_us", e);
+        return add_old(b, &cpu, "realtimeRuntime", 0, "cpu.rt_runtime_us", e);
 }
 
 /* ------ the rest ------ */

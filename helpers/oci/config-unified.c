@@ -61,7 +61,9 @@ static int read_priority(struct bundle *b, const struct field *f, struct err *e)
             field_require(&priority, e) < 0 ||
             field_number(f, "priority", 0, UINT32_MAX, NULL, &value, e) < 0)
                 return -e->code;
-        return config_add_line(b, f, "net_prio.ifpriomap", e, "%s %" PRIu64, text, value);
+        if (config_add_line(b, f, "net_prio.ifpriomap", e, "%s %" PRIu64, text, value) < 0)
+                return -e->code;
+        return config_mark_old(b);
 }
 
 static int read_network(struct bundle *b, const struct field *resources, struct err *e)
@@ -78,6 +80,8 @@ static int read_network(struct bundle *b, const struct field *resources, struct 
         struct field f = field_member(&network, "classID");
         if (class != 0 && config_add_line(b, &f, "net_cls.classid", e, "%" PRIu64, class) < 0)
                 return -e->code;
+        if (class != 0)
+                config_mark_old(b);
         for (size_t i = 0; i < field_count(&list); i++) {
                 struct field priority = field_item(&list, i);
 

@@ -3,6 +3,7 @@
 #include "fd.h"
 #include "io.h"
 #include "mem.h"
+#include "parse.h"
 #include "path.h"
 #include "str.h"
 
@@ -47,6 +48,9 @@ static int fail_line(const struct bundle_line *line, struct err *e)
 {
         int controller = (int)strcspn(line->file, ".");
 
+        if (line->is_old)
+                return err_set(e, EOPNOTSUPP, "%s: version 2 of cgroups has nothing like it",
+                               line->where);
         if (e->code != ENOENT && e->code != EACCES)
                 return err_prefix(e, "%s", line->where);
         err_set(e, e->code, "%s: no controller '%.*s' was delegated to the container's cgroup",
@@ -55,13 +59,57 @@ static int fail_line(const struct bundle_line *line, struct err *e)
                            "doctor tells how to set it");
 }
 
+/* A kernel that does not count swap has no limit of it, and crun goes on there, too. */
+static bool is_needless(const struct group *g, const struct bundle_line *line)
+{
+        return str_eq(line->file, "memory.swap.max") &&
+               faccessat(g->dir, "memory.max", F_OK, 0) == 0;
+}
+
+static int write_line(const struct group *g, const struct bundle_line *line, struct err *e)
+{
+        if (!line->is_old && io_write_file(g->dir, line->file, line->value, e) == 0)
+                return 0;
+        if (e->code != ENOENT)
+                return fail_line(line, e);
+        bool is_done = line->other_file
+                               ? io_write_file(g->dir, line->other_file, line->other_value, e) == 0
+                               : is_needless(g, line);
+        if (!is_done)
+                return fail_line(line, e);
+        *e = (struct err){ 0 };
+        return 0;
+}
+
 static int write_lines(const struct group *g, const struct bundle_group *asked, struct err *e)
 {
         for (size_t i = 0; i < asked->n_lines; i++) {
+                if (write_line(g, &asked->lines[i], e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
+/* The kernel would kill processes until the limit is kept. */
+static int check_usage(const struct group *g, const struct bundle_group *asked, struct err *e)
+{
+        uint64_t used;
+        uint64_t limit;
+        char text[32];
+
+        for (size_t i = 0; asked->checks_usage && i < asked->n_lines; i++) {
                 const struct bundle_line *line = &asked->lines[i];
 
-                if (io_write_file(g->dir, line->file, line->value, e) < 0)
+                if (!str_eq(line->file, "memory.max") || str_eq(line->value, "max"))
+                        continue;
+                if (io_read_small(g->dir, "memory.current", text, sizeof(text)) <= 0)
                         return fail_line(line, e);
+                if (parse_number(text, 0, UINT64_MAX, &used, e) < 0 ||
+                    parse_number(line->value, 0, UINT64_MAX, &limit, e) < 0)
+                        return err_prefix(e, "%s", line->where);
+                if (limit <= used)
+                        return err_set(e, EBUSY, "%s: %s bytes are in use already", line->where,
+                                       text);
         }
         return 0;
 }
@@ -70,6 +118,8 @@ int group_update(const struct group *g, const struct bundle *resources, struct e
 {
         if (g->dir < 0)
                 return err_set(e, ENOENT, "the container has no cgroup, so nothing can be limited");
+        if (check_usage(g, &resources->group, e) < 0)
+                return -e->code;
         return write_lines(g, &resources->group, e);
 }
 
