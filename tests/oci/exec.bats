@@ -206,7 +206,9 @@ print(os.waitstatus_to_exitcode(status))' "$KELP_OCI" "$(oci_root)" "$BATS_TEST_
 @test "signals are forwarded to the command" {
     up
     for signal in TERM INT HUP USR1; do
-        oci exec box sh -c "trap 'echo got; exit 3' $signal; echo ready; while :; do sleep 0.05; done" \
+        # no function: its own pid is wanted
+        "$KELP_OCI" --root "$(oci_root)" exec box \
+            sh -c "trap 'echo got; exit 3' $signal; echo ready; while :; do sleep 0.05; done" \
             >"$BATS_TEST_TMPDIR/out" 3>&- &
         wait_for grep -qs ready "$BATS_TEST_TMPDIR/out"
         kill -s "$signal" $!
