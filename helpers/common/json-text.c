@@ -11,7 +11,6 @@
 #define BIG_TEXT       "\"\\u0001"
 #define BIG_TEXT_LEN   (sizeof(BIG_TEXT) - 1)
 #define BIG_MIN_DIGITS 19
-#define BIG_MAX_DIGITS 20
 
 /* ------ measuring ------ */
 
@@ -75,21 +74,43 @@ static int measure(const char *data, size_t len, const struct json_text_limits *
         return 0;
 }
 
-/* ------ numbers from 2^63 to 2^64 - 1 ------ */
+/* ------ numbers of more than 63 bits ------ */
 
+/* JSON's grammar: what else looks like a number is for the parser to refuse. */
+static bool is_integer(const char *text, size_t len)
+{
+        size_t at = len > 0 && text[0] == '-' ? 1 : 0;
+
+        if (at == len || (text[at] == '0' && at + 1 < len))
+                return false;
+        while (at < len && isdigit((unsigned char)text[at]))
+                at++;
+        return at == len;
+}
+
+/* false: it is above 2^64 - 1. */
 static bool read_digits(const char *text, size_t len, uint64_t *ret)
 {
         uint64_t value = 0;
 
-        if (len < BIG_MIN_DIGITS || len > BIG_MAX_DIGITS || text[0] == '0')
-                return false;
         for (size_t i = 0; i < len; i++) {
-                if (text[i] < '0' || text[i] > '9' || __builtin_mul_overflow(value, 10u, &value) ||
+                if (__builtin_mul_overflow(value, 10u, &value) ||
                     __builtin_add_overflow(value, (uint64_t)(text[i] - '0'), &value))
                         return false;
         }
         *ret = value;
-        return value > INT64_MAX;
+        return true;
+}
+
+/* Whether it is an integer that jansson has no place for. */
+static bool is_big_text(const char *text, size_t len)
+{
+        size_t sign = len > 0 && text[0] == '-' ? 1 : 0;
+        uint64_t value;
+
+        if (len < BIG_MIN_DIGITS || !is_integer(text, len))
+                return false;
+        return !read_digits(text + sign, len - sign, &value) || value > (uint64_t)INT64_MAX + sign;
 }
 
 static size_t skip_string(const char *data, size_t len, size_t at)
@@ -125,15 +146,13 @@ static bool is_key(const char *data, size_t len, size_t end)
 /* The next big number from `at` on: where it begins and ends. */
 static bool find_big(const char *data, size_t len, size_t at, size_t *ret_begin, size_t *ret_end)
 {
-        uint64_t value;
-
         while (at < len) {
                 if (data[at] == '"') {
                         at = skip_string(data, len, at);
                 } else if (is_of_number(data[at])) {
                         size_t end = skip_number(data, len, at);
 
-                        if (read_digits(data + at, end - at, &value) && !is_key(data, len, end)) {
+                        if (is_big_text(data + at, end - at) && !is_key(data, len, end)) {
                                 *ret_begin = at;
                                 *ret_end = end;
                                 return true;
@@ -184,17 +203,21 @@ static size_t count_big(const char *data, size_t len)
         return n;
 }
 
-static bool is_big(const json_t *value, uint64_t *ret)
+/* The digits of a big number; NULL: it is none. */
+static const char *big_digits(const json_t *value)
 {
         const char *text = json_string_value(value);
 
-        return text && text[0] == BIG_MARK && read_digits(text + 1, strlen(text + 1), ret);
+        return text && text[0] == BIG_MARK && is_big_text(text + 1, strlen(text + 1)) ? text + 1
+                                                                                      : NULL;
 }
 
 bool json_text_number(const json_t *value, uint64_t *ret)
 {
-        if (is_big(value, ret))
-                return true;
+        const char *digits = big_digits(value);
+
+        if (digits)
+                return digits[0] != '-' && read_digits(digits, strlen(digits), ret);
         if (!json_is_integer(value) || json_integer_value(value) < 0)
                 return false;
         *ret = (uint64_t)json_integer_value(value);
@@ -203,9 +226,7 @@ bool json_text_number(const json_t *value, uint64_t *ret)
 
 const char *json_text_string(const json_t *value)
 {
-        uint64_t number;
-
-        return is_big(value, &number) ? NULL : json_string_value(value);
+        return big_digits(value) ? NULL : json_string_value(value);
 }
 
 /* ------ text ------ */
@@ -236,7 +257,6 @@ char *json_text_print(const json_t *doc)
 {
         char *text = json_dumps(doc, JSON_COMPACT | JSON_SORT_KEYS);
         size_t used = 0;
-        uint64_t number;
 
         if (!text)
                 return NULL;
@@ -244,17 +264,17 @@ char *json_text_print(const json_t *doc)
         for (size_t at = 0; at < len;) {
                 size_t end = text[at] == '"' ? skip_string(text, len, at) : at + 1;
                 size_t digits = end - at > BIG_TEXT_LEN ? end - at - BIG_TEXT_LEN - 1 : 0;
+                const char *from = text + at;
+                size_t n = end - at;
 
                 /* a member may be called anything */
-                if (digits > 0 && text[end] != ':' &&
-                    memcmp(text + at, BIG_TEXT, BIG_TEXT_LEN) == 0 &&
-                    read_digits(text + at + BIG_TEXT_LEN, digits, &number)) {
-                        memmove(text + used, text + at + BIG_TEXT_LEN, digits);
-                        used += digits;
-                } else {
-                        memmove(text + used, text + at, end - at);
-                        used += end - at;
+                if (digits > 0 && text[end] != ':' && memcmp(from, BIG_TEXT, BIG_TEXT_LEN) == 0 &&
+                    is_big_text(from + BIG_TEXT_LEN, digits)) {
+                        from += BIG_TEXT_LEN;
+                        n = digits;
                 }
+                memmove(text + used, from, n);
+                used += n;
                 at = end;
         }
         text[used] = '\0';

@@ -18,9 +18,9 @@ struct json_text_limits {
         unsigned depth;
         unsigned values;
         /*
-         * jansson's integers have 63 bits and a sign.  With this, those from 2^63 to 2^64 - 1, which
-         * would be an error, become strings of a kind of their own: json_text_number() reads them, and
-         * json_text_string() doesn't take them for strings.
+         * jansson's integers have 63 bits and a sign.  With this, those that have more, which would be
+         * an error, become strings of a kind of their own: json_text_number() reads them up to
+         * 2^64 - 1, and json_text_string() doesn't take them for strings.
          */
         bool has_big_numbers;
 };
@@ -37,7 +37,7 @@ static inline void json_text_done(json_t **doc)
 json_t *json_text_parse(const char *data, size_t len, const struct json_text_limits *limits,
                         const char *what, struct err *e);
 
-/* Whether `value` is an integer from 0 up. */
+/* Whether `value` is an integer from 0 to 2^64 - 1. */
 bool json_text_number(const json_t *value, uint64_t *ret);
 
 /* NULL where `value` is not a string. */

@@ -55,7 +55,7 @@ static int tell_failure(int said, int status, struct err *e)
                 return -e->code;
         helper_said(text, HELPER, e);
         e->code = EINVAL;
-        return -EINVAL;
+        return err_prefix(e, "config.json");
 }
 
 static int run_helper(int text, int answer, int said, int *ret_status, struct err *e)

@@ -20,6 +20,15 @@ KELP_OCI = os.environ.get("KELP_OCI") or os.path.join(os.environ["KELP_BUILD"], 
 ROWS = os.path.join(os.path.dirname(__file__), "malformed.rows")
 
 
+def plain():
+    """What linux.seccomp is tried with: nothing else has anything to say."""
+    rule = {"names": ["clone"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1,
+            "args": [{"index": 0, "value": 18446744073709551615, "valueTwo": 1, "op": "SCMP_CMP_MASKED_EQ"}]}
+    return {"ociVersion": "1.0.0", "root": {"path": "rootfs"}, "process": {"args": ["true"], "cwd": "/"},
+            "linux": {"namespaces": [{"type": "user"}],
+                      "seccomp": {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}}}
+
+
 def id_map(*ranges):
     return [dict(zip(("containerID", "hostID", "size"), r)) for r in ranges]
 
@@ -114,7 +123,7 @@ def read_rows():
     for line in lines:
         member, kind, rest = re.match(r"(\S+) ([=-])\s*(.*)$", line).groups()
         value, where = re.match(r"(.*?)(?:\s*@ (\S+|.*\]))?$", rest).groups()
-        config = whole()
+        config = plain() if member.startswith("linux.seccomp") else whole()
         steps = steps_of(member)
         if kind == "-":
             del holder(config, steps)[steps[-1]]
@@ -157,8 +166,8 @@ def texts():
         "NaN": good[:-1] + ',"x": NaN}', "a word": "config", "a number with a sign": good[:-1] + ',"x": +1}',
         "octal": good[:-1] + ',"x": 01}', "a key that is none": good[:-1] + ',18446744073709551615: 1}',
         "a newline in a string": good[:-1] + ',"x": "a\nb"}', "NUL": good[:-1] + ',"x": "\\u0000"}',
-        "half a pair": good[:-1] + ',"x": "\\ud800"}', "a large number": good[:-1] + ',"x": 18446744073709551616}',
-        "a small number": good[:-1] + ',"x": -9223372036854775809}', "1e999": good[:-1] + ',"x": 1e999}',
+        "half a pair": good[:-1] + ',"x": "\\ud800"}',
+        "a large number with a zero": good[:-1] + ',"x": 018446744073709551616}', "1e999": good[:-1] + ',"x": 1e999}',
         "twice": good[:-1] + ',"root": {"path": "x"}}', "twice below": good[:-1] + ',"x": {"a": 1, "a": 2}}',
         "invalid UTF-8": good[:-1].encode() + b',"x": "\xff"}', "latin": good[:-1].encode() + b',"x": "\xe4"}',
         "a byte order mark": b"\xef\xbb\xbf" + good.encode(), "raw NUL": good[:-1].encode() + b',"x": "\0"}',
@@ -207,6 +216,9 @@ def said_wrong(prefix, where, result, names):
         yield f"exit status {result.returncode}"
     if result.stdout:
         yield f"printed {result.stdout[:200]}"
+    # a hint is no part of what is said, and in a log it is on the same line
+    if len(lines) > 1 and lines[1].startswith("hint: "):
+        del lines[1]
     if len(lines) != 1 or not start.match(lines[0]):
         yield f"said {err[:400]!r}, not one line that begins as {start.pattern!r}"
 

@@ -472,7 +472,7 @@ static void others(void **state)
         struct bundle b = { 0 };
 
         (void)state;
-        assert_good("'unknown':{'x':[1]},'process':null,'linux':{'new':1,'seccomp':null}", &b);
+        assert_good("'unknown':{'x':[1,99999999999999999999999,-9223372036854775809]},'process':null,'linux':{'new':1,'seccomp':null}", &b);
         assert_int_equal(b.n_notices, 0);
         assert_null(b.seccomp);
         assert_good("'windows':{},'vm':{'kernel':{}}", &b);
