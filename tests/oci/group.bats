@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # The container's cgroup by name: where it is made, what is in it, how it is frozen, killed and removed.
-# Needs one that is delegated: as a user's systemd gives, or a pure cgroup2 with $KELP_TEST_CGROUP, the path
-# below its mount of a directory that is ours, in whose child "shell" the test runs.
+# Needs one that is delegated: a scope of the user's systemd, or $KELP_TEST_CGROUP, which is the path below
+# a pure cgroup2 of a directory that is ours, in whose child "shell" the test runs.
 
 # shellcheck disable=SC2016,SC2154 # the scripts in quotes are for the shell inside; run sets $stderr
 
@@ -10,20 +10,22 @@ load ../lib/kelp
 load ../lib/bundle
 
 setup_file() {
-    local own
-
     [ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ] || skip "the machine lacks a pure cgroup2"
-    own=$(sed -n 's/^0:://p' /proc/self/cgroup)
-    if [ -z "${KELP_TEST_CGROUP:-}" ] && [ -w "/sys/fs/cgroup$own/cgroup.procs" ]; then
-        # in a unit that was delegated to us: all of it goes to a child first, for a cgroup to have children
-        mkdir -p "/sys/fs/cgroup$own/shell"
-        while read -r pid; do
-            echo "$pid" >"/sys/fs/cgroup$own/shell/cgroup.procs" || true
-        done <<<"$(cat "/sys/fs/cgroup$own/cgroup.procs")"
-        KELP_TEST_CGROUP=$own
-    fi
-    [ -w "/sys/fs/cgroup${KELP_TEST_CGROUP:-/none}/cgroup.procs" ] || skip "the machine lacks a delegated cgroup"
+    [ -z "${KELP_TEST_CGROUP:-}" ] || return 0
+    systemctl --user is-system-running >/dev/null 2>&1 || systemctl --user list-units >/dev/null 2>&1 ||
+        skip "the machine lacks a systemd of the user's"
+    # one process holds the scope, in a child, for the scope to have other children
+    systemd-run --user --scope --quiet --property=Delegate=yes -- sh -c 'cd "/sys/fs/cgroup$(sed -n "s/^0:://p" /proc/self/cgroup)" &&
+        mkdir shell && echo $$ >shell/cgroup.procs && pwd >"$0" && exec sleep 10000' \
+        "$BATS_FILE_TMPDIR/cgroup" 3>&- &
+    echo $! >"$BATS_FILE_TMPDIR/holder"
+    wait_for test -s "$BATS_FILE_TMPDIR/cgroup"
+    KELP_TEST_CGROUP=$(cut -c15- "$BATS_FILE_TMPDIR/cgroup")
     export KELP_TEST_CGROUP
+}
+
+teardown_file() {
+    [ ! -e "$BATS_FILE_TMPDIR/holder" ] || kill "$(cat "$BATS_FILE_TMPDIR/holder")"
 }
 
 setup() {
@@ -170,7 +172,6 @@ nested() {
             oci run -b b c
         fi
     done
-    [ ! -w /sys/fs/cgroup/cgroup.procs ] || skip "the machine lacks a cgroup that is not ours"
     bundle_make b "$(bundle_args true)" '.linux.cgroupsPath = "/kelp-not-ours/x"'
     run -1 --separate-stderr oci run -b b c
     says "linux.cgroupsPath: cannot make the cgroup '/kelp-not-ours/x': Permission denied"
