@@ -29,6 +29,7 @@
  * to do but that, in this order:
  *
  *      streams, labels       names of /proc are followed while the process is still its root
+ *      dumpable              from here on others in the container have the same rights
  *      descriptors           from here on no name under /proc/self/fd leads to the host
  *      groups, bounding set  need capabilities that go with the uid
  *      filter, where no_new_privs is not asked for: the kernel takes it from CAP_SYS_ADMIN alone
@@ -203,6 +204,17 @@ static int enter_filter(const struct become_spec *spec, bool is_last, struct err
         return profile_enter(spec->profile, spec->listener, spec->state, e);
 }
 
+/*
+ * Until exec, which takes it back.  So far this process had more rights than anybody in the container, who
+ * therefore could not trace it; from here on it has the same, and is not confined yet (CVE-2016-9962).
+ */
+static int hide(struct err *e)
+{
+        if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+                return err_sys(e, "cannot hide from the container");
+        return 0;
+}
+
 static int set_rights(const struct become_spec *spec, struct err *e)
 {
         const struct bundle_process *p = &spec->bundle->process;
@@ -218,7 +230,7 @@ static int shed(const struct become_spec *spec, struct become *b, int keep, stru
 {
         const struct bundle_process *p = &spec->bundle->process;
 
-        if (become_ids_give_streams(spec, e) < 0 || labels_set(spec, e) < 0)
+        if (become_ids_give_streams(spec, e) < 0 || labels_set(spec, e) < 0 || hide(e) < 0)
                 return -e->code;
         b->slave = -1;
         if (close_others(spec, keep, e) < 0 || become_ids_set_groups(spec, e) < 0 ||

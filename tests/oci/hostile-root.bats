@@ -169,6 +169,17 @@ link_in_image() {
     grep -q ^root: "$root/etc/passwd"
 }
 
+@test "nobody can trace what is about to become the command (CVE-2016-9962)" {
+    command -v strace >/dev/null || skip "the machine lacks strace"
+    bundle_make b
+    strace -f -o trace -e trace=prctl,capset,close_range,execve "$KELP_OCI" --root "$(oci_root)" run --bundle b box
+    # hidden, and for good, before it has no more rights than others
+    awk -v pid="$(awk '/capset\(/ { print $1; exit }' trace)" '$1 == pid' trace |
+        grep -o -e 'SUID_DUMP_[A-Z]*' -e 'capset(' | tail -n 2 >own
+    cat own
+    [ "$(cat own)" = "$(printf 'SUID_DUMP_DISABLE\ncapset(')" ]
+}
+
 @test "a name that is swapped while containers are made leads nowhere else (CVE-2021-30465)" {
     mkdir -p vol/dir vol2
     cat >swap.py <<'X'
