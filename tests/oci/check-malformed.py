@@ -2,12 +2,14 @@
 """Each malformed config.json is one line that names its JSON path, exit status 1, and no container.
 
 The rows of malformed.rows change one whole config.json in one place each; that every member of it has each
-wrong type is made here; and there are texts that are no JSON, or more of it than is taken.
+wrong type is made here; and there are texts that are no JSON, or more of it than is taken.  `exec --process`
+and `update --resources` read what is theirs of them alike, of a container that goes on.
 """
 
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -201,6 +203,15 @@ def texts():
         yield f"{n} of {path_of(steps)}", json.dumps(many), path_of(steps)
 
 
+# what else reads a part of it: its member, the command, and what it calls it
+PARTS = (("process", ("exec", "--process"), "process"),
+         ("linux.resources", ("update", "--resources"), "update: resources"))
+
+
+def is_of_part(row):
+    return any(row[2].startswith(member + ".") for member, _, _ in PARTS)
+
+
 def said_wrong(prefix, where, result, names):
     """What is wrong with how it was refused."""
     err = result.stderr
@@ -233,6 +244,37 @@ class Runner:
         return subprocess.run([KELP_OCI, "--root", self.root, *words], stdin=subprocess.DEVNULL, capture_output=True,
                               text=True, errors="backslashreplace", timeout=60, check=False)
 
+    def start(self):
+        """A container that waits."""
+        bundle = os.path.join(self.top, "running")
+        os.makedirs(os.path.join(bundle, "rootfs/bin"))
+        shutil.copy(shutil.which("busybox"), os.path.join(bundle, "rootfs/bin/busybox"))
+        config = plain()
+        del config["linux"]["seccomp"]
+        config["process"]["args"] = ["/bin/busybox", "sleep", "1000"]
+        config["linux"]["uidMappings"] = id_map((0, os.getuid(), 1))
+        config["linux"]["gidMappings"] = id_map((0, os.getgid(), 1))
+        config["linux"]["namespaces"] = [{"type": t} for t in ("user", "mount", "pid")]
+        with open(os.path.join(bundle, "config.json"), "w", encoding="ascii") as f:
+            json.dump(config, f)
+        out = os.path.join(self.top, "out")
+        with open(out, "w+", encoding="utf-8") as f:
+            status = subprocess.run([KELP_OCI, "--root", self.root, "run", "--detach", "--bundle", bundle, "c"],
+                                    stdin=subprocess.DEVNULL, stdout=f, stderr=f, timeout=60, check=False).returncode
+            f.seek(0)
+            return [f"status {status}: {f.read()}"] if status else []
+
+    def try_part(self, row):
+        i, (name, text, where) = row
+        member, words, said = PARTS[where.startswith("linux")]
+        part = json.loads(text)
+        for step in steps_of(member):
+            part = part[step]
+        file = os.path.join(self.top, f"p{i}")
+        with open(file, "w", encoding="ascii") as f:
+            json.dump(part, f)
+        return f"{words[0]}: {name}", list(said_wrong(said, where[len(member) + 1:], self.call(*words, file, "c"), said))
+
     def try_create(self, row):
         i, (name, text, where) = row
         bundle = os.path.join(self.top, f"b{i}")
@@ -253,9 +295,17 @@ def main():
     with tempfile.TemporaryDirectory(prefix="kelp-malformed.") as top:
         runner = Runner(top)
         tap.check("there are 300 kinds", [] if len(rows) >= 300 else [f"{len(rows)} of them"])
+        # it is read to its end: the terminal of a container is asked for after that
+        tap.check(*runner.try_create(("whole", ("the whole one is read", json.dumps(whole()), "process.terminal"))))
         with ThreadPoolExecutor(2) as pool:
             for name, problems in pool.map(runner.try_create, enumerate(rows)):
                 tap.check(name[:150], problems)
+            tap.check("a container is started", runner.start())
+            parts = list(filter(is_of_part, [*read_rows(), *mistyped()]))
+            for name, problems in pool.map(runner.try_part, enumerate(parts)):
+                tap.check(name[:150], problems)
+        tap.check("which goes on", [] if runner.call("list", "-q").stdout == "c\n" else ["it does not"])
+        runner.call("delete", "--force", "c")
         left = runner.call("list", "-q")
         tap.check("no container is left", [left.stdout + left.stderr] if left.stdout or left.stderr else [])
     tap.end()

@@ -1,14 +1,7 @@
 #include "oci-text.h"
 
-#include <errno.h>
 #include <linux/mount.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/mount.h>
-
-#include <cmocka.h>
 
 /* The one mount with these members, at /m. */
 static const struct bundle_mount *read_mount(const char *members, struct bundle *b)

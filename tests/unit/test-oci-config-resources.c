@@ -1,13 +1,6 @@
 #include "oci-text.h"
 
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 /* `lines`: "file=value;" of all of them. */
 static void assert_lines(const char *resources, const char *lines)

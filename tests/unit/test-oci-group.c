@@ -1,16 +1,9 @@
 #include "group.h"
 #include "oci-text.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 /* A directory with files as a cgroup has them: what is asked for reaches the right ones. */
 struct place {
