@@ -59,7 +59,7 @@ enum bundle_hook_kind {
 struct bundle_hook {
         const char *path;
         const char **args;  /* NULL-terminated; never empty: `path` where the config has none */
-        const char **env;   /* NULL-terminated; may be empty */
+        const char **env;   /* NULL-terminated; NULL: not given */
         uint32_t timeout_s; /* 0: none */
 };
 

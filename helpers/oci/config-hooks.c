@@ -18,6 +18,8 @@ static int read_hook(struct bundle *b, const struct field *f, struct bundle_hook
             field_copy_texts(f, "args", PLAN_MAX_ARGS, FIELD_MAX_TEXT, a, &ret->args, &n, e) < 0)
                 return -e->code;
         ret->timeout_s = (uint32_t)timeout;
+        if (!field_member(f, "env").value)
+                ret->env = NULL;
         if (n > 0)
                 return 0;
         /* a program expects to have a name */

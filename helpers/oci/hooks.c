@@ -270,13 +270,25 @@ static int run_hook(const struct bundle_hook *hook, const char *state, struct er
         return watch(&child, output, hook, e);
 }
 
+/* Of a hook without one: on the host this program's own, as other runtimes do; no container sees that. */
+static const char **default_env(enum bundle_hook_kind kind)
+{
+        static const char *none[] = { NULL };
+        bool is_inside =
+                kind == BUNDLE_HOOK_CREATE_CONTAINER || kind == BUNDLE_HOOK_START_CONTAINER;
+
+        return is_inside ? none : (const char **)environ;
+}
+
 static int run_one(const struct bundle *b, enum bundle_hook_kind kind, size_t i, const char *state,
                    struct err *e)
 {
-        const struct bundle_hook *hook = &b->hooks[kind].items[i];
+        struct bundle_hook hook = b->hooks[kind].items[i];
 
-        if (run_hook(hook, state, e) < 0)
-                return err_prefix(e, "hook %s[%zu] '%.200s'", kind_names[kind], i, hook->path);
+        if (!hook.env)
+                hook.env = default_env(kind);
+        if (run_hook(&hook, state, e) < 0)
+                return err_prefix(e, "hook %s[%zu] '%.200s'", kind_names[kind], i, hook.path);
         return 0;
 }
 

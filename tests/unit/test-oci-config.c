@@ -105,7 +105,7 @@ static void hooks(void **state)
         assert_int_equal(h->n, 2);
         assert_string_equal(h->items[0].args[0], "/x");
         assert_null(h->items[0].args[1]);
-        assert_null(h->items[0].env[0]);
+        assert_null(h->items[0].env);
         assert_int_equal(h->items[0].timeout_s, 0);
         assert_string_equal(h->items[1].args[1], "1");
         assert_string_equal(h->items[1].env[0], "A=1");

@@ -70,6 +70,25 @@ static void works(void **state)
         check("env", "ONE=1");
 }
 
+/* A hook without an environment has ours where it runs on the host, and none in a container. */
+static void no_env(void **state)
+{
+        char script[100];
+        const char *args[] = { "sh", "-c", script, NULL };
+        struct bundle_hook item = { .path = "/bin/sh", .args = args };
+        struct bundle b = { .hooks[BUNDLE_HOOK_PRESTART] = { &item, 1 },
+                            .hooks[BUNDLE_HOOK_START_CONTAINER] = { &item, 1 } };
+        struct err e = { 0 };
+
+        (void)state;
+        assert_int_equal(setenv("HOOK_TEST", "seen", 1), 0);
+        snprintf(script, sizeof(script), "echo ${HOOK_TEST-none} >%s/env", place);
+        assert_int_equal(hooks_run(&b, BUNDLE_HOOK_PRESTART, "{}", &e), 0);
+        check("env", "seen");
+        assert_int_equal(hooks_run(&b, BUNDLE_HOOK_START_CONTAINER, "{}", &e), 0);
+        check("env", "none");
+}
+
 /* Nobody reads, nobody waits, and nobody dies of it. */
 static void unread(void **state)
 {
@@ -197,8 +216,8 @@ static int end_all(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(works),      cmocka_unit_test(unread), cmocka_unit_test(fails),
-                cmocka_unit_test(is_missing), cmocka_unit_test(ends),
+                cmocka_unit_test(works), cmocka_unit_test(no_env),     cmocka_unit_test(unread),
+                cmocka_unit_test(fails), cmocka_unit_test(is_missing), cmocka_unit_test(ends),
         };
 
         return cmocka_run_group_tests(tests, begin_all, end_all);
