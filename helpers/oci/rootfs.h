@@ -49,8 +49,8 @@ struct rootfs_spec {
         /* called before what needs the container's network; it may be joined already */
         int (*join_network)(void *user, struct err *e);
         void *user;
-        bool no_pivot;        /* --no-pivot: MS_MOVE and chroot */
-        bool is_root;         /* real uid 0 of the initial namespace: devices by mknod */
+        bool no_pivot; /* --no-pivot: MS_MOVE and chroot */
+        bool is_root;  /* real uid 0 of the initial namespace: devices by mknod */
         const struct notice *notice;
 };
 
