@@ -209,13 +209,13 @@ print(os.waitstatus_to_exitcode(status))' "$KELP_OCI" "$(oci_root)" "$BATS_TEST_
         # no function: its own pid is wanted
         "$KELP_OCI" --root "$(oci_root)" exec box \
             sh -c "trap 'echo got; exit 3' $signal; echo ready; while :; do sleep 0.05; done" \
-            >"$BATS_TEST_TMPDIR/out" 3>&- &
-        wait_for grep -qs ready "$BATS_TEST_TMPDIR/out"
+            >"$BATS_TEST_TMPDIR/out.$signal" 3>&- &
+        wait_for grep -qs ready "$BATS_TEST_TMPDIR/out.$signal"
         kill -s "$signal" $!
         status=0
         wait $! || status=$?
         [ "$status" = 3 ]
-        grep -q got "$BATS_TEST_TMPDIR/out"
+        grep -q got "$BATS_TEST_TMPDIR/out.$signal"
     done
 }
 
