@@ -198,18 +198,28 @@ static int launch(struct creation *c, const struct group *group, const struct pr
         return -e->code;
 }
 
-/* Its place is written down before it has a process: whoever kills us leaves nothing that is not known. */
+/* Its place is written down before it is there: whoever kills us leaves nothing that is not known. */
+static int keep_group(void *user, const char *path, struct err *e)
+{
+        struct container *box = user;
+
+        box->cgroup = arena_copy(&box->arena, path, e);
+        return box->cgroup ? container_write(box, e) : -e->code;
+}
+
 static int join_group(struct creation *c, struct group *group, struct err *e)
 {
         struct container *box = &c->container;
+        const struct group_keeper keeper = { .keep = keep_group, .user = box };
 
-        if (group_make(&c->bundle, box->id, c->globals->manager, &report_notice, group, e) < 0)
+        if (group_make(&c->bundle, box->id, c->globals->manager, &keeper, &report_notice, group,
+                       e) < 0)
                 return -e->code;
-        if (!group->path)
+        if (!group->path || (box->cgroup && !group->is_scope))
                 return 0;
+        /* one that was there, or that systemd has made, which lasts no longer than its processes */
         box->is_scope = group->is_scope;
-        box->cgroup = arena_copy(&box->arena, group->path, e);
-        return box->cgroup ? container_write(box, e) : -e->code;
+        return keep_group(box, group->path, e);
 }
 
 static int fill(struct creation *c, unsigned n_preserved, struct err *e)

@@ -17,7 +17,8 @@ int group_open_path(const char *path, int *ret, struct err *e);
 void group_hand_down(int dir, const struct bundle_group *asked);
 
 /* Makes it by name; ret->path is NULL where none was asked for, and there is no place. */
-int group_make_named(const struct bundle *b, const char *id, struct group *ret, struct err *e);
+int group_make_named(const struct bundle *b, const char *id, const struct group_keeper *keeper,
+                     struct group *ret, struct err *e);
 
 int group_make_scope(const struct bundle *b, const char *id, struct group *ret, struct err *e);
 

@@ -103,7 +103,17 @@ static int make_each(int *top, const char *path, const struct bundle_group *aske
         return 0;
 }
 
-static int make_asked(const struct bundle *b, struct group *ret, struct err *e)
+/* One that is there may be somebody else's, who must not lose it because we were killed. */
+static int keep_if_new(const struct group_keeper *keeper, int dir, const char *name,
+                       const char *path, struct err *e)
+{
+        if (faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+                return 0;
+        return keeper->keep(keeper->user, path, e);
+}
+
+static int make_asked(const struct bundle *b, const struct group_keeper *keeper, struct group *ret,
+                      struct err *e)
 {
         struct arena arena = { 0 };
         autofd top = -1;
@@ -112,6 +122,7 @@ static int make_asked(const struct bundle *b, struct group *ret, struct err *e)
         if (path && str_eq(path, "/"))
                 err_set(e, EINVAL, "linux.cgroupsPath: '%s' is the cgroup of all", b->group.path);
         if (e->code == 0 && group_open_path("", &top, e) == 0 &&
+            keep_if_new(keeper, top, path + 1, path, e) == 0 &&
             make_each(&top, path, &b->group, &ret->dir, e) == 0 &&
             check_empty(ret->dir, path, e) == 0) {
                 ret->path = strdup(path);
@@ -163,7 +174,7 @@ static int find_place(struct cgroup_place *ret, struct err *e)
 }
 
 static int make_in(const struct cgroup_place *place, const struct bundle *b, const char *id,
-                   struct group *ret, struct err *e)
+                   const struct group_keeper *keeper, struct group *ret, struct err *e)
 {
         autofd parent = -1;
         char *path = NULL;
@@ -175,6 +186,8 @@ static int make_in(const struct cgroup_place *place, const struct bundle *b, con
                 return -e->code;
         group_hand_down(parent, &b->group);
         const char *name = strrchr(path, '/') + 1;
+        if (keep_if_new(keeper, parent, name, path, e) < 0)
+                return -e->code;
         if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST)
                 return fail_make(path, false, e);
         ret->dir = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -183,17 +196,18 @@ static int make_in(const struct cgroup_place *place, const struct bundle *b, con
         return check_empty(ret->dir, path, e);
 }
 
-int group_make_named(const struct bundle *b, const char *id, struct group *ret, struct err *e)
+int group_make_named(const struct bundle *b, const char *id, const struct group_keeper *keeper,
+                     struct group *ret, struct err *e)
 {
         struct cgroup_place place;
 
         if (b->group.path && b->group.path[0])
-                return make_asked(b, ret, e);
+                return make_asked(b, keeper, ret, e);
         if (find_place(&place, e) < 0)
                 return -e->code;
         if (!str_has_prefix(place.dir, GROUP_MOUNT "/"))
                 return 0;
-        if (make_in(&place, b, id, ret, e) < 0)
+        if (make_in(&place, b, id, keeper, ret, e) < 0)
                 fd_close(&ret->dir);
         return -e->code;
 }

@@ -163,7 +163,8 @@ static void tell_unlimited(const struct bundle *b, const char *why, const struct
 }
 
 int group_make(const struct bundle *b, const char *id, enum group_manager manager,
-               const struct notice *notice, struct group *ret, struct err *e)
+               const struct group_keeper *keeper, const struct notice *notice, struct group *ret,
+               struct err *e)
 {
         struct group made = GROUP_NONE;
         struct err unused = { 0 };
@@ -178,7 +179,7 @@ int group_make(const struct bundle *b, const char *id, enum group_manager manage
                 return 0;
         }
         int r = manager == GROUP_SYSTEMD ? group_make_scope(b, id, &made, e)
-                                         : group_make_named(b, id, &made, e);
+                                         : group_make_named(b, id, keeper, &made, e);
         if (r == 0 && !made.path) {
                 tell_unlimited(b, "no cgroup was delegated to you", notice);
                 return 0;

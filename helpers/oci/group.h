@@ -40,12 +40,22 @@ struct group {
 void group_done(struct group *g);
 
 /*
+ * Is told the path of a cgroup that is about to be made and was not there: whoever kills us then leaves
+ * nothing that nobody knows of.
+ */
+struct group_keeper {
+        int (*keep)(void *user, const char *path, struct err *e);
+        void *user;
+};
+
+/*
  * Before the container is born: makes it and writes its limits.  Where nothing was asked for and
  * nothing is delegated there is none.  A limit that was asked for and cannot be had is said, as crun
  * does without delegation, or an error where there is a delegated cgroup that refuses it.
  */
 int group_make(const struct bundle *b, const char *id, enum group_manager manager,
-               const struct notice *notice, struct group *ret, struct err *e);
+               const struct group_keeper *keeper, const struct notice *notice, struct group *ret,
+               struct err *e);
 
 /* Moves a process there; where we may not, systemd does it for its scope. */
 int group_add(const struct group *g, pid_t pid, struct err *e);
