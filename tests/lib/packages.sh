@@ -64,6 +64,13 @@ readelf binutils
 umoci umoci
 buildah buildah
 podman podman
+conmon conmon
+catatonit catatonit
+containerd containerd
+slurmctld slurmctld
+slurmd slurmd
+srun slurm-client
+munged munge
 mmdebstrap mmdebstrap
 vim.tiny vim-tiny
 less less

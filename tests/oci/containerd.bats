@@ -32,8 +32,9 @@ teardown() {
     [ -n "${BATS_TEST_COMPLETED:-}" ] || inside tail -n 20 cd/log
 }
 
+# ctr passes on to the task any signal that it can.
 ctr() {
-    inside timeout "$((30 * KELP_TEST_SLOW))" ctr -a "$world/cd/sock" "$@"
+    inside timeout -s KILL "$((30 * KELP_TEST_SLOW))" ctr -a "$world/cd/sock" "$@"
 }
 
 # An image as `docker save` writes it: one layer, and what names it.
@@ -68,8 +69,10 @@ stopped() {
     [[ $(ctr task ls) != *"$1 "*RUNNING* ]]
 }
 
+# ctr passes an end of its input on only when the task has been made by then.
 @test "run: streams and status" {
-    run -4 --separate-stderr ctr_run --rm localhost/busybox:latest one sh -c 'cat; echo wrong >&2; id -u; exit 4' <<<in
+    run -4 --separate-stderr ctr_run --rm localhost/busybox:latest one sh -c 'cat; echo wrong >&2; id -u; exit 4' \
+        < <(echo in; sleep 1)
     [ "$output" = $'in\n0' ]
     [ "$stderr" = wrong ]
     run ctr_run --rm localhost/busybox:latest one /no/such
