@@ -18,7 +18,7 @@ LIST
 
 # What tests/run needs and no suite that runs in the machine does: the compilers of other languages,
 # registries, shells, what checks the source.
-vm_left_out='python3-dbus|python3-gi|golang-go|default-jdk-headless|nodejs|npm|docker-registry|apache2-utils|mmdebstrap|clang|clang-format|clang-tidy|cppcheck|shellcheck|bash-completion|zsh|fish'
+vm_left_out='python3-dbus|python3-gi|golang-go|default-jdk-headless|nodejs|npm|docker-registry|apache2-utils|mmdebstrap|clang|clang-format|clang-tidy|cppcheck|shellcheck|bash-completion|zsh|fish|containerd|slurmctld|slurmd|slurm-client|munge'
 
 vm_packages() {
     {
