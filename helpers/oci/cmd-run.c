@@ -71,7 +71,8 @@ static int run_in_front(struct creation *c, const struct run_options *o, const c
         c->has_own_console = !o->create.console_socket;
         if (foreground_begin(e) < 0 || creation_make(c, id, e) < 0)
                 return -e->code;
-        if (start_container(&c->container, &c->bundle, e) < 0 || wait_unlocked(c, &status, e) < 0) {
+        if (start_container(&c->container, c->sock, &c->bundle, e) < 0 ||
+            wait_unlocked(c, &status, e) < 0) {
                 undo(c);
                 return -e->code;
         }
@@ -84,7 +85,7 @@ static int run_detached(struct creation *c, const char *id, struct err *e)
 {
         if (creation_make(c, id, e) < 0)
                 return -e->code;
-        if (start_container(&c->container, &c->bundle, e) == 0)
+        if (start_container(&c->container, c->sock, &c->bundle, e) == 0)
                 return 0;
         undo(c);
         return -e->code;
@@ -100,5 +101,6 @@ int cmd_run(const struct globals *g, int argc, char **argv, struct err *e)
                 return -e->code;
         c.globals = g;
         c.options = &options.create;
+        c.starts = true;
         return options.is_detached ? run_detached(&c, id, e) : run_in_front(&c, &options, id, e);
 }

@@ -17,5 +17,5 @@ int cmd_start(const struct globals *g, int argc, char **argv, struct err *e)
             container_open_root(g->root, &root, e) < 0 ||
             container_open(root, operands[0], &c, e) < 0 || container_lock(&c, e) < 0)
                 return -e->code;
-        return start_container(&c, NULL, e);
+        return start_container(&c, -1, NULL, e);
 }

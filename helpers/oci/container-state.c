@@ -127,7 +127,7 @@ static void print_now(char ret[40])
         snprintf(ret, 40, "%s.%06ldZ", seconds, now.tv_nsec / 1000);
 }
 
-int container_keep_config(struct container *c, const struct bundle *b, struct err *e)
+int container_fill(struct container *c, const struct bundle *b, struct err *e)
 {
         c->bundle = arena_copy(&c->arena, b->dir, e);
         c->rootfs = arena_copy(&c->arena, b->root ? b->root : "", e);
@@ -138,6 +138,11 @@ int container_keep_config(struct container *c, const struct bundle *b, struct er
         for (size_t i = 0; i < BUNDLE_N_HOOK_KINDS; i++)
                 c->hooks |= b->hooks[i].n > 0 ? 1u << i : 0;
         print_now(c->created);
+        return 0;
+}
+
+int container_keep_config(const struct container *c, const struct bundle *b, struct err *e)
+{
         return write_file(c, CONTAINER_CONFIG, b->text, b->text_len, e);
 }
 

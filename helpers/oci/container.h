@@ -90,10 +90,11 @@ void container_unlock(struct container *c);
 int container_open_locked(int root, const char *id, struct container *ret, struct err *e);
 
 /*
- * Writes config.json, and takes over from the bundle what state.json has of it: texts are copied.
- * container_write() writes state.json, whole, and reaches no disk.
+ * Takes over from the bundle what state.json has of it: texts are copied.  container_keep_config() writes
+ * config.json, container_write() writes state.json, whole; neither reaches a disk.
  */
-int container_keep_config(struct container *c, const struct bundle *b, struct err *e);
+int container_fill(struct container *c, const struct bundle *b, struct err *e);
+int container_keep_config(const struct container *c, const struct bundle *b, struct err *e);
 int container_write(const struct container *c, struct err *e);
 
 /* The kept config, as it was when the container was made. */

@@ -46,6 +46,7 @@ void creation_done(struct creation *c)
         container_done(&c->container);
         fd_close(&c->root);
         fd_close(&c->console);
+        fd_close(&c->sock);
 }
 
 /* ------ what is inherited ------ */
@@ -170,6 +171,14 @@ static int open_own_console(struct creation *c, int *ret_far, struct err *e)
         return 0;
 }
 
+/* It is read when the container is started, at the earliest. */
+static int keep_config(void *user, struct err *e)
+{
+        const struct creation *c = user;
+
+        return container_keep_config(&c->container, &c->bundle, e);
+}
+
 static int launch(struct creation *c, const struct group *group, const struct profile *profile,
                   unsigned n_preserved, struct err *e)
 {
@@ -188,6 +197,9 @@ static int launch(struct creation *c, const struct group *group, const struct pr
                 .no_pivot = c->options->no_pivot,
                 .keeps_keyring = c->options->keeps_keyring,
                 .notice = &report_notice,
+                .meanwhile = keep_config,
+                .user = c,
+                .ret_sock = c->starts ? &c->sock : NULL,
         };
         if (launch_create(&spec, e) < 0)
                 return -e->code;
@@ -229,7 +241,7 @@ static int fill(struct creation *c, unsigned n_preserved, struct err *e)
         struct err unused = { 0 };
         int r;
 
-        if (container_keep_config(&c->container, &c->bundle, e) < 0 ||
+        if (container_fill(&c->container, &c->bundle, e) < 0 ||
             profile_load(&c->bundle, &report_notice, &profile, e) < 0)
                 return -e->code;
         r = join_group(c, &group, e);

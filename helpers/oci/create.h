@@ -30,12 +30,14 @@ struct creation {
         struct bundle bundle;
         struct container container;
         int root;    /* the directory of all containers */
+        bool starts; /* `run`: it will start it, too */
+        int sock;    /* where to, then */
         int console; /* has_own_console: where the terminal's master comes; -1: there is no terminal */
 };
 
 #define CREATION_NONE                                                                              \
         {                                                                                          \
-                .container = CONTAINER_NONE, .root = -1, .console = -1                             \
+                .container = CONTAINER_NONE, .root = -1, .console = -1, .sock = -1                 \
         }
 
 void creation_done(struct creation *c);

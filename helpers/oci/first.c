@@ -152,6 +152,14 @@ static int join_network(void *user, struct err *e)
         return 0;
 }
 
+/* The stage has done so for those who are born later. */
+static int await_maps(const struct first *f, struct err *e)
+{
+        if (!f->launch->is_early)
+                return 0;
+        return talk_await(f->sock, TALK_MAPPED, "the launcher", NULL, NULL, NULL, e);
+}
+
 static bool is_real_root(const struct launch *l)
 {
         struct stat st;
@@ -254,7 +262,6 @@ static int await_keep(struct first *f, struct err *e)
             talk_await(f->sock, TALK_KEEP, "the launcher", NULL, &pid, NULL, e) < 0)
                 return -e->code;
         f->outer_pid = pid;
-        fd_close(&f->sock);
         return 0;
 }
 
@@ -289,6 +296,10 @@ static int await_start(struct first *f, struct err *e)
 {
         int *listener = &f->launch->listener;
 
+        /* of `run`: the launcher says so itself, and its end is ours until then */
+        if (*listener < 0)
+                return talk_await(f->sock, TALK_START, "the launcher", NULL, NULL, NULL, e);
+        fd_close(&f->sock);
         while (f->sock < 0) {
                 autofd sock = accept4(*listener, NULL, NULL, SOCK_CLOEXEC);
 
@@ -316,7 +327,7 @@ static int become(struct first *f, struct err *e)
 
 static int first_run(struct first *f, struct err *e)
 {
-        if (be_alone(f, e) < 0 || set_names(f, e) < 0 || build(f, e) < 0 ||
+        if (be_alone(f, e) < 0 || set_names(f, e) < 0 || await_maps(f, e) < 0 || build(f, e) < 0 ||
             let_hooks_run(f, e) < 0 || rootfs_enter(&f->rootfs_spec, &f->rootfs, e) < 0 ||
             prepare(f, e) < 0 || await_keep(f, e) < 0 || await_start(f, e) < 0)
                 return -e->code;

@@ -4,6 +4,7 @@
 #include "talk.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -51,6 +52,12 @@ static int await_exec(int sock, const struct notice *notice, struct err *e)
         struct talk_msg msg;
         autofd fd = -1;
 
+        /* nothing that comes before the end is of use before it */
+        struct pollfd end = { .fd = sock };
+        while (poll(&end, 1, -1) < 0) {
+                if (errno != EINTR)
+                        return err_sys(e, "cannot wait for the command");
+        }
         if (talk_await(sock, TALK_EXECUTING, peer, notice, NULL, NULL, e) < 0)
                 return -e->code;
         int r = talk_receive(sock, notice, &msg, &fd, e);
@@ -62,17 +69,24 @@ static int await_exec(int sock, const struct notice *notice, struct err *e)
         return -e->code;
 }
 
-int launch_start(struct container *c, const struct notice *notice, struct err *e)
+static int start_on(int sock, const struct notice *notice, struct err *e)
 {
-        autofd sock = -1;
-        int r = connect_first(c, &sock);
+        return talk_send(sock, TALK_START, 0, -1, e) < 0 ? -e->code : await_exec(sock, notice, e);
+}
 
+int launch_start(struct container *c, int sock, const struct notice *notice, struct err *e)
+{
+        autofd own = -1;
+
+        if (sock >= 0)
+                return start_on(sock, notice, e);
+        int r = connect_first(c, &own);
         if (r == -ENOENT || r == -ECONNREFUSED)
                 return refuse(c, e);
         if (r < 0)
                 return err_set(e, -r, "cannot connect to the socket 'start' of the container: %s",
                                err_name(-r));
-        if (talk_send(sock, TALK_START, 0, -1, e) < 0 || await_exec(sock, notice, e) < 0)
+        if (start_on(own, notice, e) < 0)
                 return -e->code;
         /* nobody will listen there again; what is left goes with the container */
         unlinkat(c->dir, "start", 0);

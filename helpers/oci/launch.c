@@ -122,7 +122,7 @@ static int open_all(struct launch *l, struct err *e)
                 return -e->code;
         if (spec->profile->has_listener && profile_connect(b, &l->seccomp, e) < 0)
                 return -e->code;
-        if (listen_for_start(spec->container->dir, &l->listener, e) < 0)
+        if (!spec->ret_sock && listen_for_start(spec->container->dir, &l->listener, e) < 0)
                 return -e->code;
         l->self = proc_pidfd(getpid(), e);
         if (l->self < 0)
@@ -154,54 +154,66 @@ static int await(const struct launch *l, enum talk_type type, int *ret_value, st
  * Born in its cgroup (Linux 5.7) where the caller may put it there from where he is; else it is moved
  * before it does anything.
  */
-static pid_t clone_stage(const struct launch *l, bool *ret_is_in_group, struct err *e)
+static pid_t clone_stage(struct launch *l, bool in_group)
 {
         const struct group *group = l->spec->group;
         /* what our caller ignored is none of the container's business: Linux 5.5 */
         struct clone_args args = { .flags = CLONE_CLEAR_SIGHAND, .exit_signal = SIGCHLD };
 
+        /* a namespace of cgroups begins where its maker is */
+        l->is_early = l->ids.has_caller_root && (in_group || !group->path);
         if (l->ids.kind == IDS_NEW && !l->joins_first)
                 args.flags |= CLONE_NEWUSER;
-        *ret_is_in_group = group->dir >= 0;
-        if (group->dir >= 0) {
+        if (in_group) {
                 args.flags |= CLONE_INTO_CGROUP;
                 args.cgroup = (uint64_t)group->dir;
         }
-        pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
-        if (pid < 0 && group->dir >= 0) {
-                *ret_is_in_group = false;
-                args.flags &= ~(uint64_t)CLONE_INTO_CGROUP;
-                args.cgroup = 0;
-                pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+        return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
+static int make_stage(struct launch *l, struct made *made, bool *ret_is_in_group, struct err *e)
+{
+        bool in_group = l->spec->group->dir >= 0;
+        pid_t pid = clone_stage(l, in_group);
+
+        if (pid < 0 && in_group) {
+                in_group = false;
+                pid = clone_stage(l, in_group);
         }
+        if (pid == 0)
+                stage_main(l);
         if (pid < 0)
                 return err_sys(e, l->ids.kind == IDS_NEW ? "cannot create a user namespace"
                                                          : "cannot create a process");
-        return pid;
+        made->stage.pid = pid;
+        *ret_is_in_group = in_group;
+        return cpu_put_apart(&l->cpus, pid, e);
+}
+
+/* One for each who waits.  The stage of a new network has taken its own before first hears from it. */
+static int tell_mapped(const struct launch *l, struct err *e)
+{
+        if (l->is_early && l->spaces.is_new[BUNDLE_NS_NETWORK] && tell(l, TALK_MAPPED, 0, e) < 0)
+                return -e->code;
+        return tell(l, TALK_MAPPED, 0, e);
 }
 
 static int start_stage(struct launch *l, struct made *made, struct err *e)
 {
         const struct group *group = l->spec->group;
         bool is_in_group = false;
-        pid_t pid = clone_stage(l, &is_in_group, e);
 
-        if (pid == 0)
-                stage_main(l);
-        if (pid < 0)
+        if (make_stage(l, made, &is_in_group, e) < 0)
                 return -e->code;
-        made->stage.pid = pid;
         fd_close(&l->far);
         fd_close(&l->listener);
-        if (cpu_put_apart(&l->cpus, pid, e) < 0)
-                return -e->code;
         if (l->joins_first && await(l, TALK_UNSHARED, NULL, e) < 0)
                 return -e->code;
-        if (!is_in_group && group->path && group_add(group, pid, e) < 0)
+        if (!is_in_group && group->path && group_add(group, made->stage.pid, e) < 0)
                 return -e->code;
-        if (l->ids.kind == IDS_NEW && ids_write(&l->ids, pid, e) < 0)
+        if (l->ids.kind == IDS_NEW && ids_write(&l->ids, made->stage.pid, e) < 0)
                 return -e->code;
-        return tell(l, TALK_MAPPED, 0, e);
+        return tell_mapped(l, e);
 }
 
 static int await_first(const struct launch *l, struct made *made, struct err *e)
@@ -217,7 +229,8 @@ static int await_first(const struct launch *l, struct made *made, struct err *e)
                 return err_set(e, -r, "cannot see when process %d was started: %s", pid,
                                err_name(-r));
         c->pid = pid;
-        return 0;
+        /* whoever holds no lock looks at it in vain until we give ours back */
+        return container_write(c, e);
 }
 
 static int run_hooks(const struct launch *l, struct err *e)
@@ -251,11 +264,14 @@ static int reap_stage(struct made *made, struct err *e)
 
 static int converse(struct launch *l, struct made *made, struct err *e)
 {
-        if (start_stage(l, made, e) < 0 || await_first(l, made, e) < 0 || run_hooks(l, e) < 0 ||
+        if (start_stage(l, made, e) < 0 || l->spec->meanwhile(l->spec->user, e) < 0 ||
+            await_first(l, made, e) < 0 || run_hooks(l, e) < 0 ||
             await(l, TALK_READY, NULL, e) < 0 || reap_stage(made, e) < 0 ||
-            container_write(l->spec->container, e) < 0)
+            talk_send(l->sock, TALK_KEEP, made->first.pid, -1, e) < 0)
                 return -e->code;
-        return talk_send(l->sock, TALK_KEEP, made->first.pid, -1, e);
+        if (l->spec->ret_sock)
+                *l->spec->ret_sock = fd_take(&l->sock);
+        return 0;
 }
 
 /* First may have said why it ends before the stage could say that there is one. */

@@ -25,6 +25,9 @@ struct launch_spec {
         bool no_pivot;
         bool keeps_keyring;
         const struct notice *notice;
+        int (*meanwhile)(void *user, struct err *e); /* done while the others are at work */
+        void *user;
+        int *ret_sock; /* `run`: where launch_start() speaks to first; NULL: on its socket `start` */
 };
 
 /*
@@ -37,10 +40,11 @@ int launch_create(const struct launch_spec *spec, struct err *e);
 void launch_kill(const struct container *c);
 
 /*
- * By `start`: gives first the word, waits until it has executed the command or says why not; runs no
- * hooks.  ENOENT/EACCES as of the command's exec.  EINVAL: it does not wait for that.
+ * By `start`, or by `run` with the `sock` that launch_create() has left (else -1): gives first the word,
+ * waits until it has executed the command or says why not; runs no hooks.  ENOENT/EACCES as of the
+ * command's exec.  EINVAL: it does not wait for that.
  */
-int launch_start(struct container *c, const struct notice *notice, struct err *e);
+int launch_start(struct container *c, int sock, const struct notice *notice, struct err *e);
 
 /* Whether first still waits for `start`. */
 bool launch_is_waiting(const struct container *c);

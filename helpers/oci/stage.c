@@ -18,15 +18,13 @@
 #include <unistd.h>
 
 /*
- * The kinds of namespaces that are made while the maps are written.  Nothing in them bears an id until
- * something is mounted; the network has files of its root's in /proc/net from its birth, and whoever
- * moves us to the container's cgroup does so before the maps are there.
+ * newuidmap and newgidmap take longer than all the rest, so first is born while they are at work: nothing
+ * in these namespaces bears an id until something is made in them.  The network does, in /proc/net from
+ * its birth; it takes longest, and is made beside first.
  */
-static const unsigned early_kinds =
-        1u << BUNDLE_NS_MOUNT | 1u << BUNDLE_NS_IPC | 1u << BUNDLE_NS_UTS | 1u << BUNDLE_NS_PID;
-
-/* The network, which takes longest, is made beside first. */
-static const unsigned late_kinds = 1u << BUNDLE_NS_CGROUP | 1u << BUNDLE_NS_TIME;
+static const unsigned all_kinds = 1u << BUNDLE_NS_MOUNT | 1u << BUNDLE_NS_IPC |
+                                  1u << BUNDLE_NS_UTS | 1u << BUNDLE_NS_PID |
+                                  1u << BUNDLE_NS_CGROUP | 1u << BUNDLE_NS_TIME;
 
 static int set_dumpable(bool on, struct err *e)
 {
@@ -81,25 +79,32 @@ static int set_clocks(const struct launch *l, struct err *e)
         return l->is_shared ? set_dumpable(false, e) : 0;
 }
 
+/* What is made before root's ids are ours is the caller's own, and here these are the same. */
+static int make_early(const struct launch *l, struct err *e)
+{
+        if (spaces_unshare(&l->spaces, all_kinds, e) < 0)
+                return -e->code;
+        return set_clocks(l, e);
+}
+
+static int await_maps(const struct launch *l, struct err *e)
+{
+        return talk_await(l->far, TALK_MAPPED, "the launcher", NULL, NULL, NULL, e);
+}
+
 static int make_namespaces(struct launch *l, struct err *e)
 {
-        /* what is made before root's ids are ours is the caller's own: where these are the same */
-        bool is_early = l->ids.has_caller_root;
-
+        if (l->is_early)
+                return make_early(l, e);
         if (l->joins_first && make_user_after(l, e) < 0)
                 return -e->code;
-        if (spaces_join_user(&l->spaces, e) < 0)
-                return -e->code;
-        if (is_early && spaces_unshare(&l->spaces, early_kinds, e) < 0)
-                return -e->code;
-        if (talk_await(l->far, TALK_MAPPED, "the launcher", NULL, NULL, NULL, e) < 0 ||
+        if (spaces_join_user(&l->spaces, e) < 0 || await_maps(l, e) < 0 ||
             ids_enter(&l->ids, e) < 0)
                 return -e->code;
         /* a change of ids has taken both away */
         if (proc_die_with(l->self, e) < 0 || set_dumpable(!l->is_shared, e) < 0)
                 return -e->code;
-        if (spaces_unshare(&l->spaces, late_kinds | (is_early ? 0 : early_kinds), e) < 0 ||
-            set_clocks(l, e) < 0)
+        if (spaces_unshare(&l->spaces, all_kinds, e) < 0 || set_clocks(l, e) < 0)
                 return -e->code;
         return spaces_join(&l->spaces, false, e);
 }
@@ -109,6 +114,8 @@ static int make_network(const struct launch *l, int ns_dir, int to_first, struct
 {
         if (!l->spaces.is_new[BUNDLE_NS_NETWORK])
                 return 0;
+        if (l->is_early && await_maps(l, e) < 0)
+                return -e->code;
         if (spaces_unshare(&l->spaces, 1u << BUNDLE_NS_NETWORK, e) < 0 ||
             net_set_loopback_up(e) < 0)
                 return -e->code;

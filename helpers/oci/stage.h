@@ -16,6 +16,7 @@ struct launch {
         struct spaces spaces;
         struct cpu_choice cpus;
         bool joins_first; /* others are joined before the user namespace, which the stage then makes */
+        bool is_early;    /* first is born while the maps are written, and awaits them itself */
         bool is_shared; /* whoever is in a namespace that is joined could look at us */
         int sock;       /* the launcher's end */
         int far;        /* that of its children */

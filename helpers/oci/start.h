@@ -6,8 +6,8 @@
 /*
  * What `start` and `run` have in common: the command is executed, then the poststart hooks run.  One that
  * fails is said, and no more: runtime-spec 1.0.2, "Lifecycle".  The container is locked; `b` is its config,
- * or NULL, which has it read.
+ * or NULL, which has it read; `sock` is as of launch_start().
  */
-int start_container(struct container *c, const struct bundle *b, struct err *e);
+int start_container(struct container *c, int sock, const struct bundle *b, struct err *e);
 
 #endif

@@ -18,6 +18,8 @@
  *         |<- UNSHARED ------------------|  (only where it enters others before a user namespace of
  *         |-- MAPPED ------------------->|   its own, and so makes that itself)
  *         |<- CLONED pid ----------------|  clone(PARENT) ------------>|
+ *         |-- MAPPED ------------------------------------------------->|  (where first is born before
+ *         |                              |                             |   there are maps: stage.c)
  *         |                              |  makes the network          |  builds the root
  *         |                              |-- NETWORK [netns] --------->|  joins it
  *         |                              |  exits                      |

@@ -237,15 +237,15 @@ static void child_exec(const struct proc_spec *spec, int parent_pidfd, struct er
         err_sys(e, "cannot execute '%s'", spec->path);
 }
 
-int proc_start(const struct proc_spec *spec, struct child *ret_child, struct err *e)
+/* *ret_from_child hears why it could not be executed. */
+static int begin_child(const struct proc_spec *spec, int self, struct child *ret_child,
+                       int *ret_from_child, struct err *e)
 {
-        autofd self = proc_pidfd(getpid(), e);
         autofd from_child = -1;
         autofd to_parent = -1;
 
-        if (self < 0 || fd_pipe(&from_child, &to_parent, e) < 0)
+        if (fd_pipe(&from_child, &to_parent, e) < 0)
                 return -e->code;
-
         pid_t pid = fork();
         if (pid < 0)
                 return err_sys(e, "cannot fork for '%s'", spec->path);
@@ -257,23 +257,59 @@ int proc_start(const struct proc_spec *spec, struct child *ret_child, struct err
                 io_write_all(to_parent, &failure, sizeof(failure), "pipe", &unused);
                 _exit(127);
         }
-        autochild child = { .pid = pid, .pidfd = -1 };
-        fd_close(&to_parent);
+        ret_child->pid = pid;
+        *ret_from_child = fd_take(&from_child);
+        return 0;
+}
 
-        /* nothing but the end of the pipe means that exec worked */
+/* Nothing but the end of the pipe means that exec worked. */
+static int hear_child(const struct proc_spec *spec, int from_child, struct child *child,
+                      struct err *e)
+{
         struct err failure = { 0 };
         ssize_t n = io_read(from_child, &failure, sizeof(failure));
+
         if (n != 0) {
                 if (n != (ssize_t)sizeof(failure))
                         return err_set(e, EPROTO, "'%s' could not be started", spec->path);
                 *e = failure;
                 return -e->code;
         }
-        child.pidfd = proc_pidfd(pid, e);
-        if (child.pidfd < 0)
+        child->pidfd = proc_pidfd(child->pid, e);
+        return child->pidfd < 0 ? -e->code : 0;
+}
+
+int proc_start(const struct proc_spec *spec, struct child *ret_child, struct err *e)
+{
+        autofd self = proc_pidfd(getpid(), e);
+        autochild child = CHILD_NONE;
+        autofd from_child = -1;
+
+        if (self < 0 || begin_child(spec, self, &child, &from_child, e) < 0 ||
+            hear_child(spec, from_child, &child, e) < 0)
                 return -e->code;
         *ret_child = child;
         child = (struct child)CHILD_NONE;
+        return 0;
+}
+
+int proc_start_pair(const struct proc_spec specs[2], struct child ret_children[2], struct err *e)
+{
+        autofd self = proc_pidfd(getpid(), e);
+        autochild one = CHILD_NONE;
+        autochild other = CHILD_NONE;
+        autofd from_one = -1;
+        autofd from_other = -1;
+
+        /* a pipe of one that the other had would keep nobody: it goes when that is executed */
+        if (self < 0 || begin_child(&specs[0], self, &one, &from_one, e) < 0 ||
+            begin_child(&specs[1], self, &other, &from_other, e) < 0 ||
+            hear_child(&specs[0], from_one, &one, e) < 0 ||
+            hear_child(&specs[1], from_other, &other, e) < 0)
+                return -e->code;
+        ret_children[0] = one;
+        ret_children[1] = other;
+        one = other = (struct child)CHILD_NONE;
         return 0;
 }
 

@@ -49,6 +49,9 @@ struct proc_spec {
  */
 int proc_start(const struct proc_spec *spec, struct child *ret_child, struct err *e);
 
+/* The same for two, which are both at work before it is heard whether the first could be executed. */
+int proc_start_pair(const struct proc_spec specs[2], struct child ret_children[2], struct err *e);
+
 /*
  * Forks, and leaves each side its own end of a SEQPACKET socket in *ret_sock: the pid of the child
  * in the parent, 0 in the child.

@@ -98,6 +98,7 @@ static void kept(void **state)
         autofree char *text = NULL;
 
         assert_int_equal(container_make(place->root, "one", &c, &e), 0);
+        assert_int_equal(container_fill(&c, some_bundle(), &e), 0);
         assert_int_equal(container_keep_config(&c, some_bundle(), &e), 0);
         c.pid = getpid();
         assert_int_equal(proc_start_time(c.pid, &c.start_time), 0);
