@@ -130,10 +130,10 @@ static void tell_losses(const struct become_spec *spec)
 
         become_ids_tell(spec);
         if (lost)
-                notice_say(spec->notice,
-                           "process.capabilities.ambient has capabilities that are not both "
-                           "permitted and inheritable (%#llx), ignoring",
-                           (unsigned long long)lost);
+                notice_debug(spec->notice,
+                             "process.capabilities.ambient has capabilities that are not both "
+                             "permitted and inheritable (%#llx), ignoring",
+                             (unsigned long long)lost);
 }
 
 int become_prepare(const struct become_spec *spec,

@@ -24,6 +24,11 @@ static void say(void *user, const char *text)
         talk_send_notice(*(const int *)user, text);
 }
 
+static void say_debug(void *user, const char *text)
+{
+        talk_send_debug(*(const int *)user, text);
+}
+
 /*
  * What the command has of the host from now on: its streams, what is preserved, and sockets; until it
  * has entered the namespaces also the two descriptors that these are entered by.
@@ -74,7 +79,7 @@ static int print_state(const struct exec_join *j, pid_t pid, char **ret, struct 
 
 static int become(const struct exec_join *j, const struct exec_spaces *s, int sock, struct err *e)
 {
-        const struct notice notice = { .say = say, .user = &sock };
+        const struct notice notice = { .say = say, .debug = say_debug, .user = &sock };
         autofree char *state = NULL;
         struct become b;
         int pid = 0;

@@ -49,6 +49,13 @@ static void say(void *user, const char *text)
         talk_send_notice(f->sock, text);
 }
 
+static void say_debug(void *user, const char *text)
+{
+        const struct first *f = user;
+
+        talk_send_debug(f->sock, text);
+}
+
 /* ------ alone with what it needs ------ */
 
 /* What is inherited for the command lies below, whatever else there is above. */
@@ -343,7 +350,7 @@ _Noreturn void first_main(struct launch *l, int from_stage)
                            .rootfs = ROOTFS_NONE };
         struct err e = { 0 };
 
-        f.notice = (struct notice){ .say = say, .user = &f };
+        f.notice = (struct notice){ .say = say, .debug = say_debug, .user = &f };
         f.become.slave = -1;
         first_run(&f, &e);
         /* it returns only on failure */

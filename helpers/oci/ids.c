@@ -125,8 +125,9 @@ int ids_choose(const struct bundle *b, const struct notice *notice, struct ids *
         if (ret->kind != IDS_NEW)
                 return 0;
         if (!ns->is_asked)
-                notice_say(notice, "the config has no user namespace, which a container of a user "
-                                   "who is not root needs: it gets one");
+                notice_debug(notice,
+                             "the config has no user namespace, which a container of a user "
+                             "who is not root needs: it gets one");
         if (ns->is_asked && b->has_maps)
                 ret->maps = b->maps;
         else if (choose_default(b, &ret->maps, e) < 0)

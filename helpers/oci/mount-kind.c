@@ -108,8 +108,8 @@ static int copy_hosts(const struct rootfs_spec *spec, const struct bundle_mount 
 
         if (mount < 0 || newmount_change(mount, &attr, true, e) < 0)
                 return -e->code;
-        notice_say(spec->notice, "%s: '%s' is the host's own '%s', read-only", m->where,
-                   m->box_path, host_path);
+        notice_debug(spec->notice, "%s: '%s' is the host's own '%s', read-only", m->where,
+                     m->box_path, host_path);
         ret->is_directory = true;
         ret->is_read_only = true;
         ret->fd = fd_take(&mount);

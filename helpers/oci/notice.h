@@ -15,7 +15,10 @@ struct notice {
 
 void notice_say(const struct notice *n, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* What makes no difference but for who looks for a reason. */
+/*
+ * What makes no difference but for who looks for a reason, or what is so in every container of a normal
+ * user: the log of a create is the container's own for an engine, and other runtimes say nothing there.
+ */
 void notice_debug(const struct notice *n, const char *fmt, ...)
         __attribute__((format(printf, 2, 3)));
 

@@ -25,13 +25,28 @@ void talk_send_failed(int sock, const struct err *why)
         io_send(sock, &msg, sizeof(msg), NULL, 0, &unused);
 }
 
-void talk_send_notice(int sock, const char *text)
+static void send_text(int sock, enum talk_type type, const char *text)
 {
-        struct talk_msg msg = { .type = TALK_NOTICE };
+        struct talk_msg msg = { .type = type };
         struct err unused = { 0 };
 
         snprintf(msg.err.text, sizeof(msg.err.text), "%s", text);
         io_send(sock, &msg, sizeof(msg), NULL, 0, &unused);
+}
+
+void talk_send_notice(int sock, const char *text)
+{
+        send_text(sock, TALK_NOTICE, text);
+}
+
+void talk_send_debug(int sock, const char *text)
+{
+        send_text(sock, TALK_DEBUG, text);
+}
+
+static bool is_text(const struct talk_msg *msg)
+{
+        return msg->type == TALK_NOTICE || msg->type == TALK_DEBUG;
 }
 
 static int receive_one(int sock, struct talk_msg *msg, int *fd, struct err *e)
@@ -48,14 +63,21 @@ static int receive_one(int sock, struct talk_msg *msg, int *fd, struct err *e)
                 return (int)n;
         if (n_fds == 0)
                 *fd = -1;
-        bool is_long =
-                n >= (ssize_t)HEAD_SIZE && (msg->type == TALK_FAILED || msg->type == TALK_NOTICE);
+        bool is_long = n >= (ssize_t)HEAD_SIZE && (msg->type == TALK_FAILED || is_text(msg));
         if ((size_t)n != (is_long ? sizeof(*msg) : HEAD_SIZE)) {
                 fd_close(fd);
                 return err_set(e, EPROTO, "a message of %zd bytes in the launch", n);
         }
         msg->err.text[sizeof(msg->err.text) - 1] = '\0';
         return 1;
+}
+
+static void pass_on(const struct notice *notice, const struct talk_msg *msg)
+{
+        if (msg->type == TALK_NOTICE)
+                notice_say(notice, "%s", msg->err.text);
+        else if (msg->type == TALK_DEBUG)
+                notice_debug(notice, "%s", msg->err.text);
 }
 
 int talk_receive(int sock, const struct notice *notice, struct talk_msg *ret, int *ret_fd,
@@ -69,9 +91,9 @@ int talk_receive(int sock, const struct notice *notice, struct talk_msg *ret, in
                 fd_close(&fd);
                 msg = (struct talk_msg){ 0 };
                 r = receive_one(sock, &msg, &fd, e);
-                if (r > 0 && msg.type == TALK_NOTICE && notice)
-                        notice_say(notice, "%s", msg.err.text);
-        } while (r > 0 && msg.type == TALK_NOTICE);
+                if (r > 0 && notice)
+                        pass_on(notice, &msg);
+        } while (r > 0 && is_text(&msg));
         if (r > 0) {
                 *ret = msg;
                 *ret_fd = fd_take(&fd);

@@ -34,7 +34,7 @@
  *         |-- START -------------------------------------------------->|  hooks startContainer
  *         |<- EXECUTING -----------------------------------------------|  executes: the end of the stream
  *
- * NOTICE may come from either child at any time: what is gone on without.  FAILED may come in the place
+ * NOTICE and DEBUG may come from either child at any time: notice.h.  FAILED may come in the place
  * of any message.  The end of the stream before KEEP is failure on both sides, and so is the one before
  * EXECUTING; so is a message that is not the one awaited.
  */
@@ -50,13 +50,14 @@ enum talk_type {
         TALK_START,
         TALK_EXECUTING,
         TALK_NOTICE,
+        TALK_DEBUG,
         TALK_FAILED,
 };
 
 struct talk_msg {
         uint32_t type;
         int32_t value;  /* a pid */
-        struct err err; /* of FAILED and NOTICE */
+        struct err err; /* of FAILED, NOTICE and DEBUG */
 };
 
 /* Sends one message with the descriptor `fd` (-1: none), which stays the caller's. */
@@ -65,9 +66,10 @@ int talk_send(int sock, enum talk_type type, int value, int fd, struct err *e);
 /* These say nothing of their own failure: there is nobody left to tell. */
 void talk_send_failed(int sock, const struct err *why);
 void talk_send_notice(int sock, const char *text);
+void talk_send_debug(int sock, const char *text);
 
 /*
- * Takes one message of any type but NOTICE, which goes to `notice` (NULL: nobody).  Returns 1, or 0 at the
+ * Takes one message of any type but NOTICE and DEBUG, which go to `notice` (NULL: nobody).  Returns 1, or 0 at the
  * end of the stream.  *ret_fd is the caller's, -1 where none came.
  */
 int talk_receive(int sock, const struct notice *notice, struct talk_msg *ret, int *ret_fd,

@@ -126,7 +126,7 @@ oci_root() {
 }
 
 oci() {
-    "$KELP_OCI" --root "$(oci_root)" "$@"
+    "$KELP_OCI" --root "$(oci_root)" ${OCI_DEBUG:+--debug} "$@"
 }
 
 # The status of the container $1, "gone" without one.

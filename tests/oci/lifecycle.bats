@@ -386,7 +386,8 @@ all_hooks() {
     [ "$(sed -n 2,3p <<<"$output" | awk '{ print $1, $2, $3 }' | paste -sd,)" = "monotonic 5000 1,boottime 1000000 0" ]
 }
 
-@test "a config without a user namespace gets one for a normal user, who is told" {
+@test "a config without a user namespace gets one for a normal user, who is told if he asks" {
+    OCI_DEBUG=1
     bundle_make "$b" "$no_user" "$(bundle_sh 'id -u; cat /proc/self/uid_map')"
     run -0 --separate-stderr oci run -b "$b" box
     [ "${lines[0]}" = 0 ]

@@ -67,7 +67,8 @@ guest='.process.user = {uid: 1000, gid: 1000}'
     done
 }
 
-@test "what cannot be ambient is said" {
+@test "what cannot be ambient is said to who asks" {
+    OCI_DEBUG=1
     inside 'cat /proc/self/status' '.process.capabilities.ambient = ["CAP_KILL"]'
 
     [ "$status" = 0 ]
