@@ -18,6 +18,8 @@ struct measure {
         const struct json_text_limits *limits;
         unsigned depth;
         unsigned values;
+        unsigned digits; /* of a run of them that is going on */
+        bool has_long_number;
         bool is_in_string;
 };
 
@@ -54,7 +56,7 @@ static int measure_byte(struct measure *m, char c, const char *what, struct err 
 
 /* jansson nests 2,048 deep and allocates as it goes: judge first. */
 static int measure(const char *data, size_t len, const struct json_text_limits *limits,
-                   const char *what, struct err *e)
+                   bool *ret_has_long_number, const char *what, struct err *e)
 {
         struct measure m = { .limits = limits };
 
@@ -68,9 +70,12 @@ static int measure(const char *data, size_t len, const struct json_text_limits *
                                 m.is_in_string = false;
                         continue;
                 }
+                m.digits = isdigit((unsigned char)data[i]) ? m.digits + 1 : 0;
+                m.has_long_number = m.has_long_number || m.digits >= BIG_MIN_DIGITS;
                 if (measure_byte(&m, data[i], what, e) < 0)
                         return -e->code;
         }
+        *ret_has_long_number = m.has_long_number;
         return 0;
 }
 
@@ -235,11 +240,12 @@ json_t *json_text_parse(const char *data, size_t len, const struct json_text_lim
                         const char *what, struct err *e)
 {
         autofree char *marked = NULL;
+        bool has_long_number = false;
         json_error_t error;
 
-        if (measure(data, len, limits, what, e) < 0)
+        if (measure(data, len, limits, &has_long_number, what, e) < 0)
                 return NULL;
-        size_t n = limits->has_big_numbers ? count_big(data, len) : 0;
+        size_t n = limits->has_big_numbers && has_long_number ? count_big(data, len) : 0;
         if (n > 0) {
                 marked = mark_big(data, len, n, &len, e);
                 if (!marked)
