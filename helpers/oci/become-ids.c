@@ -1,11 +1,14 @@
 #include "become-ids.h"
 
+#include "fd.h"
 #include "str.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 /* Of crun, and what `podman run --group-add keep-groups` sets. */
@@ -92,6 +95,31 @@ int become_ids_give_streams(const struct become_spec *spec, struct err *e)
                 if (errno == EINVAL || errno == EPERM || errno == EROFS)
                         continue;
                 return err_sys(e, "cannot give standard stream %d to user %u", fd, (unsigned)uid);
+        }
+        return 0;
+}
+
+static bool is_null(int fd, struct stat *st)
+{
+        return fstat(fd, st) == 0 && S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3);
+}
+
+/* What lies at /dev/null may be an image's: then it is not taken for one. */
+int become_ids_reopen_null(struct err *e)
+{
+        autofd null = -1;
+
+        for (int fd = 0; fd <= 2; fd++) {
+                struct stat st;
+
+                if (!is_null(fd, &st))
+                        continue;
+                if (null < 0)
+                        null = open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY);
+                if (null < 0 || !is_null(null, &st))
+                        return 0;
+                if (dup2(null, fd) < 0)
+                        return err_sys(e, "cannot open standard stream %d anew", fd);
         }
         return 0;
 }

@@ -21,4 +21,10 @@ int become_ids_set(const struct become_spec *spec, struct err *e);
  */
 int become_ids_give_streams(const struct become_spec *spec, struct err *e);
 
+/*
+ * Standard streams that are the host's /dev/null become the container's: by /proc/self/fd the command
+ * could open the host's again, on the mount of the host.
+ */
+int become_ids_reopen_null(struct err *e);
+
 #endif

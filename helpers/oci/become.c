@@ -142,9 +142,10 @@ int become_prepare(const struct become_spec *spec,
 {
         struct become b = { .slave = -1 };
 
-        if (start_session(e) < 0 || open_terminal(spec, on_console, user, &b, e) < 0 ||
-            leave_keyring(spec, e) < 0 || set_personality(spec, e) < 0 ||
-            set_resources(spec, e) < 0 || find_command(spec, &b, e) < 0) {
+        if (start_session(e) < 0 || become_ids_reopen_null(e) < 0 ||
+            open_terminal(spec, on_console, user, &b, e) < 0 || leave_keyring(spec, e) < 0 ||
+            set_personality(spec, e) < 0 || set_resources(spec, e) < 0 ||
+            find_command(spec, &b, e) < 0) {
                 fd_close(&b.slave);
                 return -e->code;
         }

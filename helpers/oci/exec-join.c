@@ -117,6 +117,8 @@ static int enter(const struct exec_join *j, struct exec_spaces *s, int sock, str
                 return -e->code;
         if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
                 return err_sys(e, "cannot hide from the container");
+        /* whoever is traced nonetheless, by one with all rights over its memory, has no secret there */
+        proc_wipe_arguments("kelp-oci");
         if (close_others(j, sock, s->root, e) < 0)
                 return -e->code;
         return exec_spaces_enter(s, j->first, e);

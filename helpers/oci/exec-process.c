@@ -142,20 +142,47 @@ static int apply_env(const struct words_list *words, struct bundle *b, struct er
 
                 if (!strchr(entry, '=') || entry[0] == '=')
                         return err_set(e, EINVAL, "--env '%s' is not NAME=VALUE", entry);
+                entry = arena_copy(&b->plan.arena, entry, e);
+                if (!entry)
+                        return -e->code;
                 set_env(x, env, entry);
         }
         x->env = env;
         return 0;
 }
 
-static int apply_workdir(const char *text, struct bundle *b, struct err *e)
+/* Nothing points to the words themselves: whoever enters the container wipes them (exec-join.c). */
+static int apply_text(const char *text, const char **ret, struct bundle *b, struct err *e)
 {
         if (!text)
                 return 0;
-        if (text[0] != '/')
-                return err_set(e, EINVAL, "--cwd '%s' is not an absolute path", text);
-        b->plan.exec.workdir = text;
+        *ret = arena_copy(&b->plan.arena, text, e);
+        return *ret ? 0 : -e->code;
+}
+
+static int apply_args(const struct exec_process *p, struct bundle *b, struct err *e)
+{
+        const char **args = arena_alloc(&b->plan.arena, (p->n_args + 1) * sizeof(*args), e);
+
+        if (!args)
+                return -e->code;
+        for (size_t i = 0; i < p->n_args; i++) {
+                if (apply_text(p->args[i], &args[i], b, e) < 0)
+                        return -e->code;
+        }
+        b->plan.exec.argv = args;
+        b->plan.exec.n_args = p->n_args;
         return 0;
+}
+
+static int apply_texts(const struct exec_process *p, struct bundle *b, struct err *e)
+{
+        if (p->workdir && p->workdir[0] != '/')
+                return err_set(e, EINVAL, "--cwd '%s' is not an absolute path", p->workdir);
+        if (apply_text(p->workdir, &b->plan.exec.workdir, b, e) < 0 ||
+            apply_text(p->selinux, &b->process.selinux, b, e) < 0)
+                return -e->code;
+        return apply_text(p->apparmor, &b->process.apparmor, b, e);
 }
 
 /* The words change a copy of the container's own process, whose memory stays the container's. */
@@ -168,14 +195,9 @@ static int make_from_words(const struct exec_process *p, const struct bundle *co
         b->has_process = true;
         b->process.has_terminal = p->has_terminal;
         b->process.no_new_privs = b->process.no_new_privs || p->no_new_privs;
-        b->plan.exec.argv = p->args;
-        b->plan.exec.n_args = p->n_args;
-        if (p->selinux)
-                b->process.selinux = p->selinux;
-        if (p->apparmor)
-                b->process.apparmor = p->apparmor;
-        if (apply_user(p->user, b, e) < 0 || apply_groups(&p->groups, b, e) < 0 ||
-            apply_workdir(p->workdir, b, e) < 0)
+        if (apply_args(p, b, e) < 0 || apply_texts(p, b, e) < 0)
+                return -e->code;
+        if (apply_user(p->user, b, e) < 0 || apply_groups(&p->groups, b, e) < 0)
                 return -e->code;
         apply_caps(&p->caps, b, notice);
         return apply_env(&p->env, b, e);

@@ -123,7 +123,10 @@ script_tty='[ -t 0 ] && [ -t 1 ] && [ -t 2 ] && tty && stty size && echo hello >
     run on_terminal run -b "$box" box < <(sleep 0.5; echo typed)
     # the echo of what is typed may come in between
     for line in /dev/pts/0 "44 99" hello c "got typed"; do
-        grep -qx "$line" <<<"$output"
+        [[ $output == *"$line"* ]] || {
+            echo "no '$line' in: $output"
+            return 1
+        }
     done
     bundle_edit "$box" "$(bundle_sh 'exit 5')"
     run on_terminal run -b "$box" box </dev/null
