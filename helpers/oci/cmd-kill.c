@@ -37,6 +37,11 @@ static int choose_signal(const char *text, int *ret, struct err *e)
         *ret = SIGTERM;
         if (!text || parse_realtime(text, ret))
                 return 0;
+        /* it asks whether there is anybody, as in kill(1) */
+        if (str_eq(text, "0")) {
+                *ret = 0;
+                return 0;
+        }
         return parse_signal(text, ret, e);
 }
 

@@ -153,7 +153,7 @@ static int print_list(int root, const struct ids *ids, bool is_json, struct err 
         for (size_t i = 0; i < ids->n && r == 0; i++)
                 r = list_one(root, ids->items[i], list, e);
         if (list && r == 0) {
-                json_dumpf(list, stdout, JSON_INDENT(2));
+                json_dumpf(list, stdout, JSON_COMPACT);
                 putchar('\n');
         }
         json_decref(list);

@@ -47,12 +47,15 @@ static bool add_labels(json_t *object, const struct container *c)
 }
 
 /* What state.json and the state of the specification have in common. */
-static json_t *make_common(const struct container *c)
+/* In the order that runc has, which scripts know; without a status where that is NULL. */
+static json_t *make_common(const struct container *c, pid_t pid, const char *status)
 {
         autojson *object = json_object();
 
         if (!add_text(object, "ociVersion", c->version ? c->version : "1.0.2") ||
-            !add_text(object, "id", c->id) || !add_text(object, "bundle", c->bundle) ||
+            !add_text(object, "id", c->id) ||
+            json_object_set_new(object, "pid", json_integer(pid)) < 0 ||
+            !add_text(object, "status", status) || !add_text(object, "bundle", c->bundle) ||
             !add_text(object, "rootfs", c->rootfs) ||
             !add_text(object, "created", c->created[0] ? c->created : NULL) ||
             !add_labels(object, c))
@@ -62,12 +65,11 @@ static json_t *make_common(const struct container *c)
 
 static char *print_kept(const struct container *c)
 {
-        autojson *object = make_common(c);
+        autojson *object = make_common(c, c->pid, NULL);
 
         if (!object || !add_text(object, "cgroup", c->cgroup) ||
             json_object_set_new(object, "isScope", json_boolean(c->is_scope)) < 0 ||
             json_object_set_new(object, "hooks", json_integer(c->hooks)) < 0 ||
-            json_object_set_new(object, "pid", json_integer(c->pid)) < 0 ||
             json_object_set_new(object, "startTime", json_integer((json_int_t)c->start_time)) < 0 ||
             json_object_set_new(object, "owner", json_integer(geteuid())) < 0)
                 return NULL;
@@ -231,12 +233,10 @@ int container_read(struct container *c, struct err *e)
 int container_print_state(const struct container *c, enum container_status status, char **ret,
                           struct err *e)
 {
-        autojson *object = make_common(c);
         pid_t pid = status == CONTAINER_STOPPED ? 0 : c->pid;
+        autojson *object = make_common(c, pid, container_status_name(status));
 
-        if (!object ||
-            json_object_set_new(object, "status", json_string(container_status_name(status))) < 0 ||
-            json_object_set_new(object, "pid", json_integer(pid)) < 0)
+        if (!object)
                 return err_set(e, EINVAL, "the state of container '%s' is no text of JSON", c->id);
         *ret = json_dumps(object, JSON_INDENT(2));
         if (!*ret)

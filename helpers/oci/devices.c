@@ -180,6 +180,11 @@ static bool is_asked(const struct bundle *b, const char *box_path)
         return false;
 }
 
+static bool is_ptmx(const struct bundle_device *d)
+{
+        return str_eq(d->box_path, "/dev/ptmx") && d->type == 'c' && d->major == 5 && d->minor == 2;
+}
+
 static int add_all(const struct rootfs_spec *spec, struct rootfs *r, int dev, struct err *e)
 {
         const struct bundle *b = spec->bundle;
@@ -187,6 +192,9 @@ static int add_all(const struct rootfs_spec *spec, struct rootfs *r, int dev, st
         for (size_t i = 0; i < b->n_devices; i++) {
                 const struct bundle_device *d = &b->devices[i];
 
+                /* the one of the container's own devpts is that already: see links[] */
+                if (is_ptmx(d))
+                        continue;
                 if (add_device(spec, r, -1, d, e) < 0)
                         return err_prefix(e, "%s: cannot add the device '%s'", d->where,
                                           d->box_path);

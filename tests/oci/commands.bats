@@ -314,7 +314,9 @@ wrote() {
     sleeper
     running one
     refused "'FOO' is not a signal" oci kill one FOO
-    refused "'0' is not a signal" oci kill one 0
+    refused "'00' is not a signal" oci kill one 00
+    # whether there is anybody
+    oci kill one 0
     refused "'65' is not a signal" oci kill one 65
     refused "'RTMIN+99' is not a signal" oci kill one RTMIN+99
     refused "unexpected word 'x'" oci kill one TERM x
@@ -326,6 +328,7 @@ wrote() {
     refused "container not running" oci kill one KILL
     # nothing is left of it, so all of it have got the signal
     oci kill --all one KILL
+    oci kill --all one 0
     has_status one stopped
 }
 

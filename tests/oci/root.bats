@@ -149,6 +149,10 @@ device() {
         ({path: $path, type: $type, major: $major, minor: $minor} | tojson) + "]"'
 }
 
+@test "linux.devices: a ptmx is that of the container's own devpts" {
+    [ "$(box '.linux.devices = [{path: "/dev/ptmx", type: "c", major: 5, minor: 2}]' "$(bundle_args readlink /dev/ptmx)")" = pts/ptmx ]
+}
+
 @test "linux.devices: the host's node of that name, if it is that device" {
     run -0 box "$(device /dev/zero c 1 5)" "$(device /dev/deep/pipe p 0 0)" "$(device /pipe p 0 0)" \
         "$(bundle_sh 'stat -c %t:%T /dev/zero; test -p /dev/deep/pipe && test -p /pipe && echo pipes')"
