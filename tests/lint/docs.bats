@@ -10,6 +10,9 @@ setup() {
     cd "$KELP_SRC" || return 1
     man=doc/kelp.1.scd
     policy_man=doc/kelp-policy.5.scd
+    oci_man=doc/kelp-oci.8.scd
+    engine_pages=(doc/kelp-oci-podman.7.scd doc/kelp-oci-containerd.7.scd doc/kelp-oci-slurm.7.scd)
+    KELP_OCI=$KELP_BUILD/helpers/oci/kelp-oci
     PATH=$(dirname "$KELP"):$PATH
 }
 
@@ -64,7 +67,7 @@ literals() {
 
 @test "the man pages can be made" {
     local page
-    for page in "$man" "$policy_man"; do
+    for page in "$man" "$policy_man" "$oci_man" "${engine_pages[@]}"; do
         run -0 --separate-stderr scdoc <"$page"
         [ -z "$stderr" ]
         # shellcheck disable=SC2154 # run sets it
@@ -74,7 +77,7 @@ literals() {
 
 @test "what a paragraph of a man page is about begins after a blank line" {
     local page
-    for page in "$man" "$policy_man"; do
+    for page in "$man" "$policy_man" "$oci_man" "${engine_pages[@]}"; do
         awk '/^```/ { literal = !literal } !literal && /^\*[^*]+\*/ && before ~ /^\t/ { print FNR ": " $0 }
             { before = $0 }' "$page" | none "glued to what stands above it in $page:"
     done
@@ -128,6 +131,41 @@ literals() {
     done | none "not in $man:"
     part "$man" COMMANDS | sed -nE 's/^\*([a-z]+)\*.*/\1/p' | sort -u |
         comm -23 - <(printf '%s\n' "${names[@]}" | sort) | none "only in $man:"
+}
+
+# The options that "kelp-oci $1" has, as NAME; those in front of a command without $1.
+oci_options() {
+    "$KELP_OCI" ${1:+"$1"} --help | sed -nE 's/^  (-.,|   ) --([a-z-]+).*/\2/p'
+}
+
+oci_commands() {
+    "$KELP_OCI" --help | awk '/^Commands:/ { on = 1; next } !NF { on = 0 } on { print $1 }'
+}
+
+@test "every command and option of kelp-oci is in its man page, and no other" {
+    local name
+    [ "$(oci_commands | wc -l)" -ge 12 ]
+    for name in $(oci_commands); do
+        part "$oci_man" COMMANDS | grep -q "^\*$name\*" || echo "$name (COMMANDS)"
+        part "$oci_man" SYNOPSIS | grep -q "\*$name\*" || echo "$name (SYNOPSIS)"
+    done | none "not in $oci_man:"
+    part "$oci_man" COMMANDS | sed -nE 's/^\*([a-z]+)\*.*/\1/p' | sort | comm -23 - <(oci_commands | sort) | none "only in $oci_man:"
+    for name in '' $(oci_commands); do
+        oci_options "$name"
+    done | sort -u >"$BATS_TEST_TMPDIR/options"
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/options")" -ge 30 ]
+    {
+        part "$oci_man" "GLOBAL OPTIONS"
+        part "$oci_man" OPTIONS
+    } | grep -E '^\*-' | grep -oE -- '\*--[a-z-]+' | sed 's/^\*--//' | sort -u | diff "$BATS_TEST_TMPDIR/options" -
+}
+
+@test "the files that pages of engines show are those that tests give to the engines" {
+    diff <(part "${engine_pages[2]}" "SWITCH OVER" | grep '^RunTime') <(grep '^RunTime' helpers/oci/oci.conf)
+    part "${engine_pages[0]}" "SWITCH OVER" | literals | grep -E '^(runtime|\[engine)' | sort |
+        diff - <(sed -nE '/^\[engine\]|^runtime|^\[engine\.runtimes\]/p' tests/lib/engine.bash | sort)
+    # and the configuration of a job is one
+    part "${engine_pages[2]}" "A BUNDLE" | literals | sed -n '/^{/,/^}/p' | jq -e .linux
 }
 
 @test "every event of the status stream is in the man page" {
