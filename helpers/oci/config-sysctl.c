@@ -15,12 +15,13 @@ struct rule {
 };
 
 static const struct rule rules[] = {
-        { "fs/mqueue/", BUNDLE_NS_IPC },      { "kernel/domainname", BUNDLE_NS_UTS },
-        { "kernel/hostname", BUNDLE_NS_UTS }, { "kernel/msgmax", BUNDLE_NS_IPC },
-        { "kernel/msgmnb", BUNDLE_NS_IPC },   { "kernel/msgmni", BUNDLE_NS_IPC },
-        { "kernel/sem", BUNDLE_NS_IPC },      { "kernel/shm_rmid_forced", BUNDLE_NS_IPC },
-        { "kernel/shmall", BUNDLE_NS_IPC },   { "kernel/shmmax", BUNDLE_NS_IPC },
-        { "kernel/shmmni", BUNDLE_NS_IPC },   { "net/", BUNDLE_NS_NETWORK },
+        { "fs/mqueue/", BUNDLE_NS_IPC },         { "kernel/domainname", BUNDLE_NS_UTS },
+        { "kernel/hostname", BUNDLE_NS_UTS },    { "kernel/msgmax", BUNDLE_NS_IPC },
+        { "kernel/msgmnb", BUNDLE_NS_IPC },      { "kernel/msgmni", BUNDLE_NS_IPC },
+        { "kernel/sem", BUNDLE_NS_IPC },         { "kernel/sem_next_id", BUNDLE_NS_IPC },
+        { "kernel/shm_next_id", BUNDLE_NS_IPC }, { "kernel/shm_rmid_forced", BUNDLE_NS_IPC },
+        { "kernel/shmall", BUNDLE_NS_IPC },      { "kernel/shmmax", BUNDLE_NS_IPC },
+        { "kernel/shmmni", BUNDLE_NS_IPC },      { "net/", BUNDLE_NS_NETWORK },
 };
 
 static const char *const ns_names[BUNDLE_N_NS] = {

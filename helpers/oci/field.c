@@ -292,7 +292,7 @@ static const char *nearest(const char *text, const struct field_word *words, siz
 int field_as_word(const struct field *f, const struct field_word *words, size_t n_words,
                   uint64_t *ret, struct err *e)
 {
-        char reason[MAX_SHOWN + 64] = "is no word that is known here";
+        char reason[MAX_SHOWN + 64] = "is not known here";
         const char *text;
 
         if (field_as_text(f, FIELD_MAX_TEXT, &text, e) < 0)
