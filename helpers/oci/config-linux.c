@@ -54,7 +54,10 @@ static int read_namespaces(struct bundle *b, const struct field *lin, struct err
         return 0;
 }
 
-/* podman gives this map with every user namespace to join, for runc wanted one. */
+/*
+ * podman gives this map with every user namespace to join, for runc wanted one; containerd gives those
+ * that the namespace was made with.
+ */
 static bool is_dummy(const struct id_map *map)
 {
         return map->n == 1 && map->ranges[0].inner == 0 && map->ranges[0].outer == 0 &&
@@ -75,7 +78,7 @@ static int read_maps(struct bundle *b, const struct field *lin, struct err *e)
         b->has_maps = !user->path;
         if (b->has_maps || (is_dummy(&b->maps.uids) && is_dummy(&b->maps.gids)))
                 return 0;
-        return field_fail(&uids, e, "cannot be given for a user namespace that is joined");
+        return config_ignore(b, &uids, "the user namespace that is joined has its own", e);
 }
 
 static int read_clock(const struct field *offsets, const char *name, struct bundle_time_offset *ret,
