@@ -23,6 +23,23 @@
 
 #include <cmocka.h>
 
+/* What is printed behind one another. */
+struct text {
+        char *data;
+        size_t size;
+        size_t len;
+};
+
+__attribute__((format(printf, 2, 3))) static void print(struct text *t, const char *fmt, ...)
+{
+        va_list args;
+
+        va_start(args, fmt);
+        t->len += (size_t)vsnprintf(t->data + t->len, t->size - t->len, fmt, args);
+        va_end(args);
+        assert_true(t->len < t->size);
+}
+
 /* ------ words ------ */
 
 static struct compiled compiled;
@@ -150,19 +167,16 @@ static void test_unknown_names(void **state)
 /* Thousands of notices are cut between two lines. */
 static void test_many_notices(void **state)
 {
-        const size_t size = 40000;
-        char *text = malloc(size + 100);
-        size_t len = 0;
+        static char data[50000];
+        struct text t = { data, sizeof(data), 0 };
 
         (void)state;
-        assert_non_null(text);
-        len += (size_t)sprintf(text, "{\"defaultAction\":\"SCMP_ACT_KILL\",\"syscalls\":[{"
-                                     "\"action\":\"SCMP_ACT_ALLOW\",\"names\":[\"x\"");
-        for (int i = 0; len < size; i++)
-                len += (size_t)sprintf(text + len, ",\"no%d\"", i);
-        strcpy(text + len, "]}]}");
-        takes(text);
-        free(text);
+        print(&t, "{\"defaultAction\":\"SCMP_ACT_KILL\",\"syscalls\":[{\"action\":"
+                  "\"SCMP_ACT_ALLOW\",\"names\":[\"x\"");
+        for (int i = 0; t.len < sizeof(data) - 100; i++)
+                print(&t, ",\"no%d\"", i);
+        print(&t, "]}]}");
+        takes(data);
         assert_true(compiled.form.notices_len < FILTER_FORM_MAX_NOTICES);
         assert_true(compiled.notices[compiled.form.notices_len - 1] == '\n');
 }
@@ -303,35 +317,35 @@ static void make_rule(struct rule *rules, size_t at, bool has_conds)
                 make_cond(&r->conds[i], is_first && r->n_conds == 1);
 }
 
-static size_t print_rule(const struct rule *r, char *text)
+static void print_rule(struct text *t, const struct rule *r)
 {
-        int len = sprintf(text, "{\"names\":[\"%s\"],\"action\":%s", names[r->name],
-                          action_words[action_of(r->name)]);
-
+        print(t, "{\"names\":[\"%s\"],\"action\":%s", names[r->name],
+              action_words[action_of(r->name)]);
         for (size_t i = 0; i < r->n_conds; i++)
-                len += sprintf(text + len,
-                               "%s{\"index\":%u,\"value\":%llu,\"valueTwo\":%llu,"
-                               "\"op\":\"SCMP_CMP_%s\"}",
-                               i == 0 ? ",\"args\":[" : ",", r->conds[i].arg,
-                               (unsigned long long)r->conds[i].value,
-                               (unsigned long long)r->conds[i].two, op_words[r->conds[i].op]);
-        return (size_t)(len + sprintf(text + len, "%s}", r->n_conds > 0 ? "]" : ""));
+                print(t,
+                      "%s{\"index\":%u,\"value\":%llu,\"valueTwo\":%llu,"
+                      "\"op\":\"SCMP_CMP_%s\"}",
+                      i == 0 ? ",\"args\":[" : ",", r->conds[i].arg,
+                      (unsigned long long)r->conds[i].value, (unsigned long long)r->conds[i].two,
+                      op_words[r->conds[i].op]);
+        print(t, "%s}", r->n_conds > 0 ? "]" : "");
 }
 
 /* The filter of `rules`; returns its length. */
 static size_t build(const struct rule *rules, size_t n, struct sock_filter *insns)
 {
-        static char text[MAX_RULES * 300 + 300];
-        int len = sprintf(text, "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":38,"
-                                "\"architectures\":[\"SCMP_ARCH_X86_64\",\"SCMP_ARCH_X86\","
-                                "\"SCMP_ARCH_X32\",\"SCMP_ARCH_AARCH64\"],\"syscalls\":[");
+        static char data[MAX_RULES * 300 + 300];
+        struct text t = { data, sizeof(data), 0 };
 
+        print(&t, "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":38,"
+                  "\"architectures\":[\"SCMP_ARCH_X86_64\",\"SCMP_ARCH_X86\","
+                  "\"SCMP_ARCH_X32\",\"SCMP_ARCH_AARCH64\"],\"syscalls\":[");
         for (size_t i = 0; i < n; i++) {
-                len += sprintf(text + len, "%s", i > 0 ? "," : "");
-                len += (int)print_rule(&rules[i], text + len);
+                print(&t, "%s", i > 0 ? "," : "");
+                print_rule(&t, &rules[i]);
         }
-        strcpy(text + len, "]}");
-        takes(text);
+        print(&t, "]}");
+        takes(data);
         autofd fd = memfd_create("filter", MFD_CLOEXEC);
         assert_int_equal(seccomp_export_bpf(compiled.filter, fd), 0);
         ssize_t size = pread(fd, insns, BPF_MAXINSNS * sizeof(*insns), 0);
