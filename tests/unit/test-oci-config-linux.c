@@ -56,10 +56,14 @@ static void maps(void **state)
                       "'uidMappings':[" MAP(0, 0, 1) "],'gidMappings':[" MAP(0, 0, 1) "]"),
                 &b);
         assert_false(b.has_maps);
-        assert_bad_config(
+        assert_true(b.n_notices == 0);
+        /* containerd's */
+        assert_good_config(
                 LINUX("'namespaces':[{'type':'user','path':'/u'}],"
-                      "'uidMappings':[" MAP(0, 0, 2) "],'gidMappings':[" MAP(0, 0, 1) "]"),
-                "linux.uidMappings: cannot be given for a user namespace that is joined");
+                      "'uidMappings':[" MAP(0, 5, 9) "],'gidMappings':[" MAP(0, 5, 9) "]"),
+                &b);
+        assert_false(b.has_maps);
+        assert_true(has_notice(&b, "linux.uidMappings: the user namespace that is joined has"));
         assert_bad_config(
                 LINUX("'uidMappings':[" MAP(0, 0, 1) "],'gidMappings':[" MAP(0, 0, 1) "]"),
                 "linux.uidMappings: needs a user namespace");
