@@ -208,6 +208,9 @@ static int let_hooks_run(struct first *f, struct err *e)
         if (talk_send(f->sock, TALK_BUILT, 0, -1, e) < 0 ||
             talk_await(f->sock, TALK_GO, "the launcher", NULL, NULL, NULL, e) < 0)
                 return -e->code;
+        /* no specification says so, but hooks that were written for runc begin in the root */
+        if (fchdir(f->rootfs.root) < 0)
+                return err_sys(e, "cannot enter the container's root");
         return run_hooks(f, BUNDLE_HOOK_CREATE_CONTAINER, CONTAINER_CREATED, e);
 }
 

@@ -309,7 +309,7 @@ all_hooks() {
 @test "hooks hear the state" {
     bundle_make "$b" '.annotations = {"a.b": "c"}' '.hooks = {
         createRuntime: [{path: "/bin/sh", args: ["sh", "-c", "cat >'"$b"'/one"]}],
-        createContainer: [{path: "/bin/sh", args: ["sh", "-c", "cat >'"$b"'/two"]}],
+        createContainer: [{path: "/bin/sh", args: ["sh", "-c", "cat >'"$b"'/two; touch ./mnt/two"]}],
         poststart: [{path: "/bin/sh", args: ["sh", "-c", "cat >'"$b"'/three"]}],
         poststop: [{path: "/bin/sh", args: ["sh", "-c", "cat >'"$b"'/four"]}]}' "$(bundle_args sleep 100)"
     oci create -b "$b" --pid-file "$pids" box 3>&-
@@ -318,6 +318,8 @@ all_hooks() {
     [ "$(jq -r '.status, .pid, .annotations["a.b"]' "$b/one" | paste -sd,)" = "created,$(cat "$pids"),c" ]
     # as it sees itself
     [ "$(jq -r '.status, .pid' "$b/two" | paste -sd,)" = created,1 ]
+    # and where it begins
+    [ -e "$b/rootfs/mnt/two" ]
     [ "$(jq -r '.status, .pid' "$b/three" | paste -sd,)" = "running,$(cat "$pids")" ]
     [ "$(jq -r .status "$b/four")" = stopped ]
 }
