@@ -114,7 +114,7 @@ teardown() {
     [ "$output" = $'/dev/pts/0\n33 99' ]
     run -3 on_terminal "podman exec -it t sh -c 'exit 3'"
     # a control character is a signal to the foreground of the terminal inside
-    run -0 on_terminal "podman exec -it t sh -c 'trap \"echo caught; exit\" INT; echo go; while :; do sleep 0.1; done'" \
+    run -0 on_terminal "podman exec -it t sh -c 'trap \"echo caught; exit 0\" INT; echo go; while :; do sleep 0.1; done'" \
         < <(sleep 1; printf '\003')
     [[ $output == *caught* ]]
     podman rm -f -t 0 t
