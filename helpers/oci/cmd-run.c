@@ -1,12 +1,15 @@
 #include "commands.h"
 #include "create.h"
 #include "end.h"
+#include "fd.h"
 #include "foreground.h"
 #include "launch.h"
+#include "notify.h"
 #include "proc.h"
 #include "start.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 /* Of a container that is left alone nobody here waits for the end. */
 struct run_options {
@@ -63,16 +66,34 @@ static int delete_if_there(struct creation *c, struct err *e)
         return 0;
 }
 
+/* Beside us, who have signals to forward. */
+static int forward_notify(const struct creation *c, int notify, struct child *ret_child,
+                          struct err *e)
+{
+        struct err unused = { 0 };
+
+        if (notify < 0)
+                return 0;
+        ret_child->pid = fork();
+        if (ret_child->pid < 0)
+                return err_sys(e, "cannot fork");
+        if (ret_child->pid == 0)
+                _exit(notify_wait(notify, &c->container, &unused) < 0);
+        return 0;
+}
+
 static int run_in_front(struct creation *c, const struct run_options *o, const char *id,
                         struct err *e)
 {
+        autochild notifier = CHILD_NONE;
+        autofd notify = -1;
         int status = 0;
 
         c->has_own_console = !o->create.console_socket;
         if (foreground_begin(e) < 0 || creation_make(c, id, e) < 0)
                 return -e->code;
-        if (start_container(&c->container, c->sock, &c->bundle, e) < 0 ||
-            wait_unlocked(c, &status, e) < 0) {
+        if (start_container(&c->container, c->sock, &c->bundle, &notify, e) < 0 ||
+            forward_notify(c, notify, &notifier, e) < 0 || wait_unlocked(c, &status, e) < 0) {
                 undo(c);
                 return -e->code;
         }
@@ -83,12 +104,16 @@ static int run_in_front(struct creation *c, const struct run_options *o, const c
 
 static int run_detached(struct creation *c, const char *id, struct err *e)
 {
+        autofd notify = -1;
+
         if (creation_make(c, id, e) < 0)
                 return -e->code;
-        if (start_container(&c->container, c->sock, &c->bundle, e) == 0)
-                return 0;
-        undo(c);
-        return -e->code;
+        if (start_container(&c->container, c->sock, &c->bundle, &notify, e) < 0) {
+                undo(c);
+                return -e->code;
+        }
+        container_unlock(&c->container);
+        return notify < 0 ? 0 : notify_wait(notify, &c->container, e);
 }
 
 int cmd_run(const struct globals *g, int argc, char **argv, struct err *e)

@@ -1,6 +1,7 @@
 #include "commands.h"
 #include "container.h"
 #include "fd.h"
+#include "notify.h"
 #include "start.h"
 #include "words.h"
 
@@ -8,6 +9,7 @@ int cmd_start(const struct globals *g, int argc, char **argv, struct err *e)
 {
         const struct words w = { .command = argv[0] };
         autocontainer c = CONTAINER_NONE;
+        autofd notify = -1;
         autofd root = -1;
         char **operands;
         size_t n;
@@ -17,5 +19,9 @@ int cmd_start(const struct globals *g, int argc, char **argv, struct err *e)
             container_open_root(g->root, &root, e) < 0 ||
             container_open(root, operands[0], &c, e) < 0 || container_lock(&c, e) < 0)
                 return -e->code;
-        return start_container(&c, -1, NULL, e);
+        if (start_container(&c, -1, NULL, &notify, e) < 0)
+                return -e->code;
+        /* it may take long, and others have a right to the container */
+        container_unlock(&c);
+        return notify < 0 ? 0 : notify_wait(notify, &c, e);
 }

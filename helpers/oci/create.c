@@ -7,6 +7,7 @@
 #include "io.h"
 #include "launch.h"
 #include "mem.h"
+#include "notify.h"
 #include "parse.h"
 #include "profile.h"
 #include "report.h"
@@ -51,7 +52,7 @@ void creation_done(struct creation *c)
 
 /* ------ what is inherited ------ */
 
-static int add_variable(struct plan *p, const char *name, const char *value, struct err *e)
+int create_add_variable(struct plan *p, const char *name, const char *value, struct err *e)
 {
         struct plan_exec *exec = &p->exec;
         const char **env = arena_alloc(&p->arena, (exec->n_env + 2) * sizeof(*env), e);
@@ -91,10 +92,10 @@ static int pass_sockets(struct creation *c, unsigned *n, struct err *e)
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
                 const char *value = getenv(names[i]);
 
-                if (value && add_variable(p, names[i], value, e) < 0)
+                if (value && create_add_variable(p, names[i], value, e) < 0)
                         return -e->code;
         }
-        return add_variable(p, "LISTEN_PID", "1", e);
+        return create_add_variable(p, "LISTEN_PID", "1", e);
 }
 
 static int count_preserved(const struct creation *c, unsigned *ret, struct err *e)
@@ -183,8 +184,10 @@ static int launch(struct creation *c, const struct group *group, const struct pr
                   unsigned n_preserved, struct err *e)
 {
         autofd far = -1;
+        autofd notify = -1;
 
-        if (open_own_console(c, &far, e) < 0)
+        if (open_own_console(c, &far, e) < 0 ||
+            notify_prepare(&c->bundle, &c->container, &notify, e) < 0)
                 return -e->code;
         const struct launch_spec spec = {
                 .bundle = &c->bundle,
@@ -193,6 +196,7 @@ static int launch(struct creation *c, const struct group *group, const struct pr
                 .group = group,
                 .console_socket = c->options->console_socket,
                 .console = far,
+                .notify = notify,
                 .preserve_fds = n_preserved,
                 .no_pivot = c->options->no_pivot,
                 .keeps_keyring = c->options->keeps_keyring,

@@ -22,6 +22,9 @@ struct create_options {
 #define CREATE_N_OPTIONS 8
 void create_list_options(struct create_options *options, struct words_option *ret);
 
+/* Sets a variable of the command. */
+int create_add_variable(struct plan *p, const char *name, const char *value, struct err *e);
+
 /* A container that is being made. */
 struct creation {
         const struct globals *globals;

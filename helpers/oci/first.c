@@ -77,7 +77,8 @@ static int close_rest(unsigned from, int *keep, size_t n, struct err *e)
 static int be_alone(struct first *f, struct err *e)
 {
         struct launch *l = f->launch;
-        int keep[] = { f->sock, f->from_stage, l->self, l->listener, l->console, l->seccomp };
+        int keep[] = { f->sock,    f->from_stage, l->self,        l->listener,
+                       l->console, l->seccomp,    l->spec->notify };
 
         if (close_rest(3 + l->spec->preserve_fds, keep, sizeof(keep) / sizeof(keep[0]), e) < 0)
                 return -e->code;
@@ -329,7 +330,10 @@ static int become(struct first *f, struct err *e)
         if (f->launch->spec->profile->has_listener && print_process_state(f, &state, e) < 0)
                 return -e->code;
         f->become_spec.state = state;
-        if (run_hooks(f, BUNDLE_HOOK_START_CONTAINER, CONTAINER_CREATED, e) < 0 ||
+        if (run_hooks(f, BUNDLE_HOOK_START_CONTAINER, CONTAINER_CREATED, e) < 0)
+                return -e->code;
+        int notify = f->launch->spec->notify;
+        if ((notify >= 0 && talk_send(f->sock, TALK_NOTIFY, 0, notify, e) < 0) ||
             talk_send(f->sock, TALK_EXECUTING, 0, -1, e) < 0)
                 return -e->code;
         return become_finish(&f->become_spec, &f->become, f->sock, e);

@@ -46,11 +46,12 @@ static int refuse(const struct container *c, struct err *e)
 }
 
 /* The end of the stream behind EXECUTING is what exec has closed. */
-static int await_exec(int sock, const struct notice *notice, struct err *e)
+static int await_exec(int sock, const struct notice *notice, int *ret_notify, struct err *e)
 {
         static const char peer[] = "the first process of the container";
-        struct talk_msg msg;
-        autofd fd = -1;
+        struct talk_msg msg = { 0 };
+        autofd notify = -1;
+        autofd none = -1;
 
         /* nothing that comes before the end is of use before it */
         struct pollfd end = { .fd = sock };
@@ -58,9 +59,17 @@ static int await_exec(int sock, const struct notice *notice, struct err *e)
                 if (errno != EINTR)
                         return err_sys(e, "cannot wait for the command");
         }
-        if (talk_await(sock, TALK_EXECUTING, peer, notice, NULL, NULL, e) < 0)
+        int r = talk_receive(sock, notice, &msg, &notify, e);
+        if (r > 0 && msg.type == TALK_NOTIFY)
+                r = talk_receive(sock, notice, &msg, &none, e);
+        if (r < 0)
                 return -e->code;
-        int r = talk_receive(sock, notice, &msg, &fd, e);
+        if (r == 0)
+                return err_set(e, EPIPE, "%s ended before it was done", peer);
+        if (msg.type == TALK_EXECUTING)
+                r = talk_receive(sock, notice, &msg, &none, e);
+        if (r == 0)
+                *ret_notify = fd_take(&notify);
         if (r <= 0)
                 return r;
         if (msg.type != TALK_FAILED)
@@ -69,24 +78,26 @@ static int await_exec(int sock, const struct notice *notice, struct err *e)
         return -e->code;
 }
 
-static int start_on(int sock, const struct notice *notice, struct err *e)
+static int start_on(int sock, const struct notice *notice, int *ret_notify, struct err *e)
 {
-        return talk_send(sock, TALK_START, 0, -1, e) < 0 ? -e->code : await_exec(sock, notice, e);
+        return talk_send(sock, TALK_START, 0, -1, e) < 0 ? -e->code
+                                                         : await_exec(sock, notice, ret_notify, e);
 }
 
-int launch_start(struct container *c, int sock, const struct notice *notice, struct err *e)
+int launch_start(struct container *c, int sock, const struct notice *notice, int *ret_notify,
+                 struct err *e)
 {
         autofd own = -1;
 
         if (sock >= 0)
-                return start_on(sock, notice, e);
+                return start_on(sock, notice, ret_notify, e);
         int r = connect_first(c, &own);
         if (r == -ENOENT || r == -ECONNREFUSED)
                 return refuse(c, e);
         if (r < 0)
                 return err_set(e, -r, "cannot connect to the socket 'start' of the container: %s",
                                err_name(-r));
-        if (start_on(own, notice, e) < 0)
+        if (start_on(own, notice, ret_notify, e) < 0)
                 return -e->code;
         /* nobody will listen there again; what is left goes with the container */
         unlinkat(c->dir, "start", 0);

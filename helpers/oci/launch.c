@@ -51,7 +51,7 @@ static void launch_done(struct launch *l)
 /* ------ before the first process ------ */
 
 /* An address has 107 bytes, and a path any number. */
-static int fill_address(struct sockaddr_un *ret, int dir, const char *name, struct err *e)
+int launch_fill_address(struct sockaddr_un *ret, int dir, const char *name, struct err *e)
 {
         int n = snprintf(ret->sun_path, sizeof(ret->sun_path), "/proc/self/fd/%d/%s", dir, name);
 
@@ -97,7 +97,7 @@ static int listen_for_start(int dir, int *ret, struct err *e)
 
         if (sock < 0)
                 return err_sys(e, "cannot make a socket");
-        if (fill_address(&address, dir, "start", e) < 0)
+        if (launch_fill_address(&address, dir, "start", e) < 0)
                 return -e->code;
         if (bind(sock, (struct sockaddr *)&address, sizeof(address)) < 0 ||
             listen(sock, BACKLOG) < 0)
@@ -198,6 +198,24 @@ static int tell_mapped(const struct launch *l, struct err *e)
         return tell(l, TALK_MAPPED, 0, e);
 }
 
+/* Of who has ended nothing can be mapped, and why it has is said already. */
+static int prefer_theirs(const struct launch *l, struct made *made, struct err *e)
+{
+        struct err unused = { 0 };
+        struct talk_msg msg;
+        int fd = -1;
+
+        while (io_wait(l->sock, 0) > 0 &&
+               talk_receive(l->sock, l->spec->notice, &msg, &fd, &unused) > 0) {
+                fd_close(&fd);
+                if (msg.type == TALK_CLONED)
+                        made->first.pid = msg.value;
+                if (msg.type == TALK_FAILED)
+                        *e = msg.err;
+        }
+        return -e->code;
+}
+
 static int start_stage(struct launch *l, struct made *made, struct err *e)
 {
         const struct group *group = l->spec->group;
@@ -212,7 +230,7 @@ static int start_stage(struct launch *l, struct made *made, struct err *e)
         if (!is_in_group && group->path && group_add(group, made->stage.pid, e) < 0)
                 return -e->code;
         if (l->ids.kind == IDS_NEW && ids_write(&l->ids, made->stage.pid, e) < 0)
-                return -e->code;
+                return prefer_theirs(l, made, e);
         return tell_mapped(l, e);
 }
 

@@ -21,6 +21,7 @@ struct launch_spec {
         const struct group *group;
         const char *console_socket; /* host path; NULL: none */
         int console;                /* in its place one that is connected, borrowed; -1: none */
+        int notify; /* the socket that `start` is to get from first (notify.h), borrowed; -1: none */
         unsigned preserve_fds;
         bool no_pivot;
         bool keeps_keyring;
@@ -42,9 +43,15 @@ void launch_kill(const struct container *c);
 /*
  * By `start`, or by `run` with the `sock` that launch_create() has left (else -1): gives first the word,
  * waits until it has executed the command or says why not; runs no hooks.  ENOENT/EACCES as of the
- * command's exec.  EINVAL: it does not wait for that.
+ * command's exec.  EINVAL: it does not wait for that.  *ret_notify, the caller's, is -1 where the
+ * container has none.
  */
-int launch_start(struct container *c, int sock, const struct notice *notice, struct err *e);
+int launch_start(struct container *c, int sock, const struct notice *notice, int *ret_notify,
+                 struct err *e);
+
+/* The address of a socket in a directory, of a path of any length. */
+struct sockaddr_un;
+int launch_fill_address(struct sockaddr_un *ret, int dir, const char *name, struct err *e);
 
 /* Whether first still waits for `start`. */
 bool launch_is_waiting(const struct container *c);

@@ -16,12 +16,13 @@ static int run_poststart(const struct container *c, const struct bundle *b, stru
         return 0;
 }
 
-int start_container(struct container *c, int sock, const struct bundle *b, struct err *e)
+int start_container(struct container *c, int sock, const struct bundle *b, int *ret_notify,
+                    struct err *e)
 {
         struct bundle kept = { .dir = NULL };
         int r = 0;
 
-        if (launch_start(c, sock, &report_notice, e) < 0)
+        if (launch_start(c, sock, &report_notice, ret_notify, e) < 0)
                 return -e->code;
         if (!(c->hooks & 1u << BUNDLE_HOOK_POSTSTART))
                 return 0;

@@ -32,6 +32,7 @@
  *
  *      `start`
  *         |-- START -------------------------------------------------->|  hooks startContainer
+ *         |<- NOTIFY [socket] ----------------------------------------|  (only where there is one)
  *         |<- EXECUTING -----------------------------------------------|  executes: the end of the stream
  *
  * NOTICE and DEBUG may come from either child at any time: notice.h.  FAILED may come in the place
@@ -48,6 +49,7 @@ enum talk_type {
         TALK_READY,
         TALK_KEEP,
         TALK_START,
+        TALK_NOTIFY,
         TALK_EXECUTING,
         TALK_NOTICE,
         TALK_DEBUG,

@@ -429,3 +429,33 @@ all_hooks() {
     [ "$(wc -l <"/proc/$(cat "$pids")/mountinfo")" -lt 40 ]
     run ! grep -q " $HOME " "/proc/$(cat "$pids")/mountinfo"
 }
+
+@test "a service says that it is ready, and nothing else" {
+    bundle_make "$b" "$(bundle_args nobody)"
+    cat >"$b/say.py" <<'PY'
+import os, socket, sys, time
+sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+for text in (b"STATUS=loading", b"MAINPID=1\nREADY=1\nSTATUS=up"):
+    sock.sendto(text, os.environ["NOTIFY_SOCKET"])
+    time.sleep(0.1)
+PY
+    cat >listen.py <<'PY'
+import socket, sys
+sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+sock.bind(sys.argv[1])
+print("listening", flush=True)
+print(sock.recv(1000).decode(), flush=True)
+PY
+    export NOTIFY_SOCKET=$BATS_TEST_TMPDIR/service/socket
+    mkdir "$BATS_TEST_TMPDIR/service"
+    python3 listen.py "$NOTIFY_SOCKET" >heard 3>&- &
+    wait_for grep -q listening heard
+    # busybox has no datagrams of this kind
+    bundle_edit "$b" '.process.args = ["/usr/bin/python3", "/mnt/say.py"] | .mounts += [
+        (("/usr", "/lib", "/lib64") | select($there[.]) | {destination: ., source: ., type: "bind", options: ["rbind", "ro"]}),
+        {destination: "/mnt", source: $b, type: "bind", options: ["bind", "ro"]}]' --arg b "$b" \
+        --argjson there "$(for dir in /usr /lib /lib64; do [ ! -d $dir ] || echo "$dir"; done | jq -Rn '[inputs | {(.): true}] | add')"
+    run -0 oci run -b "$b" box
+    wait_for grep -qx READY=1 heard
+    run ! grep -qE 'STATUS|MAINPID' heard
+}
