@@ -145,7 +145,8 @@ oci_end() {
     local id
 
     [ -d "$(oci_root)" ] || return 0
-    for id in "$(oci_root)"/*/; do
-        [ ! -d "$id" ] || oci delete --force "$(basename "$id")" || true
+    # "..." is an id, too
+    find "$(oci_root)" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | while read -r id; do
+        oci delete --force "$id" || true
     done
 }
