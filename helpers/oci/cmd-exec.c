@@ -34,7 +34,6 @@ struct asked {
         const char *cgroup;
         bool is_detached;
         bool ignores_pause;
-        bool keeps_keyring;
         unsigned preserve_fds;
 };
 
