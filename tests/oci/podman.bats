@@ -15,6 +15,7 @@ teardown_file() {
 
 teardown() {
     remove_containers
+    [ ! -e "$BATS_TEST_TMPDIR/run/libpod" ] || end_outside
 }
 
 @test "podman finds the runtime and asks its version" {
@@ -314,4 +315,39 @@ no_state() {
     podman stop -t 0 h
     wait_for_not inside pgrep -f 'sleep 4711'
     podman rm h
+}
+
+# podman on the machine itself, in whose namespaces it makes those that the world is otherwise.
+outside() {
+    env -C "$BATS_TEST_TMPDIR" HOME="$BATS_TEST_TMPDIR" XDG_RUNTIME_DIR="$BATS_TEST_TMPDIR/run" \
+        CONTAINERS_CONF="$BATS_TEST_TMPDIR/conf/containers.conf" \
+        CONTAINERS_STORAGE_CONF="$BATS_TEST_TMPDIR/conf/storage.conf" \
+        timeout "$((60 * KELP_TEST_SLOW))" podman "$@"
+}
+
+# Also of the files that are of subordinate ids, and of the process that keeps podman's namespaces.
+end_outside() {
+    {
+        outside rm -fa -t 0
+        outside unshare rm -rf "$BATS_TEST_TMPDIR/storage" "$BATS_TEST_TMPDIR/.local"
+        outside system migrate
+    } >/dev/null 2>&1 || true
+}
+
+@test "a user in no namespace, whom podman gives its own" {
+    mkdir -p "$BATS_TEST_TMPDIR"/conf "$BATS_TEST_TMPDIR"/.config/containers
+    mkdir -m 0700 "$BATS_TEST_TMPDIR/run"
+    inside cat conf/containers.conf >"$BATS_TEST_TMPDIR/conf/containers.conf"
+    inside cat home/.config/containers/policy.json >"$BATS_TEST_TMPDIR/.config/containers/policy.json"
+    printf '[storage]\ndriver = "vfs"\nrootless_storage_path = "%s/storage"\n' "$BATS_TEST_TMPDIR" \
+        >"$BATS_TEST_TMPDIR/conf/storage.conf"
+    inside tar -C root -c . | outside import -q - localhost/busybox
+    run -7 --separate-stderr outside run --rm --network none busybox sh -c 'id -u; exit 7'
+    [ "$output" = 0 ]
+    run -0 --separate-stderr outside run --rm --network none --userns keep-id busybox id -u
+    [ "$output" = "$(id -u)" ]
+    outside run -d --name o --network none busybox sleep 100
+    run -0 --separate-stderr outside exec o cat /proc/self/uid_map
+    [ "$(awk '{ print $1, $2 }' <<<"${lines[0]}")" = "0 $(id -u)" ]
+    outside rm -f -t 0 o
 }
