@@ -22,6 +22,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A command's own status is passed on: what failed here is told from that as runc does. */
+#define EXIT_NOT_EXECUTED 255
+
 /* As many descriptors as a process may be given; more than this is a slip. */
 #define MAX_PRESERVED 65536
 
@@ -241,9 +244,9 @@ int cmd_exec(const struct globals *g, int argc, char **argv, struct err *e)
         char **operands;
         size_t n;
 
-        if (exec_process_begin(&a.process, (size_t)argc, e) < 0)
-                return -e->code;
-        int r = parse(argc, argv, &a, &operands, &n, e);
+        int r = exec_process_begin(&a.process, (size_t)argc, e);
+        if (r == 0)
+                r = parse(argc, argv, &a, &operands, &n, e);
         if (r == 0)
                 r = count_preserved(&a, e);
         if (r == 0)
@@ -251,5 +254,8 @@ int cmd_exec(const struct globals *g, int argc, char **argv, struct err *e)
         bundle_done(&process);
         bundle_done(&config);
         exec_process_done(&a.process);
-        return r;
+        if (r >= 0)
+                return r;
+        report_err(e);
+        return EXIT_NOT_EXECUTED;
 }

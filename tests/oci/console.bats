@@ -162,9 +162,9 @@ script_tty='[ -t 0 ] && [ -t 1 ] && [ -t 2 ] && tty && stty size && echo hello >
     heard
     [ "$output" = $'/dev/pts/0\ndone' ]
     run oci exec --tty --detach box true
-    [ "$status" = 1 ] && [[ $output == *--console-socket* ]]
+    [ "$status" = 255 ] && [[ $output == *--console-socket* ]]
     run oci exec --console-socket "$socket" box true
-    [ "$status" = 1 ] && [[ $output == *terminal* ]]
+    [ "$status" = 255 ] && [[ $output == *terminal* ]]
 }
 
 @test "a long output arrives whole, and its reader's end ends the copy" {
