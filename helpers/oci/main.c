@@ -10,6 +10,7 @@
 #include "words.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -235,6 +236,8 @@ int main(int argc, char **argv)
         struct err e = { 0 };
 
         log_setup("kelp-oci");
+        /* nobody attacks himself with names that collide: no random numbers are needed */
+        json_object_seed(1);
         /* waits for children are of us alone; who executes something resets all signals before */
         signal(SIGCHLD, SIG_DFL);
         signal(SIGPIPE, SIG_IGN);

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -35,9 +36,15 @@ static int set_dumpable(bool on, struct err *e)
 
 static int begin(const struct launch *l, struct err *e)
 {
+        sigset_t none;
+
         /* also when it is stopped: then it would not see the end of the conversation */
-        if (proc_die_with(l->self, e) < 0 || proc_reset_signals(e) < 0)
+        if (proc_die_with(l->self, e) < 0)
                 return -e->code;
+        /* dispositions are the default ones since the clone */
+        sigemptyset(&none);
+        if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
+                return err_sys(e, "cannot unblock the signals");
         /* the file is somebody else's once we may not be looked at, or have other ids */
         if (become_set_oom_score(l->spec->bundle, e) < 0)
                 return -e->code;

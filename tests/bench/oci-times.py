@@ -15,6 +15,7 @@ import os
 import shutil
 import statistics
 import sys
+import tempfile
 import time
 
 from report import put_into, summary
@@ -30,9 +31,9 @@ BARS = {"run": (0.35, 0.6), "create+start+delete": (0.5, 0.8)}
 
 
 class Runtime:
-    def __init__(self, name, command, work):
+    def __init__(self, name, command, state):
         self.name = name
-        self.root = f"{work}/state-{name}"
+        self.root = f"{state}/{name}"
         self.command = [command, "--root", self.root]
         if name == "crun":
             self.command += ["--cgroup-manager", "disabled"]
@@ -64,7 +65,7 @@ class Runtime:
         return spent
 
 
-def find_runtimes(kelp, work):
+def find_runtimes(kelp, work, state):
     """Those that work here; what is left out, with the reason."""
     found, left_out = [], []
     for name in ("kelp-oci", "crun", "runc"):
@@ -72,7 +73,7 @@ def find_runtimes(kelp, work):
         if not path:
             left_out.append((name, "not installed"))
             continue
-        runtime = Runtime(name, path, work)
+        runtime = Runtime(name, path, state)
         try:
             runtime.measure(f"{work}/single", f"{work}/pid")
         except RuntimeError as error:
@@ -147,9 +148,11 @@ def main():
     # what a runtime leaves to whoever reaps for its caller comes to us: PR_SET_CHILD_SUBREAPER
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
     scenes = [scene for scene in SCENES if os.path.exists(f"{args.work}/{scene}")]
-    runtimes, left_out = find_runtimes(args.kelp, args.work)
     rounds = args.rounds or (15 if args.quick else 60)
-    times = measure_all(runtimes, scenes, rounds, args.work)
+    # as engines have it: in memory
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as state:
+        runtimes, left_out = find_runtimes(args.kelp, args.work, state)
+        times = measure_all(runtimes, scenes, rounds, args.work)
     rows = {key: summary(seconds) for key, seconds in times.items()}
 
     text = io.StringIO()
