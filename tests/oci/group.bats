@@ -102,7 +102,7 @@ nested() {
     oci pause c
     [ "$(event frozen)" = 1 ]
     has_status c paused
-    run -1 --separate-stderr oci exec c true
+    run -255 --separate-stderr oci exec c true
     says paused
     run -1 oci pause c
     oci resume c
