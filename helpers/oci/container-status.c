@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Whether process `c->pid` is the one that was started as such, and has not ended. */
@@ -50,6 +51,22 @@ static bool is_locked(const struct container *c)
         return lock >= 0 && io_lock(lock, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
+/* Whether create is at work, and has written the state already. */
+static bool is_being_made(const struct container *c)
+{
+        struct stat st;
+
+        return c->lock < 0 && fstatat(c->dir, CONTAINER_LOCK, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+               st.st_size == 0 && is_locked(c);
+}
+
+int container_mark_created(const struct container *c, struct err *e)
+{
+        if (ftruncate(c->lock, 1) < 0)
+                return err_sys(e, "cannot mark container '%s' as created", c->id);
+        return 0;
+}
+
 static bool is_frozen(const struct container *c)
 {
         __attribute__((cleanup(group_done))) struct group group = GROUP_NONE;
@@ -69,7 +86,7 @@ int container_get_status(const struct container *c, enum container_status *ret, 
         else if (is_frozen(c))
                 *ret = CONTAINER_PAUSED;
         else if (launch_is_waiting(c))
-                *ret = CONTAINER_CREATED;
+                *ret = is_being_made(c) ? CONTAINER_CREATING : CONTAINER_CREATED;
         else
                 *ret = CONTAINER_RUNNING;
         return 0;

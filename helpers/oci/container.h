@@ -13,7 +13,8 @@
  *   config.json   the text that `create` has read: later changes of the bundle change nothing
  *   state.json    written whole, by rename: bundle, pid and its start time, cgroup, owner
  *   start         the socket on which the container's first process waits for `start`
- *   lock          held exclusively by whoever changes the container: create, start, delete
+ *   lock          held exclusively by whoever changes the container: create, start, delete; one byte
+ *                 long when create is done
  *
  * The directory is made by `create`, exclusively, which is what makes an id unique.  A container that
  * has no state.json belongs to a `create` that is at work (it has the lock) or was killed (nobody has).
@@ -99,6 +100,9 @@ int container_write(const struct container *c, struct err *e);
 
 /* The kept config, as it was when the container was made. */
 int container_read_config(const struct container *c, struct bundle *ret, struct err *e);
+
+/* By `create`, which holds the lock: from now on it is no more "creating". */
+int container_mark_created(const struct container *c, struct err *e);
 
 /*
  * One that is damaged or was left by a `create` that was killed counts as stopped.

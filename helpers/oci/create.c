@@ -208,7 +208,8 @@ static int launch(struct creation *c, const struct group *group, const struct pr
         if (launch_create(&spec, e) < 0)
                 return -e->code;
         const char *pid_file = c->options->pid_file;
-        if (!pid_file || write_pid(pid_file, c->container.pid, e) == 0)
+        if (container_mark_created(&c->container, e) == 0 &&
+            (!pid_file || write_pid(pid_file, c->container.pid, e) == 0))
                 return 0;
         launch_kill(&c->container);
         return -e->code;

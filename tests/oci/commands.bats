@@ -19,6 +19,8 @@ setup() {
 }
 
 teardown() {
+    # what slow_create() waits for
+    touch go
     oci_end
 }
 
