@@ -19,8 +19,8 @@ setup_file() {
     printf '%s\n' '[storage]' 'driver = "overlay"' "graphroot = \"$PWD/graph\"" "runroot = \"$PWD/runroot\"" \
         >conf/storage.conf
     export CONTAINERS_CONF=$PWD/conf/containers.conf CONTAINERS_STORAGE_CONF=$PWD/conf/storage.conf
-    bundle_rootfs rootfs
-    tar -C rootfs -c . | podman import --quiet - box >import.log 2>&1
+    bundle_rootfs image
+    tar -C image -c . | podman import --quiet - box >import.log 2>&1
 }
 
 teardown_file() {
