@@ -5,10 +5,13 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define OPTION_BUNDLE "  -b, --bundle DIR           where config.json is (the current directory)\n"
+#define OPTION_BUNDLE                                                                              \
+        "  -b, --bundle DIR           where config.json is (the current directory)\n"              \
+        "  -f, --config FILE          another file than config.json, seen from there\n"
 #define OPTION_LAUNCH                                                                              \
         "      --console-socket FILE  the socket that gets the master of the terminal\n"           \
         "      --no-new-keyring       keep the session keyring of the caller\n"                    \
+        "      --no-subreaper         taken and not needed: nobody is made a subreaper\n"          \
         "      --no-pivot             change the root by chroot, where pivot_root is refused\n"    \
         "      --pid-file FILE        gets the pid of the first process, written last\n"           \
         "      --preserve-fds N       leave it the descriptors 3 to 2 + N\n"
@@ -38,6 +41,7 @@ static const struct help_command commands[] = {
           "  -e, --env NAME=VALUE       one more variable; may be given several times\n"
           "      --ignore-paused        also where the container is paused\n"
           "      --no-new-privs         set no_new_privs\n"
+          "      --no-subreaper         taken and not needed: nobody is made a subreaper\n"
           "      --pid-file FILE        gets its pid, written last\n"
           "      --preserve-fds N       leave it the descriptors 3 to 2 + N\n"
           "  -p, --process FILE         the process as JSON, in the place of COMMAND\n"
@@ -60,6 +64,10 @@ static const struct help_command commands[] = {
           "      --cpu-burst USEC       time that may be saved from earlier periods\n"
           "      --cpuset-cpus LIST     processors\n"
           "      --cpuset-mems LIST     memory nodes\n"
+          "      --cpu-rt-period USEC, --cpu-rt-runtime USEC\n"
+          "                             of version 1 of cgroups: ignored, which is said\n"
+          "      --kernel-memory BYTES, --kernel-memory-tcp BYTES\n"
+          "                             the same\n"
           "      --memory BYTES         the most; -1: any\n"
           "      --memory-reservation BYTES\n"
           "                             what is left to it when memory is short\n"
