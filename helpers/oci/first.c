@@ -160,6 +160,18 @@ static int join_network(void *user, struct err *e)
         return 0;
 }
 
+/* What cannot be reached from this user namespace may be reached from the launcher's. */
+static int ask_source(void *user, size_t index, struct err *e)
+{
+        const struct first *f = user;
+        int mount;
+
+        if (talk_send(f->sock, TALK_SOURCE, (int)index, -1, e) < 0 ||
+            talk_await(f->sock, TALK_MOUNT, "the launcher", NULL, NULL, &mount, e) < 0)
+                return -e->code;
+        return mount;
+}
+
 /* The stage has done so for those who are born later. */
 static int await_maps(const struct first *f, struct err *e)
 {
@@ -185,6 +197,7 @@ static int build(struct first *f, struct err *e)
                 .maps = l->ids.kind == IDS_OWN ? NULL : &l->ids.maps,
                 .has_new_network = l->spaces.is_new[BUNDLE_NS_NETWORK],
                 .join_network = join_network,
+                .ask_source = ask_source,
                 .user = f,
                 .no_pivot = l->spec->no_pivot,
                 .is_root = is_real_root(l),

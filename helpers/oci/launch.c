@@ -4,16 +4,20 @@
 #include "hooks.h"
 #include "io.h"
 #include "mem.h"
+#include "mount.h"
+#include "newmount.h"
 #include "proc.h"
 #include "stage.h"
 #include "talk.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/mount.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -144,10 +148,41 @@ static int tell(const struct launch *l, enum talk_type type, int value, struct e
         return 0;
 }
 
+/*
+ * A directory that only an id may enter which the container has not: its first process asks for a copy of
+ * what is behind it.  We have it as the caller has; without root of a namespace nobody may copy a mount.
+ */
+static int lend_source(const struct launch *l, int index, struct err *e)
+{
+        /* as with all mounts of ours that the container's namespace has: what it mounts is not for us */
+        const struct mount_attr attr = { .propagation = MS_SLAVE };
+        const struct bundle *b = l->spec->bundle;
+        struct err why = { 0 };
+
+        if (index < 0 || (size_t)index >= b->n_mounts || !b->mounts[index].is_bind)
+                return err_set(e, EPROTO, "the launch asks for the source of no bind");
+        const struct bundle_mount *m = &b->mounts[index];
+        autofd mount = mount_copy(AT_FDCWD, m->source, m->is_recursive, &why);
+        if (mount >= 0 && newmount_change(mount, &attr, true, &why) == 0)
+                return talk_send(l->sock, TALK_MOUNT, 0, mount, e);
+        talk_send_failed(l->sock, &why);
+        return 0;
+}
+
 static int await(const struct launch *l, enum talk_type type, int *ret_value, struct err *e)
 {
-        return talk_await(l->sock, type, "the first process of the container", l->spec->notice,
-                          ret_value, NULL, e);
+        int value;
+        int r;
+
+        do {
+                r = talk_await_or(l->sock, type, TALK_SOURCE, "the first process of the container",
+                                  l->spec->notice, &value, e);
+                if (r > 0 && lend_source(l, value, e) < 0)
+                        return -e->code;
+        } while (r > 0);
+        if (r == 0 && ret_value)
+                *ret_value = value;
+        return r;
 }
 
 /*

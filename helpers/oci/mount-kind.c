@@ -36,11 +36,26 @@ int mount_copy(int fd, const char *host_path, bool is_recursive, struct err *e)
         return -e->code;
 }
 
+/* Where nobody can do better it is our own error that counts. */
+static int copy_source(const struct rootfs_spec *spec, const struct bundle_mount *m, struct err *e)
+{
+        struct err unused = { 0 };
+        int mount = mount_copy(AT_FDCWD, m->source, m->is_recursive, e);
+
+        if (mount >= 0 || e->code != EACCES || !spec->ask_source)
+                return mount;
+        mount = spec->ask_source(spec->user, (size_t)(m - spec->bundle->mounts), &unused);
+        if (mount < 0)
+                return -e->code;
+        *e = (struct err){ 0 };
+        return mount;
+}
+
 /* What was opened is what is judged and what is mounted: the path is read once. */
 int mount_kind_bind(const struct rootfs_spec *spec, const struct bundle_mount *m,
                     struct mount_made *ret, struct err *e)
 {
-        autofd mount = mount_copy(AT_FDCWD, m->source, m->is_recursive, e);
+        autofd mount = copy_source(spec, m, e);
         struct stat st;
 
         if (mount < 0)

@@ -48,7 +48,9 @@ struct rootfs_spec {
         bool has_new_network; /* this container's: sysfs may be mounted */
         /* called before what needs the container's network; it may be joined already */
         int (*join_network)(void *user, struct err *e);
-        void *user;
+        /* a copy of the source of mounts[index], made elsewhere; the caller's.  NULL: nobody can */
+        int (*ask_source)(void *user, size_t index, struct err *e);
+        void *user;    /* of both */
         bool no_pivot; /* --no-pivot: MS_MOVE and chroot */
         bool is_root;  /* real uid 0 of the initial namespace: devices by mknod */
         const struct notice *notice;

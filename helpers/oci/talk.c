@@ -101,26 +101,53 @@ int talk_receive(int sock, const struct notice *notice, struct talk_msg *ret, in
         return r;
 }
 
-int talk_await(int sock, enum talk_type type, const char *peer, const struct notice *notice,
-               int *ret_value, int *ret_fd, struct err *e)
+/* A message that is neither FAILED nor the end. */
+static int take(int sock, const char *peer, const struct notice *notice, struct talk_msg *ret,
+                int *ret_fd, struct err *e)
 {
-        struct talk_msg msg;
-        autofd fd = -1;
-        int r = talk_receive(sock, notice, &msg, &fd, e);
+        int r = talk_receive(sock, notice, ret, ret_fd, e);
 
         if (r < 0)
                 return -e->code;
         if (r == 0)
                 return err_set(e, EPIPE, "%s ended before it was done", peer);
-        if (msg.type == TALK_FAILED) {
-                *e = msg.err;
-                if (e->code <= 0)
-                        e->code = EPROTO;
+        if (ret->type != TALK_FAILED)
+                return 0;
+        *e = ret->err;
+        if (e->code <= 0)
+                e->code = EPROTO;
+        return -e->code;
+}
+
+static int refuse(const struct talk_msg *msg, enum talk_type type, const char *peer, struct err *e)
+{
+        return err_set(e, EPROTO, "%s sent message %u, not %u", peer, msg->type, (unsigned)type);
+}
+
+int talk_await_or(int sock, enum talk_type type, enum talk_type other, const char *peer,
+                  const struct notice *notice, int *ret_value, struct err *e)
+{
+        struct talk_msg msg;
+        autofd fd = -1;
+
+        if (take(sock, peer, notice, &msg, &fd, e) < 0)
                 return -e->code;
-        }
+        if (fd >= 0 || (msg.type != type && msg.type != other))
+                return refuse(&msg, type, peer, e);
+        *ret_value = msg.value;
+        return msg.type == other;
+}
+
+int talk_await(int sock, enum talk_type type, const char *peer, const struct notice *notice,
+               int *ret_value, int *ret_fd, struct err *e)
+{
+        struct talk_msg msg;
+        autofd fd = -1;
+
+        if (take(sock, peer, notice, &msg, &fd, e) < 0)
+                return -e->code;
         if (msg.type != type || (fd >= 0) != (ret_fd != NULL))
-                return err_set(e, EPROTO, "%s sent message %u, not %u", peer, msg.type,
-                               (unsigned)type);
+                return refuse(&msg, type, peer, e);
         if (ret_value)
                 *ret_value = msg.value;
         if (ret_fd)

@@ -23,6 +23,8 @@
  *         |                              |  makes the network          |  builds the root
  *         |                              |-- NETWORK [netns] --------->|  joins it
  *         |                              |  exits                      |
+ *         |<- SOURCE index ------------------------------------------- |  (only for a bind that it cannot
+ *         |-- MOUNT [mount] or FAILED -------------------------------->|   reach from where it is)
  *         |<- BUILT ---------------------------------------------------|  (BUILT and GO only where there
  *         |  hooks prestart, createRuntime                             |   are hooks at this point)
  *         |-- GO ----------------------------------------------------->|  hooks createContainer, pivots
@@ -46,6 +48,8 @@ enum talk_type {
         TALK_NETWORK,
         TALK_BUILT,
         TALK_GO,
+        TALK_SOURCE,
+        TALK_MOUNT,
         TALK_READY,
         TALK_KEEP,
         TALK_START,
@@ -58,7 +62,7 @@ enum talk_type {
 
 struct talk_msg {
         uint32_t type;
-        int32_t value;  /* a pid */
+        int32_t value;  /* a pid; of SOURCE the index of a mount */
         struct err err; /* of FAILED, NOTICE and DEBUG */
 };
 
@@ -84,5 +88,9 @@ int talk_receive(int sock, const struct notice *notice, struct talk_msg *ret, in
  */
 int talk_await(int sock, enum talk_type type, const char *peer, const struct notice *notice,
                int *ret_value, int *ret_fd, struct err *e);
+
+/* The same for a message without a descriptor; returns 1 where `other` came in its place, which may. */
+int talk_await_or(int sock, enum talk_type type, enum talk_type other, const char *peer,
+                  const struct notice *notice, int *ret_value, struct err *e);
 
 #endif

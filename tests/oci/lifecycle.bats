@@ -418,6 +418,28 @@ all_hooks() {
     [ "${lines[4]}" = "0 3" ]
 }
 
+@test "a bind of what the container's root may not reach is made by who may" {
+    local closed=$BATS_TEST_TMPDIR/closed
+    has_subids || skip "the machine lacks subordinate ids"
+    chmod a+x "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_TEST_TMPDIR"
+    mkdir -m 0700 "$closed"
+    mkdir "$closed/in"
+    echo text >"$closed/in/file"
+    bundle_make "$b" '.linux.uidMappings = [{containerID: 0, hostID: 1, size: 10}] | .linux.gidMappings = .linux.uidMappings' \
+        ".mounts += [{destination: \"/mnt\", type: \"bind\", source: \"$closed/in\", options: [\"rbind\", \"ro\"]}]" \
+        "$(bundle_sh 'cat /mnt/file; grep " /mnt " /proc/self/mountinfo; ! touch /mnt/other 2>/dev/null')"
+    run -0 --separate-stderr unshare --user --map-root-user --map-auto --mount --propagation shared sh -c '
+        chown -R 1:1 "$1/rootfs"
+        "$KELP_OCI" --root "$2" run -b "$1" box
+        status=$?
+        chown -R 0:0 "$1/rootfs"
+        exit $status' sh "$b" "$(oci_root)"
+    [ "${lines[0]}" = text ]
+    [[ ${lines[1]} == *" /mnt ro"* && ${lines[1]} != *shared:* ]]
+    # the container's own rights do not do
+    run -1 oci run -b "$b" box
+}
+
 @test "the first process of a container has nothing of the host" {
     bundle_make "$b"
     oci create -b "$b" --pid-file "$pids" box 3>&- 7</etc/passwd
