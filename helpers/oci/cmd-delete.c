@@ -1,5 +1,6 @@
 #include "commands.h"
 
+#include "container-ids.h"
 #include "container.h"
 #include "end.h"
 #include "fd.h"
@@ -21,8 +22,9 @@ static int check_status(const struct container *c, bool is_forced, struct err *e
         return err_hint(e, "kelp-oci delete --force %s", c->id);
 }
 
-static int delete_container(int root, const char *id, bool is_forced, struct err *e)
+static int delete_container(void *user, int root, const char *id, struct err *e)
 {
+        bool is_forced = *(const bool *)user;
         autocontainer c = CONTAINER_NONE;
 
         int r = container_open_locked(root, id, &c, e);
@@ -39,10 +41,12 @@ static int delete_container(int root, const char *id, bool is_forced, struct err
 int cmd_delete(const struct globals *g, int argc, char **argv, struct err *e)
 {
         bool is_forced = false;
+        bool is_pattern = false;
         const struct words_option options[] = {
                 { .name = "force", .letter = 'f', .flag = &is_forced },
+                { .name = "regex", .letter = 'r', .flag = &is_pattern },
         };
-        const struct words w = { .command = argv[0], .options = options, .n_options = 1 };
+        const struct words w = { .command = argv[0], .options = options, .n_options = 2 };
         autofd root = -1;
         char **operands;
         size_t n;
@@ -50,5 +54,7 @@ int cmd_delete(const struct globals *g, int argc, char **argv, struct err *e)
         if (words_parse(&w, argc, argv, &operands, &n, e) < 0 ||
             words_count(&w, "ID", operands, n, e) < 0 || container_open_root(g->root, &root, e) < 0)
                 return -e->code;
-        return delete_container(root, operands[0], is_forced, e);
+        if (is_pattern)
+                return container_ids_each(root, operands[0], delete_container, &is_forced, e);
+        return delete_container(&is_forced, root, operands[0], e);
 }

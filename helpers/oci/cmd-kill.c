@@ -1,5 +1,6 @@
 #include "commands.h"
 
+#include "container-ids.h"
 #include "container.h"
 #include "fd.h"
 #include "members.h"
@@ -75,28 +76,43 @@ static int signal_all(const struct container *c, int signal, struct err *e)
         return 0;
 }
 
-int cmd_kill(const struct globals *g, int argc, char **argv, struct err *e)
+struct asked {
+        bool is_all;
+        bool is_pattern;
+        int signal;
+};
+
+static int kill_container(void *user, int root, const char *id, struct err *e)
 {
-        bool is_all = false;
-        const struct words_option options[] = {
-                { .name = "all", .letter = 'a', .flag = &is_all },
-        };
-        const struct words w = { .command = argv[0], .options = options, .n_options = 1 };
+        const struct asked *a = user;
         autocontainer c = CONTAINER_NONE;
         enum container_status status;
+
+        if (container_open(root, id, &c, e) < 0 || container_get_status(&c, &status, e) < 0)
+                return -e->code;
+        if (status == CONTAINER_CREATING)
+                return err_set(e, EBUSY, "cannot signal container '%s': it is being created", c.id);
+        return a->is_all ? signal_all(&c, a->signal, e) : signal_first(&c, a->signal, e);
+}
+
+int cmd_kill(const struct globals *g, int argc, char **argv, struct err *e)
+{
+        struct asked a = { .is_all = false };
+        const struct words_option options[] = {
+                { .name = "all", .letter = 'a', .flag = &a.is_all },
+                { .name = "regex", .letter = 'r', .flag = &a.is_pattern },
+        };
+        const struct words w = { .command = argv[0], .options = options, .n_options = 2 };
         autofd root = -1;
         char **operands;
-        int signal;
         size_t n;
 
         if (words_parse(&w, argc, argv, &operands, &n, e) < 0 ||
             words_count(&w, "ID [SIGNAL]", operands, n, e) < 0 ||
-            choose_signal(n > 1 ? operands[1] : NULL, &signal, e) < 0 ||
-            container_open_root(g->root, &root, e) < 0 ||
-            container_open(root, operands[0], &c, e) < 0 ||
-            container_get_status(&c, &status, e) < 0)
+            choose_signal(n > 1 ? operands[1] : NULL, &a.signal, e) < 0 ||
+            container_open_root(g->root, &root, e) < 0)
                 return -e->code;
-        if (status == CONTAINER_CREATING)
-                return err_set(e, EBUSY, "cannot signal container '%s': it is being created", c.id);
-        return is_all ? signal_all(&c, signal, e) : signal_first(&c, signal, e);
+        if (a.is_pattern)
+                return container_ids_each(root, operands[0], kill_container, &a, e);
+        return kill_container(&a, root, operands[0], e);
 }

@@ -1,5 +1,6 @@
 #include "commands.h"
 
+#include "container-ids.h"
 #include "container.h"
 #include "fd.h"
 #include "format.h"
@@ -17,53 +18,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-struct ids {
-        char **items;
-        size_t n;
-        size_t room;
-};
-
-static void ids_done(struct ids *ids)
-{
-        for (size_t i = 0; i < ids->n; i++)
-                free(ids->items[i]);
-        free(ids->items);
-        *ids = (struct ids){ NULL };
-}
-
-#define autoids __attribute__((cleanup(ids_done))) struct ids
-
-static int compare(const void *a, const void *b)
-{
-        return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int find_ids(int root, struct ids *ids, struct err *e)
-{
-        autofd copy = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        autodir *dir = fd_take_dir(&copy);
-        struct err unused = { 0 };
-
-        if (!dir)
-                return err_sys(e, "cannot list the containers");
-        for (const struct dirent *entry; (errno = 0, entry = readdir(dir));) {
-                if (container_check_id(entry->d_name, &unused) < 0 ||
-                    (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN))
-                        continue;
-                if (mem_grow(&ids->items, ids->n, &ids->room, sizeof(*ids->items), e) < 0)
-                        return -e->code;
-                ids->items[ids->n] = strdup(entry->d_name);
-                if (!ids->items[ids->n])
-                        return err_sys(e, "cannot list the containers");
-                ids->n++;
-        }
-        if (errno)
-                return err_sys(e, "cannot list the containers");
-        if (ids->n > 0)
-                qsort(ids->items, ids->n, sizeof(*ids->items), compare);
-        return 0;
-}
 
 /* The name of a user by /etc/passwd alone, which needs no services; else the number. */
 static void print_owner(const struct container *c, char *ret, size_t size)
@@ -142,7 +96,7 @@ static int list_one(int root, const char *id, json_t *list, struct err *e)
         return 0;
 }
 
-static int print_list(int root, const struct ids *ids, bool is_json, struct err *e)
+static int print_list(int root, const struct container_ids *ids, bool is_json, struct err *e)
 {
         json_t *list = is_json ? json_array() : NULL;
         int r = 0;
@@ -178,7 +132,8 @@ int cmd_list(const struct globals *g, int argc, char **argv, struct err *e)
         if (words_parse(&w, argc, argv, &operands, &n, e) < 0 ||
             words_count(&w, "", operands, n, e) < 0 ||
             format_parse(argv[0], format, &is_json, e) < 0 ||
-            container_open_root(g->root, &root, e) < 0 || find_ids(root, &ids, e) < 0)
+            container_open_root(g->root, &root, e) < 0 ||
+            container_ids_find(root, NULL, &ids, e) < 0)
                 return -e->code;
         if (is_quiet) {
                 for (size_t i = 0; i < ids.n; i++)

@@ -15,6 +15,7 @@
         "      --no-pivot             change the root by chroot, where pivot_root is refused\n"    \
         "      --pid-file FILE        gets the pid of the first process, written last\n"           \
         "      --preserve-fds N       leave it the descriptors 3 to 2 + N\n"
+#define OPTION_REGEX  "  -r, --regex                ID is a regular expression: of all that match\n"
 #define OPTION_FORMAT "  -f, --format table|json    how it is printed (table)\n"
 
 static const struct help_command commands[] = {
@@ -27,9 +28,9 @@ static const struct help_command commands[] = {
           "      --keep                 do not delete it at the end\n" OPTION_LAUNCH },
         { "state", "ID", "Print the state of a container as JSON", "" },
         { "kill", "ID [SIGNAL]", "Send a signal to a container: a number or a name (TERM)",
-          "  -a, --all                  to all its processes\n" },
+          "  -a, --all                  to all its processes\n" OPTION_REGEX },
         { "delete", "ID", "Remove a container that has stopped, or was only created",
-          "  -f, --force                kill it first if it runs; none of that name is no error\n" },
+          "  -f, --force                kill it first if it runs; none of that name is no error\n" OPTION_REGEX },
         { "exec", "ID [COMMAND [ARG...]]", "Run one more process in a container that runs",
           "  -g, --additional-gids GID  one more group; may be given several times\n"
           "      --apparmor PROFILE     what AppArmor holds it to\n"

@@ -430,6 +430,25 @@ has_options() {
     rm "$root/link"
 }
 
+@test "kill and delete by a regular expression" {
+    sleeper
+    for id in web-1 web-2 other; do
+        running "$id"
+    done
+    oci kill --regex '^web-[0-9]+$' KILL
+    wait_for has_status web-1 stopped
+    wait_for has_status web-2 stopped
+    has_status other running
+    # those that can be deleted are
+    refused "cannot delete container 'other': it is running" oci delete -r .
+    [ "$(oci list -q)" = other ]
+    oci delete --force --regex 'no-*such'
+    [ "$(oci list -q)" = other ]
+    oci delete -f -r 'oth*'
+    [ "$(oci list -q)" = "" ]
+    refused "'[' is no regular expression" oci delete --regex '['
+}
+
 @test "list" {
     [ "$(oci list -q)" = "" ]
     [ "$(oci list --format json)" = "[]" ]
