@@ -212,7 +212,7 @@ notifying() {
     oci create -b b c
     oci start c
     kill "$agent"
-    run -1 oci exec c mkdir /tmp/x
+    run -255 oci exec c mkdir /tmp/x
     rm -f s
     listen 83=28 258=28
     run -1 --separate-stderr oci exec c mkdir /tmp/x
