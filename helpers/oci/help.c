@@ -66,7 +66,7 @@ static const struct help_command commands[] = {
           "      --cpuset-cpus LIST     processors\n"
           "      --cpuset-mems LIST     memory nodes\n"
           "      --cpu-rt-period USEC, --cpu-rt-runtime USEC\n"
-          "                             of version 1 of cgroups: ignored, which is said\n"
+          "                             of version 1 of cgroups: refused\n"
           "      --kernel-memory BYTES, --kernel-memory-tcp BYTES\n"
           "                             the same\n"
           "      --memory BYTES         the most; -1: any\n"

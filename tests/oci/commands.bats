@@ -113,6 +113,20 @@ has_options() {
     has_options run create.c
 }
 
+@test "the manual page tells of each option, too" {
+    local command option
+
+    while read -r option; do
+        grep -q -- "\\*$option\\*" "$KELP_SRC/doc/kelp-oci.8.scd" || {
+            echo "doc/kelp-oci.8.scd does not tell of $option"
+            return 1
+        }
+    done < <(for command in "" create start run state kill delete exec list ps pause resume update features; do
+        # shellcheck disable=SC2086 # no word for all
+        "$KELP_OCI" $command --help
+    done | grep -- '^  .*--' | grep -o -- '--[a-z-]*' | sort -u)
+}
+
 @test "global options in both spellings" {
     sleeper
     for words in "--root $PWD/x --log $PWD/log --log-format json --cgroup-manager disabled --rootless auto --debug" \
