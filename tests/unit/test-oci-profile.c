@@ -10,6 +10,7 @@
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -272,6 +273,8 @@ static pid_t start(const struct profile *p, int sock)
         if (pid != 0)
                 return pid;
         struct err e = { 0 };
+        /* a sanitizer's handler could not end us either */
+        signal(SIGILL, SIG_DFL);
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
         int r = profile_enter(p, sock, STATE, &e);
         if (r == 0 && p->has_listener)
@@ -279,7 +282,7 @@ static pid_t start(const struct profile *p, int sock)
         else if (r == 0)
                 r = syscall(SYS_getppid) == -1 ? errno : 0;
         syscall(SYS_exit_group, r < 0 ? -r : r);
-        _exit(99);
+        __builtin_trap();
 }
 
 static int exit_of(pid_t pid)
