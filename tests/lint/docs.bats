@@ -135,7 +135,7 @@ literals() {
 
 # The options that "kelp-oci $1" has, as NAME; those in front of a command without $1.
 oci_options() {
-    "$KELP_OCI" ${1:+"$1"} --help | sed -nE 's/^  (-.,|   ) --([a-z-]+).*/\2/p'
+    "$KELP_OCI" ${1:+"$1"} --help | grep -E '^  (-.,|   ) --' | grep -oE -- '--[a-z-]+( |$)' | sed 's/^--//; s/ $//'
 }
 
 oci_commands() {
