@@ -270,16 +270,14 @@ static int end_helper(struct child *child, const char *path, struct err *e)
 
 int id_maps_write(pid_t pid, const struct id_maps *maps, struct err *e)
 {
-        autochild uid_child = CHILD_NONE;
-        autochild gid_child = CHILD_NONE;
         struct child children[2] = { CHILD_NONE, CHILD_NONE };
 
         if (!maps->newuidmap[0] && !maps->newgidmap[0])
                 return 0;
         if (start_both(pid, maps, children, e) < 0)
                 return -e->code;
-        uid_child = children[0];
-        gid_child = children[1];
+        autochild uid_child = children[0];
+        autochild gid_child = children[1];
         if (end_helper(&uid_child, maps->newuidmap, e) < 0)
                 return -e->code;
         return end_helper(&gid_child, maps->newgidmap, e);

@@ -49,7 +49,11 @@ struct proc_spec {
  */
 int proc_start(const struct proc_spec *spec, struct child *ret_child, struct err *e);
 
-/* The same for two, which are both at work before it is heard whether the first could be executed. */
+/*
+ * The same for two that take so little time themselves that a copy of our memory for each would be a
+ * part of it: a tenth of a launch with subordinate ids.  Until they are executed they have our own, so
+ * `prepare` may not write to any of it.
+ */
 int proc_start_pair(const struct proc_spec specs[2], struct child ret_children[2], struct err *e);
 
 /*
