@@ -48,7 +48,13 @@ static int copy_source(const struct rootfs_spec *spec, const struct bundle_mount
         if (mount < 0)
                 return -e->code;
         *e = (struct err){ 0 };
-        return mount;
+        /* it did not come by what set_around() did to all others */
+        unsigned long word = spec->bundle->propagation;
+        if ((word & (MS_SHARED | MS_SLAVE)) ||
+            mount_attr_set_propagation(mount, MS_REC | MS_PRIVATE, e) == 0)
+                return mount;
+        fd_close(&mount);
+        return -e->code;
 }
 
 /* What was opened is what is judged and what is mounted: the path is read once. */

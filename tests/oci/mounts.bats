@@ -208,6 +208,29 @@ check_words() {
     says "'/bin/sh' is no directory, what is to be mounted is one"
 }
 
+@test "a source that only the engine may open, in its own user namespace" {
+    has_subids || skip "the machine lacks subordinate ids"
+    # the container's root is another id than the owner of the directory
+    local others='.linux.uidMappings = [{containerID: 0, hostID: 1000, size: 1000}] | .linux.gidMappings = .linux.uidMappings'
+    mkdir -m 700 closed
+    mkdir closed/dir
+    chmod 755 closed/dir . "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test"
+    echo inside >closed/dir/f
+    OTHERS=$others BATS_TEST_TMPDIR=$PWD unshare -Urm --map-auto bash -euc '
+        . "$KELP_SRC/tests/lib/bundle.bash"; . "$KELP_SRC/tests/lib/mounts.bash"
+        bundle_make b "$OTHERS" "$(mount_at /x bind "$PWD/closed/dir" bind ro)" \
+            "$(mount_at /y bind "$PWD/closed/dir/f" rbind)" "$(mount_at /z bind "$PWD/src" bind)" \
+            "$(bundle_sh "cat /x/f /y /z/file; ! touch /x/no 2>/dev/null; id -u; ls -a /proc/self/fd | wc -w")"
+        chown -R 1000:1000 b/rootfs
+        oci run --bundle b box
+        chown -R 0:0 b/rootfs' >said
+    [ "$(cat said)" = "$(printf '%s\n' inside inside content 0 6)" ]
+    # directly nobody has that right
+    run -1 --separate-stderr box "$subids" '.linux.uidMappings |= [.[1] | .containerID = 0] | .linux.gidMappings |= [.[1] | .containerID = 0]' \
+        "$(mount_at /x bind "$PWD/closed/dir" bind)"
+    says "mounts[6]: cannot mount '$PWD/closed/dir' at '/x': cannot open '$PWD/closed/dir': Permission denied"
+}
+
 @test "a relative source is the bundle's" {
     mkdir b
     echo bundle >b/inside
