@@ -172,6 +172,11 @@ static int ask_source(void *user, size_t index, struct err *e)
         return mount;
 }
 
+static int await_known(const struct first *f, struct err *e)
+{
+        return talk_await(f->from_stage, TALK_CLONED, "the stage", NULL, NULL, NULL, e);
+}
+
 /* The stage has done so for those who are born later. */
 static int await_maps(const struct first *f, struct err *e)
 {
@@ -354,9 +359,10 @@ static int become(struct first *f, struct err *e)
 
 static int first_run(struct first *f, struct err *e)
 {
-        if (be_alone(f, e) < 0 || set_names(f, e) < 0 || await_maps(f, e) < 0 || build(f, e) < 0 ||
-            let_hooks_run(f, e) < 0 || rootfs_enter(&f->rootfs_spec, &f->rootfs, e) < 0 ||
-            prepare(f, e) < 0 || await_keep(f, e) < 0 || await_start(f, e) < 0)
+        if (be_alone(f, e) < 0 || set_names(f, e) < 0 || await_known(f, e) < 0 ||
+            await_maps(f, e) < 0 || build(f, e) < 0 || let_hooks_run(f, e) < 0 ||
+            rootfs_enter(&f->rootfs_spec, &f->rootfs, e) < 0 || prepare(f, e) < 0 ||
+            await_keep(f, e) < 0 || await_start(f, e) < 0)
                 return -e->code;
         return become(f, e);
 }

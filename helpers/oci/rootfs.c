@@ -7,6 +7,8 @@
 #include "mount-place.h"
 #include "mount.h"
 #include "newmount.h"
+#include "path.h"
+#include "str.h"
 #include "sysctl.h"
 
 #include <errno.h>
@@ -124,17 +126,56 @@ static int check_namespace(const struct bundle *b, struct err *e)
                        "in linux.namespaces");
 }
 
+/*
+ * sysfs has to wait for the network, which is made meanwhile: it comes last, with what lies in it.  NULL:
+ * there is none, or something depends on its place.
+ */
+static const struct bundle_mount *find_late_sysfs(const struct rootfs_spec *spec)
+{
+        const struct bundle *b = spec->bundle;
+        const struct bundle_mount *sysfs = NULL;
+
+        for (size_t i = 0; i < b->n_mounts; i++) {
+                const struct bundle_mount *m = &b->mounts[i];
+
+                if (!sysfs && !m->is_bind && str_eq(m->type, "sysfs"))
+                        sysfs = m;
+                else if (sysfs && path_is_in(sysfs->box_path, m->box_path))
+                        return NULL;
+        }
+        for (size_t i = 0; sysfs && i < b->n_devices; i++) {
+                if (path_is_in(b->devices[i].box_path, sysfs->box_path))
+                        return NULL;
+        }
+        return spec->has_new_network ? sysfs : NULL;
+}
+
+static int add_mounts(const struct rootfs_spec *spec, struct rootfs *r,
+                      const struct bundle_mount *sysfs, bool is_late, struct err *e)
+{
+        const struct bundle *b = spec->bundle;
+
+        for (size_t i = 0; i < b->n_mounts; i++) {
+                const struct bundle_mount *m = &b->mounts[i];
+
+                if ((sysfs && m >= sysfs && path_is_in(m->box_path, sysfs->box_path)) != is_late)
+                        continue;
+                if (mount_add(spec, r, m, e) < 0)
+                        return -e->code;
+        }
+        return 0;
+}
+
 static int build(const struct rootfs_spec *spec, struct rootfs *r, struct err *e)
 {
         const struct bundle *b = spec->bundle;
 
+        const struct bundle_mount *sysfs = find_late_sysfs(spec);
+
         if (check_namespace(b, e) < 0 || open_root(b, r, e) < 0)
                 return -e->code;
-        for (size_t i = 0; i < b->n_mounts; i++) {
-                if (mount_add(spec, r, &b->mounts[i], e) < 0)
-                        return -e->code;
-        }
-        if (devices_add(spec, r, e) < 0)
+        if (add_mounts(spec, r, sysfs, false, e) < 0 || devices_add(spec, r, e) < 0 ||
+            (sysfs && add_mounts(spec, r, sysfs, true, e) < 0))
                 return -e->code;
         make_workdir(b, r);
         return sysctl_prepare(b, r, e);

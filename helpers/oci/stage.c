@@ -116,11 +116,20 @@ static int make_namespaces(struct launch *l, struct err *e)
         return spaces_join(&l->spaces, false, e);
 }
 
+/* As long as the maps are written they are ours: first lets go of us when it has heard that they are. */
+static int await_first_mapped(int to_first, struct err *e)
+{
+        struct talk_msg msg = { 0 };
+        autofd fd = -1;
+
+        return talk_receive(to_first, NULL, &msg, &fd, e) < 0 ? -e->code : 0;
+}
+
 /* Beside first, which is building the root meanwhile. */
 static int make_network(const struct launch *l, int ns_dir, int to_first, struct err *e)
 {
         if (!l->spaces.is_new[BUNDLE_NS_NETWORK])
-                return 0;
+                return l->is_early ? await_first_mapped(to_first, e) : 0;
         if (l->is_early && await_maps(l, e) < 0)
                 return -e->code;
         if (spaces_unshare(&l->spaces, 1u << BUNDLE_NS_NETWORK, e) < 0 ||
@@ -155,7 +164,9 @@ static int stage_run(struct launch *l, struct err *e)
                 first_main(l, to_stage);
         }
         fd_close(&to_stage);
-        if (talk_send(l->far, TALK_CLONED, pid, -1, e) < 0 || cpu_put_apart(&l->cpus, pid, e) < 0)
+        /* first must not be heard of before the launcher knows of it */
+        if (talk_send(l->far, TALK_CLONED, pid, -1, e) < 0 ||
+            talk_send(to_first, TALK_CLONED, pid, -1, e) < 0 || cpu_put_apart(&l->cpus, pid, e) < 0)
                 return -e->code;
         return make_network(l, ns_dir, to_first, e);
 }

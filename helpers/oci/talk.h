@@ -18,6 +18,7 @@
  *         |<- UNSHARED ------------------|  (only where it enters others before a user namespace of
  *         |-- MAPPED ------------------->|   its own, and so makes that itself)
  *         |<- CLONED pid ----------------|  clone(PARENT) ------------>|
+ *         |                              |-- CLONED pid -------------->|  which speaks from now on
  *         |-- MAPPED ------------------------------------------------->|  (where first is born before
  *         |                              |                             |   there are maps: stage.c)
  *         |                              |  makes the network          |  builds the root

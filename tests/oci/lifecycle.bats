@@ -389,7 +389,7 @@ all_hooks() {
 }
 
 @test "a config without a user namespace gets one for a normal user, who is told if he asks" {
-    OCI_DEBUG=1
+    export OCI_DEBUG=1
     bundle_make "$b" "$no_user" "$(bundle_sh 'id -u; cat /proc/self/uid_map')"
     run -0 --separate-stderr oci run -b "$b" box
     [ "${lines[0]}" = 0 ]
@@ -480,4 +480,22 @@ PY
     run -0 oci run -b "$b" box
     wait_for grep -qx READY=1 heard
     run ! grep -qE 'STATUS|MAINPID' heard
+}
+
+@test "without a network to wait for it works every time" {
+    local i kind
+    # the processes of a launch overtake each other then
+    for kind in "$one_id" "$subids" "$no_user"; do
+        [ "$kind" != "$subids" ] || has_subids || continue
+        bundle_make "$b" "$kind" '.linux.namespaces |= map(select(.type != "network"))' "$(bundle_args echo here)"
+        for i in $(seq 25); do
+            run -0 --separate-stderr oci run -b "$b" box
+            [ "$output" = here ]
+        done
+        bundle_edit "$b" '.mounts = [{destination: "/x", type: "nothing", source: "x"}]'
+        for i in $(seq 10); do
+            run -1 oci run -b "$b" box
+            [[ $output == *"mounts[0]"*nothing* ]]
+        done
+    done
 }
