@@ -108,15 +108,15 @@ teardown() {
 }
 
 @test "run -t and exec -t: a terminal of the container's own, as large as the one outside" {
-    run -0 on_terminal "podman run --rm -it --network none busybox sh -c 'tty; sleep 0.3; stty size; test -t 0 && test -t 1 && test -t 2'"
+    run -0 on_terminal "podman run --rm -it --network none busybox sh -c 'tty; until stty size | grep -q 99; do sleep 0.1; done; stty size; test -t 0 && test -t 1 && test -t 2'"
     [ "$output" = $'/dev/pts/0\n33 99' ]
     container -d --name t busybox sleep 100
-    run -0 on_terminal "podman exec -it t sh -c 'tty; sleep 0.3; stty size'"
+    run -0 on_terminal "podman exec -it t sh -c 'tty; until stty size | grep -q 99; do sleep 0.1; done; stty size'"
     [ "$output" = $'/dev/pts/0\n33 99' ]
     run -3 on_terminal "podman exec -it t sh -c 'exit 3'"
     # a control character is a signal to the foreground of the terminal inside
-    run -0 on_terminal "podman exec -it t sh -c 'trap \"echo caught; exit 0\" INT; echo go; while :; do sleep 0.1; done'" \
-        < <(sleep 1; printf '\003')
+    run -0 on_terminal "podman exec -it t sh -c 'trap \"echo caught; exit 0\" INT; touch /ready; while :; do sleep 0.1; done'" \
+        < <(wait_for podman exec t test -e /ready >&2; printf '\003')
     [[ $output == *caught* ]]
     podman rm -f -t 0 t
 }
@@ -130,7 +130,7 @@ teardown() {
     container -dit --name term busybox sh -c 'while read -r a b; do echo $((a * b)); done'
     # the two keys that leave are looked for one a read
     run -0 on_terminal podman attach term \
-        < <(sleep 0.5; printf '6 7\r'; sleep 0.5; printf '\020'; sleep 0.2; printf '\021'; sleep 0.5)
+        < <(printf '6 7\r'; wait_for_logs term 42 >&2; printf '\020'; sleep 0.5; printf '\021'; sleep 1)
     [[ $output == *42* ]]
     run -0 podman inspect -f '{{.State.Running}}' term
     [ "$output" = true ]
