@@ -65,7 +65,8 @@ static int close_rest(unsigned from, int *keep, size_t n, struct err *e)
         for (size_t i = 0; i <= n; i++) {
                 unsigned to = i < n ? (unsigned)keep[i] : UINT_MAX;
 
-                if (i < n && keep[i] < 0)
+                /* none, or among those that stay */
+                if (i < n && keep[i] < (int)from)
                         continue;
                 if (from < to && syscall(SYS_close_range, from, i < n ? to - 1 : to, 0) < 0)
                         return err_sys(e, "cannot close the descriptors from %u on", from);
@@ -291,6 +292,8 @@ static int await_keep(struct first *f, struct err *e)
             talk_await(f->sock, TALK_KEEP, "the launcher", NULL, &pid, NULL, e) < 0)
                 return -e->code;
         f->outer_pid = pid;
+        /* until `start` others may come into the container, and look; the caller's have secrets */
+        proc_wipe_arguments("kelp-oci");
         return 0;
 }
 

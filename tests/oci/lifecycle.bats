@@ -397,6 +397,17 @@ all_hooks() {
     says "user namespace"
 }
 
+@test "what waits for start has nothing of the environment that create had" {
+    bundle_make "$b" "$(bundle_args sleep 100)"
+    SECRET=canary-1 oci create -b "$b" --pid-file "$pids" box 3>&-
+    run ! grep -q canary-1 "/proc/$(cat "$pids")/environ" "/proc/$(cat "$pids")/cmdline"
+    head -c 1 "/proc/$(cat "$pids")/environ" >/dev/null
+    # what has it shows it
+    SECRET=canary-1 sleep 100 3>&- &
+    grep -q canary-1 "/proc/$!/environ"
+    kill "$!"
+}
+
 @test "as root of a user namespace none is made" {
     has_subids || skip "the machine lacks subordinate ids"
     bundle_make "$b" "$no_user" "$(bundle_sh 'readlink /proc/self/ns/user; id -u; id -G')" '.process.user.additionalGids = [5, 7]'
