@@ -198,7 +198,7 @@ nested() {
     [ "$(cat "$dir/memory.max")" = 99999744 ]
     echo '{"pids": {"limit": 40}}' | oci update --resources - c
     [ "$(cat "$dir/pids.max")" = 40 ]
-    run -1 --separate-stderr oci exec c sh -c 'for i in $(seq 50); do sleep 100 & done'
+    run -2 --separate-stderr oci exec c sh -c 'for i in $(seq 50); do sleep 100 & done'
     says "can't fork"
 }
 

@@ -174,8 +174,8 @@ outside() {
     podman pause p
     [ "$(podman inspect -f '{{.State.Status}}' p)" = paused ]
     podman unpause p
-    podman update --pids-limit 25 --memory 70m p
-    [ "$(podman exec p cat /sys/fs/cgroup/pids.max)" = 25 ]
+    podman update --cpus 0.3 --memory 70m p
+    [ "$(podman exec p cat /sys/fs/cgroup/cpu.max)" = "30000 100000" ]
     [ "$(podman exec p cat /sys/fs/cgroup/memory.max)" = 73400320 ]
     podman stats --no-stream --format '{{.PIDs}}' p >pids
     [[ $(cat pids) =~ ^[1-9] ]]
