@@ -76,7 +76,7 @@ static int print_unit(struct unit *ret, const char *prefix, size_t len, const ch
                                "linux.cgroupsPath: the name of the scope has more "
                                "than %d bytes",
                                MAX_UNIT - 1);
-        strcpy(ret->name + used, ".scope");
+        memcpy(ret->name + used, ".scope", sizeof(".scope"));
         return 0;
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Each malformed config.json is one line that names its JSON path, exit status 1, and no container.
+"""Each malformed config.json is one line that names its JSON path, exit status 1 (of exec 255), and no container.
 
 The rows of malformed.rows change one whole config.json in one place each; that every member of it has each
 wrong type is made here; and there are texts that are no JSON, or more of it than is taken.  `exec --process`
@@ -223,7 +223,8 @@ def said_wrong(prefix, where, result, names):
         start = re.compile(rf"kelp-oci: {names}: must be an object$")
     else:
         start = re.compile(re.escape(f"kelp-oci: {prefix}: {where}: "))
-    if result.returncode != 1:
+    # what exec fails with is no status that its command could have had
+    if result.returncode != (255 if "exec" in result.args else 1):
         yield f"exit status {result.returncode}"
     if result.stdout:
         yield f"printed {result.stdout[:200]}"

@@ -45,7 +45,7 @@ load_image() {
         id=$(sha256sum <image/layer.tar) id=${id%% *}
         printf "%s" "{\"architecture\": \"$(case $(uname -m) in aarch64) echo arm64 ;; *) echo amd64 ;; esac)\", \"os\": \"linux\", \"config\": {\"Env\": [\"PATH=/bin\"], \"Cmd\": [\"sh\"]}, \"rootfs\": {\"type\": \"layers\", \"diff_ids\": [\"sha256:$id\"]}}" >image/config.json
         printf "%s" "[{\"Config\": \"config.json\", \"RepoTags\": [\"localhost/busybox:latest\"], \"Layers\": [\"layer.tar\"]}]" >image/manifest.json
-        tar -C image -c . >image.tar' 
+        tar -C image -c . >image.tar'
     ctr image import --snapshotter native image.tar >/dev/null
 }
 

@@ -10,10 +10,16 @@ load ../lib/kelp
 load ../lib/bundle
 
 setup_file() {
-    [ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ] || skip "the machine lacks a pure cgroup2"
+    export KELP_TEST_LACKS=
+    if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then
+        KELP_TEST_LACKS="a pure cgroup2"
+        return 0
+    fi
     [ -z "${KELP_TEST_CGROUP:-}" ] || return 0
-    systemctl --user is-system-running >/dev/null 2>&1 || systemctl --user list-units >/dev/null 2>&1 ||
-        skip "the machine lacks a systemd of the user's"
+    if ! systemctl --user is-system-running >/dev/null 2>&1 && ! systemctl --user list-units >/dev/null 2>&1; then
+        KELP_TEST_LACKS="a systemd of the user's"
+        return 0
+    fi
     # one process holds the scope, in a child, for the scope to have other children
     systemd-run --user --scope --quiet --property=Delegate=yes -- sh -c 'cd "/sys/fs/cgroup$(sed -n "s/^0:://p" /proc/self/cgroup)" &&
         mkdir shell && echo $$ >shell/cgroup.procs && pwd >"$0" && exec sleep 10000' \
@@ -29,12 +35,14 @@ teardown_file() {
 }
 
 setup() {
+    [ -z "$KELP_TEST_LACKS" ] || skip "the machine lacks $KELP_TEST_LACKS"
     cd "$BATS_TEST_TMPDIR" || return 1
     path=$KELP_TEST_CGROUP/box-$BATS_TEST_NUMBER
     dir=/sys/fs/cgroup$path
 }
 
 teardown() {
+    [ -z "$KELP_TEST_LACKS" ] || return 0
     oci_end
     [ ! -d "$dir" ] || find "$dir" -depth -type d -exec rmdir {} +
 }

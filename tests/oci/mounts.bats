@@ -315,7 +315,8 @@ check_words() {
 }
 
 @test "sysfs: new in a network namespace of its own, else the host's, read-only" {
-    local host OCI_DEBUG=1
+    local host
+    export OCI_DEBUG=1
     host=$(ls /sys/class/net)
     [ "$(box "$(bundle_args ls /sys/class/net)")" = lo ]
     run -0 --separate-stderr box '.linux.namespaces |= map(select(.type != "network"))' \

@@ -68,7 +68,7 @@ guest='.process.user = {uid: 1000, gid: 1000}'
 }
 
 @test "what cannot be ambient is said to who asks" {
-    OCI_DEBUG=1
+    export OCI_DEBUG=1
     inside 'cat /proc/self/status' '.process.capabilities.ambient = ["CAP_KILL"]'
 
     [ "$status" = 0 ]
@@ -361,7 +361,7 @@ PY
     "$own" --root "$(oci_root)" create -b "$box" box </dev/null >"$BATS_TEST_TMPDIR/out" 2>&1 3>&-
     cat "$BATS_TEST_TMPDIR/out"
     run timeout 10 "$own" --root "$(oci_root)" exec box sh -c '
-        chmod 0777 /proc/1/exe; echo x >>/proc/1/exe; touch /proc/1/exe; 
+        chmod 0777 /proc/1/exe; echo x >>/proc/1/exe; touch /proc/1/exe;
         (exec 5</proc/1/exe; echo x >/proc/self/fd/5; chmod 0777 /proc/self/fd/5); echo tried'
     [[ $output == *tried* ]]
     run "$own" --root "$(oci_root)" exec box script

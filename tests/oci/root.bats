@@ -189,7 +189,8 @@ device() {
 }
 
 @test "cgroups: the container's own part, or the host's, read-only" {
-    local host OCI_DEBUG=1
+    local host
+    export OCI_DEBUG=1
     host=$(awk -F: '$1 == 0 { print $3 }' /proc/self/cgroup)
     run -0 --separate-stderr box "$(mount_at /sys/fs/cgroup cgroup cgroup nosuid noexec nodev relatime ro)" \
         "$(bundle_sh 'cat /proc/self/mountinfo >/tmp/table; test -r /sys/fs/cgroup/cgroup.procs && cat /proc/self/cgroup | tail -n 1')"

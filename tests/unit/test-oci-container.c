@@ -249,8 +249,8 @@ static void damaged(void **state)
                 "{\"id\":\"one\",\"pid\":\"1\",\"startTime\":2,\"hooks\":0,\"bundle\":\"/b\",\"created\":\"x\"}",
                 "{\"id\":\"one\",\"pid\":1,\"hooks\":0,\"bundle\":\"/b\",\"created\":\"x\"}",
                 "{\"id\":\"one\",\"pid\":1,\"startTime\":2,\"hooks\":0,\"created\":\"x\"}",
-                "{\"id\":\"one\",\"pid\":1,\"startTime\":2,\"hooks\":0,\"bundle\":\"/b\",\"created\":"
-                "\"0123456789012345678901234567890123456789\"}",
+                ("{\"id\":\"one\",\"pid\":1,\"startTime\":2,\"hooks\":0,\"bundle\":\"/b\",\"created\":"
+                 "\"0123456789012345678901234567890123456789\"}"),
         };
         const struct place *place = *state;
         struct err e = { 0 };
