@@ -149,6 +149,19 @@ static int refuse_missing(const char *id, struct err *e)
         return err_set(e, ENOENT, "container '%s' does not exist", id);
 }
 
+/* What stands in there is believed: whom to signal, and which hooks to run. */
+static int check_dir(const struct container *c, struct err *e)
+{
+        struct stat st;
+
+        if (fstat(c->dir, &st) < 0)
+                return err_sys(e, "cannot stat container '%s'", c->id);
+        if (st.st_uid == geteuid() && (st.st_mode & 022) == 0)
+                return 0;
+        err_set(e, EPERM, "container '%s' is not of this user, or others could write to it", c->id);
+        return err_hint(e, "whoever made it has to delete it");
+}
+
 /* Takes what `root` has under that name, without a look at what is in it. */
 static int open_dir(int root, const char *id, struct container *ret, struct err *e)
 {
@@ -160,7 +173,7 @@ static int open_dir(int root, const char *id, struct container *ret, struct err 
                 return -e->code;
         ret->dir = openat(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (ret->dir >= 0)
-                return 0;
+                return check_dir(ret, e);
         if (errno == ENOENT)
                 return refuse_missing(id, e);
         return err_sys(e, "cannot open container '%s'", id);

@@ -397,6 +397,19 @@ all_hooks() {
     says "user namespace"
 }
 
+@test "what others could have written of a container is not believed" {
+    bundle_make "$b" "$(bundle_args sleep 100)"
+    oci create -b "$b" box 3>&-
+    chmod 0777 "$(oci_root)/box"
+    run -1 --separate-stderr oci state box
+    says "kelp-oci: container 'box' is not of this user, or others could write to it"
+    run -1 oci delete --force box
+    chmod 0700 "$(oci_root)/box"
+    has_status box created
+    oci delete --force box
+    nothing_is_left box
+}
+
 @test "what waits for start has nothing of the environment that create had" {
     bundle_make "$b" "$(bundle_args sleep 100)"
     SECRET=canary-1 oci create -b "$b" --pid-file "$pids" box 3>&-
