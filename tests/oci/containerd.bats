@@ -83,11 +83,12 @@ stopped() {
     [ "$output" = "" ]
 }
 
+# What a command prints last was seen lost where it ended at once, so this one stays a moment.
 @test "run: another snapshotter, a directory for a root, options" {
     run -0 ctr run --rm --runc-binary "$KELP_OCI" --cgroup '' --rootfs "$world/root" two /bin/sh -c 'echo fine'
     [ "$output" = fine ]
     run -0 ctr_run --rm --read-only --env A=b --cwd /tmp --cap-drop CAP_CHOWN --mount type=bind,src="$world/root",dst=/m,options=rbind:ro \
-        localhost/busybox:latest two sh -c 'pwd; echo $A; chown 1 /tmp 2>/dev/null || echo no; ls -d /m/bin; touch /x 2>/dev/null || echo no; grep -c : /proc/net/dev; grep Seccomp: /proc/self/status'
+        localhost/busybox:latest two sh -c 'pwd; echo $A; chown 1 /tmp 2>/dev/null || echo no; ls -d /m/bin; touch /x 2>/dev/null || echo no; grep -c : /proc/net/dev; grep Seccomp: /proc/self/status; sleep 0.3'
     [[ $output == $'/tmp\nb\nno\n/m/bin\nno\n1\nSeccomp:\t'* ]]
     run -0 ctr_run --rm --seccomp --net-host localhost/busybox:latest two grep Seccomp: /proc/self/status
     [ "$output" = $'Seccomp:\t2' ]
